@@ -1,0 +1,65 @@
+"""Every error that Quovadis raises on purpose.
+
+    QuovadisError
+    ├── ArchitectureError          an input the network cannot take
+    ├── WeightsError               a weights file that cannot be read or is not what it should be
+    │   └── WeightsUnavailableError   no source of official weights answered, or the network is forbidden
+    ├── LabelsError                a class list that does not fit
+    ├── EngineError                a device that does not exist, a graph that does not compile
+    ├── VideoError                 a video that cannot be read
+    │   ├── TruncatedVideoError    less in the file than it declares
+    │   └── VideoLimitError        more in the file than the limits admit
+    ├── OutputError                a result that cannot be written
+    └── MissingDependencyError     an optional package is not installed
+
+Each message is one sentence, or two, that names the file and says what to do.
+"""
+
+from __future__ import annotations
+
+
+class QuovadisError(Exception):
+    """Root of every error that Quovadis raises on purpose."""
+
+
+class ArchitectureError(QuovadisError):
+    """The network cannot take an input of this shape, or has no endpoint of this name."""
+
+
+class WeightsError(QuovadisError):
+    """A weights file cannot be read, or does not hold what it should."""
+
+
+class WeightsUnavailableError(WeightsError):
+    """None of the sources of official weights answered, or the network is forbidden."""
+
+
+class LabelsError(QuovadisError):
+    """A list of class names cannot be read, or its length differs from the number of classes."""
+
+
+class EngineError(QuovadisError):
+    """An engine cannot be started: unknown device, or a graph that it does not compile."""
+
+
+class VideoError(QuovadisError):
+    """A video cannot be opened or decoded."""
+
+
+class TruncatedVideoError(VideoError):
+    """A video holds less than its header declares."""
+
+
+class VideoLimitError(VideoError):
+    """A video exceeds one of the limits on pixels, frames or seconds."""
+
+
+class OutputError(QuovadisError):
+    """A result cannot be written."""
+
+
+class MissingDependencyError(QuovadisError):
+    """An optional package is needed that is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f'{purpose} needs {package}: run pip install "quovadis[{extra}]"')
