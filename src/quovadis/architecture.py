@@ -78,7 +78,9 @@ class Head:
 Stage: TypeAlias = Convolution | MaxPool | Mixed
 
 
-def _mixed(scope: str, b0: int, b1: tuple[int, int], b2: tuple[int, int], b3: int, second: str = "Conv3d_0b_3x3") -> Mixed:
+def _mixed(
+    scope: str, b0: int, b1: tuple[int, int], b2: tuple[int, int], b3: int, second: str = "Conv3d_0b_3x3"
+) -> Mixed:
     """One row of the Inception table; `second` names Branch_2's 3x3x3, which the checkpoints misname in Mixed_5b."""
     return Mixed(
         scope,
@@ -155,8 +157,7 @@ def convolutions() -> Iterator[tuple[Convolution, int]]:
     """Yield every convolution, head last, with its number of input channels."""
     channels = INPUT_CHANNELS
     for stage in STAGES:
-        for convolution, in_channels in _stage_convolutions(stage, channels):
-            yield convolution, in_channels
+        yield from _stage_convolutions(stage, channels)
         channels = output_channels(stage, channels)
     yield HEAD.convolution, channels
 
@@ -378,11 +379,11 @@ class Operations(Protocol[Tensor]):
     """The verbs a backend implements; `interpret` calls them in order of the data's flow."""
 
     def convolution(self, x: Tensor, unit: Convolution) -> Tensor:
-        """SAME convolution, batch norm, ReLU."""
+        """Apply a SAME convolution, batch norm and ReLU."""
         ...
 
     def max_pool(self, x: Tensor, unit: MaxPool) -> Tensor:
-        """SAME max pool that never sees its padding."""
+        """Apply a SAME max pool that never sees its padding."""
         ...
 
     def concatenate(self, branches: list[Tensor], unit: Mixed) -> Tensor:

@@ -1,0 +1,42 @@
+# make demo   sets everything up and classifies a video (VIDEO=path for one's own)
+# make test   installs the test extra and runs every check
+# make bench  times one clip beside OpenVINO's own conversion of a frozen graph
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := -c constraints.txt
+
+export QUOVADIS_ASSETS ?= $(abspath ../shared)
+
+.PHONY: demo test lint bench picture clean
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[test]'
+	touch $@
+
+demo: $(VENV)/installed
+	@video="$(VIDEO)"; [ -n "$$video" ] || video="$$($(BIN)/quovadis sample)" && $(BIN)/quovadis classify "$$video"
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/installed-test
+	$(BIN)/python benchmarks/single_clip.py
+	$(BIN)/python benchmarks/start_up.py
+
+picture: $(VENV)/installed-test
+	$(BIN)/python scripts/draw_readme_picture.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

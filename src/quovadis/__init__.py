@@ -1,0 +1,1 @@
+"""Recognise human actions in video with I3D."""

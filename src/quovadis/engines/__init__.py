@@ -1,0 +1,8 @@
+"""Engines: architecture and weights made to run."""
+
+from __future__ import annotations
+
+from quovadis.engines.base import Engine, EngineOutput
+from quovadis.engines.openvino_engine import OpenVINOEngine
+
+__all__ = ["Engine", "EngineOutput", "OpenVINOEngine"]

@@ -1,0 +1,77 @@
+"""What an engine is: something that turns clips into logits, features and feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.architecture import ENDPOINTS, INPUT_CHANNELS, check_input_size
+from quovadis.errors import ArchitectureError
+
+
+@dataclass(frozen=True)
+class EngineOutput:
+    """What the network makes of a batch of clips; every array is float32."""
+
+    step_logits: NDArray[np.float32]
+    """Logits of each time step, shape batch, steps, classes; a step is 8 frames."""
+    logits: NDArray[np.float32]
+    """Logits of each clip, shape batch, classes: the mean of its steps."""
+    probabilities: NDArray[np.float32]
+    """Softmax of `logits`, shape batch, classes."""
+    features: NDArray[np.float32]
+    """`Mixed_5c` after the head's average pool, shape batch, steps, 1024: the usual I3D feature."""
+    endpoints: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Feature maps that were asked for, shape batch, time, height, width, channels, by endpoint name."""
+
+
+class Engine(Protocol):
+    """Architecture and weights, ready to run on a device."""
+
+    @property
+    def description(self) -> Mapping[str, str]:
+        """What runs: engine name and version, device, precision."""
+        ...
+
+    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+        """Run the network on `clips`.
+
+        Args:
+            clips: RGB, uint8 0..255, shape batch, frames, height, width, 3, with at least 9 frames.
+            endpoints: names out of `architecture.ENDPOINTS` whose feature maps are wanted too.
+
+        Raises:
+            ArchitectureError: a shape or dtype that the network cannot take, or an unknown endpoint.
+            EngineError: the device failed.
+        """
+        ...
+
+
+def check_clips(clips: NDArray[np.uint8]) -> None:
+    """Refuse arrays that are no batch of clips.
+
+    Raises:
+        ArchitectureError: with what was given and what is wanted.
+    """
+    wanted = "uint8 RGB clips of shape batch, frames, height, width, 3"
+    if not isinstance(clips, np.ndarray):
+        raise ArchitectureError(f"the network takes {wanted}, not {type(clips).__name__}")
+    if clips.dtype != np.uint8 or clips.ndim != 5 or clips.shape[-1] != INPUT_CHANNELS or clips.shape[0] == 0:
+        raise ArchitectureError(f"the network takes {wanted}, not {clips.dtype} of shape {clips.shape}")
+    check_input_size(*clips.shape[1:4])
+
+
+def check_endpoints(endpoints: Sequence[str]) -> tuple[str, ...]:
+    """Return the names once each, in the order of the network.
+
+    Raises:
+        ArchitectureError: a name that is no endpoint.
+    """
+    for name in endpoints:
+        if name not in ENDPOINTS:
+            raise ArchitectureError(f'no endpoint is called "{name}"; there are {", ".join(ENDPOINTS)}')
+    return tuple(name for name in ENDPOINTS if name in endpoints)

@@ -1,0 +1,125 @@
+"""The default engine: OpenVINO, on whatever device it knows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from quovadis.engines.base import EngineOutput, check_clips, check_endpoints
+from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
+from quovadis.errors import EngineError
+
+PRECISION = "f32"
+"""Devices with fast lower precisions would use them by default; equality with the original comes first."""
+
+
+class OpenVINOEngine:
+    """The network on one OpenVINO device.
+
+    The graph is compiled when the first clip is run, for any batch size and length at once; a set of endpoints that was
+    not asked for before compiles a graph of its own. One engine runs one batch at a time.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, NDArray[np.float32]],
+        *,
+        device: str = "CPU",
+        threads: int | None = None,
+        cache_directory: Path | None = None,
+    ) -> None:
+        """Choose the device; nothing is compiled yet.
+
+        Args:
+            tensors: variables by their original names.
+            device: an OpenVINO device name: CPU, GPU, GPU.1, NPU, AUTO, HETERO:GPU,CPU ….
+            threads: CPU threads to use; None leaves it to OpenVINO, which takes one per physical core.
+            cache_directory: where compiled graphs are kept for the next start; None keeps none.
+
+        Raises:
+            EngineError: no such device here, or a thread count under 1.
+        """
+        if threads is not None and threads < 1:
+            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more")
+        self._tensors = tensors
+        self._device = device
+        self._core = ov.Core()
+        self._check_device()
+        self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": PRECISION, "PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None:
+            self._config["INFERENCE_NUM_THREADS"] = threads
+        if cache_directory is not None and _is_writable(cache_directory):
+            self._config["CACHE_DIR"] = str(cache_directory)
+        self._requests: dict[tuple[str, ...], Any] = {}
+
+    def _check_device(self) -> None:
+        available = self._core.available_devices
+        # HETERO:GPU,CPU and the like name several devices after a virtual one.
+        virtual, _, listed = self._device.partition(":")
+        names = listed.split(",") if listed else [virtual]
+        for name in names:
+            base = name.partition("(")[0].strip().lstrip("-")
+            known = base in {"AUTO", "MULTI", "HETERO", "BATCH"} or any(
+                device == base or device.partition(".")[0] == base for device in available
+            )
+            if not known:
+                raise EngineError(
+                    f'OpenVINO has no device "{self._device}" here; choose one of {", ".join([*available, "AUTO"])}'
+                )
+
+    @cached_property
+    def description(self) -> Mapping[str, str]:
+        """Engine, its version, device and precision."""
+        version = str(ov.get_version()).partition("-")[0]
+        return {"engine": "openvino", "version": version, "device": self._device, "precision": PRECISION}
+
+    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+        """Run the network on `clips`; see `base.Engine.run`."""
+        check_clips(clips)
+        names = check_endpoints(endpoints)
+        request = self._request(names)
+        try:
+            request.infer({0: np.ascontiguousarray(clips)}, share_inputs=True)
+        except RuntimeError as error:
+            raise EngineError(
+                f"{self._device} failed to run a batch of shape {clips.shape}: {_reason(error)}"
+            ) from error
+        outputs = {
+            name: request.get_tensor(name).data.copy() for name in (STEP_LOGITS, LOGITS, PROBABILITIES, FEATURES)
+        }
+        feature_maps = {name: request.get_tensor(name).data.copy() for name in names}
+        return EngineOutput(**outputs, endpoints=feature_maps)
+
+    def _request(self, endpoints: tuple[str, ...]) -> Any:
+        if endpoints not in self._requests:
+            graph = build_graph(self._tensors, endpoints)
+            try:
+                compiled = self._core.compile_model(graph, self._device, self._config)
+            except RuntimeError as error:
+                raise EngineError(f"{self._device} cannot compile the network: {_reason(error)}") from error
+            self._requests[endpoints] = compiled.create_infer_request()
+        return self._requests[endpoints]
+
+
+def _is_writable(directory: Path) -> bool:
+    """Make the cache if it can be had; a read-only home must not keep anyone from classifying."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.stderr.write(f"compiled graphs are not cached: {directory}: {error.strerror}\n")
+        return False
+    return os.access(directory, os.W_OK)
+
+
+def _reason(error: Exception) -> str:
+    """Return the last line of OpenVINO's message: the lines before it are source positions."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

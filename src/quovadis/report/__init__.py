@@ -1,0 +1,1 @@
+"""Results and facts made readable: tables for people, records for programs, pictures."""

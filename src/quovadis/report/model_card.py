@@ -1,0 +1,118 @@
+"""The model card, computed from the architecture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from quovadis.architecture import (
+    CLIP_FRAMES,
+    FRAME_SIZE,
+    INPUT_CHANNELS,
+    NUM_CLASSES,
+    PIXEL_MEAN,
+    PIXEL_SCALE,
+    flops,
+    folded_parameters,
+    multiply_adds,
+    stored_parameters,
+    summarize,
+    time_steps,
+    variable_shapes,
+)
+
+PUBLISHED_ACCURACY = {
+    "rgb-imagenet": {
+        "Kinetics-400 validation": (65.96, 86.01),
+        "Kinetics-400 validation, 400 videos": (67.0, 88.7),
+        "Kinetics-400 test": (71.1, 89.3),
+    },
+    "rgb-scratch": {"Kinetics-400 test": (68.4, 88.0)},
+}
+"""Top-1 and top-5 in per cent, as published: Open Model Zoo's `i3d-rgb-tf`, and kinetics-i3d's README."""
+
+
+def model_card(frames: int = CLIP_FRAMES, size: int = FRAME_SIZE) -> dict[str, Any]:
+    """Compute the model card for one clip of `frames` frames of `size` x `size` pixels, in JSON's types.
+
+    Raises:
+        ArchitectureError: the network cannot take such a clip.
+    """
+    original, converted = [1, frames, size, size, INPUT_CHANNELS], [1, frames, INPUT_CHANNELS, size, size]
+    normalization = f"(x - {PIXEL_MEAN}) / {PIXEL_SCALE}"
+    output = {"name": "Softmax", "shape": [1, NUM_CLASSES], "layout": "B,C", "values": "probabilities in [0, 1]"}
+    return {
+        "name": "i3d-rgb",
+        "task": f"video classification, Kinetics-400, {NUM_CLASSES} classes",
+        "gflops": round(flops(frames, size, size) / 1e9, 3),
+        "gmacs": round(multiply_adds(frames, size, size) / 1e9, 3),
+        "mparams": round(folded_parameters() / 1e6, 2),
+        "parameters_folded": folded_parameters(),
+        "parameters_stored": stored_parameters(),
+        "tensors_stored": len(variable_shapes()),
+        "time_steps": time_steps(frames),
+        "original": {
+            "input": {
+                "name": "Placeholder",
+                "shape": original,
+                "layout": "B,D,H,W,C",
+                "values": f"RGB in [-1, 1]: {normalization}",
+            },
+            "output": output,
+        },
+        "converted": {
+            "input": {
+                "name": "Placeholder",
+                "shape": converted,
+                "layout": "B,D,C,H,W",
+                "values": "RGB, raw 0..255; mean and scale inside",
+            },
+            "output": output,
+        },
+        "published_accuracy": {
+            weights: {data: {"top1": top1, "top5": top5} for data, (top1, top5) in rows.items()}
+            for weights, rows in PUBLISHED_ACCURACY.items()
+        },
+        "stages": [
+            {
+                "name": row.name,
+                "shape": list(row.shape),
+                "parameters": row.parameters,
+                "gflops": round(row.flops / 1e9, 3),
+            }
+            for row in summarize(frames, size, size)
+        ],
+    }
+
+
+def model_card_table(card: dict[str, Any]) -> RenderableType:
+    """Draw what `model_card` computed."""
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="dim")
+    facts.add_column()
+    facts.add_row("task", card["task"])
+    facts.add_row("GFLOPs", f"{card['gflops']:.3f}   ({card['gmacs']:.3f} G multiply-adds in convolutions)")
+    stored = f"{card['parameters_folded']:,} folded; {card['parameters_stored']:,} stored"
+    facts.add_row("MParams", f"{card['mparams']:.2f}   ({stored} in {card['tensors_stored']} tensors)")
+    for form in ("original", "converted"):
+        for direction in ("input", "output"):
+            port = card[form][direction]
+            shape = ",".join(map(str, port["shape"]))
+            facts.add_row(f"{form} {direction}", f"{port['name']}  {shape}  {port['layout']}  {port['values']}")
+    for weights, rows in card["published_accuracy"].items():
+        for data, accuracy in rows.items():
+            published = f"top-1 {accuracy['top1']} %, top-5 {accuracy['top5']} % on {data} (published)"
+            facts.add_row(f"accuracy {weights}", published)
+    stages = Table(box=None, header_style="dim", pad_edge=False)
+    stages.add_column("stage")
+    stages.add_column("output T,H,W,C", justify="right")
+    stages.add_column("parameters", justify="right")
+    stages.add_column("GFLOPs", justify="right")
+    for stage in card["stages"]:
+        shape = ",".join(map(str, stage["shape"]))
+        stages.add_row(stage["name"], shape, f"{stage['parameters']:,}", f"{stage['gflops']:.3f}")
+    stages.add_row("total", "", f"{card['parameters_folded']:,}", f"{card['gflops']:.3f}", style="bold")
+    return Group(Text("i3d-rgb", style="bold"), facts, "", stages)

@@ -1,0 +1,99 @@
+"""Where long jobs stand, shown on a terminal and on nothing else."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+
+class _ClipsPerSecond(ProgressColumn):
+    """Speed of the current video."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.2f} clips/s", style="cyan")
+
+
+class ClipProgress(AbstractContextManager["ClipProgress"]):
+    """A bar for the video at hand: clips done, clips a second, time left. Gone when it is done."""
+
+    def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("clips"),
+            _ClipsPerSecond(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not (enabled and console.is_terminal),
+            # What others print stays theirs: a result on stdout must not be drawn on stderr.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task(escape(title), total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def expect(self, clips: int | None) -> None:
+        """Say how many clips there will be, as far as the video's header tells."""
+        self._progress.update(self._task, total=clips)
+
+    def advance(self) -> None:
+        """Count one clip."""
+        self._progress.advance(self._task)
+
+
+class DownloadDisplay(AbstractContextManager["DownloadDisplay"]):
+    """A bar for each file being fetched. An instance is a `progress.DownloadProgress`."""
+
+    def __init__(self, console: Console, *, enabled: bool = True) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not (enabled and console.is_terminal),
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, description: str, done_bytes: int, total_bytes: int | None) -> None:
+        """Show that `done_bytes` of `total_bytes` have come."""
+        title = escape(description)
+        task = next((task.id for task in self._progress.tasks if task.description == title), None)
+        if task is None:
+            # Started by the first byte: a start from the cache shows nothing.
+            self._progress.start()
+            task = self._progress.add_task(title, total=total_bytes)
+        self._progress.update(task, completed=done_bytes, total=total_bytes)

@@ -1,0 +1,153 @@
+"""Results for programs: JSON, JSON lines, CSV. One writer a format, all with the same verbs.
+
+Every writer takes results and failures as they come. JSON lines and CSV are written through at once, so that what is
+done is not lost when a long run is stopped; JSON is one document and comes at the end.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, TextIO, TypeAlias
+
+from quovadis.errors import QuovadisError
+from quovadis.results import Prediction, VideoPrediction
+from quovadis.version import __version__
+
+RecordFormat: TypeAlias = Literal["json", "jsonl", "csv"]
+
+CSV_COLUMNS = (
+    "source",
+    "scope",
+    "clip",
+    "start_seconds",
+    "end_seconds",
+    "rank",
+    "index",
+    "label",
+    "probability",
+    "weights",
+    "weights_sha256",
+    "partial",
+    "error",
+)
+
+
+class RecordWriter(Protocol):
+    """Somewhere for results to go."""
+
+    def result(self, result: VideoPrediction) -> None:
+        """Take one video's result."""
+        ...
+
+    def failure(self, source: str, error: QuovadisError) -> None:
+        """Take one video that could not be classified."""
+        ...
+
+    def close(self) -> None:
+        """Finish the document; the stream stays open."""
+        ...
+
+
+class JSONWriter:
+    """One document: `{"quovadis": version, "results": […], "failures": […]}`."""
+
+    def __init__(self, stream: TextIO, count: int) -> None:
+        self._stream = stream
+        self._count = count
+        self._results: list[Mapping[str, Any]] = []
+        self._failures: list[Mapping[str, Any]] = []
+
+    def result(self, result: VideoPrediction) -> None:
+        """Keep one video's result."""
+        self._results.append(result.to_dict(self._count))
+
+    def failure(self, source: str, error: QuovadisError) -> None:
+        """Keep one video that could not be classified."""
+        self._failures.append(_failure_dict(source, error))
+
+    def close(self) -> None:
+        """Write the document."""
+        document = {"quovadis": __version__, "results": self._results, "failures": self._failures}
+        json.dump(document, self._stream, ensure_ascii=False, indent=2)
+        self._stream.write("\n")
+        self._stream.flush()
+
+
+class JSONLinesWriter:
+    """One object a line: a result, or `{"source": …, "error": …}`."""
+
+    def __init__(self, stream: TextIO, count: int) -> None:
+        self._stream = stream
+        self._count = count
+
+    def result(self, result: VideoPrediction) -> None:
+        """Write one video's result."""
+        self._write(result.to_dict(self._count))
+
+    def failure(self, source: str, error: QuovadisError) -> None:
+        """Write one video that could not be classified."""
+        self._write(_failure_dict(source, error))
+
+    def close(self) -> None:
+        """Do nothing: every line is already written."""
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        self._stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+
+class CSVWriter:
+    """One row for each of the best classes, of the video (`scope` video) and of each clip (`scope` clip)."""
+
+    def __init__(self, stream: TextIO, count: int) -> None:
+        self._stream = stream
+        self._count = count
+        self._rows = csv.DictWriter(stream, CSV_COLUMNS, restval="", lineterminator="\n")
+        self._rows.writeheader()
+
+    def result(self, result: VideoPrediction) -> None:
+        """Write one video's rows."""
+        first, last = result.clips[0], result.clips[-1]
+        common = {
+            "source": result.source,
+            "weights": result.weights.name,
+            "weights_sha256": result.weights.sha256,
+            "partial": str(result.partial).lower(),
+        }
+        spans: list[tuple[dict[str, Any], list[Prediction]]] = [
+            ({"scope": "video", **_times(first.start_seconds, last.end_seconds)}, result.top(self._count))
+        ]
+        for clip in result.clips:
+            times = _times(clip.start_seconds, clip.end_seconds)
+            spans.append(({"scope": "clip", "clip": clip.index, **times}, clip.top(self._count)))
+        for span, predictions in spans:
+            for rank, prediction in enumerate(predictions, start=1):
+                self._rows.writerow({**common, **span, "rank": rank, **vars(prediction)})
+        self._stream.flush()
+
+    def failure(self, source: str, error: QuovadisError) -> None:
+        """Write a row with nothing but the source and the error."""
+        self._rows.writerow({"source": source, "error": str(error)})
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing: every row is already written."""
+
+
+def record_writer(record_format: RecordFormat, stream: TextIO, count: int) -> RecordWriter:
+    """Return the writer of a format, on an open text stream, for the `count` best classes."""
+    if record_format == "json":
+        return JSONWriter(stream, count)
+    if record_format == "jsonl":
+        return JSONLinesWriter(stream, count)
+    return CSVWriter(stream, count)
+
+
+def _times(start_seconds: float, end_seconds: float) -> dict[str, float]:
+    return {"start_seconds": round(start_seconds, 6), "end_seconds": round(end_seconds, 6)}
+
+
+def _failure_dict(source: str, error: QuovadisError) -> dict[str, Any]:
+    return {"source": source, "error": str(error), "kind": type(error).__name__}

@@ -1,0 +1,92 @@
+"""Predictions as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from rich.bar import Bar
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from quovadis.results import ClipPrediction, VideoPrediction
+
+BAR_WIDTH = 30
+MOST_CLIP_ROWS = 40
+"""A longer timeline joins neighbouring clips of one class into a row."""
+
+
+def prediction_table(result: VideoPrediction, count: int = 5) -> RenderableType:
+    """Draw one video: its best classes with bars, then its clips in order of time if there are several."""
+    parts: list[RenderableType] = [_header(result), _top_table(result, count)]
+    if len(result.clips) > 1:
+        parts.append(_timeline(result.clips))
+    parts.extend(Text(f"note: {note}", style="yellow") for note in result.notes)
+    return Group(*parts, "")
+
+
+def _header(result: VideoPrediction) -> Text:
+    clips = "1 clip" if len(result.clips) == 1 else f"{len(result.clips)} clips"
+    seconds = result.clips[-1].end_seconds - result.clips[0].start_seconds
+    text = Text(result.source, style="bold")
+    return text.append(f"  {clips}, {seconds:.2f} s, weights {result.weights.name}", style="dim not bold")
+
+
+def _top_table(result: VideoPrediction, count: int) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="right")
+    table.add_column(min_width=24)
+    table.add_column(width=BAR_WIDTH)
+    for prediction in result.top(count):
+        probability = prediction.probability
+        table.add_row(
+            _percent(probability), escape(prediction.label), Bar(1.0, 0.0, probability, width=BAR_WIDTH, color="cyan")
+        )
+    return table
+
+
+@dataclass(frozen=True)
+class _Row:
+    start_seconds: float
+    end_seconds: float
+    label: str
+    probability: float
+    clips: int
+
+
+def _timeline(clips: tuple[ClipPrediction, ...]) -> Table:
+    rows = list(_clip_rows(clips))
+    joined = len(rows) > MOST_CLIP_ROWS
+    if joined:
+        rows = list(_join(rows))
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("seconds", justify="right")
+    table.add_column("class", min_width=24)
+    table.add_column("", justify="right")
+    if joined:
+        table.add_column("clips", justify="right")
+    for row in rows:
+        span = f"{row.start_seconds:.2f} – {row.end_seconds:.2f}"
+        cells = [span, escape(row.label), _percent(row.probability)]
+        table.add_row(*cells, *([str(row.clips)] if joined else []))
+    return table
+
+
+def _clip_rows(clips: Iterable[ClipPrediction]) -> Iterable[_Row]:
+    for clip in clips:
+        (best,) = clip.top(1)
+        yield _Row(clip.start_seconds, clip.end_seconds, best.label, best.probability, 1)
+
+
+def _join(rows: Iterable[_Row]) -> Iterable[_Row]:
+    for label, group in groupby(rows, key=lambda row: row.label):
+        members = list(group)
+        probability = sum(row.probability for row in members) / len(members)
+        yield _Row(members[0].start_seconds, members[-1].end_seconds, label, probability, len(members))
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.1f} %"

@@ -1,0 +1,86 @@
+"""Many sources, one after the other: a bad one is reported and the rest go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from quovadis.errors import QuovadisError
+from quovadis.recognizer import Recognizer
+from quovadis.results import VideoPrediction
+from quovadis.sampling import Sampling
+from quovadis.video import VideoLimits, expand_sources
+
+
+class ClipObserver(Protocol):
+    """Something that shows how far the video at hand has come."""
+
+    def expect(self, clips: int | None) -> None:
+        """Take how many clips there will be; None: not known."""
+        ...
+
+    def advance(self) -> None:
+        """Take one clip as done."""
+        ...
+
+
+def classify_sources(
+    recognizer: Recognizer,
+    arguments: Iterable[str],
+    *,
+    sampling: Sampling,
+    limits: VideoLimits,
+    allow_partial: bool,
+    fail_fast: bool,
+    observe: Callable[[str], AbstractContextManager[ClipObserver]],
+    on_result: Callable[[VideoPrediction], None],
+    on_failure: Callable[[str, QuovadisError], None],
+) -> int:
+    """Classify every video that `arguments` name, folders searched, and return how many failed.
+
+    Args:
+        recognizer: the network.
+        arguments: files, folders, addresses, cameras.
+        sampling: which frames become clips.
+        limits: the most pixels, frames and seconds to accept.
+        allow_partial: classify what is there of a damaged or cut-off video.
+        fail_fast: stop at the first failure.
+        observe: given a title, makes the observer of one video.
+        on_result: called with each result.
+        on_failure: called with each source that failed, and why.
+    """
+    failures = 0
+
+    def fail(source: str, error: QuovadisError) -> None:
+        nonlocal failures
+        failures += 1
+        on_failure(source, error)
+
+    sources: list[str] = []
+    for argument in arguments:
+        try:
+            sources.extend(expand_sources([argument]))
+        except QuovadisError as error:
+            fail(argument, error)
+            if fail_fast:
+                return failures
+    for place, source in enumerate(sources, start=1):
+        title = source if len(sources) == 1 else f"[{place}/{len(sources)}] {source}"
+        try:
+            with observe(title) as observer:
+                result = recognizer.classify(
+                    source,
+                    sampling,
+                    limits=limits,
+                    allow_partial=allow_partial,
+                    on_start=observer.expect,
+                    on_clip=lambda _, observer=observer: observer.advance(),
+                )
+        except QuovadisError as error:
+            fail(source, error)
+            if fail_fast:
+                break
+        else:
+            on_result(result)
+    return failures

@@ -1,0 +1,69 @@
+"""Fixtures shared by every test: the real material, the official weights, a cache of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The folder with real clips, original index files and reference outputs."""
+    path = Path(os.environ.get("QUOVADIS_ASSETS", ROOT.parent / "shared")).resolve()
+    if not path.is_dir():
+        message = f"no test assets at {path}: set QUOVADIS_ASSETS to the folder that holds clips/ and oracle/"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quovadis_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache that the whole run shares and the user's own is spared: `QUOVADIS_TEST_HOME` keeps it between runs."""
+    kept = os.environ.get("QUOVADIS_TEST_HOME")
+    home = Path(kept).resolve() if kept else tmp_path_factory.mktemp("quovadis-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUOVADIS_HOME", str(home))
+        patch.delenv("QUOVADIS_OFFLINE", raising=False)
+        patch.delenv("QUOVADIS_MIRROR", raising=False)
+        yield home
+
+
+@pytest.fixture(scope="session")
+def rgb_scratch_path(quovadis_home: Path) -> Path:
+    """The official `rgb-scratch` weights, pulled once through the product itself."""
+    from quovadis import weights
+    from quovadis.errors import WeightsUnavailableError
+
+    try:
+        return weights.pull("rgb-scratch")
+    except WeightsUnavailableError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the official weights cannot be had here: {error}")
+
+
+@pytest.fixture(scope="session")
+def cricket_gif(assets: Path) -> Path:
+    """The original's sample: 79 frames of 224x224 pixels at 25 a second."""
+    return assets / "assets" / "v_CricketShot_g04_c01_rgb.gif"
+
+
+@pytest.fixture(scope="session")
+def cricket_frames(cricket_gif: Path, assets: Path) -> NDArray[np.uint8]:
+    """The frames of the sample as PIL decodes them, shape 79, 224, 224, 3: what the oracle's network saw."""
+    with Image.open(cricket_gif) as image:
+        frames = np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)])
+    oracle = np.load(assets / "oracle" / "cricket_rgb_scratch.npz")
+    assert hashlib.sha256(frames.tobytes()).hexdigest() == str(oracle["frames_sha256"])
+    return frames
