@@ -16,13 +16,11 @@ from quovadis.architecture import CLIP_FRAMES, MINIMUM_FRAMES
 from quovadis.errors import ArchitectureError
 from quovadis.video import (
     Clip,
-    Frame,
     Video,
     VideoLimits,
     array_frames,
     centre_clip,
     clips_from_frames,
-    count_frames,
     open_video,
 )
 
@@ -115,7 +113,7 @@ def open_clips(source: Source, sampling: Sampling, limits: VideoLimits, *, allow
     """Open `source` and sample its clips; nothing is decoded before the first clip is asked for.
 
     Raises:
-        VideoError: the source cannot be opened.
+        VideoError: the source cannot be opened, or has no centre, as a camera.
     """
     if isinstance(source, np.ndarray):
         return _array_clips(source, sampling)
@@ -127,4 +125,33 @@ def open_clips(source: Source, sampling: Sampling, limits: VideoLimits, *, allow
         start_seconds=sampling.start_seconds,
         duration_seconds=sampling.duration_seconds,
     )
-    raise NotImplementedError
+    if sampling.clip == "centre":
+        return ClipStream(str(source), centre_clip(video, sampling.clip_frames), 1, video)
+    clips = clips_from_frames(video, clip_frames=sampling.clip_frames, stride=sampling.frames_between_clips)
+    return ClipStream(str(source), clips, _expected_clips(video, sampling), video)
+
+
+def _array_clips(frames: NDArray[np.uint8], sampling: Sampling) -> ClipStream:
+    rate = FRAMES_PER_SECOND if sampling.fps == "native" else sampling.fps
+    first = round(sampling.start_seconds * rate)
+    last = None if sampling.duration_seconds is None else first + round(sampling.duration_seconds * rate)
+    frames = frames[first:last]
+    if sampling.clip == "centre" and len(frames) > sampling.clip_frames:
+        offset = (len(frames) - sampling.clip_frames) // 2
+        first += offset
+        frames = frames[offset : offset + sampling.clip_frames]
+    clips = clips_from_frames(
+        array_frames(frames, fps=rate), clip_frames=sampling.clip_frames, stride=sampling.frames_between_clips
+    )
+    return ClipStream("<array>", clips, None, None)
+
+
+def _expected_clips(video: Video, sampling: Sampling) -> int | None:
+    rate = video.frames_per_second if sampling.fps == "native" else sampling.fps
+    seconds = video.duration_seconds
+    if seconds is None or rate is None:
+        return None
+    seconds = max(seconds - sampling.start_seconds, 0.0)
+    if sampling.duration_seconds is not None:
+        seconds = min(seconds, sampling.duration_seconds)
+    return max(ceil((seconds * rate - sampling.clip_frames) / sampling.frames_between_clips) + 1, 1)

@@ -51,10 +51,12 @@ def test_every_endpoint_has_the_originals_shape_and_statistics(whole: EngineOutp
     values = whole.endpoints[name]
     assert values.shape == tuple(oracle[f"shape_{name}"])
     assert values.shape == (1, *endpoint_shapes()[name])
-    channels = values.reshape(-1, values.shape[-1]).astype(np.float64)
-    # Relative to the largest channel: a channel that is all but dead has no relative accuracy of its own.
-    for statistic, reference in ((channels.mean(0), oracle[f"mean_{name}"]), (channels.std(0), oracle[f"std_{name}"])):
-        np.testing.assert_allclose(statistic, reference, rtol=1e-4, atol=1e-4 * float(np.abs(reference).max()))
+    # Summed in float32 along the axes in memory, as the oracle was: over half a million values the rounding of such a sum
+    # is itself some 1e-3, so that a more exact one would differ from the oracle by more than the network does.
+    np.testing.assert_allclose(values.mean((0, 1, 2, 3)), oracle[f"mean_{name}"], rtol=1e-4)
+    np.testing.assert_allclose(values.std((0, 1, 2, 3)), oracle[f"std_{name}"], rtol=1e-4)
+    # Eight values of the first and the last step, where padding in time would show.
+    np.testing.assert_allclose(values[0, [0, -1], 0, 0, :8], oracle[f"corner_{name}"], rtol=1e-4, atol=1e-4)
 
 
 def test_clip_logits_are_the_mean_of_the_steps_and_probabilities_their_softmax(whole: EngineOutput) -> None:

@@ -1,0 +1,238 @@
+"""The command line, run as users run it: in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from quovadis.cli import INTERRUPTED
+
+
+def quovadis(*arguments: str | Path, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with stdout and stderr kept apart."""
+    return subprocess.run(
+        [sys.executable, "-m", "quovadis", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "COLUMNS": "120", **environment},
+    )
+
+
+SHORT = ("--weights", "rgb-scratch", "--threads", "2", "--clip-frames", "16", "--duration", "0.64")
+"""Options that make a run cheap: one clip of 16 frames."""
+
+
+def assert_one_line_error(run: subprocess.CompletedProcess[str], *needles: str) -> None:
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    lines = [line for line in run.stderr.splitlines() if line.startswith("quovadis: error:")]
+    assert len(lines) == 1, run.stderr
+    for needle in needles:
+        assert needle in lines[0]
+
+
+def test_classify_prints_the_label_of_the_original_sample(rgb_scratch_path: Path, cricket_gif: Path) -> None:
+    run = quovadis("classify", cricket_gif, "--weights", "rgb-scratch")
+    assert run.returncode == 0, run.stderr
+    assert "98.9 %" in run.stdout
+    assert "playing cricket" in run.stdout
+    assert run.stderr == ""
+
+
+def test_auto_weights_say_on_stderr_that_rgb_scratch_is_used(rgb_scratch_path: Path, cricket_gif: Path) -> None:
+    run = quovadis("classify", cricket_gif, "--clip-frames", "16", "--duration", "0.64", QUOVADIS_OFFLINE="1")
+    assert run.returncode == 0, run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert "rgb-scratch" in run.stderr
+
+
+def test_json_on_stdout_is_one_document_and_nothing_else(rgb_scratch_path: Path, cricket_gif: Path) -> None:
+    run = quovadis("classify", cricket_gif, *SHORT, "--json", "--top", "3")
+    document = json.loads(run.stdout)
+    (result,) = document["results"]
+    assert result["source"] == str(cricket_gif)
+    assert len(result["top"]) == 3
+    assert result["weights"]["name"] == "rgb-scratch"
+    assert document["failures"] == []
+    assert run.stderr == ""
+
+
+def test_a_bad_file_is_reported_and_the_rest_classified(
+    rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"")
+    run = quovadis("classify", bad, cricket_gif, *SHORT, "--jsonl")
+    assert_one_line_error(run, "bad.mp4")
+    failed, classified = map(json.loads, run.stdout.splitlines())
+    assert failed["source"] == str(bad)
+    assert "bad.mp4" in failed["error"]
+    assert classified["source"] == str(cricket_gif)
+
+
+def test_fail_fast_stops_at_the_first_bad_file(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"")
+    run = quovadis("classify", bad, cricket_gif, *SHORT, "--jsonl", "--fail-fast")
+    assert run.returncode == 1
+    assert len(run.stdout.splitlines()) == 1
+
+
+def test_csv_has_a_row_for_each_class_of_video_and_clips(rgb_scratch_path: Path, cricket_gif: Path) -> None:
+    run = quovadis("classify", cricket_gif, "--weights", "rgb-scratch", "--clip-frames", "16", "--csv", "--top", "2")
+    rows = list(csv.DictReader(io.StringIO(run.stdout)))
+    # 79 frames: four clips of 16, and the last with 15 looped.
+    assert [row["scope"] for row in rows] == ["video"] * 2 + ["clip"] * 2 * 5
+    assert all(0 <= float(row["probability"]) <= 1 for row in rows)
+    assert {row["weights_sha256"] for row in rows} == {rows[0]["weights_sha256"]}
+
+
+def test_the_suffix_of_the_output_file_tells_its_format(
+    rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path
+) -> None:
+    run = quovadis("classify", cricket_gif, *SHORT, "-o", tmp_path / "result.json")
+    assert "playing cricket" in run.stdout or "%" in run.stdout
+    assert json.loads((tmp_path / "result.json").read_text())["results"][0]["source"] == str(cricket_gif)
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_folder_is_searched_for_videos(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+    for name in ("b.gif", "nested/a.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(cricket_gif, tmp_path / name)
+    run = quovadis("classify", tmp_path, *SHORT, "--jsonl")
+    sources = [json.loads(line)["source"] for line in run.stdout.splitlines()]
+    assert sorted(Path(source).name for source in sources) == ["a.gif", "b.gif"]
+
+
+def test_the_plot_is_a_picture(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+    run = quovadis("classify", cricket_gif, *SHORT, "--plot", tmp_path / "timeline.png")
+    assert run.returncode == 0, run.stderr
+    with Image.open(tmp_path / "timeline.png") as picture:
+        assert picture.size[0] > 500
+
+
+def test_several_videos_draw_into_a_folder(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+    run = quovadis("classify", cricket_gif, cricket_gif, *SHORT, "--plot", tmp_path / "pictures")
+    assert run.returncode == 0, run.stderr
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 2
+    assert_one_line_error(
+        quovadis("classify", cricket_gif, cricket_gif, *SHORT, "--plot", tmp_path / "one.png"), "one.png", "folder"
+    )
+
+
+def test_an_output_that_cannot_be_written_is_said_before_any_work(cricket_gif: Path, tmp_path: Path) -> None:
+    run = quovadis("classify", cricket_gif, "--weights", "absent", "-o", tmp_path / "absent" / "result.json")
+    assert_one_line_error(run, "result.json", "cannot write")
+
+
+def test_two_formats_at_once_are_refused(cricket_gif: Path) -> None:
+    assert_one_line_error(quovadis("classify", cricket_gif, "--json", "--csv"), "choose one")
+
+
+def test_unknown_weights_are_named_with_the_known_ones(cricket_gif: Path) -> None:
+    assert_one_line_error(quovadis("classify", cricket_gif, "--weights", "rgb-imagnet"), "rgb-imagnet", "rgb-imagenet")
+
+
+def test_an_unknown_device_is_named_with_the_known_ones(rgb_scratch_path: Path, cricket_gif: Path) -> None:
+    assert_one_line_error(quovadis("classify", cricket_gif, *SHORT, "--device", "TOASTER"), "TOASTER", "CPU")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("classify",), ("classify", "x.mp4", "--clip-frames", "8"), ("classify", "x.mp4", "--fps", "fast"), ("nonsense",)],
+)
+def test_a_wrong_command_line_exits_with_2(arguments: tuple[str, ...]) -> None:
+    run = quovadis(*arguments)
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+
+
+def test_an_interrupted_run_keeps_the_results_it_has(
+    rgb_scratch_path: Path, cricket_gif: Path, assets: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "results.jsonl"
+    sources = [cricket_gif, *[assets / "clips" / "arm_wrestling.mp4"] * 40]
+    command = [
+        sys.executable,
+        "-m",
+        "quovadis",
+        "classify",
+        *map(str, sources),
+        "-w",
+        "rgb-scratch",
+        "-o",
+        str(results),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (results.exists() and results.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert "Traceback" not in errors
+    assert json.loads(results.read_text().splitlines()[0])["source"] == str(cricket_gif)
+
+
+def test_a_reader_that_leaves_the_pipe_is_no_traceback(rgb_scratch_path: Path, cricket_gif: Path) -> None:
+    command = f"{sys.executable} -m quovadis classify {cricket_gif} {' '.join(SHORT)} --csv --top 400 | head -n 1"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+    assert run.stdout.startswith("source,")
+    assert run.stderr == ""
+
+
+def test_info_prints_the_model_card() -> None:
+    run = quovadis("info")
+    assert run.returncode == 0
+    for fact in (
+        "278.981",
+        "12.69",
+        "12,689,984",
+        "12,704,544",
+        "1,79,224,224,3",
+        "1,79,3,224,224",
+        "1,400",
+        "Mixed_4e",
+    ):
+        assert fact in run.stdout
+
+
+def test_info_as_json_has_a_row_for_every_stage() -> None:
+    card = json.loads(quovadis("info", "--json").stdout)
+    assert card["gflops"] == 278.981
+    assert sum(stage["parameters"] for stage in card["stages"]) == card["parameters_folded"] == 12_689_984
+    assert len(card["stages"]) == 18
+
+
+def test_info_identifies_a_weights_file(rgb_scratch_path: Path) -> None:
+    run = quovadis("info", rgb_scratch_path)
+    assert "rgb-scratch" in run.stdout
+    checked = json.loads(quovadis("info", "rgb-scratch", "--json").stdout)["weights"]
+    assert checked["official_name"] == "rgb-scratch"
+
+
+def test_weights_list_path_and_verify(rgb_scratch_path: Path) -> None:
+    assert "rgb-imagenet" in quovadis("weights", "list").stdout
+    assert quovadis("weights", "path", "rgb-scratch").stdout.strip() == str(rgb_scratch_path)
+    assert quovadis("weights", "verify", "rgb-scratch").returncode == 0
+    assert_one_line_error(quovadis("weights", "path", "rgb-imagenet"), "weights pull rgb-imagenet")
+
+
+def test_the_version_is_printed() -> None:
+    from quovadis.version import __version__
+
+    assert quovadis("--version").stdout == f"quovadis {__version__}\n"

@@ -1,0 +1,171 @@
+"""The public object on real clips: what a user's three lines give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import quovadis
+from quovadis import ArchitectureError, LabelsError, Recognizer, Sampling, VideoError
+
+
+@pytest.fixture(scope="module")
+def model(rgb_scratch_path: Path) -> Recognizer:
+    return quovadis.load("rgb-scratch", threads=2)
+
+
+def test_the_original_sample_is_playing_cricket_as_the_original_graph_says(
+    model: Recognizer, cricket_gif: Path, assets: Path
+) -> None:
+    result = model.classify(cricket_gif)
+    oracle = np.load(assets / "oracle" / "cricket_rgb_scratch.npz")
+    (clip,) = result.clips
+    np.testing.assert_allclose(clip.logits, oracle["logits"], rtol=0, atol=1e-3)
+    np.testing.assert_allclose(result.probabilities, oracle["softmax"], rtol=0, atol=1e-5)
+    best = result.top(1)[0]
+    assert best.label == "playing cricket"
+    assert best.probability >= 0.98
+    assert (clip.start_seconds, clip.end_seconds, clip.frames, clip.looped) == (0.0, pytest.approx(3.16), 79, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "probability"),
+    [
+        ("arm_wrestling.mp4", "arm wrestling", 0.95),
+        ("archery.avi", "archery", 0.9),
+        ("clean_and_jerk.mp4", "clean and jerk", 0.95),
+    ],
+)
+def test_the_centre_clip_of_a_real_video_shows_its_action(
+    model: Recognizer, assets: Path, name: str, label: str, probability: float
+) -> None:
+    result = model.classify(assets / "clips" / name, Sampling(clip="centre"))
+    assert len(result.clips) == 1
+    best = result.top(1)[0]
+    assert best.label == label
+    assert best.probability >= probability
+
+
+def test_the_video_is_the_mean_of_the_softmax_of_its_clips(model: Recognizer, assets: Path) -> None:
+    result = model.classify(assets / "clips" / "archery.avi", Sampling(stride=20, clip_frames=64))
+    # 131 frames: windows at 0, 20, 40 and 60 hold 64; the 7 frames left join the last one.
+    assert [clip.frames for clip in result.clips] == [64, 64, 64, 71]
+    assert [clip.start_seconds for clip in result.clips] == pytest.approx([0.0, 0.8, 1.6, 2.4])
+    mean = np.mean([clip.probabilities for clip in result.clips], axis=0)
+    np.testing.assert_allclose(result.probabilities, mean, atol=1e-7)
+    assert result.clips[-1].end_seconds == pytest.approx(131 / 25)
+
+
+def test_frames_in_memory_give_what_the_file_gives(
+    model: Recognizer, cricket_gif: Path, cricket_frames: NDArray[np.uint8]
+) -> None:
+    from_array = model.classify(cricket_frames)
+    np.testing.assert_array_equal(from_array.probabilities, model.classify(cricket_gif).probabilities)
+    assert from_array.source == "<array>"
+
+
+def test_the_centre_of_an_array_is_its_middle_frames(model: Recognizer, cricket_frames: NDArray[np.uint8]) -> None:
+    centre = model.classify(cricket_frames, Sampling(clip="centre", clip_frames=16))
+    middle = model.classify(cricket_frames[31:47], Sampling(clip_frames=16))
+    np.testing.assert_array_equal(centre.probabilities, middle.probabilities)
+
+
+def test_a_video_shorter_than_a_clip_is_looped_and_says_so(model: Recognizer, assets: Path) -> None:
+    result = model.classify(assets / "clips" / "sign_language_thanks.mkv")
+    (clip,) = result.clips
+    assert clip.looped
+    assert clip.frames < 79
+    assert any("looped" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("frames", [1, 8])
+def test_one_and_eight_frames_are_looped_and_say_so(
+    model: Recognizer, cricket_frames: NDArray[np.uint8], frames: int
+) -> None:
+    result = model.classify(cricket_frames[:frames])
+    assert result.clips[0].frames == frames
+    assert any(f"{frames} frame" in note and "looped to 79" in note for note in result.notes)
+
+
+def test_a_part_of_a_video_can_be_asked_for(model: Recognizer, assets: Path) -> None:
+    result = model.classify(assets / "clips" / "archery.avi", Sampling(start_seconds=1.0, duration_seconds=2.0))
+    assert result.clips[0].start_seconds == pytest.approx(1.0)
+    assert result.clips[0].frames == 50
+
+
+def test_every_result_says_which_weights_and_engine_made_it(model: Recognizer, cricket_gif: Path) -> None:
+    result = model.classify(cricket_gif, Sampling(clip_frames=16, duration_seconds=0.64))
+    record = result.to_dict(3)
+    assert record["weights"]["name"] == "rgb-scratch"
+    assert len(record["weights"]["sha256"]) == 64
+    assert record["engine"]["engine"] == "openvino"
+    assert len(record["top"]) == len(record["clips"][0]["top"]) == 3
+    assert "rgb-scratch" in repr(model)
+
+
+def test_run_gives_steps_features_and_endpoints(model: Recognizer, cricket_frames: NDArray[np.uint8]) -> None:
+    output = model.run(cricket_frames[np.newaxis, :17], ["Mixed_4f"])
+    assert output.step_logits.shape == (1, 2, 400)
+    assert output.features.shape == (1, 2, 1024)
+    assert output.endpoints["Mixed_4f"].shape == (1, 5, 14, 14, 832)
+
+
+def test_progress_is_reported_clip_by_clip(model: Recognizer, assets: Path) -> None:
+    expected: list[int | None] = []
+    seen: list[int] = []
+    model.classify(
+        assets / "clips" / "archery.avi",
+        Sampling(clip_frames=32),
+        on_start=expected.append,
+        on_clip=lambda clip: seen.append(clip.index),
+    )
+    assert expected == [len(seen)]
+    assert seen == list(range(len(seen)))
+
+
+def test_own_class_names_replace_the_400(
+    rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    names = [f"class {number}" for number in range(400)]
+    (tmp_path / "labels.txt").write_text("\n".join(names))
+    for labels in (names, tmp_path / "labels.txt"):
+        model = quovadis.load("rgb-scratch", labels=labels)
+        best = model.classify(cricket_frames[:16], Sampling(clip_frames=16)).top(1)[0]
+        assert best.label == f"class {best.index}"
+    with pytest.raises(LabelsError, match="399 class names"):
+        quovadis.load("rgb-scratch", labels=names[:-1])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"clip_frames": 8},
+        {"stride": 0},
+        {"fps": 0.0},
+        {"fps": float("nan")},
+        {"clip": "middle"},
+        {"start_seconds": -1.0},
+        {"duration_seconds": 0.0},
+    ],
+)
+def test_an_impossible_sampling_is_refused_when_it_is_made(options: dict[str, object]) -> None:
+    with pytest.raises(ArchitectureError):
+        Sampling(**options)  # type: ignore[arg-type]
+
+
+def test_a_start_after_the_end_is_an_error_that_names_the_video(model: Recognizer, assets: Path) -> None:
+    with pytest.raises(VideoError, match=r"archery\.avi"):
+        model.classify(assets / "clips" / "archery.avi", Sampling(start_seconds=60))
+
+
+def test_an_array_of_the_wrong_kind_is_refused(model: Recognizer) -> None:
+    with pytest.raises(VideoError, match="uint8"):
+        model.classify(np.zeros((79, 224, 224, 3), np.float32))  # type: ignore[arg-type]
+
+
+def test_the_public_names_are_those_promised() -> None:
+    assert all(hasattr(quovadis, name) for name in quovadis.__all__)
+    assert quovadis.__all__ == sorted(quovadis.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name))
