@@ -4,6 +4,8 @@
     ├── ArchitectureError          an input the network cannot take
     ├── WeightsError               a weights file that cannot be read or is not what it should be
     │   └── WeightsUnavailableError   no source of official weights answered, or the network is forbidden
+    ├── DownloadError              a file that no source gave
+    ├── CacheError                 the cache cannot be written
     ├── LabelsError                a class list that does not fit
     ├── EngineError                a device that does not exist, a graph that does not compile
     ├── VideoError                 a video that cannot be read
@@ -32,6 +34,14 @@ class WeightsError(QuovadisError):
 
 class WeightsUnavailableError(WeightsError):
     """None of the sources of official weights answered, or the network is forbidden."""
+
+
+class DownloadError(QuovadisError):
+    """A file could not be fetched: its source does not answer, refuses, or sends something else."""
+
+
+class CacheError(QuovadisError):
+    """The cache cannot be written."""
 
 
 class LabelsError(QuovadisError):

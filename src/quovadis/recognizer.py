@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines import Engine, EngineOutput, OpenVINOEngine
+from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
 from quovadis.labels import check_labels, kinetics400, read_labels
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, VideoPrediction, WeightsIdentity
 from quovadis.sampling import Sampling, Source, open_clips
 from quovadis.video import Clip, VideoLimits
-from quovadis.weights import compiled_models_path, load_weights
+from quovadis.weights import load_weights
 
 _logger = logging.getLogger("quovadis")
 
@@ -153,7 +154,7 @@ def load(
         notify=notify or _logger.warning,
         progress=progress or ignore_download_progress,
     )
-    engine = OpenVINOEngine(loaded.tensors, device=device, threads=threads, cache_directory=compiled_models_path())
+    engine = OpenVINOEngine(loaded.tensors, device=device, threads=threads, cache_directory=compiled_graphs_folder())
     return Recognizer(engine, WeightsIdentity(loaded.name, loaded.sha256), names)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from quovadis.weights import CATALOGUE, Verification, cached_path
 

@@ -1,0 +1,45 @@
+"""Settings that come from the environment, and the folders of the cache."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+HOME_VARIABLE = "QUOVADIS_HOME"
+OFFLINE_VARIABLE = "QUOVADIS_OFFLINE"
+MIRROR_VARIABLE = "QUOVADIS_MIRROR"
+
+_TRUE = {"1", "true", "yes", "on"}
+
+
+def home() -> Path:
+    """Return the cache's folder: `QUOVADIS_HOME`, else the platform's cache directory. It may not exist yet."""
+    chosen = os.environ.get(HOME_VARIABLE)
+    return Path(chosen).expanduser() if chosen else user_cache_path("quovadis", appauthor=False)
+
+
+def weights_folder(name: str) -> Path:
+    """Return where the official weights of a name are cached."""
+    return home() / "weights" / name
+
+
+def samples_folder() -> Path:
+    """Return where sample clips are cached."""
+    return home() / "samples"
+
+
+def compiled_graphs_folder() -> Path:
+    """Return where engines keep compiled graphs."""
+    return home() / "compiled"
+
+
+def is_offline() -> bool:
+    """Tell whether `QUOVADIS_OFFLINE` forbids the network."""
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() in _TRUE
+
+
+def mirror() -> str | None:
+    """Return the address that stands in for the original repository's files, if `QUOVADIS_MIRROR` names one."""
+    return os.environ.get(MIRROR_VARIABLE, "").strip().rstrip("/") or None

