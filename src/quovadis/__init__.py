@@ -1,1 +1,56 @@
-"""Recognise human actions in video with I3D."""
+"""Recognise human actions in video with I3D.
+
+import quovadis
+
+model = quovadis.load()
+result = model.classify("clip.mp4")
+print(result.top(5))
+"""
+
+from __future__ import annotations
+
+from quovadis.architecture import ENDPOINTS
+from quovadis.engines import EngineOutput
+from quovadis.errors import (
+    ArchitectureError,
+    EngineError,
+    LabelsError,
+    MissingDependencyError,
+    OutputError,
+    QuovadisError,
+    TruncatedVideoError,
+    VideoError,
+    VideoLimitError,
+    WeightsError,
+    WeightsUnavailableError,
+)
+from quovadis.recognizer import Recognizer, load
+from quovadis.results import ClipPrediction, Prediction, VideoPrediction, WeightsIdentity
+from quovadis.sampling import Sampling
+from quovadis.version import __version__
+from quovadis.video import VideoLimits
+
+__all__ = [
+    "ENDPOINTS",
+    "ArchitectureError",
+    "ClipPrediction",
+    "EngineError",
+    "EngineOutput",
+    "LabelsError",
+    "MissingDependencyError",
+    "OutputError",
+    "Prediction",
+    "QuovadisError",
+    "Recognizer",
+    "Sampling",
+    "TruncatedVideoError",
+    "VideoError",
+    "VideoLimitError",
+    "VideoLimits",
+    "VideoPrediction",
+    "WeightsError",
+    "WeightsIdentity",
+    "WeightsUnavailableError",
+    "__version__",
+    "load",
+]

@@ -23,7 +23,7 @@ from quovadis.recognizer import load
 from quovadis.report.model_card import model_card, model_card_table
 from quovadis.report.output import ResultOutput
 from quovadis.report.progress import ClipProgress, DownloadDisplay
-from quovadis.report.weights_table import catalogue_table, verification_table
+from quovadis.report.weights_table import catalogue_records, catalogue_table, verification_table
 from quovadis.runner import classify_sources
 from quovadis.sampling import FRAMES_PER_SECOND, Sampling
 from quovadis.version import __version__
@@ -183,7 +183,7 @@ def sample(quiet: Quiet = False) -> None:
 def list_weights(as_json: AsJSON = False) -> None:
     """List the official weights and which of them are cached."""
     if as_json:
-        typer.echo(json.dumps([weights.describe(name) for name in weights.CATALOGUE], indent=2))
+        typer.echo(json.dumps(catalogue_records(), indent=2))
     else:
         Console(highlight=False).print(catalogue_table())
 

@@ -98,8 +98,8 @@ class Recognizer:
             clips=tuple(clips),
             weights=self.weights,
             engine=self.engine.description,
-            partial=stream.partial,
-            notes=(*stream.notes, *notes),
+            partial=stream.report.partial,
+            notes=(*stream.report.notes, *notes),
             labels=self.labels,
         )
 

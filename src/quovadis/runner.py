@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol
 
 from quovadis.errors import QuovadisError
 from quovadis.recognizer import Recognizer
-from quovadis.results import VideoPrediction
+from quovadis.results import ClipPrediction, VideoPrediction
 from quovadis.sampling import Sampling
-from quovadis.video import VideoLimits, expand_sources
+from quovadis.video import VideoLimits, expand_source
 
 
 class ClipObserver(Protocol):
@@ -23,6 +24,10 @@ class ClipObserver(Protocol):
     def advance(self) -> None:
         """Take one clip as done."""
         ...
+
+
+def _advance(observer: ClipObserver, _: ClipPrediction) -> None:
+    observer.advance()
 
 
 def classify_sources(
@@ -60,7 +65,7 @@ def classify_sources(
     sources: list[str] = []
     for argument in arguments:
         try:
-            sources.extend(expand_sources([argument]))
+            sources.extend(expand_source(argument))
         except QuovadisError as error:
             fail(argument, error)
             if fail_fast:
@@ -75,7 +80,7 @@ def classify_sources(
                     limits=limits,
                     allow_partial=allow_partial,
                     on_start=observer.expect,
-                    on_clip=lambda _, observer=observer: observer.advance(),
+                    on_clip=partial(_advance, observer),
                 )
         except QuovadisError as error:
             fail(source, error)

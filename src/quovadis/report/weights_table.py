@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from quovadis.weights import CATALOGUE, Verification, cached_path
 
 
-def catalogue_table() -> RenderableType:
-    """List the official weights, where they come from and where they are cached."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("name", "what", "cached at"):
-        table.add_column(heading, overflow="fold")
+def catalogue_records() -> list[dict[str, str | None]]:
+    """Return the official weights in JSON's types: name, description, path in the cache or None."""
+    records: list[dict[str, str | None]] = []
     for name, entry in CATALOGUE.items():
         path = cached_path(name)
-        table.add_row(name, entry.description, "–" if path is None else escape(str(path)))
+        records.append({"name": name, "description": entry.description, "path": None if path is None else str(path)})
+    return records
+
+
+def catalogue_table() -> RenderableType:
+    """List the official weights and where they are cached."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("name", "trained on", "cached at"):
+        table.add_column(heading, overflow="fold")
+    for record in catalogue_records():
+        table.add_row(record["name"], record["description"], escape(record["path"] or "not cached"))
     return table
 
 
 def verification_table(checked: Verification) -> RenderableType:
     """Draw what `weights.verify` found."""
-    raise NotImplementedError
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    table.add_row("weights", checked.official_name or "not official")
+    if checked.sha256 is not None:
+        table.add_row("identity", f"sha256 {checked.sha256}")
+        table.add_row("checksums", f"hold on {checked.tensors} tensors, {checked.parameters:,} values")
+    for file in checked.files:
+        state = {True: "the official file", False: "NOT the official file", None: "not claimed to be official"}
+        table.add_row("file", f"{escape(file.path)}  {file.size:,} bytes, {state[file.official]}")
+        table.add_row("", f"sha256 {file.sha256}")
+    parts: list[RenderableType] = ["", table]
+    if checked.problem is not None:
+        parts.append(Text(f"problem: {checked.problem}", style="bold red"))
+    return Group(*parts)

@@ -1,0 +1,27 @@
+"""Video to frames to clips: streaming, upright, undistorted, at 25 frames a second."""
+
+from __future__ import annotations
+
+from quovadis.video.array import array_frames, check_array
+from quovadis.video.centre import centre_clip
+from quovadis.video.clips import Clip, centre_of, clips_from_frames
+from quovadis.video.decoder import VideoReport
+from quovadis.video.expand import expand_source
+from quovadis.video.frames import Frame
+from quovadis.video.limits import VideoLimits
+from quovadis.video.reader import Video, open_video
+
+__all__ = [
+    "Clip",
+    "Frame",
+    "Video",
+    "VideoLimits",
+    "VideoReport",
+    "array_frames",
+    "centre_clip",
+    "centre_of",
+    "check_array",
+    "clips_from_frames",
+    "expand_source",
+    "open_video",
+]

@@ -1,0 +1,33 @@
+"""Frames on their way through the package."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+
+class DecodedFrame(NamedTuple):
+    """A frame as the decoder gives it: not yet turned, scaled or converted."""
+
+    picture: av.VideoFrame
+    aspect_ratio: Fraction
+    """Width of a sample over its height."""
+    seconds: Fraction
+    """Time since the first frame."""
+    duration_seconds: Fraction
+    """How long it is shown, as far as the file tells."""
+
+
+class Frame(NamedTuple):
+    """A frame ready for the network."""
+
+    pixels: NDArray[np.uint8]
+    """RGB, 0..255, shape 224, 224, 3, contiguous. Repeated frames share one array."""
+    seconds: float
+    """Time since the first frame of the video."""
+    duration_seconds: float
+    """How long it is shown."""

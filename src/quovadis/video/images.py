@@ -1,0 +1,143 @@
+"""A folder of images as a video, one frame an image, in natural order of their names."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from quovadis.errors import VideoError, VideoLimitError
+from quovadis.video.decoder import VideoReport
+from quovadis.video.frames import DecodedFrame
+from quovadis.video.limits import VideoLimits
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".jxl"}
+)
+IMAGES_PER_SECOND = Fraction(25)
+"""Images carry no time; they are taken to be at the rate that the network was trained at."""
+
+_FORMATS = (
+    "png_pipe,jpeg_pipe,jpegls_pipe,bmp_pipe,webp_pipe,webp,tiff_pipe,ppm_pipe,pgm_pipe,pam_pipe,j2k_pipe,jpegxl_pipe,"
+    "avif,mov,qoi_pipe"
+)
+_LARGEST_FILE_BYTES = 1 << 28
+
+
+def natural_key(path: Path) -> tuple[object, ...]:
+    """Return a key that sorts `frame2` before `frame10`."""
+    parts = re.split(r"(\d+)", str(path))
+    return tuple((1, int(part), part) if part.isdecimal() else (0, part.casefold(), part) for part in parts)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the images that lie directly in `folder`, in natural order; hidden files do not count."""
+    return sorted(
+        (
+            p
+            for p in folder.iterdir()
+            if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()
+        ),
+        key=natural_key,
+    )
+
+
+class ImageSequence:
+    """Images that are read one by one; offers what `decoder.Decoder` does."""
+
+    live = False
+
+    def __init__(self, name: str, paths: list[Path], limits: VideoLimits, *, allow_partial: bool) -> None:
+        """Take the images to read.
+
+        Args:
+            name: what errors call the sequence.
+            paths: images, in order.
+            limits: the most to accept.
+            allow_partial: pass over images that cannot be read.
+
+        Raises:
+            VideoLimitError: more images than the limits admit.
+        """
+        self._paths = paths
+        self._name = name
+        self._limits = limits
+        self._allow_partial = allow_partial
+        self.report = VideoReport(frames_declared=len(paths), seconds_declared=self.duration_seconds)
+        if len(paths) > limits.max_frames:
+            raise VideoLimitError(
+                f"{name}: {len(paths)} images are more than the limit of {limits.max_frames:,}; --max-frames raises it"
+            )
+
+    @property
+    def duration_seconds(self) -> float:
+        """Length at 25 images a second."""
+        return float(len(self._paths) / IMAGES_PER_SECOND)
+
+    @property
+    def frames_per_second(self) -> float:
+        """The rate that images are taken to be at."""
+        return float(IMAGES_PER_SECOND)
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+    def frames(self) -> Iterator[DecodedFrame]:
+        """Yield every image.
+
+        Raises:
+            VideoError: an image cannot be read, unless partial videos are allowed; or none can.
+        """
+        report = self.report
+        for path in self._paths:
+            try:
+                picture, ratio = _read_image(path, self._limits.max_pixels)
+            except VideoLimitError:
+                raise
+            except VideoError as error:
+                if not self._allow_partial:
+                    raise VideoError(f"{error}; --allow-partial passes over it") from error
+                report.damaged_packets += 1
+                continue
+            seconds = report.frames_decoded / IMAGES_PER_SECOND
+            report.frames_decoded += 1
+            report.seconds_found = float(report.frames_decoded / IMAGES_PER_SECOND)
+            yield DecodedFrame(picture, ratio, seconds, 1 / IMAGES_PER_SECOND)
+        if report.frames_decoded == 0:
+            raise VideoError(f"{self._name}: none of its images can be read; check the files")
+        if report.damaged_packets:
+            report.partial = True
+            report.notes = (f"damaged: {report.damaged_packets} of {len(self._paths)} images could not be read",)
+
+
+def _read_image(path: Path, max_pixels: int) -> tuple[av.VideoFrame, Fraction]:
+    """Return the first frame of an image file and the aspect ratio of its samples.
+
+    Raises:
+        VideoError: the file is no image, or damaged.
+        VideoLimitError: the image is larger than the limit.
+    """
+    options = {"format_whitelist": _FORMATS, "max_pixels": str(max_pixels)}
+    too_large = VideoLimitError(
+        f"{path}: the image has more than the limit of {max_pixels:,} pixels; --max-pixels raises it"
+    )
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise VideoError(f"{path}: too large a file to be an image")
+        # Read here and given without its name, which FFmpeg would search for patterns such as `%d`.
+        content = io.BytesIO(path.read_bytes())
+        with av.open(content, "r", options=options) as container:
+            stream = container.streams.video[0]
+            context = stream.codec_context
+            if context.width * context.height > max_pixels:
+                raise too_large
+            context.options = {"max_pixels": str(max_pixels)}
+            picture = next(container.decode(stream))
+            return picture, stream.sample_aspect_ratio or Fraction(1)
+    except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration) as error:
+        reason = "empty" if path.is_file() and path.stat().st_size == 0 else "not an image that can be read, or damaged"
+        raise VideoError(f"{path}: {reason}") from error

@@ -1,0 +1,29 @@
+"""How much of a video is accepted: small files can unfold to more than a machine holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from quovadis.errors import VideoError
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoLimits:
+    """The most that one video may hold; each limit is checked where it binds, before memory or time is spent.
+
+    Raises:
+        VideoError: when made with a limit that is not above 0.
+    """
+
+    max_pixels: int = 1 << 24
+    """Pixels of a frame, as coded: checked in the header, by the decoder itself, and on every frame. The default admits
+    5.3K (5312x2988) and refuses 8K, whose reference frames alone take more than half a gigabyte."""
+    max_frames: int = 2_000_000
+    """Frames decoded, and frames after resampling. Not applied to live sources, which have no end."""
+    max_seconds: float = 6 * 3600.0
+    """Seconds from the first frame to the last. Not applied to live sources."""
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            if not getattr(self, limit.name) > 0:
+                raise VideoError(f"{limit.name} must be above 0, not {getattr(self, limit.name)}")

@@ -1,0 +1,181 @@
+"""The one way in: a source of any kind as frames ready for the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Self
+
+from quovadis.errors import VideoError, VideoLimitError
+from quovadis.video.decoder import Decoder, VideoReport
+from quovadis.video.frames import DecodedFrame, Frame
+from quovadis.video.geometry import FrameConverter
+from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence, images_in
+from quovadis.video.limits import VideoLimits
+from quovadis.video.resample import Shown, resample, tick_of
+from quovadis.video.source import is_address, local_path, open_instructions
+
+
+class Video(AbstractContextManager["Video"]):
+    """A video open for reading; iterate once, inside a `with`, over `Frame`s."""
+
+    def __init__(
+        self,
+        name: str,
+        decoder: Decoder | ImageSequence,
+        *,
+        fps: float | Literal["native"],
+        limits: VideoLimits,
+        start_seconds: float,
+        duration_seconds: float | None,
+    ) -> None:
+        self.name = name
+        """The source, as it was given."""
+        self._decoder = decoder
+        self._fps = None if fps == "native" else Fraction(fps).limit_denominator(100_000)
+        self._limits = limits
+        self._start = Fraction(start_seconds)
+        self._end = None if duration_seconds is None else self._start + Fraction(duration_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._decoder.close()
+
+    @property
+    def live(self) -> bool:
+        """Whether the source has no end of its own, as a camera."""
+        return self._decoder.live
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Length by the header; None where it does not say."""
+        return self._decoder.duration_seconds
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Average rate of the source by the header; None where it does not say."""
+        return self._decoder.frames_per_second
+
+    @property
+    def report(self) -> VideoReport:
+        """What the video turned out to hold; complete once its frames were all taken."""
+        return self._decoder.report
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames, resampled and converted; a frame that is not shown is not converted.
+
+        Raises:
+            VideoError: the video is damaged, cut off, or exceeds a limit.
+        """
+        return self.frames_from(0)
+
+    def frames_from(self, first: int) -> Iterator[Frame]:
+        """Yield frames, leaving out the `first` ones, which are decoded but not converted."""
+        converter = FrameConverter()
+        converted: tuple[DecodedFrame, Frame] | None = None
+        for place, shown in enumerate(self.shown()):
+            if place < first:
+                continue
+            source = shown.frame
+            if converted is None or converted[0] is not source:
+                try:
+                    pixels = converter.convert(source.picture, source.aspect_ratio)
+                except VideoError as error:
+                    raise type(error)(f"{self.name}: {error}") from error
+            else:
+                pixels = converted[1].pixels
+            if self._fps is None:
+                frame = Frame(pixels, float(source.seconds), float(source.duration_seconds))
+            else:
+                frame = Frame(pixels, float(shown.tick / self._fps), float(1 / self._fps))
+            converted = source, frame
+            yield frame
+
+    def shown(self) -> Iterator[Shown]:
+        """Yield the decoded frame of each tick, within the part of the video that was asked for."""
+        fps = self._fps
+        frames = self._decoder.frames()
+        if fps is None:
+            ticks = (Shown(place, frame) for place, frame in enumerate(frames))
+            for shown in ticks:
+                if self._end is not None and shown.frame.seconds >= self._end:
+                    return
+                if shown.frame.seconds >= self._start:
+                    yield shown
+            return
+        start = tick_of(self._start, fps)
+        end = None if self._end is None else max(tick_of(self._end, fps), start + 1)
+        for shown in resample(frames, fps, self._check_tick):
+            if shown.tick >= start:
+                yield shown
+            # Left before the next frame is decoded: a live source must not be waited for.
+            if end is not None and shown.tick + 1 >= end:
+                return
+
+    def _check_tick(self, tick: int) -> None:
+        if tick > self._limits.max_frames and not self.live:
+            raise VideoLimitError(
+                f"{self.name}: its timestamps reach over more than the limit of {self._limits.max_frames:,} frames; "
+                "--max-frames raises it"
+            )
+
+
+def open_video(
+    source: str | os.PathLike[str],
+    *,
+    fps: float | Literal["native"] = 25.0,
+    limits: VideoLimits | None = None,
+    allow_partial: bool = False,
+    start_seconds: float = 0.0,
+    duration_seconds: float | None = None,
+    threads: int = 0,
+) -> Video:
+    """Open a file, an animated GIF, a folder of images, an address or `camera:0`.
+
+    Args:
+        source: what to open. Local files are read as containers of pictures and sound alone: playlists, which could
+            read other files, are refused.
+        fps: frames a second to resample to; `native` keeps every frame of the source.
+        limits: the most to accept; None: the defaults.
+        allow_partial: accept what can be read of a damaged or cut-off video.
+        start_seconds: where to begin.
+        duration_seconds: how much to read; None: to the end.
+        threads: of the decoder; 0: as many as FFmpeg sees fit.
+
+    Raises:
+        VideoError: the source cannot be opened, or has no pictures.
+        VideoLimitError: its header declares more than the limits admit.
+    """
+    name = os.fspath(source)
+    limits = limits or VideoLimits()
+    decoder: Decoder | ImageSequence
+    path = local_path(name)
+    if is_address(name):
+        decoder = Decoder(name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads)
+    elif path.is_dir():
+        images = images_in(path)
+        if not images:
+            raise VideoError(f"{name}: no images in this folder; give a video, or a folder of images or videos")
+        decoder = ImageSequence(name, images, limits, allow_partial=allow_partial)
+    elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        decoder = ImageSequence(name, [path], limits, allow_partial=allow_partial)
+    else:
+        _check_file(path, name)
+        decoder = Decoder(name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads)
+    return Video(name, decoder, fps=fps, limits=limits, start_seconds=start_seconds, duration_seconds=duration_seconds)
+
+
+def _check_file(path: Path, name: str) -> None:
+    try:
+        with path.open("rb") as file:
+            if not file.read(1) and path.is_file():
+                raise VideoError(f"{name}: empty file")
+    except FileNotFoundError as error:
+        raise VideoError(f"{name}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise VideoError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

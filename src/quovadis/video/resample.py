@@ -1,0 +1,49 @@
+"""Frames at another rate, by their timestamps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from quovadis.video.frames import DecodedFrame
+
+
+class Shown(NamedTuple):
+    """One tick of the output and the frame that is shown at it."""
+
+    tick: int
+    frame: DecodedFrame
+
+
+def tick_of(seconds: Fraction, fps: Fraction) -> int:
+    """Return the tick nearest to a time, the later one of two."""
+    return int((seconds * fps + Fraction(1, 2)).__floor__())
+
+
+def resample(frames: Iterable[DecodedFrame], fps: Fraction, check_tick: Callable[[int], None]) -> Iterator[Shown]:
+    """Yield a frame for every tick of 1/fps seconds, from the first frame to the end of the last.
+
+    Tick k shows the last frame whose own nearest tick is not after k: the rule of FFmpeg's `fps` filter with
+    `round=near`. A frame that shares its tick with the next is never shown. However short, a video has one tick.
+
+    Args:
+        frames: in order of time, the first at 0 seconds.
+        fps: ticks a second.
+        check_tick: called with each tick before anything up to it is yielded, to stop runaway timestamps.
+    """
+    current: DecodedFrame | None = None
+    tick = 0
+    for frame in frames:
+        following = tick_of(frame.seconds, fps)
+        check_tick(following)
+        if current is not None:
+            for shown in range(tick, following):
+                yield Shown(shown, current)
+            tick = max(tick, following)
+        current = frame
+    if current is not None:
+        end = max(tick_of(current.seconds + current.duration_seconds, fps), 1 if tick == 0 else tick)
+        check_tick(end)
+        for shown in range(tick, end):
+            yield Shown(shown, current)

@@ -1,0 +1,106 @@
+"""What a source is, told from how it is written: a local file or folder, an address, a camera."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from quovadis.errors import VideoError
+
+_ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
+_CAMERA = "camera:"
+
+_NETWORK_PROTOCOLS = (
+    *("http", "https", "httpproxy", "tcp", "tls", "udp", "udplite", "rtp", "srtp", "rtsp", "rtsps", "srt", "crypto"),
+    *("rtmp", "rtmpe", "rtmps", "rtmpt", "rtmpte", "rtmpts", "mmsh", "mmst", "ftp", "data"),
+)
+"""Protocols that an address may use, and what it leads to; never `file`, so that no playlist reads local files."""
+
+_LOCAL_FORMATS = (
+    *("mov", "matroska", "webm", "avi", "mpegts", "mpegtsraw", "mpeg", "mpegvideo", "flv", "live_flv", "asf", "ogg"),
+    *("gif", "apng", "webp_anim", "webp", "avif", "mxf", "nut", "rm", "wtv", "dv", "gxf", "nsv", "ivf", "swf", "amv"),
+    *(
+        "h261",
+        "h263",
+        "h264",
+        "hevc",
+        "vvc",
+        "evc",
+        "av1",
+        "obu",
+        "m4v",
+        "mjpeg",
+        "mjpeg_2000",
+        "mpjpeg",
+        "vc1",
+        "vc1test",
+    ),
+    *("cavsvideo", "dirac", "dnxhd", "yuv4mpegpipe", "ipmovie", "bink", "smk", "roq", "flic", "film_cpk", "4xm", "jv"),
+    *("nuv", "ivr", "rpl", "pva", "ty", "viv", "vivo", "lmlm4", "mm", "thp", "mv", "cine", "ifv", "r3d", "kux", "dhav"),
+    *("bmp_pipe", "dds_pipe", "dpx_pipe", "exr_pipe", "gif_pipe", "hdr_pipe", "j2k_pipe", "jpeg_pipe", "jpegls_pipe"),
+    *("jpegxl_pipe", "jpegxl_anim", "pam_pipe", "pbm_pipe", "pcx_pipe", "pgm_pipe", "pgmyuv_pipe", "png_pipe"),
+    *("ppm_pipe", "psd_pipe", "qoi_pipe", "sgi_pipe", "sunrast_pipe", "tiff_pipe", "webp_pipe", "xbm_pipe", "xpm_pipe"),
+)
+"""FFmpeg's demuxers of files that are whole in themselves; no playlists (concat, hls, dash), no devices, no scripts."""
+
+
+@dataclass(frozen=True)
+class OpenInstructions:
+    """How FFmpeg is to open a source."""
+
+    address: str
+    demuxer: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    kind: Literal["file", "network", "camera"] = "file"
+
+
+def is_address(source: str) -> bool:
+    """Tell whether `source` names something other than a local path."""
+    match = _ADDRESS.match(source)
+    return source.startswith(_CAMERA) or (match is not None and match[1].lower() != "file")
+
+
+def local_path(source: str) -> Path:
+    """Return the path of a local source; `file://` addresses are read as such."""
+    if source.lower().startswith("file://"):
+        return Path(unquote(urlsplit(source).path))
+    return Path(source)
+
+
+def open_instructions(source: str) -> OpenInstructions:
+    """Return how to open `source`.
+
+    Raises:
+        VideoError: an address of an unknown protocol.
+    """
+    if source.startswith(_CAMERA):
+        return _camera(source.removeprefix(_CAMERA))
+    if is_address(source):
+        protocol = source.partition("://")[0].lower()
+        if protocol not in _NETWORK_PROTOCOLS:
+            raise VideoError(
+                f"{source}: the protocol {protocol} is not supported; download the video and give its path"
+            )
+        options = {"protocol_whitelist": ",".join(_NETWORK_PROTOCOLS)}
+        if protocol.startswith("rtsp"):
+            # Over UDP a camera's frames arrive torn as soon as the network is busy.
+            options["rtsp_transport"] = "tcp"
+        return OpenInstructions(source, None, options, "network")
+    # The prefix keeps FFmpeg from reading meaning into a name such as `concat:a|b`.
+    whitelist = {"protocol_whitelist": "file", "format_whitelist": ",".join(_LOCAL_FORMATS)}
+    return OpenInstructions(f"file:{local_path(source)}", None, whitelist)
+
+
+def _camera(name: str) -> OpenInstructions:
+    number = name if name.isdecimal() else None
+    if sys.platform == "darwin":
+        return OpenInstructions(name, "avfoundation", {"framerate": "30"}, "camera")
+    if sys.platform == "win32":
+        # DirectShow knows devices by name; a number picks among devices of the same name.
+        device = f"video={name}" if number is None else "video=Integrated Camera"
+        return OpenInstructions(device, "dshow", {}, "camera")
+    return OpenInstructions(f"/dev/video{number}" if number is not None else name, "v4l2", {}, "camera")
