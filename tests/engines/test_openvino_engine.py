@@ -51,8 +51,8 @@ def test_every_endpoint_has_the_originals_shape_and_statistics(whole: EngineOutp
     values = whole.endpoints[name]
     assert values.shape == tuple(oracle[f"shape_{name}"])
     assert values.shape == (1, *endpoint_shapes()[name])
-    # Summed in float32 along the axes in memory, as the oracle was: over half a million values the rounding of such a sum
-    # is itself some 1e-3, so that a more exact one would differ from the oracle by more than the network does.
+    # Summed in float32 along the axes in memory, as the oracle was: over half a million values the rounding of such a
+    # sum is itself some 1e-3, so that a more exact one would differ from the oracle by more than the network does.
     np.testing.assert_allclose(values.mean((0, 1, 2, 3)), oracle[f"mean_{name}"], rtol=1e-4)
     np.testing.assert_allclose(values.std((0, 1, 2, 3)), oracle[f"std_{name}"], rtol=1e-4)
     # Eight values of the first and the last step, where padding in time would show.
