@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple, cast
 
 import av
+import av.filter
 import numpy as np
 from av.sidedata.sidedata import SideData, Type
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -24,6 +25,10 @@ LARGEST_RATIO = 16
 _SCALING = (
     Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
+
+
+_UNKNOWN_SIDE_DATA = range(len(Type), 48)
+"""Numbers of `AVFrameSideDataType` (libavutil/frame.h) that are newer than PyAV's list."""
 
 
 class Orientation(NamedTuple):
@@ -63,8 +68,29 @@ def read_orientation(picture: av.VideoFrame) -> Orientation:
 
 
 def _side_data(picture: av.VideoFrame) -> Iterable[SideData]:
+    try:
+        container = picture.side_data
+    except ValueError:
+        # PyAV 18 cannot list the side data of a frame that has a kind it does not know, as JPEG's EXIF. FFmpeg's own
+        # filter takes those kinds away.
+        container = _without_unknown_side_data(picture).side_data
     # PyAV's stubs take the container for a mapping of names; iterating yields the data itself.
-    return cast("Iterable[SideData]", picture.side_data)
+    return cast("Iterable[SideData]", container)
+
+
+def _without_unknown_side_data(picture: av.VideoFrame) -> av.VideoFrame:
+    graph = av.filter.Graph()
+    last = graph.add_buffer(
+        width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base
+    )
+    for kind in _UNKNOWN_SIDE_DATA:
+        removal = graph.add("sidedata", f"mode=delete:type={kind}")
+        last.link_to(removal)
+        last = removal
+    last.link_to(graph.add("buffersink"))
+    graph.configure()
+    graph.push(picture)
+    return cast(av.VideoFrame, graph.pull())
 
 
 def scaled_size(width: int, height: int, aspect_ratio: Fraction) -> tuple[int, int]:
