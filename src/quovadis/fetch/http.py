@@ -94,7 +94,7 @@ def _fetch(
     progress: DownloadProgress,
     patience: Patience,
 ) -> None:
-    failures = 0
+    failures = most = 0
     while True:
         done = part.stat().st_size if part.exists() else 0
         if done > file.size:
@@ -106,8 +106,10 @@ def _fetch(
         try:
             _receive(client, address, part, done, file, progress)
         except (httpx.TransportError, _TransientError) as error:
-            brought = part.stat().st_size > done if part.exists() else False
-            failures = 0 if brought else failures + 1
+            # Progress is more than ever before: a server without ranges that breaks off now early, now late, has none.
+            reached = part.stat().st_size if part.exists() else 0
+            failures = 0 if reached > max(most, done) else failures + 1
+            most = max(most, done, reached)
             if _is_hopeless(error) or failures >= patience.attempts:
                 raise DownloadError(f"{address}: {_reason(error)}") from error
             asked = error.wait_seconds if isinstance(error, _TransientError) else None
@@ -129,6 +131,9 @@ def _receive(
             raise DownloadError(f"{address}: status {response.status_code}")
         # A server that knows no ranges sends the whole again.
         resumes = response.status_code == httpx.codes.PARTIAL_CONTENT
+        if resumes and not response.headers.get("Content-Range", f"bytes {done}-").startswith(f"bytes {done}-"):
+            part.unlink(missing_ok=True)
+            raise _TransientError("the server sent another range than was asked for")
         done = done if resumes else 0
         with part.open("ab" if resumes else "wb") as stream:
             for chunk in response.iter_raw():

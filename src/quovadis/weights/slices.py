@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from quovadis.weights.wire import WireError, content, integer, read_fields
 
@@ -20,6 +22,34 @@ class Extent:
     def within(self, size: int) -> slice:
         """Return the range as a slice of an axis of `size` elements."""
         return slice(0, size) if self.length == _FULL else slice(self.start, self.start + self.length)
+
+
+def tile_exactly(regions: Sequence[tuple[slice, ...]], shape: tuple[int, ...]) -> bool:
+    """Tell whether the regions cover every element of `shape` once.
+
+    They do if they fill it, none reaches beyond it and no two share an element; the last is looked for among regions
+    in order of their start on the first axis, so that parts along one axis, the usual case, take no quadratic time.
+    """
+    if any(axis.stop > size for region in regions for axis, size in zip(region, shape, strict=True)):
+        return False
+    filled = sorted((region for region in regions if _volume(region)), key=lambda region: [a.start for a in region])
+    if sum(map(_volume, filled)) != prod(shape):
+        return False
+    open_regions: list[tuple[slice, ...]] = []
+    for region in filled:
+        open_regions = [other for other in open_regions if not other or other[0].stop > region[0].start]
+        if any(_share(region, other) for other in open_regions):
+            return False
+        open_regions.append(region)
+    return True
+
+
+def _volume(region: tuple[slice, ...]) -> int:
+    return prod(axis.stop - axis.start for axis in region)
+
+
+def _share(one: tuple[slice, ...], other: tuple[slice, ...]) -> bool:
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
 
 
 def read_extents(message: bytes) -> tuple[Extent, ...]:

@@ -15,6 +15,8 @@ _MAGIC = 0xDB4775248B80FB57
 _FOOTER_BYTES = 48
 _TRAILER_BYTES = 5
 _UNCOMPRESSED = 0
+_MOST_KEY_BYTES = 1 << 24
+"""Of all keys together: prefix compression can unfold a small table into any amount."""
 
 
 class TableError(ValueError):
@@ -36,11 +38,19 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
         *_, position = _read_handle(footer, 0)
         offset, size, _ = _read_handle(footer, position)
         entries: dict[bytes, bytes] = {}
+        end = key_bytes = 0
         for _, handle in _read_block(data, offset, size):
             start, length, _ = _read_handle(handle, 0)
+            # Blocks follow each other; going back over one could take for ever.
+            if start < end:
+                raise TableError("blocks lie over each other")
+            end = start + length + _TRAILER_BYTES
             for key, value in _read_block(data, start, length):
                 if entries and key <= next(reversed(entries)):
                     raise TableError("keys are out of order")
+                key_bytes += len(key)
+                if key_bytes > _MOST_KEY_BYTES:
+                    raise TableError("its names are too long to be a checkpoint's")
                 entries[key] = value
     except WireError as error:
         raise TableError(str(error)) from error

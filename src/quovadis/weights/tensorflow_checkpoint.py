@@ -20,14 +20,18 @@ from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError
 from quovadis.weights.checksum import mask, masked_crc32c
-from quovadis.weights.slices import Extent, read_extents, slice_key
+from quovadis.weights.slices import Extent, read_extents, slice_key, tile_exactly
 from quovadis.weights.sorted_table import TableError, read_table
 from quovadis.weights.wire import WireError, content, integer, read_fields, read_varint
 
 INDEX_SUFFIX = ".index"
 _DATA_SUFFIX = re.compile(r"\.data-\d{5}-of-\d{5}$")
-_LARGEST_INDEX_BYTES = 1 << 28
+_LARGEST_INDEX_BYTES = 1 << 26
 _MOST_DIMENSIONS = 254
+_MOST_ARRAY_DIMENSIONS = 32
+"""NumPy's limit before version 2; TensorFlow's operations need no more than 8 or so."""
+_MOST_PARTS = 10_000
+_MOST_ELEMENTS = 1 << 58
 
 _STRING, _BFLOAT16 = 7, 14
 _DTYPES: Mapping[int, str] = {
@@ -79,6 +83,7 @@ class TensorFlowCheckpoint:
             raise WeightsError(f"{self.index_path}: damaged checkpoint index: {error}; fetch the file again") from error
         # Keys that begin with a zero byte name the parts of variables, not variables.
         self._names = tuple(key.decode() for key in self._entries if not key.startswith(b"\0"))
+        self._known = frozenset(self._names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,7 +91,7 @@ class TensorFlowCheckpoint:
         return self._names
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return isinstance(name, str) and name in self._known
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -106,7 +111,7 @@ class TensorFlowCheckpoint:
             WeightsError: no tensor has this name.
         """
         if name not in self:
-            raise WeightsError(f"{self.index_path}: no tensor is called {name}")
+            raise WeightsError(f"{self.index_path}: no tensor is called {_printable(name)}")
         return self._entries[name.encode()]
 
     def read(self, name: str) -> NDArray[Any]:
@@ -123,22 +128,30 @@ class TensorFlowCheckpoint:
             return self._read_parts(entry)
         return self._read_entry_data(entry)
 
+    def _check_shape(self, entry: TensorEntry) -> None:
+        # An axis of no elements must not hide others that no array can have.
+        if len(entry.shape) > _MOST_ARRAY_DIMENSIONS or prod(axis for axis in entry.shape if axis) > _MOST_ELEMENTS:
+            raise self._damaged(entry, f"no array can have its shape, {entry.shape[:_MOST_ARRAY_DIMENSIONS]}")
+
     def _read_parts(self, entry: TensorEntry) -> NDArray[Any]:
-        parts = []
+        self._check_shape(entry)
+        parts, regions = [], []
         for extents in entry.slices:
             part = self._entries.get(slice_key(entry.name, extents))
             if part is None or len(extents) != len(entry.shape):
                 raise self._damaged(entry, "one of its parts is missing from the index")
-            place = tuple(extent.within(size) for extent, size in zip(extents, entry.shape, strict=True))
-            if part.shape != tuple(len(range(*axis.indices(n))) for axis, n in zip(place, entry.shape, strict=True)):
-                raise self._damaged(entry, "one of its parts has another shape than the index says")
-            parts.append((place, self._read_entry_data(part)))
-        # Parts that cover the whole bound the allocation by the data that is really there.
-        if sum(values.size for _, values in parts) != prod(entry.shape):
+            region = tuple(extent.within(size) for extent, size in zip(extents, entry.shape, strict=True))
+            if part.dtype != entry.dtype or part.shape != tuple(axis.stop - axis.start for axis in region):
+                raise self._damaged(entry, "one of its parts has another shape or dtype than the index says")
+            parts.append(part)
+            regions.append(region)
+        # Before anything is read or allocated: a part named twice would be read twice and leave a gap elsewhere.
+        if len(parts) > _MOST_PARTS or not tile_exactly(regions, entry.shape):
             raise self._damaged(entry, "its parts do not make up the whole")
-        whole: NDArray[Any] = np.empty(entry.shape, parts[0][1].dtype)
-        for place, values in parts:
-            whole[place] = values
+        values = [self._read_entry_data(part) for part in parts]
+        whole: NDArray[Any] = np.empty(entry.shape, values[0].dtype)
+        for region, read in zip(regions, values, strict=True):
+            whole[region] = read
         return whole
 
     def _read_entry_data(self, entry: TensorEntry) -> NDArray[Any]:
@@ -147,6 +160,7 @@ class TensorFlowCheckpoint:
             raise self._damaged(entry, f"its dtype, number {entry.dtype} of TensorFlow's, is not supported")
         if dtype is not None and entry.size != prod(entry.shape) * np.dtype(dtype).itemsize:
             raise self._damaged(entry, f"{entry.size} bytes cannot hold the shape {entry.shape}")
+        self._check_shape(entry)
         data = self._read_bytes(entry)
         if dtype is None:
             return self._decode_strings(entry, data)
@@ -170,7 +184,9 @@ class TensorFlowCheckpoint:
                 file.seek(entry.offset)
                 data = file.read(entry.size)
         except OSError as error:
-            raise WeightsError(f"{path}: tensor {entry.name}: cannot read the data file: {error.strerror}") from error
+            raise WeightsError(
+                f"{path}: tensor {_printable(entry.name)}: cannot read the data file: {error.strerror}"
+            ) from error
         if len(data) != entry.size:
             raise self._damaged(entry, f"{path.name} ends early")
         return data
@@ -202,7 +218,7 @@ class TensorFlowCheckpoint:
 
     def _damaged(self, entry: TensorEntry, why: str) -> WeightsError:
         path = self._data_path(entry.shard) if 0 <= entry.shard < self._num_shards else self.index_path
-        return WeightsError(f"{path}: tensor {entry.name}: {why}; fetch the file again")
+        return WeightsError(f"{path}: tensor {_printable(entry.name)}: {why}; fetch the file again")
 
     def _data_path(self, shard: int) -> Path:
         return self.prefix.with_name(f"{self.prefix.name}.data-{shard:05d}-of-{self._num_shards:05d}")
@@ -268,6 +284,11 @@ def _read_shape(message: bytes) -> tuple[int, ...]:
     return tuple(shape)
 
 
+def _printable(name: str) -> str:
+    """Keep line breaks and a terminal's control characters, which a hostile name may hold, out of messages."""
+    return name if name.isprintable() else ascii(name)
+
+
 def find_prefix(path: Path) -> Path:
     """Return the prefix of the checkpoint that `path` names.
 
@@ -291,7 +312,7 @@ def _prefix_in_folder(folder: Path) -> Path:
     state = folder / "checkpoint"
     if state.is_file():
         # TensorFlow notes the newest one here; only a name within the folder is followed.
-        found = re.search(r'^model_checkpoint_path: "([^"]+)"', state.read_text("utf-8", "replace"), re.MULTILINE)
+        found = re.search(r'^model_checkpoint_path: "([^"]+)"', _beginning(state), re.MULTILINE)
         if found and (folder / (Path(found[1]).name + INDEX_SUFFIX)).is_file():
             return folder / Path(found[1]).name
     indexes = sorted(folder.glob("*" + INDEX_SUFFIX))
@@ -299,3 +320,12 @@ def _prefix_in_folder(folder: Path) -> Path:
         count = "no" if not indexes else "several"
         raise WeightsError(f"{folder}: {count} TensorFlow checkpoints in this folder; name the {INDEX_SUFFIX} file")
     return indexes[0].with_suffix("")
+
+
+def _beginning(path: Path) -> str:
+    """Return as much of a text file as any state file holds that TensorFlow wrote; nothing if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(1 << 16).decode("utf-8", "replace")
+    except OSError:
+        return ""
