@@ -16,6 +16,7 @@ from synthetic import write_video
 
 from quovadis.video import open_video
 from quovadis.video.frames import DecodedFrame
+from quovadis.video.orientation import UPRIGHT
 from quovadis.video.resample import resample
 
 PICTURE = cast(av.VideoFrame, None)
@@ -24,7 +25,9 @@ PICTURE = cast(av.VideoFrame, None)
 
 def frames_at(times: list[Fraction], last_duration: Fraction) -> list[DecodedFrame]:
     ends = [*times[1:], times[-1] + last_duration]
-    return [DecodedFrame(PICTURE, Fraction(1), start, end - start) for start, end in zip(times, ends, strict=True)]
+    return [
+        DecodedFrame(PICTURE, Fraction(1), UPRIGHT, start, end - start) for start, end in zip(times, ends, strict=True)
+    ]
 
 
 def shown_places(times: list[Fraction], last_duration: Fraction, fps: Fraction = Fraction(25)) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,8 +12,10 @@ import av
 from av.stream import Disposition
 
 from quovadis.errors import TruncatedVideoError, VideoError, VideoLimitError
+from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.limits import VideoLimits
+from quovadis.video.orientation import Orientation, read_orientation
 from quovadis.video.source import OpenInstructions, local_path
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _FALLBACK_RATE = Fraction(25)
 _GIF_TRAILER = b";"
+_PACKETS_IN_FLIGHT = 17
+"""FFmpeg's decoders run at most 16 threads of their own accord."""
 
 
 @dataclass
@@ -68,6 +73,9 @@ class Decoder:
         self._allow_partial = allow_partial
         self._kind = instructions.kind
         self.report = VideoReport()
+        # A decoder on several threads reports a packet's error some packets later.
+        self._recent: deque[Packet[VideoStream]] = deque(maxlen=_PACKETS_IN_FLIGHT)
+        self._angle_and_orientation: tuple[int, Orientation] | None = None
         self._container = self._open(instructions)
         try:
             self._stream = self._find_stream()
@@ -175,7 +183,8 @@ class Decoder:
         for packet in self._packets(account):
             for picture in self._decode(packet):
                 self._check_pixels(picture.width, picture.height)
-                frame = clock.stamp(picture, self._aspect_ratio())
+                seconds, duration = clock.stamp(picture)
+                frame = DecodedFrame(picture, self._aspect_ratio(), self._orientation(picture), seconds, duration)
                 self.report.frames_decoded += 1
                 self.report.seconds_found = float(frame.seconds + frame.duration_seconds)
                 self._check_length()
@@ -185,6 +194,12 @@ class Decoder:
     def _aspect_ratio(self) -> Fraction:
         ratio = self._stream.sample_aspect_ratio
         return ratio if ratio and ratio > 0 else Fraction(1)
+
+    def _orientation(self, picture: av.VideoFrame) -> Orientation:
+        # Read again only when the angle changes, which PyAV tells cheaply: a track is mirrored as a whole or not at all.
+        if self._angle_and_orientation is None or self._angle_and_orientation[0] != picture.rotation:
+            self._angle_and_orientation = picture.rotation, read_orientation(picture)
+        return self._angle_and_orientation[1]
 
     def _packets(self, account: _PacketAccount) -> Iterator[Packet[VideoStream]]:
         packets = self._container.demux()
@@ -203,14 +218,13 @@ class Decoder:
                 yield cast("Packet[VideoStream]", packet)
 
     def _decode(self, packet: Packet[VideoStream]) -> list[av.VideoFrame]:
+        self._recent.append(packet)
         try:
             return packet.decode()
         except av.EOFError:
             return []
         except (av.FFmpegError, OSError, ValueError) as error:
-            context = self._stream.codec_context
-            # A decoder that refuses a size forgets it.
-            if context.coded_width == 0 or context.width * context.height > self._limits.max_pixels:
+            if refused_for_size(self._stream, self._recent, self._limits.max_pixels):
                 raise self._over("max-pixels", "frames", f"{self._limits.max_pixels:,} pixels") from error
             self._damage(f"damaged: {_reason(error)}")
             return []
@@ -267,8 +281,9 @@ class Decoder:
         stream_seconds = self._stream_seconds()
         found = account.video_seconds
         if declared and account.video_packets < declared:
-            ends_early = stream_seconds is None or found is None or found < stream_seconds - frame_seconds / 2
-            if ends_early:
+            # AVI's demuxer shortens the length of a file that it finds cut, but not the number of frames.
+            at_least = max(stream_seconds or Fraction(0), declared * frame_seconds)
+            if found is None or found < at_least - frame_seconds / 2:
                 return f"{account.video_packets} of {declared} declared frames found"
         if not declared:
             promised = stream_seconds
@@ -276,7 +291,7 @@ class Decoder:
                 # The container's length is that of its longest stream.
                 promised, found = Fraction(self._container.duration, 1_000_000), account.seconds
             if promised is not None and found is not None and self._kind == "file":
-                tolerance = max(3 * frame_seconds, Fraction(1, 5), promised / 500)
+                tolerance = max(frame_seconds * 5 / 2, promised / 1000)
                 if found < promised - tolerance:
                     return f"{float(found):.2f} of {float(promised):.2f} declared seconds found"
         if account.last_is_corrupt:
@@ -295,8 +310,8 @@ class _Clock:
         self._next = Fraction(0)
         self._last = Fraction(0)
 
-    def stamp(self, picture: av.VideoFrame, aspect_ratio: Fraction) -> DecodedFrame:
-        """Return the frame with its time since the first one."""
+    def stamp(self, picture: av.VideoFrame) -> tuple[Fraction, Fraction]:
+        """Return the frame's time since the first one, and how long it is shown."""
         base = picture.time_base
         duration = picture.duration * base if picture.duration and base else self._frame_seconds
         if picture.pts is None or base is None:
@@ -308,7 +323,7 @@ class _Clock:
             seconds = stamp - self._first
         seconds = max(seconds, self._last)
         self._last, self._next = seconds, seconds + duration
-        return DecodedFrame(picture, aspect_ratio, seconds, duration)
+        return seconds, duration
 
 
 class _PacketAccount:

@@ -9,6 +9,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.video.orientation import Orientation
+
 
 class DecodedFrame(NamedTuple):
     """A frame as the decoder gives it: not yet turned, scaled or converted."""
@@ -16,6 +18,8 @@ class DecodedFrame(NamedTuple):
     picture: av.VideoFrame
     aspect_ratio: Fraction
     """Width of a sample over its height."""
+    orientation: Orientation
+    """How it has to be turned to be upright."""
     seconds: Fraction
     """Time since the first frame."""
     duration_seconds: Fraction

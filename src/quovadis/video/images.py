@@ -12,8 +12,10 @@ import av
 
 from quovadis.errors import VideoError, VideoLimitError
 from quovadis.video.decoder import VideoReport
+from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.limits import VideoLimits
+from quovadis.video.orientation import read_orientation
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".jxl"}
@@ -106,7 +108,7 @@ class ImageSequence:
             seconds = report.frames_decoded / IMAGES_PER_SECOND
             report.frames_decoded += 1
             report.seconds_found = float(report.frames_decoded / IMAGES_PER_SECOND)
-            yield DecodedFrame(picture, ratio, seconds, 1 / IMAGES_PER_SECOND)
+            yield DecodedFrame(picture, ratio, read_orientation(picture), seconds, 1 / IMAGES_PER_SECOND)
         if report.frames_decoded == 0:
             raise VideoError(f"{self._name}: none of its images can be read; check the files")
         if report.damaged_packets:
@@ -136,8 +138,14 @@ def _read_image(path: Path, max_pixels: int) -> tuple[av.VideoFrame, Fraction]:
             if context.width * context.height > max_pixels:
                 raise too_large
             context.options = {"max_pixels": str(max_pixels)}
-            picture = next(container.decode(stream))
-            return picture, stream.sample_aspect_ratio or Fraction(1)
+            packet = next(container.demux(stream))
+            try:
+                pictures = packet.decode() or stream.codec_context.decode(None)
+            except av.FFmpegError as error:
+                if refused_for_size(stream, [packet], max_pixels):
+                    raise too_large from error
+                raise
+            return pictures[0], stream.sample_aspect_ratio or Fraction(1)
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration) as error:
         reason = "empty" if path.is_file() and path.stat().st_size == 0 else "not an image that can be read, or damaged"
         raise VideoError(f"{path}: {reason}") from error

@@ -84,7 +84,7 @@ class Video(AbstractContextManager["Video"]):
             source = shown.frame
             if converted is None or converted[0] is not source:
                 try:
-                    pixels = converter.convert(source.picture, source.aspect_ratio)
+                    pixels = converter.convert(source.picture, source.aspect_ratio, source.orientation)
                 except VideoError as error:
                     raise type(error)(f"{self.name}: {error}") from error
             else:

@@ -1,0 +1,56 @@
+"""Memory does not grow with a video's length."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.filter
+import pytest
+from synthetic import PRINT_PEAK
+
+WATCH = (
+    """
+import sys
+from quovadis.video import clips_from_frames, open_video
+with open_video(sys.argv[1]) as video:
+    clips = sum(1 for _ in clips_from_frames(video, clip_frames=79, stride=79))
+print(clips)
+"""
+    + PRINT_PEAK
+)
+
+
+def write_test_source(path: Path, seconds: int, rate: int = 2) -> Path:
+    """1080p of FFmpeg's test source, at a low rate that makes ten minutes cheap; it is watched at 25 a second."""
+    graph = av.filter.Graph()
+    source = graph.add("testsrc2", f"size=1920x1080:rate={rate}:duration={seconds}")
+    form = graph.add("format", "pix_fmts=yuv420p")
+    sink = graph.add("buffersink")
+    source.link_to(form)
+    form.link_to(sink)
+    graph.configure()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        for number in range(seconds * rate):
+            frame = graph.pull()
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_ten_minutes_of_1080p_peak_within_5_percent_of_one_minute(tmp_path: Path) -> None:
+    peaks = {}
+    for minutes, clips in ((1, 19), (10, 190)):
+        path = write_test_source(tmp_path / f"{minutes}.mp4", 60 * minutes)
+        run = subprocess.run(
+            [sys.executable, "-c", WATCH, str(path)], capture_output=True, text=True, check=True, timeout=240
+        )
+        found, peaks[minutes] = map(int, run.stdout.split())
+        assert found == clips
+    assert peaks[10] == pytest.approx(peaks[1], rel=0.05)
