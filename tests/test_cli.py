@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from synthetic import write_sound
 
 from quovadis.cli import INTERRUPTED
 
@@ -236,3 +237,42 @@ def test_the_version_is_printed() -> None:
     from quovadis.version import __version__
 
     assert quovadis("--version").stdout == f"quovadis {__version__}\n"
+
+
+def test_every_kind_of_bad_file_is_one_line_and_the_good_one_is_classified(
+    rgb_scratch_path: Path, cricket_gif: Path, assets: Path, tmp_path: Path
+) -> None:
+    empty, text, playlist = tmp_path / "empty.mp4", tmp_path / "text.mp4", tmp_path / "playlist.mp4"
+    empty.touch()
+    text.write_text("not a video\n" * 50)
+    playlist.write_text(f"ffconcat version 1.0\nfile {cricket_gif}\n")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes((assets / "clips" / "arm_wrestling.mp4").read_bytes()[:300_000])
+    bad = [
+        assets / "clips" / "corrupted.mp4", empty, text, write_sound(tmp_path / "sound.mp4"), tmp_path / "absent.mp4",
+        folder, playlist, cut,
+    ]  # fmt: skip
+    options = ("-w", "rgb-scratch", "--clip-frames", "16", "--stride", "160", "--jsonl")
+    run = quovadis("classify", *bad, cricket_gif, *options)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    errors = run.stderr.splitlines()
+    assert len(errors) == len(bad)
+    for path in bad:
+        assert any(line.startswith(f"quovadis: error: {path}: ") for line in errors), path
+    records = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(records) == len(bad) + 1
+    (classified,) = [record for record in records if "top" in record]
+    assert classified["source"] == str(cricket_gif)
+
+
+def test_a_partial_video_is_classified_on_request_and_says_so(rgb_scratch_path: Path, assets: Path) -> None:
+    corrupted = assets / "clips" / "corrupted.mp4"
+    options = ("-w", "rgb-scratch", "--clip-frames", "16", "--allow-partial", "--jsonl")
+    run = quovadis("classify", corrupted, *options)
+    assert run.returncode == 0, run.stderr
+    record = json.loads(run.stdout)
+    assert record["partial"] is True
+    assert any("damaged" in note for note in record["notes"])

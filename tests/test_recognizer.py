@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
+from synthetic import ORIENTATIONS, as_stored, set_display_matrix, write_video
 
 import quovadis
 from quovadis import ArchitectureError, LabelsError, Recognizer, Sampling, VideoError
@@ -169,3 +171,22 @@ def test_an_array_of_the_wrong_kind_is_refused(model: Recognizer) -> None:
 def test_the_public_names_are_those_promised() -> None:
     assert all(hasattr(quovadis, name) for name in quovadis.__all__)
     assert quovadis.__all__ == sorted(quovadis.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name))
+
+
+def test_all_eight_orientations_of_one_clip_score_alike(
+    model: Recognizer, cricket_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    frames = [np.asarray(Image.fromarray(frame).resize((320, 256))) for frame in cricket_frames]
+    scores = []
+    for name, orientation in ORIENTATIONS.items():
+        path = tmp_path / f"{name}.mp4"
+        stored = [as_stored(frame, orientation) for frame in frames]
+        # Full colour and little loss: what differs is then the orientation, not what the codec made of it.
+        write_video(path, stored, pixel_format="yuv444p", options={"crf": "4", "preset": "ultrafast"})
+        set_display_matrix(path, orientation)
+        result = model.classify(path)
+        scores.append({prediction.label: prediction.probability for prediction in result.top(400)})
+    reference = scores[0]
+    assert max(reference, key=lambda label: reference[label]) == "playing cricket"
+    for score in scores[1:]:
+        assert max(abs(score[label] - reference[label]) for label in reference) <= 0.01

@@ -196,7 +196,7 @@ class Decoder:
         return ratio if ratio and ratio > 0 else Fraction(1)
 
     def _orientation(self, picture: av.VideoFrame) -> Orientation:
-        # Read again only when the angle changes, which PyAV tells cheaply: a track is mirrored as a whole or not at all.
+        # Read again only when the angle changes, which PyAV tells cheaply: a track is mirrored as a whole or not.
         if self._angle_and_orientation is None or self._angle_and_orientation[0] != picture.rotation:
             self._angle_and_orientation = picture.rotation, read_orientation(picture)
         return self._angle_and_orientation[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
-_REFUSED_SIZE = "exceeds specified max pixel count"
-"""What libavutil/imgutils.c logs for a size over `max_pixels`."""
+_REFUSED_SIZE = re.compile(r"Picture size \d+x\d+ (exceeds specified max pixel count|is invalid)")
+"""What libavutil/imgutils.c logs for a size over `max_pixels`, or over what FFmpeg itself can count."""
 
 
 def refused_for_size(stream: VideoStream, packets: Iterable[Packet[VideoStream]], max_pixels: int) -> bool:
@@ -38,4 +39,4 @@ def refused_for_size(stream: VideoStream, packets: Iterable[Packet[VideoStream]]
                     continue
     finally:
         av.logging.set_level(level)
-    return any(_REFUSED_SIZE in text for _, _, text in messages)
+    return any(_REFUSED_SIZE.search(text) for _, _, text in messages)

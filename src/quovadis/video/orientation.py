@@ -57,8 +57,8 @@ def read_orientation(picture: av.VideoFrame) -> Orientation:
 def _miniature(picture: av.VideoFrame) -> av.VideoFrame:
     """Return a tiny copy with the side data that PyAV knows.
 
-    PyAV 18 never frees a frame whose side data was looked at, and cannot look at that of a frame which has a kind it does
-    not know, such as EXIF. So what is looked at is a copy of no size, without those kinds.
+    PyAV 18 never frees a frame whose side data was looked at, and cannot look at that of a frame which has a kind it
+    does not know, such as EXIF. So what is looked at is a copy of no size, without those kinds.
     """
     graph = av.filter.Graph()
     last = graph.add_buffer(
