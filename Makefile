@@ -34,6 +34,7 @@ test: lint
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/single_clip.py
 	$(BIN)/python benchmarks/start_up.py
+	$(BIN)/python benchmarks/accuracy.py
 
 picture: $(VENV)/installed-test
 	$(BIN)/python scripts/draw_readme_picture.py

@@ -35,9 +35,7 @@ def main() -> None:
             start = time.perf_counter()
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
             seconds.append(time.perf_counter() - start)
-    print(
-        f"first start {seconds[0]:.2f} s, later starts median {median(seconds[1:]):.2f} s, of which one clip's inference"
-    )
+    print(f"first start {seconds[0]:.2f} s, later starts median {median(seconds[1:]):.2f} s")
 
 
 if __name__ == "__main__":

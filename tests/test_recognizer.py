@@ -189,4 +189,4 @@ def test_all_eight_orientations_of_one_clip_score_alike(
     reference = scores[0]
     assert max(reference, key=lambda label: reference[label]) == "playing cricket"
     for score in scores[1:]:
-        assert max(abs(score[label] - reference[label]) for label in reference) <= 0.01
+        assert max(abs(score[label] - reference[label]) for label in reference) <= 0.02
