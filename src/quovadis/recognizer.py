@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines import Engine, EngineOutput, OpenVINOEngine
+from quovadis.engines import CompiledGraphCache, Engine, EngineOutput, OpenVINOEngine
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
 from quovadis.labels import check_labels, kinetics400, read_labels
@@ -154,7 +154,13 @@ def load(
         notify=notify or _logger.warning,
         progress=progress or ignore_download_progress,
     )
-    engine = OpenVINOEngine(loaded.tensors, device=device, threads=threads, cache_directory=compiled_graphs_folder())
+    engine = OpenVINOEngine(
+        loaded.tensors,
+        device=device,
+        threads=threads,
+        cache=CompiledGraphCache(compiled_graphs_folder()),
+        weights_sha256=loaded.sha256,
+    )
     return Recognizer(engine, WeightsIdentity(loaded.name, loaded.sha256), names)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from quovadis.errors import QuovadisError
@@ -71,7 +72,8 @@ def classify_sources(
             if fail_fast:
                 return failures
     for place, source in enumerate(sources, start=1):
-        title = source if len(sources) == 1 else f"[{place}/{len(sources)}] {source}"
+        name = Path(source).name or source
+        title = name if len(sources) == 1 else f"[{place}/{len(sources)}] {name}"
         try:
             with observe(title) as observer:
                 result = recognizer.classify(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quovadis.architecture import ENDPOINTS, endpoint_shapes
-from quovadis.engines import EngineOutput, OpenVINOEngine
+from quovadis.architecture import ENDPOINTS, VARIABLE_PREFIX, endpoint_shapes
+from quovadis.engines import CompiledGraphCache, EngineOutput, OpenVINOEngine, openvino_engine
 from quovadis.errors import ArchitectureError, EngineError
 from quovadis.weights import load_weights
 
@@ -127,23 +129,61 @@ def test_no_threads_are_refused() -> None:
         OpenVINOEngine({}, threads=0)
 
 
-def test_the_second_start_loads_the_compiled_graph_from_the_cache(
-    rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8], tmp_path: Path
+def test_the_second_start_takes_the_compiled_graph_from_the_cache(
+    rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tensors = load_weights("rgb-scratch").tensors
-    logits = []
-    for _ in range(2):
-        engine = OpenVINOEngine(tensors, cache_directory=tmp_path / "compiled")
-        logits.append(engine.run(cricket_frames[np.newaxis, :9]).logits)
-        blobs = {path.name for path in (tmp_path / "compiled").glob("*.blob")}
-        assert len(blobs) == 1
-    np.testing.assert_array_equal(*logits)
+    weights = load_weights("rgb-scratch")
+    cache = CompiledGraphCache(tmp_path)
+
+    def logits() -> NDArray[np.float32]:
+        engine = OpenVINOEngine(weights.tensors, cache=cache, weights_sha256=weights.sha256)
+        return engine.run(cricket_frames[np.newaxis, :9]).logits
+
+    compiled = logits()
+    (path,) = tmp_path.iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(openvino_engine, "build_graph", lambda *_: pytest.fail("the graph was compiled again"))
+        np.testing.assert_array_equal(logits(), compiled)
+    content = path.read_bytes()
+    for damaged in (content[: len(content) // 2], b"", content[:-1] + bytes([content[-1] ^ 1])):
+        path.write_bytes(damaged)
+        np.testing.assert_array_equal(logits(), compiled)
+        assert len(path.read_bytes()) == len(content)
+
+
+def test_processes_that_start_at_once_share_one_cache(rgb_scratch_path: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from quovadis.engines import CompiledGraphCache, OpenVINOEngine\n"
+        "from quovadis.weights import load_weights\n"
+        "weights = load_weights('rgb-scratch')\n"
+        "cache = CompiledGraphCache(Path(sys.argv[1]))\n"
+        "for _ in range(3):\n"
+        "    engine = OpenVINOEngine(weights.tensors, threads=1, cache=cache, weights_sha256=weights.sha256)\n"
+        "    print(engine.run(np.zeros((1, 9, 224, 224, 3), np.uint8)).logits.argmax())\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    results = [run.communicate(timeout=120) for run in runs]
+    assert [run.returncode for run in runs] == [0] * 4, results
+    assert len({output for output, _ in results}) == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_other_weights_do_not_meet_in_the_cache(rgb_scratch_path: Path, tmp_path: Path) -> None:
+    tensors = dict(load_weights("rgb-scratch").tensors)
+    clip = np.zeros((1, 9, 224, 224, 3), np.uint8)
+    first = OpenVINOEngine(tensors, cache=CompiledGraphCache(tmp_path), weights_sha256="a").run(clip)
+    tensors[f"{VARIABLE_PREFIX}/Logits/Conv3d_0c_1x1/conv_3d/b"] = np.ones(400, np.float32)
+    second = OpenVINOEngine(tensors, cache=CompiledGraphCache(tmp_path), weights_sha256="b").run(clip)
+    assert np.abs(first.logits - second.logits).max() > 0.1
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(
     rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    engine = OpenVINOEngine(load_weights("rgb-scratch").tensors, cache_directory=tmp_path / "file" / "compiled")
+    cache = CompiledGraphCache(tmp_path / "file" / "compiled")
+    engine = OpenVINOEngine(load_weights("rgb-scratch").tensors, cache=cache)
     assert engine.run(cricket_frames[np.newaxis, :9]).logits.shape == (1, 400)
     assert "not cached" in capsys.readouterr().err

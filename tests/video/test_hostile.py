@@ -289,6 +289,7 @@ class TestLimits:
             [sys.executable, "-c", code, str(bombs[kind])], capture_output=True, text=True, check=True, timeout=60
         )
         message, peak = run.stdout.splitlines()
+        assert run.stderr == ""
         assert str(bombs[kind]) in message
         assert "--max-pixels" in message
         assert int(peak) < 600 * 1024

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from openvino import CompiledModel, InferRequest
 
 from quovadis.engines.base import EngineOutput, check_clips, check_endpoints
+from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.errors import EngineError
+from quovadis.version import __version__
 
 PRECISION = "f32"
 """Devices with fast lower precisions would use them by default; equality with the original comes first."""
@@ -34,7 +36,8 @@ class OpenVINOEngine:
         *,
         device: str = "CPU",
         threads: int | None = None,
-        cache_directory: Path | None = None,
+        cache: CompiledGraphCache | None = None,
+        weights_sha256: str = "",
     ) -> None:
         """Choose the device; nothing is compiled yet.
 
@@ -42,7 +45,8 @@ class OpenVINOEngine:
             tensors: variables by their original names.
             device: an OpenVINO device name: CPU, GPU, GPU.1, NPU, AUTO, HETERO:GPU,CPU ….
             threads: CPU threads to use; None leaves it to OpenVINO, which takes one per physical core.
-            cache_directory: where compiled graphs are kept for the next start; None keeps none.
+            cache: where compiled graphs are kept for the next start; None keeps none.
+            weights_sha256: identity of `tensors`, for the cache.
 
         Raises:
             EngineError: no such device here, or a thread count under 1.
@@ -56,9 +60,9 @@ class OpenVINOEngine:
         self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": PRECISION, "PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
             self._config["INFERENCE_NUM_THREADS"] = threads
-        if cache_directory is not None and _is_writable(cache_directory):
-            self._config["CACHE_DIR"] = str(cache_directory)
-        self._requests: dict[tuple[str, ...], Any] = {}
+        self._cache = cache
+        self._weights_sha256 = weights_sha256
+        self._requests: dict[tuple[str, ...], InferRequest] = {}
 
     def _check_device(self) -> None:
         available = self._core.available_devices
@@ -98,25 +102,40 @@ class OpenVINOEngine:
         feature_maps = {name: request.get_tensor(name).data.copy() for name in names}
         return EngineOutput(**outputs, endpoints=feature_maps)
 
-    def _request(self, endpoints: tuple[str, ...]) -> Any:
+    def _request(self, endpoints: tuple[str, ...]) -> InferRequest:
         if endpoints not in self._requests:
-            graph = build_graph(self._tensors, endpoints)
-            try:
-                compiled = self._core.compile_model(graph, self._device, self._config)
-            except RuntimeError as error:
-                raise EngineError(f"{self._device} cannot compile the network: {_reason(error)}") from error
-            self._requests[endpoints] = compiled.create_infer_request()
+            self._requests[endpoints] = self._compiled(endpoints).create_infer_request()
         return self._requests[endpoints]
 
+    def _compiled(self, endpoints: tuple[str, ...]) -> CompiledModel:
+        key = self._cache_key(endpoints)
+        stored = None if self._cache is None else self._cache.load(key)
+        if stored is not None:
+            try:
+                return self._core.import_model(io.BytesIO(stored), self._device, self._config)
+            except RuntimeError:
+                # A driver may refuse a graph of its own making; compiling it anew is always right.
+                pass
+        try:
+            compiled = self._core.compile_model(build_graph(self._tensors, endpoints), self._device, self._config)
+        except RuntimeError as error:
+            raise EngineError(f"{self._device} cannot compile the network: {_reason(error)}") from error
+        if self._cache is not None:
+            # Not every device can export what it compiled.
+            with suppress(RuntimeError):
+                stream = io.BytesIO()
+                compiled.export_model(stream)
+                self._cache.store(key, stream.getvalue())
+        return compiled
 
-def _is_writable(directory: Path) -> bool:
-    """Make the cache if it can be had; a read-only home must not keep anyone from classifying."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sys.stderr.write(f"compiled graphs are not cached: {directory}: {error.strerror}\n")
-        return False
-    return os.access(directory, os.W_OK)
+    def _cache_key(self, endpoints: tuple[str, ...]) -> str:
+        try:
+            hardware = str(self._core.get_property(self._device, "FULL_DEVICE_NAME"))
+        except RuntimeError:
+            hardware = ",".join(self._core.available_devices)
+        software = f"{__version__} {ov.get_version()}"
+        config = sorted(self._config.items())
+        return repr((software, hardware, self._device, config, self._weights_sha256, endpoints))
 
 
 def _reason(error: Exception) -> str:

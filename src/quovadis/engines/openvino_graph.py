@@ -80,9 +80,6 @@ def build_graph(tensors: Mapping[str, NDArray[np.float32]], endpoints: Sequence[
     `step_logits` B,S,classes, `logits` and `probabilities` B,classes, `features` B,S,1024, and for each of `endpoints`
     its feature map as B,D,H,W,C under its own name. Where frames are larger than 224 the head's map is larger than 1x1
     and is averaged over space.
-
-    Every node has a name made of its scope, so that the same weights always make the same graph, which is what a cache
-    of compiled graphs is keyed by.
     """
     clips = opset13.parameter([-1, -1, -1, -1, INPUT_CHANNELS], np.uint8, name=INPUT_NAME)
     operations = OpenVINOOperations(tensors)

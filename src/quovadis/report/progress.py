@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 
@@ -26,7 +27,7 @@ class _ClipsPerSecond(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.2f} clips/s", style="cyan")
+        return Text("– clips/s" if speed is None else f"{speed:.2f} clips/s", style="cyan")
 
 
 class ClipProgress(AbstractContextManager["ClipProgress"]):
@@ -34,14 +35,14 @@ class ClipProgress(AbstractContextManager["ClipProgress"]):
 
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            TextColumn("{task.description}", table_column=Column(max_width=36, no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("clips"),
-            _ClipsPerSecond(),
+            _ClipsPerSecond(table_column=Column(no_wrap=True)),
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            expand=True,
             disable=not (enabled and console.is_terminal),
             # What others print stays theirs: a result on stdout must not be drawn on stderr.
             redirect_stdout=False,

@@ -22,7 +22,7 @@ def refused_for_size(stream: VideoStream, packets: Iterable[Packet[VideoStream]]
     """Tell whether one of `packets` holds a picture of more than `max_pixels` pixels.
 
     The packets are decoded once more, on one thread and listened to. FFmpeg's log is global, which is why this is done
-    only after an error.
+    only after an error; what the stream's own threads still say meanwhile is caught with it.
     """
     context = cast("VideoCodecContext", av.CodecContext.create(stream.codec_context.name, "r"))
     context.extradata = stream.codec_context.extradata
@@ -31,7 +31,7 @@ def refused_for_size(stream: VideoStream, packets: Iterable[Packet[VideoStream]]
     level = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)
     try:
-        with av.logging.Capture() as messages:
+        with av.logging.Capture(local=False) as messages:
             for packet in packets:
                 try:
                     context.decode(packet)

@@ -1,0 +1,61 @@
+"""Compiled graphs kept for the next start.
+
+OpenVINO has a cache of its own, but maps its files into memory and rewrites them in place: of several processes that
+start at once one may die of it. Here a file appears whole under its name, is read into memory, and is checked before
+use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+_SUFFIX = ".graph"
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_MOST_FILES = 8
+"""About 51 MB each; the oldest go first."""
+
+
+class CompiledGraphCache:
+    """A folder of compiled graphs by key. Whatever goes wrong with it costs a compilation and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _path(self, key: str) -> Path:
+        return self._folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + _SUFFIX)
+
+    def load(self, key: str) -> bytes | None:
+        """Return the graph that was stored under `key`, or None if there is none or its checksum does not hold."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        digest, graph = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        return graph if hashlib.sha256(graph).digest() == digest else None
+
+    def store(self, key: str, graph: bytes) -> None:
+        """Keep `graph` under `key`; a folder that cannot be written is said on stderr."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(suffix=".part", dir=self._folder)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(hashlib.sha256(graph).digest())
+                    file.write(graph)
+                Path(name).replace(self._path(key))
+            except OSError:
+                Path(name).unlink(missing_ok=True)
+                raise
+            self._prune()
+        except OSError as error:
+            sys.stderr.write(f"quovadis: the compiled graph is not cached: {self._folder}: {error.strerror}\n")
+
+    def _prune(self) -> None:
+        files = sorted(self._folder.glob("*" + _SUFFIX), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in files[_MOST_FILES:]:
+            path.unlink(missing_ok=True)
