@@ -11,7 +11,8 @@ from PIL import Image
 from synthetic import ORIENTATIONS, as_stored, set_display_matrix, write_video
 
 import quovadis
-from quovadis import ArchitectureError, LabelsError, Recognizer, Sampling, VideoError
+from quovadis import ArchitectureError, ClipPrediction, LabelsError, Recognizer, Sampling, VideoError
+from quovadis.video.decoder import Decoder
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +191,35 @@ def test_all_eight_orientations_of_one_clip_score_alike(
     assert max(reference, key=lambda label: reference[label]) == "playing cricket"
     for score in scores[1:]:
         assert max(abs(score[label] - reference[label]) for label in reference) <= 0.02
+
+
+@pytest.mark.parametrize("frames", [1, 8])
+def test_a_file_of_one_or_eight_frames_is_looped_and_says_so(
+    model: Recognizer, cricket_frames: NDArray[np.uint8], tmp_path: Path, frames: int
+) -> None:
+    path = write_video(tmp_path / "short.mp4", cricket_frames[:frames])
+    result = model.classify(path)
+    assert result.clips[0].frames == frames
+    assert any(f"its {frames} frame" in note and "looped to 79" in note for note in result.notes)
+
+
+def test_a_live_source_that_is_stopped_gives_what_it_has(
+    model: Recognizer, assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(clip: ClipPrediction) -> None:
+        if clip.index == 1:
+            raise KeyboardInterrupt
+
+    path = assets / "clips" / "archery.avi"
+    with pytest.raises(KeyboardInterrupt):
+        model.classify(path, Sampling(clip_frames=16), on_clip=stop)
+    monkeypatch.setattr(Decoder, "live", True)
+    result = model.classify(path, Sampling(clip_frames=16), on_clip=stop)
+    assert len(result.clips) == 2
+    assert "stopped by the user" in result.notes
+
+
+def test_a_live_source_has_no_centre(model: Recognizer, assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Decoder, "live", True)
+    with pytest.raises(VideoError, match="no centre"):
+        model.classify(assets / "clips" / "archery.avi", Sampling(clip="centre"))

@@ -233,6 +233,8 @@ class StageSummary:
     """Output: time, height, width, channels."""
     parameters: int
     """Weights plus one bias per channel, batch norm folded."""
+    multiply_adds: int
+    """Of its convolutions; every other operation is left out."""
     flops: int
     """Floating point operations, counted as the model card does: see `summarize`."""
 
@@ -252,38 +254,36 @@ def summarize(frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = 
     check_input_size(frames, height, width)
     shape: Triple = (frames, height, width)
     channels = INPUT_CHANNELS
-    rows = [StageSummary("Input", (*shape, channels), 0, 2 * _volume(shape) * channels)]
+    rows = [StageSummary("Input", (*shape, channels), 0, 0, 2 * _volume(shape) * channels)]
     for stage in STAGES:
-        parameters, flops, after = _count(stage, shape, channels)
+        shape, *counts = _count(stage, shape, channels)
         channels = output_channels(stage, channels)
-        shape = after
-        rows.append(StageSummary(stage.scope, (*shape, channels), parameters, flops))
+        rows.append(StageSummary(stage.scope, (*shape, channels), *counts))
     pooled = _pooled_shape(shape)
     head = HEAD.convolution
-    parameters = channels * head.channels + head.channels
-    flops = 2 * _volume(pooled) * channels * head.channels
-    rows.append(StageSummary(HEAD.scope, (*pooled, head.channels), parameters, flops))
+    weights = channels * head.channels
+    macs = _volume(pooled) * weights
+    rows.append(StageSummary(HEAD.scope, (*pooled, head.channels), weights + head.channels, macs, 2 * macs))
     return tuple(rows)
 
 
-def _count(stage: Stage, shape: Triple, channels: int) -> tuple[int, int, Triple]:
-    """Return parameters, operations and output shape of one stage."""
+def _count(stage: Stage, shape: Triple, channels: int) -> tuple[Triple, int, int, int]:
+    """Return output shape, parameters, multiply-adds and operations of one stage."""
     if isinstance(stage, Mixed):
-        parameters = flops = 0
+        totals = (0, 0, 0)
         for branch in stage.branches:
-            current, current_shape = channels, shape
+            current = channels
             for unit in branch:
-                more_parameters, more_flops, current_shape = _count(unit, current_shape, current)
-                parameters += more_parameters
-                flops += more_flops
+                _, parameters, macs, operations = _count(unit, shape, current)
+                totals = totals[0] + parameters, totals[1] + macs, totals[2] + operations
                 current = output_channels(unit, current)
-        return parameters, flops, shape
+        return shape, *totals
     after = _same_shape(shape, stage.stride)
     if isinstance(stage, MaxPool):
-        return 0, _volume(stage.kernel) * _volume(after) * channels, after
+        return after, 0, 0, _volume(stage.kernel) * _volume(after) * channels
     weights = _volume(stage.kernel) * channels * stage.channels
-    outputs = _volume(after) * stage.channels
-    return weights + stage.channels, 2 * weights * _volume(after) + 2 * outputs, after
+    macs = weights * _volume(after)
+    return after, weights + stage.channels, macs, 2 * macs + 2 * _volume(after) * stage.channels
 
 
 def _volume(shape: Triple) -> int:
@@ -339,25 +339,7 @@ def flops(frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = FRAM
 
 def multiply_adds(frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = FRAME_SIZE) -> int:
     """Return the multiply-adds (MACs) of all convolutions for one clip; every other operation is left out."""
-    shapes = _convolution_output_shapes(frames, height, width)
-    return sum(
-        _volume(convolution.kernel) * in_channels * convolution.channels * _volume(shapes[convolution.scope])
-        for convolution, in_channels in convolutions()
-    )
-
-
-def _convolution_output_shapes(frames: int, height: int, width: int) -> dict[str, Triple]:
-    check_input_size(frames, height, width)
-    shapes: dict[str, Triple] = {}
-    shape: Triple = (frames, height, width)
-    for stage in STAGES:
-        if isinstance(stage, Mixed):
-            shapes.update((unit.scope, shape) for branch in stage.branches for unit in branch)
-        else:
-            shape = _same_shape(shape, stage.stride)
-            shapes[stage.scope] = shape
-    shapes[HEAD.convolution.scope] = _pooled_shape(shape)
-    return shapes
+    return sum(row.multiply_adds for row in summarize(frames, height, width))
 
 
 def folded_parameters() -> int:
