@@ -32,13 +32,13 @@ class CompiledGraphCache:
         """Return the graph that was stored under `key`, or None if there is none or its checksum does not hold."""
         path = self._path(key)
         try:
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                digest, graph = file.read(_DIGEST_BYTES), file.read()
         except OSError:
             return None
-        digest, graph = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
         return graph if hashlib.sha256(graph).digest() == digest else None
 
-    def store(self, key: str, graph: bytes) -> None:
+    def store(self, key: str, graph: bytes | memoryview) -> None:
         """Keep `graph` under `key`; a folder that cannot be written is said on stderr."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

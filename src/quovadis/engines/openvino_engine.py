@@ -125,7 +125,7 @@ class OpenVINOEngine:
             with suppress(RuntimeError):
                 stream = io.BytesIO()
                 compiled.export_model(stream)
-                self._cache.store(key, stream.getvalue())
+                self._cache.store(key, stream.getbuffer())
         return compiled
 
     def _cache_key(self, endpoints: tuple[str, ...]) -> str:
