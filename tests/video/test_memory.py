@@ -12,13 +12,14 @@ import av.filter
 import pytest
 from synthetic import PRINT_PEAK
 
-WATCH = (
+CLASSIFY = (
     """
 import sys
-from quovadis.video import clips_from_frames, open_video
-with open_video(sys.argv[1]) as video:
-    clips = sum(1 for _ in clips_from_frames(video, clip_frames=79, stride=79))
-print(clips)
+import quovadis
+model = quovadis.load("rgb-scratch", threads=2)
+# Every frame is decoded and shown; the network runs on some, to keep the test short.
+result = model.classify(sys.argv[1], quovadis.Sampling(clip_frames=32, stride=300))
+print(len(result.clips))
 """
     + PRINT_PEAK
 )
@@ -44,12 +45,12 @@ def write_test_source(path: Path, seconds: int, rate: int = 2) -> Path:
     return path
 
 
-def test_ten_minutes_of_1080p_peak_within_5_percent_of_one_minute(tmp_path: Path) -> None:
+def test_ten_minutes_of_1080p_peak_within_5_percent_of_one_minute(rgb_scratch_path: Path, tmp_path: Path) -> None:
     peaks = {}
-    for minutes, clips in ((1, 19), (10, 190)):
+    for minutes, clips in ((1, 5), (10, 50)):
         path = write_test_source(tmp_path / f"{minutes}.mp4", 60 * minutes)
         run = subprocess.run(
-            [sys.executable, "-c", WATCH, str(path)], capture_output=True, text=True, check=True, timeout=240
+            [sys.executable, "-c", CLASSIFY, str(path)], capture_output=True, text=True, check=True, timeout=240
         )
         found, peaks[minutes] = map(int, run.stdout.split())
         assert found == clips
