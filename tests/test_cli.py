@@ -196,6 +196,41 @@ def test_a_reader_that_leaves_the_pipe_is_no_traceback(rgb_scratch_path: Path, c
     assert run.stderr == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full, a disk without room")
+@pytest.mark.parametrize("options", [("--json",), ("--csv",), (), ("-o", "/dev/full", "--json")], ids=str)
+def test_a_full_disk_is_one_line_and_devices_stay_devices(
+    rgb_scratch_path: Path, cricket_gif: Path, options: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-m", "quovadis", "classify", str(cricket_gif), *SHORT, *options]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    assert run.returncode == 1
+    assert "No space left on device" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_link_to_a_file_stays_a_link(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "target.json")
+    assert quovadis("classify", cricket_gif, *SHORT, "-o", tmp_path / "link.json").returncode == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "target.json").read_text())["results"]
+
+
+def test_a_name_that_is_no_text_is_read_and_written(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff $x$ [b].gif"))
+    shutil.copy(cricket_gif, path)
+    output = tmp_path / "result.json"
+    for options in (("--csv",), ("--plot", str(tmp_path / "pictures")), ("-o", str(output))):
+        command = [sys.executable, "-m", "quovadis", "classify", str(path), *SHORT, *options]
+        strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+        run = subprocess.run(command, capture_output=True, check=False, timeout=120, env=strict)
+        assert run.returncode == 0, run.stderr
+        assert run.stderr == b""
+        assert run.stdout
+    assert json.loads(output.read_text("utf-8"))["results"][0]["source"] == str(path)
+
+
 def test_info_prints_the_model_card() -> None:
     run = quovadis("info")
     assert run.returncode == 0

@@ -6,6 +6,7 @@ Results go to stdout; progress, notices and errors to stderr. Exit codes: 0 all 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -226,13 +227,23 @@ def weights_path(name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-s
 
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        # File names may hold bytes that are no text; a terminal's encoding may lack the bars.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except QuovadisError as error:
         _notify(f"error: {error}")
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader of a pipe left, as `head` does; Python must not complain about it at exit either.
+    except OSError as error:
+        # A reader that leaves a pipe, as `head` does, needs no word; a full disk behind stdout does.
+        if not isinstance(error, BrokenPipeError):
+            _notify(f"error: {error.filename or 'stdout'}: {error.strerror}")
+        # Python would try to write the rest at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:

@@ -46,8 +46,9 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
         values = np.array([clip.probabilities[prediction.index] for clip in result.clips])
         axes.stairs(values, edges, baseline=None, linewidth=2, label=prediction.label)
     axes.set(xlabel="seconds", ylabel="probability", ylim=(-0.02, 1.02), xlim=(edges[0], edges[-1]))
-    # A file name may hold what matplotlib reads as a formula.
-    axes.set_title(Path(result.source).name or result.source, loc="left", fontsize="medium", parse_math=False)
+    # A file name may hold what matplotlib reads as a formula, and bytes that are no text.
+    name = (Path(result.source).name or result.source).encode("utf-8", "replace").decode()
+    axes.set_title(name, loc="left", fontsize="medium", parse_math=False)
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")
     try:

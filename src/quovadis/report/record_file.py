@@ -20,28 +20,35 @@ class RecordFile(AbstractContextManager[TextIO]):
 
     def __init__(self, path: Path | None, *, whole: bool) -> None:
         self._path = path
-        self._written = path.with_name(f".{path.name}.{os.getpid()}.part") if path is not None and whole else path
+        self._final = None if path is None else Path(os.path.realpath(path))
+        # A device or a pipe is written to; taking its name for a file of ours would destroy it.
+        replaces = whole and self._final is not None and (self._final.is_file() or not self._final.exists())
+        self._written = self._final
+        if replaces and self._final is not None:
+            self._written = self._final.with_name(f".{self._final.name}.{os.getpid()}.part")
         self._stream: TextIO | None = None
 
     def __enter__(self) -> TextIO:
         if self._written is None:
             return sys.stdout
         try:
-            self._stream = self._written.open("w", encoding="utf-8", newline="")
+            # Bytes of a file name that are no text become JSON's own escapes, which read back as they were.
+            self._stream = self._written.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         except OSError as error:
             raise OutputError(f"{self._path}: cannot write the results: {error.strerror}") from error
         return self._stream
 
     def __exit__(self, *exception: object) -> None:
-        if self._stream is None or self._written is None or self._path is None:
+        if self._stream is None or self._written is None or self._final is None:
             return
         try:
             with self._stream:
                 self._stream.flush()
-                os.fsync(self._stream.fileno())
-            if self._written != self._path:
-                self._written.replace(self._path)
+                if self._written.is_file():
+                    os.fsync(self._stream.fileno())
+            if self._written != self._final:
+                self._written.replace(self._final)
         except OSError as error:
-            if self._written != self._path:
+            if self._written != self._final:
                 self._written.unlink(missing_ok=True)
             raise OutputError(f"{self._path}: cannot write the results: {error.strerror}") from error
