@@ -24,6 +24,7 @@ from quovadis.errors import (
     WeightsError,
     WeightsUnavailableError,
 )
+from quovadis.export import Conversion, convert
 from quovadis.recognizer import Recognizer, load
 from quovadis.results import ClipPrediction, Prediction, VideoPrediction, WeightsIdentity
 from quovadis.sampling import Sampling
@@ -34,6 +35,7 @@ __all__ = [
     "ENDPOINTS",
     "ArchitectureError",
     "ClipPrediction",
+    "Conversion",
     "EngineError",
     "EngineOutput",
     "LabelsError",
@@ -52,5 +54,6 @@ __all__ = [
     "WeightsIdentity",
     "WeightsUnavailableError",
     "__version__",
+    "convert",
     "load",
 ]

@@ -20,6 +20,10 @@ from rich.console import Console
 
 from quovadis import samples, weights
 from quovadis.errors import QuovadisError
+from quovadis.export import convert
+from quovadis.export.conversion import RECIPES, SERVERS
+from quovadis.export.formats import FORMATS
+from quovadis.progress import ignore_notice
 from quovadis.recognizer import load
 from quovadis.report.model_card import model_card, model_card_table
 from quovadis.report.output import ResultOutput
@@ -61,6 +65,24 @@ def _stderr() -> Console:
 
 def _notify(message: str) -> None:
     typer.echo(f"quovadis: {message}", err=True)
+
+
+class LayoutChoice(StrEnum):
+    """Order of a written model's input axes."""
+
+    BDCHW = "BDCHW"
+    BDHWC = "BDHWC"
+
+
+class CompressionChoice(StrEnum):
+    """How a written model stores its weights."""
+
+    NONE = "none"
+    FP16 = "fp16"
+
+
+def _size(text: str) -> int | str:
+    return text if text == "any" else int(text)
 
 
 def _fps(text: str) -> float | str:
@@ -149,6 +171,57 @@ def classify(
         )
     if failures:
         raise typer.Exit(1)
+
+
+@app.command("convert")
+def convert_command(
+    source: Annotated[str, typer.Argument(help="auto, an official name, or a file of weights.", show_default=False)],
+    destination: Annotated[
+        Path, typer.Argument(help="File to write; folder, for a repository or a recipe.", show_default=False)
+    ],
+    to: Annotated[
+        str | None, typer.Option(help=f"Format: {', '.join([*FORMATS, *SERVERS])}.", show_default="by the suffix")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help=f"Write the folders of {', '.join(RECIPES)} (Open Model Zoo).")
+    ] = None,
+    batch: Annotated[
+        Any, typer.Option(parser=_size, metavar="N|any", help="Clips in a batch.", show_default="by the format")
+    ] = None,
+    frames: Annotated[
+        Any, typer.Option(parser=_size, metavar="N|any", help="Frames of a clip.", show_default="by the format")
+    ] = None,
+    layout: Annotated[LayoutChoice | None, typer.Option(help="Order of the input's axes.")] = None,
+    compress: Annotated[CompressionChoice | None, typer.Option(help="How to store the weights.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Class names, one a line, if not Kinetics-400.")] = None,
+    verify: Annotated[bool, typer.Option(help="Run what was written and compare it with the source.")] = True,
+    force: Annotated[bool, typer.Option(help="Replace what is there.")] = False,
+    as_json: AsJSON = False,
+    quiet: Quiet = False,
+) -> None:
+    """Convert weights to another form, and prove it."""
+    with DownloadDisplay(_stderr(), enabled=not quiet) as download:
+        done = convert(
+            source,
+            destination,
+            to=to,
+            recipe=recipe,
+            batch=batch,
+            frames=frames,
+            layout=None if layout is None else layout.value,
+            compress=None if compress is None else compress.value,
+            labels=labels,
+            verify=verify,
+            overwrite=force,
+            on_step=ignore_notice if quiet else _notify,
+            notify=_notify,
+            progress=download,
+        )
+    if as_json:
+        typer.echo(json.dumps(done.to_dict(), indent=2))
+        return
+    for model in done.models:
+        typer.echo(f"{model.path}: {model.format}: {model.difference or 'not verified'}")
 
 
 @app.command()

@@ -44,9 +44,9 @@ class ClipPrediction:
     """Frames of the video in the clip, before any looping."""
     looped: bool
     """Whether frames were repeated to fill the clip."""
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float32] = field(repr=False)
     """Shape classes."""
-    probabilities: NDArray[np.float32]
+    probabilities: NDArray[np.float32] = field(repr=False)
     """Softmax of the logits, shape classes, values in 0..1."""
     labels: tuple[str, ...] = field(repr=False)
 

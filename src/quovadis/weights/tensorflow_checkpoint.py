@@ -20,14 +20,12 @@ from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError
 from quovadis.weights.checksum import mask, masked_crc32c
+from quovadis.weights.detect import DATA_SUFFIX, INDEX_SUFFIX
 from quovadis.weights.slices import Extent, read_extents, slice_key, tile_exactly
 from quovadis.weights.sorted_table import TableError, read_table
-from quovadis.weights.wire import WireError, content, integer, read_fields, read_varint
+from quovadis.weights.wire import WireError, content, integer, read_fields, read_shape, read_varint
 
-INDEX_SUFFIX = ".index"
-_DATA_SUFFIX = re.compile(r"\.data-\d{5}-of-\d{5}$")
 _LARGEST_INDEX_BYTES = 1 << 26
-_MOST_DIMENSIONS = 254
 _MOST_ARRAY_DIMENSIONS = 32
 """NumPy's limit before version 2; TensorFlow's operations need no more than 8 or so."""
 _MOST_PARTS = 10_000
@@ -254,7 +252,7 @@ def _read_entry(key: bytes, value: bytes) -> TensorEntry:
             case 1:
                 dtype = integer(field)
             case 2:
-                shape = _read_shape(content(field))
+                shape = read_shape(content(field))
             case 3:
                 shard = integer(field)
             case 4:
@@ -267,21 +265,6 @@ def _read_entry(key: bytes, value: bytes) -> TensorEntry:
                 slices.append(read_extents(content(field)))
     name = key.decode() if not key.startswith(b"\0") else f"part {key!r}"
     return TensorEntry(name, dtype, shape, shard, offset, size, crc32c, tuple(slices))
-
-
-def _read_shape(message: bytes) -> tuple[int, ...]:
-    shape = []
-    for number, field in read_fields(message):
-        if number == 2:
-            size = next((integer(value) for key, value in read_fields(content(field)) if key == 1), 0)
-            if size < 0:
-                raise WireError("a tensor has an axis of unknown size")
-            shape.append(size)
-        elif number == 3 and integer(field):
-            raise WireError("a tensor is of unknown rank")
-    if len(shape) > _MOST_DIMENSIONS:
-        raise WireError(f"a tensor has {len(shape)} axes")
-    return tuple(shape)
 
 
 def _printable(name: str) -> str:
@@ -300,7 +283,7 @@ def find_prefix(path: Path) -> Path:
     name = path.name
     if name.endswith(INDEX_SUFFIX):
         name = name.removesuffix(INDEX_SUFFIX)
-    elif match := _DATA_SUFFIX.search(name):
+    elif match := DATA_SUFFIX.search(name):
         name = name[: match.start()]
     prefix = path.with_name(name)
     if not prefix.with_name(name + INDEX_SUFFIX).is_file():

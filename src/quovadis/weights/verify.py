@@ -14,6 +14,7 @@ from quovadis.errors import WeightsError
 from quovadis.fetch.durable import is_right
 from quovadis.fetch.files import OfficialFile
 from quovadis.weights.catalogue import CATALOGUE
+from quovadis.weights.detect import weights_files
 from quovadis.weights.load import read_weights
 from quovadis.weights.pull import cached_path, catalogue_entry
 from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
@@ -100,7 +101,7 @@ def _files(path: Path) -> tuple[Path, ...]:
     try:
         checkpoint = TensorFlowCheckpoint(path)
     except WeightsError:
-        return (path,) if path.is_file() else ()
+        return weights_files(path)
     return tuple(file for file in (checkpoint.index_path, *checkpoint.data_paths) if file.is_file())
 
 

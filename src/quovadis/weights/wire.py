@@ -1,4 +1,4 @@
-"""Just enough of the protocol buffer wire format to read the messages of a TensorFlow checkpoint.
+"""Just enough of the protocol buffer wire format to read TensorFlow's checkpoints and frozen graphs.
 
 https://protobuf.dev/programming-guides/encoding
 """
@@ -14,6 +14,8 @@ Field: TypeAlias = "tuple[int, int | bytes]"
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 _WORD = 1 << 64
+_MOST_DIMENSIONS = 254
+"""TensorFlow's limit."""
 
 
 class WireError(ValueError):
@@ -85,3 +87,47 @@ def content(value: int | bytes) -> bytes:
     if isinstance(value, int):
         raise WireError("holds a number where bytes belong")
     return value
+
+
+def read_shape(message: bytes) -> tuple[int, ...]:
+    """Read a `TensorShapeProto` (tensorflow/core/framework/tensor_shape.proto).
+
+    Raises:
+        WireError: the message is malformed, or the shape is not wholly known.
+    """
+    shape = []
+    for number, field in read_fields(message):
+        if number == 2:
+            size = next((integer(value) for key, value in read_fields(content(field)) if key == 1), 0)
+            if size < 0:
+                raise WireError("a tensor has an axis of unknown size")
+            shape.append(size)
+        elif number == 3 and integer(field):
+            raise WireError("a tensor is of unknown rank")
+    if len(shape) > _MOST_DIMENSIONS:
+        raise WireError(f"a tensor has {len(shape)} axes")
+    return tuple(shape)
+
+
+def encode_varint(value: int) -> bytes:
+    """Return an unsigned number as a varint."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def encode_integer(number: int, value: int) -> bytes:
+    """Return an unsigned integer field; nothing for 0, as protocol buffers of version 3 have it."""
+    return encode_varint(number << 3 | _VARINT) + encode_varint(value) if value else b""
+
+
+def encode_fixed32(number: int, value: int) -> bytes:
+    """Return a field of 32 bits."""
+    return encode_varint(number << 3 | _FIXED32) + value.to_bytes(4, "little")
+
+
+def encode_content(number: int, value: bytes) -> bytes:
+    """Return a field of bytes or of a message."""
+    return encode_varint(number << 3 | _LENGTH) + encode_varint(len(value)) + value

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quovadis.architecture import HEAD, STAGES, Convolution, convolution_variables
-from quovadis.engines.folding import fold_batch_norm
+from quovadis.weights.folding import fold_batch_norm
 
 UNIT = STAGES[2]
 assert isinstance(UNIT, Convolution)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import BATCH_NORM_EPSILON, Convolution, convolution_variables
+from quovadis.architecture import BATCH_NORM_EPSILON, Convolution, convolution_variables, convolutions
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,33 @@ def fold_batch_norm(tensors: Mapping[str, NDArray[np.float32]], convolution: Con
     )
     factor = 1.0 / np.sqrt(variance + BATCH_NORM_EPSILON)
     return FoldedConvolution((kernel * factor).astype(np.float32), (beta - mean * factor).astype(np.float32))
+
+
+def unfold_batch_norm(folded: Callable[[Convolution], FoldedConvolution]) -> dict[str, NDArray[np.float32]]:
+    """Express folded convolutions in the original variables, with a batch norm that changes nothing.
+
+    Mean 0 and variance 1 - epsilon: folding the result again gives the same kernels and biases, because the rounding of
+    the variance moves no value by half of float32's last place.
+
+    Args:
+        folded: called with every convolution of the architecture.
+    """
+    tensors: dict[str, NDArray[np.float32]] = {}
+    for convolution, _ in convolutions():
+        names, values = convolution_variables(convolution), folded(convolution)
+        tensors[names.weights] = values.kernel
+        tensors[names.bias or str(names.beta)] = values.bias
+        if names.bias is None:
+            tensors[str(names.moving_mean)] = np.zeros_like(values.bias)
+            tensors[str(names.moving_variance)] = np.full_like(values.bias, 1 - BATCH_NORM_EPSILON)
+    return tensors
+
+
+def kernel_name(convolution: Convolution) -> str:
+    """Return what our own graphs call the folded kernel."""
+    return f"{convolution.scope}/kernel"
+
+
+def bias_name(convolution: Convolution) -> str:
+    """Return what our own graphs call the folded bias."""
+    return f"{convolution.scope}/bias"

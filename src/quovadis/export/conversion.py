@@ -1,0 +1,199 @@
+"""From any file of weights to any form of the model, each proven by running it before it gets its name."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, check_input_size
+from quovadis.errors import OutputError
+from quovadis.export import worker
+from quovadis.export.destination import Destination
+from quovadis.export.exporter import RunResult
+from quovadis.export.formats import FORMATS, OptionName, format_of_path
+from quovadis.export.layouts import LAYOUTS, Plan, PlannedModel, single
+from quovadis.export.options import Compression, ExportOptions, Layout
+from quovadis.export.verification import Difference, difference, tolerance
+from quovadis.labels import read_labels
+from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
+from quovadis.results import WeightsIdentity
+from quovadis.weights import CATALOGUE, load_weights
+from quovadis.weights.detect import INDEX_SUFFIX
+from quovadis.weights.load import AUTO
+
+Size: TypeAlias = int | Literal["any"]
+RECIPES = ("omz",)
+SERVERS = tuple(name for name in LAYOUTS if name not in RECIPES)
+_REFERENCE = "safetensors"
+
+
+@dataclass(frozen=True)
+class ConvertedModel:
+    """One model that was written."""
+
+    path: Path
+    """Its main file; a TensorFlow checkpoint's prefix."""
+    format: str
+    difference: Difference | None
+    """How far it is from its source; None if it was not run."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What `convert` did."""
+
+    weights: WeightsIdentity
+    models: tuple[ConvertedModel, ...]
+    files: tuple[Path, ...]
+    """Everything that was written."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it in JSON's types."""
+        models = [
+            {
+                "path": str(model.path),
+                "format": model.format,
+                "verified": None if model.difference is None else asdict(model.difference),
+            }
+            for model in self.models
+        ]
+        files = [{"path": str(path), "size": path.stat().st_size} for path in self.files]
+        return {"weights": asdict(self.weights), "models": models, "files": files}
+
+
+def convert(
+    source: str | os.PathLike[str],
+    destination: str | os.PathLike[str],
+    *,
+    to: str | None = None,
+    recipe: str | None = None,
+    batch: Size | None = None,
+    frames: Size | None = None,
+    layout: Layout | None = None,
+    compress: Compression | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    verify: bool = True,
+    overwrite: bool = False,
+    on_step: Notify = ignore_notice,
+    notify: Notify = ignore_notice,
+    progress: DownloadProgress = ignore_download_progress,
+) -> Conversion:
+    """Convert weights to another form, and prove it by running what was written beside its source on a fixed clip.
+
+    Nothing appears at `destination` until all of it is written and proven.
+
+    Args:
+        source: an official name, `auto`, or a file of any format that `quovadis.load` reads.
+        destination: the file to write; for a server's repository or a recipe the folder to write into.
+        to: a name out of `export.FORMATS`, `ovms` or `triton`; None: told by the destination's suffix.
+        recipe: `omz` for Open Model Zoo's folders.
+        batch: clips in a batch, or `any`; None: what the format is usually given.
+        frames: frames of a clip, or `any`; None: what the format is usually given.
+        layout: order of the input's axes; None: `BDCHW`, or the format's only one.
+        compress: `fp16` stores the weights in half precision (OpenVINO IR).
+        labels: text file of class names, one a line; None: Kinetics-400.
+        verify: run what was written.
+        overwrite: replace what is there.
+        on_step: called with a line at the start of each step.
+        notify: called with a line on choices made for the user.
+        progress: called while official weights are downloaded.
+
+    Raises:
+        WeightsError: a source that cannot be read.
+        OutputError: a destination that cannot be written or is there already, options that the format does not have,
+            or a written model that differs from its source by more than its tolerance.
+        MissingDependencyError: a format whose package is not installed.
+    """
+    given: dict[OptionName, Any] = {
+        "batch": batch, "frames": frames, "layout": layout, "compress": compress, "labels": labels,
+    }  # fmt: skip
+    target = Path(destination)
+    plan, folder = _plan(target, to, recipe, {name: value for name, value in given.items() if value is not None})
+    with Destination(folder, plan, overwrite=overwrite) as place, tempfile.TemporaryDirectory() as scratch:
+        store = Path(scratch) / "weights.safetensors"
+        on_step(f"reading {os.fspath(source)}")
+        identity = worker.read(_source_path(source, notify, progress), store)
+        weights = WeightsIdentity(identity["name"], identity["sha256"])
+        on_step(f"read {weights.name}, SHA-256 {weights.sha256}")
+        reference = _Reference(store, Path(scratch) / "results.npz", on_step)
+        models = []
+        for model in plan.models:
+            path = place.temporary(model.path)
+            on_step(f"writing {folder / model.path}: {model.format.title}")
+            worker.write(identity, store, model.format.name, path, model.options)
+            found = reference.compare(model, path) if verify else None
+            if found is not None and not found.ok:
+                raise OutputError(f"{folder / model.path}: not written, because it would not compute the same. {found}")
+            models.append(ConvertedModel(folder / model.path, model.format.title, found))
+        for name, text in plan.texts.items():
+            place.temporary(name).write_text(text, encoding="utf-8")
+        files = place.publish()
+    return Conversion(weights, tuple(models), files)
+
+
+class _Reference:
+    """The source's own logits, computed once for each form of input."""
+
+    def __init__(self, store: Path, results: Path, on_step: Notify) -> None:
+        self._store, self._results, self._on_step = store, results, on_step
+        self._known: dict[tuple[int | None, int | None], list[RunResult]] = {}
+
+    def compare(self, model: PlannedModel, path: Path) -> Difference:
+        key = model.options.batch, model.options.frames
+        if key not in self._known:
+            self._on_step("running the source")
+            self._known[key] = worker.run(_REFERENCE, self._store, model.options, self._results)
+        self._on_step(f"running {path.name}")
+        actual = worker.run(model.format.name, path, model.options, self._results)
+        return difference(self._known[key], actual, tolerance(model.options))
+
+
+def _source_path(source: str | os.PathLike[str], notify: Notify, progress: DownloadProgress) -> Path:
+    text = os.fspath(source)
+    if text == AUTO or text in CATALOGUE:
+        return load_weights(text, notify=notify, progress=progress).source
+    return Path(text)
+
+
+def _plan(target: Path, to: str | None, recipe: str | None, given: dict[OptionName, Any]) -> tuple[Plan, Path]:
+    """Return what to write, and the folder it goes into."""
+    if to is not None and recipe is not None:
+        raise OutputError("choose either a format or a recipe, not both")
+    if recipe is not None and recipe not in RECIPES:
+        raise OutputError(f'no recipe is called "{recipe}"; there is {", ".join(RECIPES)}')
+    if recipe is not None or to in SERVERS:
+        chosen = LAYOUTS[recipe or str(to)]
+        return chosen.plan(_options(chosen.name, chosen.defaults, chosen.options, given)), target
+    if to is not None and to not in FORMATS:
+        raise OutputError(f'no format is called "{to}"; there are {", ".join([*FORMATS, *SERVERS])}')
+    form = format_of_path(target) if to is None else FORMATS[to]
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder; name the file to write in it")
+    # A checkpoint is called by its prefix, though its index is what can be seen of it.
+    name = target.name.removesuffix(INDEX_SUFFIX) if form.name == "tensorflow-checkpoint" else target.name
+    if form.name == "openvino" and target.suffix != ".xml":
+        raise OutputError(f"{target}: an OpenVINO IR is called .xml, with its .bin beside it")
+    return single(name, form, _options(form.name, form.defaults, form.options, given)), target.parent
+
+
+def _options(
+    name: str, defaults: ExportOptions, admitted: frozenset[OptionName], given: dict[OptionName, Any]
+) -> ExportOptions:
+    for option in given:
+        if option not in admitted:
+            raise OutputError(f"--{option} says nothing to the format {name}; leave it out")
+    values: dict[str, Any] = {str(option): value for option, value in given.items()}
+    for option in ("batch", "frames"):
+        value = values.get(option)
+        if value == "any":
+            values[option] = None
+        elif value is not None and value < 1:
+            raise OutputError(f'--{option} {value}: give a number from 1, or "any"')
+    if "labels" in values:
+        values["labels"] = read_labels(values["labels"])
+    options = replace(defaults, **values)
+    check_input_size(options.frames or CLIP_FRAMES, FRAME_SIZE, FRAME_SIZE)
+    return options

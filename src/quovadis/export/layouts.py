@@ -1,0 +1,160 @@
+"""Folders of models that tools and servers expect: Open Model Zoo's, and two servers' repositories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from types import MappingProxyType
+
+from quovadis.architecture import NUM_CLASSES
+from quovadis.export.exporter import INPUT_NAME, OUTPUT_NAME
+from quovadis.export.formats import FORMATS, Format, OptionName
+from quovadis.export.options import ExportOptions
+
+MODEL_NAME = "i3d-rgb"
+ZOO_NAME = "i3d-rgb-tf"
+_MAX_BATCH = 8
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """One model to write."""
+
+    path: str
+    """Within the destination's folder."""
+    format: Format
+    options: ExportOptions
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything one conversion writes."""
+
+    models: tuple[PlannedModel, ...]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Text files, by path within the destination's folder."""
+
+    @property
+    def makes_folder(self) -> bool:
+        """Whether it writes a folder, not files."""
+        return any(len(PurePath(model.path).parts) > 1 for model in self.models)
+
+    def entries(self) -> tuple[str, ...]:
+        """Return what appears in the destination's folder, each name leading to none after it."""
+        names: dict[str, None] = {}
+        for model in self.models:
+            first, *rest = PurePath(model.path).parts
+            names |= dict.fromkeys([first] if rest else model.format.file_names(model.path))
+        return tuple(names)
+
+
+@dataclass(frozen=True)
+class FolderLayout:
+    """A folder of models."""
+
+    name: str
+    title: str
+    format: Format
+    defaults: ExportOptions
+    options: frozenset[OptionName]
+    plan: Callable[[ExportOptions], Plan]
+
+
+def single(path: str, chosen: Format, options: ExportOptions) -> Plan:
+    """Plan one model."""
+    return Plan((PlannedModel(path, chosen, options),))
+
+
+def _open_model_zoo(options: ExportOptions) -> Plan:
+    precisions = {"FP32": options, "FP16": replace(options, compress="fp16")}
+    return Plan(
+        tuple(
+            PlannedModel(f"{ZOO_NAME}/{precision}/{ZOO_NAME}.xml", FORMATS["openvino"], chosen)
+            for precision, chosen in precisions.items()
+        )
+    )
+
+
+def _ovms(options: ExportOptions) -> Plan:
+    config = {"model_config_list": [{"config": {"name": MODEL_NAME, "base_path": f"/models/{MODEL_NAME}"}}]}
+    start = (
+        f'    docker run --rm -p 9000:9000 -p 8000:8000 -v "$PWD/{MODEL_NAME}:/models/{MODEL_NAME}:ro" \\\n'
+        "        openvino/model_server:latest --port 9000 --rest_port 8000 \\\n"
+        f"        --config_path /models/{MODEL_NAME}/config.json\n"
+    )
+    texts = {
+        "config.json": json.dumps(config, indent=2) + "\n",
+        "labels.txt": _lines(options.labels),
+        "README.md": _readme("OpenVINO Model Server", start, options),
+    }
+    return _repository("openvino", "model.xml", options, texts)
+
+
+def _triton(options: ExportOptions) -> Plan:
+    start = (
+        '    docker run --rm -p 8000:8000 -p 8001:8001 -v "$PWD:/models:ro" \\\n'
+        "        nvcr.io/nvidia/tritonserver:<release>-py3 tritonserver --model-repository=/models\n"
+    )
+    texts = {
+        "config.pbtxt": _triton_config(options),
+        "labels.txt": _lines(options.labels),
+        "README.md": _readme("Triton Inference Server", start, options),
+    }
+    return _repository("onnx", "model.onnx", options, texts)
+
+
+def _repository(name: str, file: str, options: ExportOptions, texts: Mapping[str, str]) -> Plan:
+    model = PlannedModel(f"{MODEL_NAME}/1/{file}", FORMATS[name], options)
+    return Plan((model,), {f"{MODEL_NAME}/{path}": text for path, text in texts.items()})
+
+
+def _triton_config(options: ExportOptions) -> str:
+    """Return a `ModelConfig` in text form; with a free batch the server forms batches itself."""
+    sizes = [-1 if size is None else size for size in options.input_shape()]
+    batched = options.batch is None
+    outputs = [NUM_CLASSES] if batched else [options.batch, NUM_CLASSES]
+    lines = [
+        f'name: "{MODEL_NAME}"',
+        'backend: "onnxruntime"',
+        f"max_batch_size: {_MAX_BATCH if batched else 0}",
+        "input [",
+        f'  {{ name: "{INPUT_NAME}" data_type: TYPE_FP32 dims: {sizes[1:] if batched else sizes} }}',
+        "]",
+        "output [",
+        f'  {{ name: "{OUTPUT_NAME}" data_type: TYPE_FP32 dims: {outputs} label_filename: "labels.txt" }}',
+        "]",
+        *(["dynamic_batching { }"] if batched else []),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _readme(server: str, start: str, options: ExportOptions) -> str:
+    shape = ",".join("any" if size is None else str(size) for size in options.input_shape())
+    return (
+        f"# {MODEL_NAME} for {server}\n\n"
+        "I3D RGB, the model of Open Model Zoo's `i3d-rgb-tf`, written by Quovadis.\n\n"
+        f"- input `{INPUT_NAME}`: float32, {shape}, {','.join(options.layout)}; RGB, raw 0..255, 25 frames a second,\n"
+        "  short side 256, centre crop 224; mean and scale are in the model\n"
+        f"- output `{OUTPUT_NAME}`: float32, batch,{NUM_CLASSES}; probabilities in the order of `labels.txt`\n\n"
+        f"Start it in the folder that holds `{MODEL_NAME}`:\n\n{start}"
+    )
+
+
+def _lines(labels: tuple[str, ...]) -> str:
+    return "".join(f"{label}\n" for label in labels)
+
+
+_FREE = ExportOptions(batch=None, frames=None)
+_IR_OPTIONS = FORMATS["openvino"].options
+_LAYOUTS = (
+    FolderLayout(
+        "omz", "Open Model Zoo's folders", FORMATS["openvino"], ExportOptions(), _IR_OPTIONS - {"compress"},
+        _open_model_zoo,
+    ),
+    FolderLayout("ovms", "OpenVINO Model Server's repository", FORMATS["openvino"], _FREE, _IR_OPTIONS, _ovms),
+    FolderLayout("triton", "Triton's repository", FORMATS["onnx"], _FREE, FORMATS["onnx"].options, _triton),
+)  # fmt: skip
+LAYOUTS: Mapping[str, FolderLayout] = MappingProxyType({layout.name: layout for layout in _LAYOUTS})
+"""The folders, by name; each is written into the destination."""

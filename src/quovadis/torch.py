@@ -1,0 +1,245 @@
+"""I3D as a PyTorch module, built from the architecture table: for training, fine-tuning, and PyTorch's own runtimes.
+
+    from quovadis.torch import I3D, normalize
+
+    model = I3D.from_pretrained("rgb-scratch").eval()
+    logits = model(normalize(clips))  # clips: uint8, B,D,H,W,3
+
+Needs the extra `torch`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from math import prod, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from quovadis.architecture import (
+    BATCH_NORM_EPSILON,
+    HEAD,
+    NUM_CLASSES,
+    PIXEL_MEAN,
+    PIXEL_SCALE,
+    Convolution,
+    MaxPool,
+    Mixed,
+    convolutions,
+    interpret,
+)
+from quovadis.engines.base import check_endpoints
+from quovadis.errors import ArchitectureError
+from quovadis.extras import import_extra
+from quovadis.weights import Weights, load_weights
+from quovadis.weights.state_dict import QUOVADIS, to_state_dict
+
+if not TYPE_CHECKING:
+    import_extra("torch", "quovadis.torch")
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["I3D", "I3DOutput", "normalize"]
+
+BATCH_NORM_MOMENTUM = 0.001
+"""The share of a batch in the moving averages: Sonnet 1's decay rate of 0.999, as PyTorch counts it."""
+_TIME_AND_SPACE = (2, 3, 4)
+_SPACE = (3, 4)
+
+
+class I3DOutput(NamedTuple):
+    """Everything the network makes of a batch of clips."""
+
+    logits: Tensor
+    """Shape B,classes: the mean of the steps."""
+    step_logits: Tensor
+    """Shape B,S,classes; a step is 8 frames."""
+    features: Tensor
+    """`Mixed_5c` after the head's average pool, shape B,S,1024."""
+    endpoints: dict[str, Tensor]
+    """The feature maps that were asked for, shape B,C,D,H,W."""
+
+
+def normalize(clips: Tensor) -> Tensor:
+    """Turn pixels into what the network takes, on whatever device they are.
+
+    Args:
+        clips: RGB, values 0..255, uint8 or floating point, shape B,D,H,W,3.
+
+    Returns:
+        Values in -1..1, shape B,3,D,H,W, in the memory format channels_last_3d: no element is moved.
+    """
+    return ((clips.float() - PIXEL_MEAN) / PIXEL_SCALE).permute(0, 4, 1, 2, 3)
+
+
+class I3D(nn.Module):
+    """The network of the model card, as `STAGES` and `HEAD` of `quovadis.architecture` list it.
+
+    Modules are named by the original scopes, `Mixed_3b.Branch_1.Conv3d_0b_3x3` with `conv_3d` and `batch_norm`, so that
+    the state dict reads like the original checkpoint.
+    """
+
+    def __init__(self, num_classes: int = NUM_CLASSES, *, dropout: float = 0.5, endpoints: Sequence[str] = ()) -> None:
+        """Make the network with random weights.
+
+        Args:
+            num_classes: outputs of the last layer.
+            dropout: probability of dropping a pooled feature in training.
+            endpoints: names out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
+
+        Raises:
+            ArchitectureError: an unknown endpoint, or less than one class.
+        """
+        super().__init__()
+        if num_classes < 1:
+            raise ArchitectureError(f"a network of {num_classes} classes has nothing to tell apart: ask for 1 or more")
+        self.num_classes = num_classes
+        self.endpoints = check_endpoints(endpoints)
+        self.dropout = nn.Dropout(dropout)
+        for unit, in_channels in convolutions():
+            is_head = unit == HEAD.convolution
+            channels = num_classes if is_head else unit.channels
+            self._place(unit.scope, _Unit(unit, in_channels, channels, batch_norm=not is_head))
+
+    def _place(self, scope: str, unit: nn.Module) -> None:
+        parent: nn.Module = self
+        *folders, name = scope.split("/")
+        for folder in folders:
+            if folder not in parent._modules:
+                parent.add_module(folder, nn.Module())
+            parent = parent.get_submodule(folder)
+        parent.add_module(name, unit)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        weights: str | os.PathLike[str] | Weights = "auto",
+        *,
+        num_classes: int = NUM_CLASSES,
+        dropout: float = 0.5,
+        endpoints: Sequence[str] = (),
+    ) -> Self:
+        """Make the network with weights by name or from any file that `quovadis.load` reads.
+
+        Args:
+            weights: an official name, a file, or weights that are loaded already.
+            num_classes: other than 400, the last layer begins with random weights.
+            dropout: probability of dropping a pooled feature in training.
+            endpoints: names out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
+
+        Raises:
+            WeightsError: weights that cannot be had or read.
+            ArchitectureError: an unknown endpoint.
+        """
+        if not isinstance(weights, Weights):
+            weights = load_weights(weights if isinstance(weights, str) else Path(weights))
+        model = cls(num_classes, dropout=dropout, endpoints=endpoints)
+        # PyTorch copies the values into its own memory, and warns of arrays that it may not write.
+        state = {key: torch.tensor(array) for key, array in to_state_dict(weights.tensors, QUOVADIS).items()}
+        if num_classes != NUM_CLASSES:
+            head = HEAD.convolution.scope.replace("/", ".") + "."
+            own = model.state_dict()
+            state |= {key: value for key, value in own.items() if key.startswith(head)}
+        model.load_state_dict(state)
+        return model
+
+    def forward(self, clips: Tensor) -> Tensor | I3DOutput:
+        """Run the network.
+
+        Args:
+            clips: floating point in -1..1, shape B,3,D,H,W, with at least 9 frames of 193 pixels each way.
+
+        Returns:
+            The logits, shape B,classes; with endpoints, an `I3DOutput`.
+        """
+        output = self.run(clips)
+        return output if self.endpoints else output.logits
+
+    def run(self, clips: Tensor) -> I3DOutput:
+        """Run the network and return everything it makes; `clips` as `forward` takes them."""
+        maps: dict[str, Tensor] = {}
+        x = clips
+        for name, x in interpret(_TorchOperations(self), clips):
+            if name in self.endpoints:
+                maps[name] = x
+        pooled = functional.avg_pool3d(x, HEAD.pool, stride=1)
+        head = _unit(self, HEAD.convolution)
+        step_logits = head(self.dropout(pooled)).mean(_SPACE).transpose(1, 2)
+        features = pooled.mean(_SPACE).transpose(1, 2)
+        return I3DOutput(step_logits.mean(1), step_logits, features, maps)
+
+    def extra_repr(self) -> str:
+        """Return what tells this network from another."""
+        return f"num_classes={self.num_classes}, endpoints={list(self.endpoints)}"
+
+
+class _OffsetBatchNorm(nn.BatchNorm3d):
+    """Batch norm with an offset and no scale. The ones are a buffer: fast kernels want one, and it must not learn."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM)
+        del self.weight
+        self.register_buffer("weight", torch.ones(channels), persistent=False)
+
+
+class _Unit(nn.Module):
+    """A SAME convolution, batch norm and ReLU; or, as the head's, a convolution with bias alone."""
+
+    def __init__(self, unit: Convolution, in_channels: int, channels: int, *, batch_norm: bool) -> None:
+        super().__init__()
+        self.kernel, self.stride = unit.kernel, unit.stride
+        self.conv_3d = nn.Conv3d(in_channels, channels, unit.kernel, unit.stride, bias=not batch_norm)
+        # Sonnet 1's initialisation (sonnet/python/modules/conv.py): truncated normal of variance 1 / fan-in.
+        deviation = 1 / sqrt(in_channels * prod(unit.kernel))
+        nn.init.trunc_normal_(self.conv_3d.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+        if self.conv_3d.bias is not None:
+            nn.init.zeros_(self.conv_3d.bias)
+        self.batch_norm = _OffsetBatchNorm(channels) if batch_norm else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, padding = _pad(x, self.kernel, self.stride, 0.0)
+        y = functional.conv3d(x, self.conv_3d.weight, self.conv_3d.bias, self.stride, padding)
+        return y if self.batch_norm is None else functional.relu(self.batch_norm(y))
+
+
+class _TorchOperations:
+    """The verbs of `architecture.interpret`, on PyTorch tensors in NCDHW."""
+
+    def __init__(self, model: I3D) -> None:
+        self._model = model
+
+    def convolution(self, x: Tensor, unit: Convolution) -> Tensor:
+        y: Tensor = _unit(self._model, unit)(x)
+        return y
+
+    def max_pool(self, x: Tensor, unit: MaxPool) -> Tensor:
+        x, padding = _pad(x, unit.kernel, unit.stride, float("-inf"))
+        return functional.max_pool3d(x, unit.kernel, unit.stride, padding)
+
+    def concatenate(self, branches: list[Tensor], unit: Mixed) -> Tensor:
+        return torch.cat(branches, 1)
+
+
+def _unit(model: I3D, unit: Convolution) -> nn.Module:
+    return model.get_submodule(unit.scope.replace("/", "."))
+
+
+def _pad(
+    x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int], value: float
+) -> tuple[Tensor, tuple[int, int, int]]:
+    """Pad as `architecture.same_padding` says; return also what is left for the operation itself to pad.
+
+    With stride 1 the padding is symmetric whatever the size, and costs no copy.
+    """
+    if stride == (1, 1, 1):
+        t, h, w = (size // 2 for size in kernel)
+        return x, (t, h, w)
+    before_and_after: list[int] = []
+    for axis, size, step in zip(_TIME_AND_SPACE, kernel, stride, strict=True):
+        length = x.shape[axis]
+        # `same_padding` where no kernel is smaller than its stride: a formula that can be traced for any length.
+        total = size - step + -length % step
+        before_and_after = [total // 2, total - total // 2, *before_and_after]
+    return functional.pad(x, before_and_after, value=value), (0, 0, 0)

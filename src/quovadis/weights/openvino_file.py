@@ -1,0 +1,55 @@
+"""OpenVINO IR that Quovadis wrote: batch norm is folded in it, so is what is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from quovadis.architecture import Convolution
+from quovadis.errors import WeightsError
+from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
+
+
+def read_openvino(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read the weights of an IR that Quovadis wrote, with a batch norm that changes nothing.
+
+    Args:
+        path: the .xml file; its .bin lies beside it.
+
+    Raises:
+        WeightsError: a file is missing or damaged, or the IR is from elsewhere.
+    """
+    binary = path.with_suffix(".bin")
+    if not binary.is_file():
+        raise WeightsError(f"{path}: its weights are missing: there is no file {binary.name} beside it")
+    try:
+        model = ov.Core().read_model(path)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise WeightsError(f"{path}: no OpenVINO IR, or damaged: {reason}") from error
+    nodes = {node.get_friendly_name(): node for node in model.get_ops()}
+
+    def value(name: str) -> NDArray[Any]:
+        node = nodes.get(name)
+        if node is not None and node.get_type_name() == "Convert":
+            # Weights compressed to half precision are widened by a node that takes their name.
+            node = node.input_value(0).get_node()
+        if node is None or node.get_type_name() != "Constant":
+            raise WeightsError(
+                f"{path}: an IR without the constant {name}: only models that Quovadis wrote are read back"
+            )
+        # A copy: the model, whose memory this is, ends here.
+        array: NDArray[Any] = np.array(node.get_data(), np.float32)
+        return array
+
+    def folded(unit: Convolution) -> FoldedConvolution:
+        kernel = value(kernel_name(unit))
+        if kernel.ndim != 5:
+            raise WeightsError(f"{path}: {kernel_name(unit)} has the shape {kernel.shape}, which is no kernel")
+        return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)).reshape(-1))
+
+    return unfold_batch_norm(folded)
