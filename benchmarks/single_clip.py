@@ -20,7 +20,8 @@ import numpy as np
 import openvino as ov
 
 from quovadis.engines import OpenVINOEngine
-from quovadis.weights import load_weights
+from quovadis.export.formats import FORMATS
+from quovadis.weights import Weights, load_weights
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     weights = load_weights("rgb-scratch")
     clips = np.random.default_rng(0).integers(0, 256, (1, 79, 224, 224, 3), np.uint8)
     engine = OpenVINOEngine(weights.tensors, threads=arguments.threads)
-    stock = _stock(weights.tensors, arguments.threads)
+    stock = _stock(weights, arguments.threads)
     normalized = (clips.astype(np.float32) - 127.5) / 127.5
     ours, theirs = engine.run(clips).probabilities, stock(normalized)
     print(f"{platform.processor() or platform.machine()}, {arguments.threads} threads, OpenVINO {ov.get_version()}")
@@ -46,14 +47,14 @@ def main() -> None:
     print(f"{'ratio, pair by pair':24} median {median(ratios):.3f}     min {min(ratios):.3f}   max {max(ratios):.3f}")
 
 
-def _stock(tensors: dict[str, np.ndarray], threads: int) -> Callable[[np.ndarray], np.ndarray]:
+def _stock(weights: Weights, threads: int) -> Callable[[np.ndarray], np.ndarray]:
     # TensorFlow only writes the file; it is imported late because it takes seconds.
-    from frozen_graph import write_frozen_graph
+    from quovadis.export import tensorflow_graph
 
     core = ov.Core()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "i3d-rgb.frozen.pb"
-        write_frozen_graph(tensors, path)
+        tensorflow_graph.write(weights, path, FORMATS["tensorflow-graph"].defaults)
         model = core.read_model(path)
         config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
         request = core.compile_model(model, "CPU", config).create_infer_request()

@@ -82,7 +82,12 @@ class CompressionChoice(StrEnum):
 
 
 def _size(text: str) -> int | str:
-    return text if text == "any" else int(text)
+    if text == "any":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter('give a number, or "any" to leave it free') from None
 
 
 def _fps(text: str) -> float | str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quovadis.architecture import HEAD, STAGES, Convolution, convolution_variables
-from quovadis.weights.folding import fold_batch_norm
+from quovadis.weights.folding import FoldedConvolution, fold_batch_norm, unfold_batch_norm
 
 UNIT = STAGES[2]
 assert isinstance(UNIT, Convolution)
@@ -42,3 +42,19 @@ def test_the_head_keeps_its_own_kernel_and_bias() -> None:
     folded = fold_batch_norm(tensors, HEAD.convolution)
     assert folded.kernel is tensors[names.weights]
     assert folded.bias is tensors[str(names.bias)]
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_what_was_folded_and_unfolded_folds_to_the_same_bits(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    bits = generator.integers(0, 0x7F000000, 4096).astype(np.uint32)  # every exponent, no infinity
+    kernel = bits.view(np.float32).reshape(1, 1, 1, 64, 64)
+    folded = FoldedConvolution(kernel, kernel[0, 0, 0, 0])
+
+    def values(unit: Convolution) -> FoldedConvolution:
+        return folded
+
+    tensors = unfold_batch_norm(values)
+    again = fold_batch_norm(tensors, UNIT)
+    assert np.array_equal(again.kernel, folded.kernel)
+    assert np.array_equal(again.bias, folded.bias)

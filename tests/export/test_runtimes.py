@@ -1,0 +1,175 @@
+"""What is written runs in other people's runtimes, and gives what DeepMind's graph gives on the original's sample."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import openvino as ov
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from conftest import Written
+from quovadis.labels import kinetics400
+from quovadis.torch import I3D, normalize
+
+TOLERANCE = 1e-3
+Frames = NDArray[np.uint8]
+Logits = NDArray[np.float32]
+
+RUN_IN_TENSORFLOW = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+graph_file, checkpoint, frames_file, results = sys.argv[1:]
+pixels = np.load(frames_file)[np.newaxis].astype(np.float32) / 127.5 - 1
+definition = tf.compat.v1.GraphDef.FromString(open(graph_file, "rb").read())
+with tf.Graph().as_default() as graph:
+    tf.compat.v1.import_graph_def(definition, name="")
+x, y = graph.get_tensor_by_name("Placeholder:0"), graph.get_tensor_by_name("Softmax:0")
+config = tf.compat.v1.ConfigProto()
+config.graph_options.rewrite_options.disable_meta_optimizer = True
+with tf.compat.v1.Session(graph=graph, config=config) as session:
+    softmax, logits = session.run([y, y.op.inputs[0]], {x: pixels})
+reader = tf.train.load_checkpoint(checkpoint)
+values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+np.savez(results, softmax=softmax, logits=logits, placeholder=x.shape, output=y.shape,
+         **{"variable:" + name: value for name, value in values.items()})
+"""
+
+
+@pytest.fixture(scope="module")
+def tensorflow_results(
+    written: dict[str, Written], cricket_frames: Frames, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, NDArray[np.float32]]:
+    folder = tmp_path_factory.mktemp("tensorflow-run")
+    np.save(folder / "frames.npy", cricket_frames)
+    files = [written["tensorflow-graph"].path, written["tensorflow-checkpoint"].path, folder / "frames.npy"]
+    run = subprocess.run(
+        [sys.executable, "-c", RUN_IN_TENSORFLOW, *map(str, files), str(folder / "results.npz")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    with np.load(folder / "results.npz") as results:
+        return dict(results)
+
+
+def test_every_format_is_verified_in_its_own_runtime(written: dict[str, Written]) -> None:
+    for name, each in written.items():
+        (model,) = each.conversion.models
+        assert model.difference is not None, name
+        assert model.difference.ok
+        assert model.difference.logits < TOLERANCE
+        assert all(file.is_file() for file in each.conversion.files)
+    runtimes = {name: str(each.conversion.models[0].difference) for name, each in written.items()}
+    assert runtimes["tensorflow-graph"].startswith("TensorFlow 2")
+    assert runtimes["tensorflow-checkpoint"].startswith("TensorFlow 2")
+    assert runtimes["onnx"].startswith("onnxruntime")
+    assert all(runtimes[name].startswith("PyTorch") for name in ("torch", "torch-program", "piergiaj", "hassony2"))
+
+
+def test_tensorflow_imports_the_frozen_graph(
+    tensorflow_results: dict[str, NDArray[np.float32]], oracle_logits: Logits
+) -> None:
+    assert tensorflow_results["placeholder"].tolist() == [1, 79, 224, 224, 3]
+    assert tensorflow_results["output"].tolist() == [1, 400]
+    np.testing.assert_allclose(tensorflow_results["logits"], oracle_logits, atol=TOLERANCE)
+    assert tensorflow_results["softmax"].argmax() == kinetics400().index("playing cricket")
+
+
+def test_tensorflow_loads_the_checkpoint_bit_for_bit(
+    tensorflow_results: dict[str, NDArray[np.float32]], official: object
+) -> None:
+    tensors = official.tensors  # type: ignore[attr-defined]
+    read = {key.removeprefix("variable:"): value for key, value in tensorflow_results.items() if ":" in key}
+    assert read.keys() == tensors.keys()
+    assert all(np.array_equal(read[name], tensors[name]) for name in tensors)
+
+
+def test_onnxruntime_runs_the_model_at_any_batch_and_length(
+    written: dict[str, Written], cricket_frames: Frames, oracle_logits: Logits, assets: Path
+) -> None:
+    path = written["onnx"].path
+    onnx.checker.check_model(path, full_check=True)
+    model = onnx.load(path)
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("Logits", onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].name == "Placeholder"
+    assert session.get_inputs()[0].shape == ["batch", "frames", 3, 224, 224]
+    assert session.get_outputs()[0].name == "Softmax"
+    pixels = cricket_frames.transpose(0, 3, 1, 2)[np.newaxis].astype(np.float32)
+    softmax, logits = session.run(["Softmax", "Logits"], {"Placeholder": pixels})
+    np.testing.assert_allclose(logits, oracle_logits, atol=TOLERANCE)
+    assert softmax.argmax() == kinetics400().index("playing cricket")
+    shorter = np.load(assets / "oracle" / "cricket_T16_rgb_scratch.npz")["logits"]
+    (pair,) = session.run(["Logits"], {"Placeholder": np.repeat(pixels[:, :16], 2, axis=0)})
+    np.testing.assert_allclose(pair, np.repeat(shorter.reshape(1, -1), 2, axis=0), atol=TOLERANCE)
+
+
+def test_openvino_reads_the_ir(written: dict[str, Written], cricket_frames: Frames, oracle_logits: Logits) -> None:
+    model = ov.Core().read_model(written["openvino"].path)
+    assert model.input().get_any_name() == "Placeholder"
+    assert list(model.input().shape) == [1, 79, 3, 224, 224]
+    assert model.output().get_any_name() == "Softmax"
+    assert list(model.output().shape) == [1, 400]
+    labels = model.get_rt_info(["model_info", "labels"]).astype(str).split()
+    assert tuple(label.replace("_", " ") for label in labels) == kinetics400()
+    assert model.get_rt_info(["quovadis", "weights"]).astype(str) == "rgb-scratch"
+    model.add_outputs("Logits")
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    results = compiled({"Placeholder": cricket_frames.transpose(0, 3, 1, 2)[np.newaxis].astype(np.float32)})
+    np.testing.assert_allclose(results["Logits"], oracle_logits, atol=TOLERANCE)
+
+
+def test_the_ir_can_be_reshaped_to_other_lengths(
+    written: dict[str, Written], cricket_frames: Frames, assets: Path
+) -> None:
+    model = ov.Core().read_model(written["openvino"].path)
+    model.reshape([1, 16, 3, 224, 224])
+    model.add_outputs("Logits")
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    results = compiled([cricket_frames[:16].transpose(0, 3, 1, 2)[np.newaxis].astype(np.float32)])
+    expected = np.load(assets / "oracle" / "cricket_T16_rgb_scratch.npz")["logits"].reshape(1, -1)
+    np.testing.assert_allclose(results["Logits"], expected, atol=TOLERANCE)
+
+
+def test_benchmark_app_runs_the_ir(written: dict[str, Written]) -> None:
+    run = subprocess.run(
+        [Path(sys.executable).with_name("benchmark_app"), "-m", written["openvino"].path, "-d", "CPU", "-niter", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Throughput" in run.stdout
+
+
+def test_pytorch_runs_the_exported_program(
+    written: dict[str, Written], cricket_frames: Frames, oracle_logits: Logits, assets: Path
+) -> None:
+    program = torch.export.load(written["torch-program"].path).module()
+    clips = normalize(torch.tensor(cricket_frames[np.newaxis]))
+    with torch.inference_mode():
+        np.testing.assert_allclose(program(clips).numpy(), oracle_logits, atol=TOLERANCE)
+        expected = np.load(assets / "oracle" / "cricket_T64_rgb_scratch.npz")["logits"].reshape(1, -1)
+        pair = program(clips[:, :, :64].repeat(2, 1, 1, 1, 1)).numpy()
+        np.testing.assert_allclose(pair, np.repeat(expected, 2, axis=0), atol=TOLERANCE)
+
+
+def test_our_state_dict_is_that_of_our_module(written: dict[str, Written]) -> None:
+    state = torch.load(written["torch"].path, weights_only=True)
+    missing, unexpected = I3D().load_state_dict(state)
+    assert not missing
+    assert not unexpected
