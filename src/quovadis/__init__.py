@@ -26,7 +26,7 @@ from quovadis.errors import (
 )
 from quovadis.export import Conversion, convert
 from quovadis.recognizer import Recognizer, load
-from quovadis.results import ClipPrediction, Prediction, VideoPrediction, WeightsIdentity
+from quovadis.results import ClipPrediction, Prediction, Segment, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.sampling import Sampling
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
@@ -45,6 +45,8 @@ __all__ = [
     "QuovadisError",
     "Recognizer",
     "Sampling",
+    "Segment",
+    "StepPrediction",
     "TruncatedVideoError",
     "VideoError",
     "VideoLimitError",

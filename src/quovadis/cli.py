@@ -31,6 +31,7 @@ from quovadis.report.progress import ClipProgress, DownloadDisplay
 from quovadis.report.weights_table import catalogue_records, catalogue_table, verification_table
 from quovadis.runner import classify_sources
 from quovadis.sampling import FRAMES_PER_SECOND, Sampling
+from quovadis.timeline import DEFAULT_THRESHOLD, with_segments
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
 
@@ -130,6 +131,17 @@ def classify(
     fps: Annotated[Any, typer.Option(parser=_fps, metavar="FPS|native", help="Frames a second to resample to.")] = str(
         FRAMES_PER_SECOND
     ),
+    dense: Annotated[
+        bool, typer.Option("--dense", help="Run each frame once, with a prediction every 8 frames.")
+    ] = False,
+    window: Annotated[int, typer.Option(min=1, help="Dense: steps of 8 frames averaged into a prediction.")] = 9,
+    chunk: Annotated[int, typer.Option(min=8, help="Dense: frames a call, a multiple of 8.")] = 16,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Merge predictions into segments; implies --dense.")
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Timeline: least probability that makes a segment.")
+    ] = DEFAULT_THRESHOLD,
     start: Annotated[float, typer.Option(min=0, help="Second of the video to start at.")] = 0.0,
     duration: Annotated[float | None, typer.Option(help="Seconds of the video to read; ends a camera.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
@@ -153,7 +165,14 @@ def classify(
 ) -> None:
     """Say what people do in videos."""
     sampling = Sampling(
-        clip=clip.value, clip_frames=clip_frames, stride=stride, fps=fps, start_seconds=start, duration_seconds=duration
+        clip="dense" if dense or timeline else clip.value,
+        clip_frames=clip_frames,
+        stride=stride,
+        fps=fps,
+        start_seconds=start,
+        duration_seconds=duration,
+        window_steps=window,
+        chunk_frames=chunk,
     )
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
     formats = [name for name, wanted in (("json", as_json), ("jsonl", as_jsonl), ("csv", as_csv)) if wanted]
@@ -171,7 +190,7 @@ def classify(
             allow_partial=allow_partial,
             fail_fast=fail_fast,
             observe=lambda title: ClipProgress(_stderr(), title, enabled=not quiet),
-            on_result=results.result,
+            on_result=lambda result: results.result(with_segments(result, threshold) if timeline else result),
             on_failure=results.failure,
         )
     if failures:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.dense import SHORTEST_FRAMES, Step, dense_steps, smooth
 from quovadis.engines import CompiledGraphCache, Engine, EngineOutput, OpenVINOEngine
+from quovadis.engines.base import POSITION_FRAMES
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
 from quovadis.labels import check_labels, kinetics400, read_labels
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
-from quovadis.results import ClipPrediction, VideoPrediction, WeightsIdentity
-from quovadis.sampling import Sampling, Source, open_clips
-from quovadis.video import Clip, VideoLimits
+from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
+from quovadis.sampling import Sampling, Source, iterated_frames, open_clips, open_frames
+from quovadis.video import Clip, Frame, VideoLimits
 from quovadis.weights import load_weights
 
 _logger = logging.getLogger("quovadis")
@@ -74,16 +79,24 @@ class Recognizer:
             EngineError: the device failed.
         """
         sampling = sampling or Sampling()
+        limits = limits or VideoLimits()
+        if sampling.clip == "dense":
+            frames = open_frames(source, sampling, limits, allow_partial=allow_partial)
+            mean = _Mean()
+            stream = frames.mapped(self._dense_predictions(iter(frames), sampling, mean))
+        else:
+            stream = open_clips(source, sampling, limits, allow_partial=allow_partial).map(self._predict)
+            mean = None
         notes: list[str] = []
         clips: list[ClipPrediction] = []
-        with open_clips(source, sampling, limits or VideoLimits(), allow_partial=allow_partial) as stream:
+        with stream:
             if on_start is not None:
-                on_start(stream.expected_clips)
+                on_start(stream.expected)
             try:
                 for clip in stream:
-                    clips.append(self._predict(clip))
+                    clips.append(clip)
                     if on_clip is not None:
-                        on_clip(clips[-1])
+                        on_clip(clip)
             except KeyboardInterrupt:
                 # A live source has no end of its own: stopping it is how its user asks for the result.
                 if not (stream.live and clips):
@@ -91,17 +104,80 @@ class Recognizer:
                 notes.append("stopped by the user")
         if not clips:
             raise VideoError(f"{stream.name}: no frame lies in the part of the video that was asked for")
+        if stream.dropped_frames:
+            notes.append(f"{stream.dropped_frames} frames came faster than they could be used, and were left out")
         if clips[-1].looped:
-            notes.append(_looped_note(clips, sampling.clip_frames))
+            notes.append(_looped_note(clips, sampling))
         return VideoPrediction(
             source=stream.name,
             clips=tuple(clips),
             weights=self.weights,
             engine=self.engine.description,
             partial=stream.report.partial,
+            mean_logits=None if mean is None else mean.value(),
             notes=(*stream.report.notes, *notes),
             labels=self.labels,
         )
+
+    def stream(
+        self,
+        source: Source | Iterable[NDArray[np.uint8]],
+        sampling: Sampling | None = None,
+        *,
+        limits: VideoLimits | None = None,
+        allow_partial: bool = False,
+    ) -> Iterator[StepPrediction]:
+        """Yield a prediction every 8 frames of a video that may never end, in constant memory.
+
+        Each frame goes through the network once. A step's prediction is known 56 frames after the step's centre, 2.24 s
+        at 25 frames a second, and up to `chunk_frames - 8` frames later. Of a live source that comes faster than it can
+        be used, the oldest waiting 8 frames are left out whenever 64 wait.
+
+        Args:
+            source: as for `classify`, or an iterable of frames: uint8 RGB, shape height, width, 3.
+            sampling: rate, part, `window_steps` and `chunk_frames`; None: 25 frames a second, windows of 9 steps (79
+                frames), chunks of 8.
+            limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
+            allow_partial: take what is there of a damaged or cut-off video.
+
+        Raises:
+            VideoError: the video cannot be read, is cut off, or exceeds the limits.
+            EngineError: the device failed.
+        """
+        sampling = sampling or Sampling(clip="dense", chunk_frames=POSITION_FRAMES)
+        if isinstance(source, str | os.PathLike | np.ndarray):
+            frames = open_frames(source, sampling, limits or VideoLimits(), allow_partial=allow_partial)
+        else:
+            frames = iterated_frames(source, sampling)
+        clock = _CaptureClock()
+        recent: deque[NDArray[np.float32]] = deque(maxlen=sampling.window_steps)
+        with frames:
+            watched = clock.watch(frames) if frames.live else iter(frames)
+            for step in dense_steps(self.engine, watched, chunk_frames=sampling.chunk_frames):
+                recent.append(step.logits)
+                yield StepPrediction(
+                    index=step.index,
+                    start_seconds=step.start_seconds,
+                    end_seconds=step.end_seconds,
+                    step_logits=step.logits,
+                    logits=np.mean(recent, axis=0, dtype=np.float32),
+                    delay_seconds=clock.delay(step.end_seconds) if frames.live else None,
+                    labels=self.labels,
+                )
+
+    def _dense_predictions(self, frames: Iterator[Frame], sampling: Sampling, mean: _Mean) -> Iterator[ClipPrediction]:
+        counter = _Counter(frames)
+        steps = mean.watch(dense_steps(self.engine, counter, chunk_frames=sampling.chunk_frames))
+        for step, logits in smooth(steps, sampling.window_steps):
+            yield ClipPrediction(
+                index=step.index,
+                start_seconds=step.start_seconds,
+                end_seconds=step.end_seconds,
+                frames=min(counter.count, POSITION_FRAMES),
+                looped=counter.count < SHORTEST_FRAMES,
+                logits=logits,
+                labels=self.labels,
+            )
 
     def _predict(self, clip: Clip) -> ClipPrediction:
         output = self.engine.run(clip.pixels[np.newaxis])
@@ -112,15 +188,62 @@ class Recognizer:
             frames=clip.frames,
             looped=clip.looped,
             logits=output.logits[0],
-            probabilities=output.probabilities[0],
             labels=self.labels,
         )
 
 
-def _looped_note(clips: Sequence[ClipPrediction], clip_frames: int) -> str:
+class _Mean:
+    """The mean logits of all steps, taken while they pass."""
+
+    def __init__(self) -> None:
+        self._sum: NDArray[np.float64] | None = None
+        self._count = 0
+
+    def watch(self, steps: Iterable[Step]) -> Iterator[Step]:
+        for step in steps:
+            logits = step.logits.astype(np.float64)
+            self._sum = logits if self._sum is None else self._sum + logits
+            self._count += 1
+            yield step
+
+    def value(self) -> NDArray[np.float32] | None:
+        return None if self._sum is None else (self._sum / self._count).astype(np.float32)
+
+
+class _Counter:
+    """Counts frames while they pass."""
+
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        self._frames = frames
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            self.count += 1
+            yield frame
+
+
+class _CaptureClock:
+    """How long ago a live source's frame was captured: its time against that of the promptest frame so far."""
+
+    def __init__(self) -> None:
+        self._start = math.inf
+
+    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            self._start = min(self._start, time.monotonic() - frame.seconds - frame.duration_seconds)
+            yield frame
+
+    def delay(self, seconds: float) -> float:
+        return time.monotonic() - self._start - seconds
+
+
+def _looped_note(clips: Sequence[ClipPrediction], sampling: Sampling) -> str:
     real = "1 frame was" if clips[-1].frames == 1 else f"{clips[-1].frames} frames were"
+    if sampling.clip == "dense":
+        return f"shorter than {SHORTEST_FRAMES} frames, which make one step: looped"
     which = "shorter than a clip" if len(clips) == 1 else "the last clip is not full"
-    return f"{which}: its {real} looped to {clip_frames}"
+    return f"{which}: its {real} looped to {sampling.clip_frames}"
 
 
 def load(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quovadis.export.exporter import RunResult, softmax
+from quovadis.export.exporter import RunResult
 from quovadis.export.options import ExportOptions
 from quovadis.export.verification import FLOAT32, clip_shapes, difference, fixed_clips, tolerance
+from quovadis.results import softmax
 
 
 def result(*logits: float) -> RunResult:

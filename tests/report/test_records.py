@@ -31,8 +31,7 @@ def video_prediction(clips: int = 2, source: str = "clip, one.mp4") -> VideoPred
                 end_seconds=3.16 * (place + 1),
                 frames=79,
                 looped=False,
-                logits=np.log(probabilities),
-                probabilities=np.roll(probabilities, 0 if place % 4 < 2 else 1),
+                logits=np.log(np.roll(probabilities, 0 if place % 4 < 2 else 1)),
                 labels=LABELS,
             )
             for place in range(clips)

@@ -9,8 +9,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import ENDPOINTS, INPUT_CHANNELS, check_input_size
+from quovadis.architecture import ENDPOINTS, FRAME_SIZE, INPUT_CHANNELS, check_input_size
 from quovadis.errors import ArchitectureError
+
+POSITION_FRAMES = 8
+"""Frames from one time step to the next."""
+FIRST_FRAMES = 55
+"""Frames of a stream's first call, or 8 more, 16 more …: the fewest after which anything is known."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,38 @@ class EngineOutput:
     """`Mixed_5c` after the head's average pool, shape batch, steps, 1024: the usual I3D feature."""
     endpoints: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Feature maps that were asked for, shape batch, time, height, width, channels, by endpoint name."""
+
+
+@dataclass(frozen=True)
+class StreamOutput:
+    """What the network makes of the next frames of a video; every array is float32."""
+
+    step_logits: NDArray[np.float32]
+    """Logits of the time steps that became known, shape steps, classes."""
+    features: NDArray[np.float32]
+    """Their pooled features, shape steps, 1024."""
+
+
+class EngineStream(Protocol):
+    """One video, of which each frame is run once.
+
+    All steps together equal those of the whole video run at once. Its length must be 7 (mod 8) frames, because the
+    network's padding depends on it; see `quovadis.dense` for videos of any length.
+    """
+
+    def push(self, frames: NDArray[np.uint8], *, is_last: bool = False) -> StreamOutput:
+        """Run the next frames.
+
+        Args:
+            frames: RGB, uint8 0..255, shape frames, 224, 224, 3. In the first call 55 of them, or 63, 71 …; later a
+                multiple of 8.
+            is_last: whether the video ends with them; not in the first call.
+
+        Raises:
+            ArchitectureError: another shape, dtype or number, or frames after the last.
+            EngineError: the device failed.
+        """
+        ...
 
 
 class Engine(Protocol):
@@ -49,6 +86,30 @@ class Engine(Protocol):
             EngineError: the device failed.
         """
         ...
+
+    def open_stream(self) -> EngineStream:
+        """Begin a video of which each frame is run once.
+
+        Raises:
+            EngineError: the device cannot compile the network.
+        """
+        ...
+
+
+def check_stream_frames(frames: NDArray[np.uint8], *, is_first: bool, is_last: bool) -> None:
+    """Refuse frames that a stream cannot take next.
+
+    Raises:
+        ArchitectureError: with what was given and what is wanted.
+    """
+    wanted = "uint8 RGB frames of shape frames, 224, 224, 3"
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != (FRAME_SIZE, FRAME_SIZE, INPUT_CHANNELS):
+        raise ArchitectureError(f"a stream takes {wanted}, not {frames.dtype} of shape {frames.shape}")
+    count = len(frames)
+    if is_first and (count < FIRST_FRAMES or count % POSITION_FRAMES != FIRST_FRAMES % POSITION_FRAMES or is_last):
+        raise ArchitectureError(f"a stream begins with {FIRST_FRAMES} frames, or 8 more, or 16 more, not {count}")
+    if not is_first and (count == 0 or count % POSITION_FRAMES):
+        raise ArchitectureError(f"a stream goes on with a multiple of {POSITION_FRAMES} frames, not {count}")
 
 
 def check_clips(clips: NDArray[np.uint8]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,8 @@ from openvino import CompiledModel, InferRequest
 from quovadis.engines.base import EngineOutput, check_clips, check_endpoints
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
+from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
+from quovadis.engines.streaming_graph import StateSlot, build_streaming_graph
 from quovadis.errors import EngineError
 from quovadis.version import __version__
 
@@ -63,6 +65,7 @@ class OpenVINOEngine:
         self._cache = cache
         self._weights_sha256 = weights_sha256
         self._requests: dict[tuple[str, ...], InferRequest] = {}
+        self._streaming: StreamingModels | None = None
 
     def _check_device(self) -> None:
         available = self._core.available_devices
@@ -94,7 +97,7 @@ class OpenVINOEngine:
             request.infer({0: np.ascontiguousarray(clips)}, share_inputs=True)
         except RuntimeError as error:
             raise EngineError(
-                f"{self._device} failed to run a batch of shape {clips.shape}: {_reason(error)}"
+                f"{self._device} failed to run a batch of shape {clips.shape}: {reason(error)}"
             ) from error
         outputs = {
             name: request.get_tensor(name).data.copy() for name in (STEP_LOGITS, LOGITS, PROBABILITIES, FEATURES)
@@ -104,11 +107,22 @@ class OpenVINOEngine:
 
     def _request(self, endpoints: tuple[str, ...]) -> InferRequest:
         if endpoints not in self._requests:
-            self._requests[endpoints] = self._compiled(endpoints).create_infer_request()
+            compiled = self._compiled(f"clip {endpoints}", lambda: build_graph(self._tensors, endpoints))
+            self._requests[endpoints] = compiled.create_infer_request()
         return self._requests[endpoints]
 
-    def _compiled(self, endpoints: tuple[str, ...]) -> CompiledModel:
-        key = self._cache_key(endpoints)
+    def open_stream(self) -> OpenVINOStream:
+        """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""
+        if self._streaming is None:
+            self._streaming = StreamingModels(self._compile_streaming)
+        return OpenVINOStream(self._streaming, self._device)
+
+    def _compile_streaming(self, is_last: bool) -> tuple[CompiledModel, tuple[StateSlot, ...]]:
+        graph = build_streaming_graph(self._tensors, is_last=is_last)
+        return self._compiled(graph.model.get_friendly_name(), lambda: graph.model), graph.slots
+
+    def _compiled(self, name: str, build: Callable[[], ov.Model]) -> CompiledModel:
+        key = self._cache_key(name)
         stored = None if self._cache is None else self._cache.load(key)
         if stored is not None:
             try:
@@ -117,9 +131,9 @@ class OpenVINOEngine:
                 # A driver may refuse a graph of its own making; compiling it anew is always right.
                 pass
         try:
-            compiled = self._core.compile_model(build_graph(self._tensors, endpoints), self._device, self._config)
+            compiled = self._core.compile_model(build(), self._device, self._config)
         except RuntimeError as error:
-            raise EngineError(f"{self._device} cannot compile the network: {_reason(error)}") from error
+            raise EngineError(f"{self._device} cannot compile the network: {reason(error)}") from error
         if self._cache is not None:
             # Not every device can export what it compiled.
             with suppress(RuntimeError):
@@ -128,17 +142,11 @@ class OpenVINOEngine:
                 self._cache.store(key, stream.getbuffer())
         return compiled
 
-    def _cache_key(self, endpoints: tuple[str, ...]) -> str:
+    def _cache_key(self, name: str) -> str:
         try:
             hardware = str(self._core.get_property(self._device, "FULL_DEVICE_NAME"))
         except RuntimeError:
             hardware = ",".join(self._core.available_devices)
         software = f"{__version__} {ov.get_version()}"
         config = sorted(self._config.items())
-        return repr((software, hardware, self._device, config, self._weights_sha256, endpoints))
-
-
-def _reason(error: Exception) -> str:
-    """Return the last line of OpenVINO's message: the lines before it are source positions."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+        return repr((software, hardware, self._device, config, self._weights_sha256, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import openvino as ov
@@ -35,6 +36,9 @@ _TIME, _SPACE = 2, (3, 4)
 _NO_PADDING = [0, 0, 0]
 _ONES = [1, 1, 1]
 
+Padding: TypeAlias = tuple[list[int], list[int]]
+"""Before and after, for time, height and width."""
+
 
 class OpenVINOOperations:
     """The verbs of `architecture.interpret`, on OpenVINO nodes in NCDHW."""
@@ -44,20 +48,19 @@ class OpenVINOOperations:
 
     def convolution(self, x: Node, unit: Convolution) -> Node:
         """Apply a SAME convolution, folded batch norm and ReLU."""
-        return opset13.relu(self.linear(x, unit, same=True), name=unit.scope)
+        return opset13.relu(self.linear(x, unit, "same_upper"), name=unit.scope)
 
-    def linear(self, x: Node, unit: Convolution, *, same: bool) -> Node:
-        """Apply a convolution and its bias, without activation."""
+    def linear(self, x: Node, unit: Convolution, padding: str | Padding) -> Node:
+        """Apply a convolution and its bias, without activation; `padding` is OpenVINO's word for it, or explicit."""
         folded = fold_batch_norm(self._tensors, unit)
         kernel = np.ascontiguousarray(folded.kernel.transpose(4, 3, 0, 1, 2))
         y = opset13.convolution(
             x,
             opset13.constant(kernel, name=kernel_name(unit)),
             list(unit.stride),
-            _NO_PADDING,
-            _NO_PADDING,
+            *((_NO_PADDING, _NO_PADDING) if isinstance(padding, str) else padding),
             _ONES,
-            auto_pad="same_upper" if same else "valid",
+            auto_pad=padding if isinstance(padding, str) else "explicit",
             name=f"{unit.scope}/convolution",
         )
         bias = opset13.constant(folded.bias.reshape(1, -1, 1, 1, 1), name=bias_name(unit))
@@ -124,14 +127,15 @@ def build_network(
         to_channels_first: the axes of `pixels` in the order B,C,D,H,W.
     """
     operations = OpenVINOOperations(tensors)
-    maps = dict(interpret(operations, _normalize(pixels, to_channels_first)))
+    maps = dict(interpret(operations, normalize(pixels, to_channels_first)))
     pooled = _average_pool(maps[ENDPOINTS[-1]], HEAD.pool)
-    head = operations.linear(pooled, HEAD.convolution, same=False)
+    head = operations.linear(pooled, HEAD.convolution, "valid")
     step_logits = _channels_last(_mean(head, _SPACE, "head/space"), (0, _TIME, 1), STEP_LOGITS)
     return NetworkNodes(maps, pooled, step_logits, _mean(step_logits, (1,), LOGITS))
 
 
-def _normalize(pixels: Node, order: Sequence[int]) -> Node:
+def normalize(pixels: Node, order: Sequence[int]) -> Node:
+    """Bring pixels of 0..255 to -1..1 and, by the `order` of their axes, to B,C,D,H,W."""
     x = opset13.transpose(pixels, _integers(order, "input/to_channels_first"), name="input/channels_first")
     x = opset13.subtract(x, opset13.constant(np.float32(PIXEL_MEAN), name="input/mean"), name="input/centred")
     return opset13.multiply(x, opset13.constant(np.float32(1 / PIXEL_SCALE), name="input/scale"), name="input/scaled")

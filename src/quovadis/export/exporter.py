@@ -67,10 +67,3 @@ class Exporter(Protocol):
 def provenance(weights: Weights) -> Mapping[str, str]:
     """Return what a written file should tell of its origin; of the source only its name, which is nobody's secret."""
     return {"weights": weights.name, "sha256": weights.sha256, "source": weights.source.name, "version": __version__}
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the softmax over classes, for files that end at the logits; shape B,classes."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float32] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import FRAME_SIZE, INPUT_CHANNELS
-from quovadis.export.exporter import RunResult, softmax
+from quovadis.export.exporter import RunResult
 from quovadis.export.options import ExportOptions
 from quovadis.extras import import_extra
+from quovadis.results import softmax
 from quovadis.weights import Weights, state_dict
 from quovadis.weights.model import make_weights
 from quovadis.weights.state_dict import Naming, to_state_dict

@@ -22,7 +22,7 @@ def check_plot_dependency() -> None:
 
 
 def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
-    """Draw the probability of the video's `count` best classes over time, one step a clip.
+    """Draw the probability of the video's `count` best classes over time, one step a clip, their segments shaded.
 
     Args:
         result: a video's prediction.
@@ -44,7 +44,10 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
     edges = np.array([clip.start_seconds for clip in result.clips] + [result.clips[-1].end_seconds])
     for prediction in result.top(count):
         values = np.array([clip.probabilities[prediction.index] for clip in result.clips])
-        axes.stairs(values, edges, baseline=None, linewidth=2, label=prediction.label)
+        lines = axes.stairs(values, edges, baseline=None, linewidth=2, label=prediction.label)
+        for segment in result.segments or ():
+            if segment.index == prediction.index:
+                axes.axvspan(segment.start_seconds, segment.end_seconds, color=lines.get_edgecolor(), alpha=0.15, lw=0)
     axes.set(xlabel="seconds", ylabel="probability", ylim=(-0.02, 1.02), xlim=(edges[0], edges[-1]))
     # A file name may hold what matplotlib reads as a formula, and bytes that are no text.
     name = (Path(result.source).name or result.source).encode("utf-8", "replace").decode()

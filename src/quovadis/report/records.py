@@ -99,7 +99,10 @@ class JSONLinesWriter:
 
 
 class CSVWriter:
-    """One row for each of the best classes, of the video (`scope` video) and of each clip (`scope` clip)."""
+    """One row for each of the best classes, of the video (`scope` video) and of each clip or step (`scope` clip).
+
+    The timeline's segments follow, a row each (`scope` segment).
+    """
 
     def __init__(self, stream: TextIO, count: int) -> None:
         self._stream = stream
@@ -122,6 +125,10 @@ class CSVWriter:
         for clip in result.clips:
             times = _times(clip.start_seconds, clip.end_seconds)
             spans.append(({"scope": "clip", "clip": clip.index, **times}, clip.top(self._count)))
+        for place, segment in enumerate(result.segments or ()):
+            times = _times(segment.start_seconds, segment.end_seconds)
+            best = Prediction(segment.index, segment.label, segment.score)
+            spans.append(({"scope": "segment", "clip": place, **times}, [best]))
         for span, predictions in spans:
             for rank, prediction in enumerate(predictions, start=1):
                 self._rows.writerow({**common, **span, "rank": rank, **vars(prediction)})

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from quovadis.results import ClipPrediction, VideoPrediction
+from quovadis.results import ClipPrediction, Segment, VideoPrediction
 
 BAR_WIDTH = 30
 MOST_CLIP_ROWS = 40
@@ -22,14 +22,17 @@ MOST_CLIP_ROWS = 40
 def prediction_table(result: VideoPrediction, count: int = 5) -> RenderableType:
     """Draw one video: its best classes with bars, then its clips in order of time if there are several."""
     parts: list[RenderableType] = [_header(result), _top_table(result, count)]
-    if len(result.clips) > 1:
+    if result.segments is not None:
+        parts.append(_segments(result.segments))
+    elif len(result.clips) > 1:
         parts.append(_timeline(result.clips))
     parts.extend(Text(f"note: {note}", style="yellow") for note in result.notes)
     return Group(*parts, "")
 
 
 def _header(result: VideoPrediction) -> Text:
-    clips = "1 clip" if len(result.clips) == 1 else f"{len(result.clips)} clips"
+    noun = "clip" if result.mean_logits is None else "step"
+    clips = f"1 {noun}" if len(result.clips) == 1 else f"{len(result.clips)} {noun}s"
     seconds = result.clips[-1].end_seconds - result.clips[0].start_seconds
     text = Text(result.source, style="bold")
     return text.append(f"  {clips}, {seconds:.2f} s, weights {result.weights.name}", style="dim not bold")
@@ -72,6 +75,19 @@ def _timeline(clips: tuple[ClipPrediction, ...]) -> Table:
         span = f"{row.start_seconds:.2f} – {row.end_seconds:.2f}"
         cells = [span, escape(row.label), _percent(row.probability)]
         table.add_row(*cells, *([str(row.clips)] if joined else []))
+    return table
+
+
+def _segments(segments: tuple[Segment, ...]) -> RenderableType:
+    if not segments:
+        return Text("no class is probable enough at any time: see --threshold", style="dim")
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("seconds", justify="right")
+    table.add_column("segment", min_width=24)
+    table.add_column("score", justify="right")
+    for segment in segments:
+        span = f"{segment.start_seconds:.2f} – {segment.end_seconds:.2f}"
+        table.add_row(span, escape(segment.label), _percent(segment.score))
     return table
 
 

@@ -9,11 +9,13 @@ from quovadis.video.decoder import VideoReport
 from quovadis.video.expand import expand_source
 from quovadis.video.frames import Frame
 from quovadis.video.limits import VideoLimits
+from quovadis.video.prefetch import Prefetch
 from quovadis.video.reader import Video, open_video
 
 __all__ = [
     "Clip",
     "Frame",
+    "Prefetch",
     "Video",
     "VideoLimits",
     "VideoReport",
