@@ -68,6 +68,14 @@ def _notify(message: str) -> None:
     typer.echo(f"quovadis: {message}", err=True)
 
 
+class PrecisionChoice(StrEnum):
+    """What the network computes in."""
+
+    F32 = "f32"
+    INT8 = "int8"
+    AUTO = "auto"
+
+
 class LayoutChoice(StrEnum):
     """Order of a written model's input axes."""
 
@@ -156,6 +164,13 @@ def classify(
     ] = None,
     device: Annotated[str, typer.Option(help="OpenVINO device: CPU, GPU, NPU, AUTO….")] = "CPU",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="physical cores")] = None,
+    precision: Annotated[
+        PrecisionChoice, typer.Option(help="int8 is three times as fast; auto takes it once it is calibrated.")
+    ] = PrecisionChoice.F32,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="Calibrate int8 on this; repeat for more.", show_default="the videos"),
+    ] = None,
     allow_partial: Annotated[bool, typer.Option(help="Classify what is there of a damaged or cut-off video.")] = False,
     fail_fast: Annotated[bool, typer.Option(help="Stop at the first video that fails.")] = False,
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger frames.")] = LIMITS.max_pixels,
@@ -181,7 +196,17 @@ def classify(
             ResultOutput(formats=formats, output=output, plot=plot, top=top, several=len(sources) > 1)
         )
         with DownloadDisplay(_stderr(), enabled=not quiet) as download:
-            model = load(weights_name, device=device, threads=threads, labels=labels, notify=_notify, progress=download)
+            model = load(
+                weights_name,
+                device=device,
+                threads=threads,
+                precision=precision.value,
+                calibration=calibrate,
+                calibration_fallback=sources,
+                labels=labels,
+                notify=_notify,
+                progress=download,
+            )
         failures = classify_sources(
             model,
             sources,

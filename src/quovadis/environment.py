@@ -35,6 +35,11 @@ def compiled_graphs_folder() -> Path:
     return home() / "compiled"
 
 
+def quantization_folder() -> Path:
+    """Return where the calibration of 8-bit integers is kept, a file for each set of weights."""
+    return home() / "quantization"
+
+
 def is_offline() -> bool:
     """Tell whether `QUOVADIS_OFFLINE` forbids the network."""
     return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() in _TRUE

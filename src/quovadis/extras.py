@@ -13,6 +13,7 @@ from quovadis.errors import MissingDependencyError
 _EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "matplotlib": ("matplotlib", "plot"),
+        "nncf": ("NNCF", "int8"),
         "onnx": ("onnx", "onnx"),
         "onnxruntime": ("onnxruntime", "onnx"),
         "tensorflow": ("TensorFlow", "tensorflow"),

@@ -17,6 +17,7 @@ from quovadis.engines.base import EngineOutput, check_clips, check_endpoints
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
+from quovadis.engines.quantization import Quantization
 from quovadis.engines.streaming_graph import StateSlot, build_streaming_graph
 from quovadis.errors import EngineError
 from quovadis.version import __version__
@@ -40,6 +41,7 @@ class OpenVINOEngine:
         threads: int | None = None,
         cache: CompiledGraphCache | None = None,
         weights_sha256: str = "",
+        quantization: Quantization | None = None,
     ) -> None:
         """Choose the device; nothing is compiled yet.
 
@@ -49,6 +51,7 @@ class OpenVINOEngine:
             threads: CPU threads to use; None leaves it to OpenVINO, which takes one per physical core.
             cache: where compiled graphs are kept for the next start; None keeps none.
             weights_sha256: identity of `tensors`, for the cache.
+            quantization: what calibration found for `tensors`, to compute in 8-bit integers; None: float32.
 
         Raises:
             EngineError: no such device here, or a thread count under 1.
@@ -64,6 +67,7 @@ class OpenVINOEngine:
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._cache = cache
         self._weights_sha256 = weights_sha256
+        self._quantization = quantization
         self._requests: dict[tuple[str, ...], InferRequest] = {}
         self._streaming: StreamingModels | None = None
 
@@ -86,7 +90,11 @@ class OpenVINOEngine:
     def description(self) -> Mapping[str, str]:
         """Engine, its version, device and precision."""
         version = str(ov.get_version()).partition("-")[0]
-        return {"engine": "openvino", "version": version, "device": self._device, "precision": PRECISION}
+        return {"engine": "openvino", "version": version, "device": self._device, "precision": self._precision}
+
+    @property
+    def _precision(self) -> str:
+        return PRECISION if self._quantization is None else "int8"
 
     def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
@@ -107,7 +115,9 @@ class OpenVINOEngine:
 
     def _request(self, endpoints: tuple[str, ...]) -> InferRequest:
         if endpoints not in self._requests:
-            compiled = self._compiled(f"clip {endpoints}", lambda: build_graph(self._tensors, endpoints))
+            compiled = self._compiled(
+                f"clip {endpoints}", lambda: build_graph(self._tensors, endpoints, self._quantization)
+            )
             self._requests[endpoints] = compiled.create_infer_request()
         return self._requests[endpoints]
 
@@ -118,7 +128,7 @@ class OpenVINOEngine:
         return OpenVINOStream(self._streaming, self._device)
 
     def _compile_streaming(self, is_last: bool) -> tuple[CompiledModel, tuple[StateSlot, ...]]:
-        graph = build_streaming_graph(self._tensors, is_last=is_last)
+        graph = build_streaming_graph(self._tensors, is_last=is_last, quantization=self._quantization)
         return self._compiled(graph.model.get_friendly_name(), lambda: graph.model), graph.slots
 
     def _compiled(self, name: str, build: Callable[[], ov.Model]) -> CompiledModel:
@@ -149,4 +159,5 @@ class OpenVINOEngine:
             hardware = ",".join(self._core.available_devices)
         software = f"{__version__} {ov.get_version()}"
         config = sorted(self._config.items())
-        return repr((software, hardware, self._device, config, self._weights_sha256, name))
+        calibration = "" if self._quantization is None else self._quantization.identity
+        return repr((software, hardware, self._device, config, self._weights_sha256, calibration, name))

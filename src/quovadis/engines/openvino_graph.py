@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +24,8 @@ from quovadis.architecture import (
     Triple,
     interpret,
 )
+from quovadis.engines.quantization import INPUT_RANGE, LEVELS, MOST_WEIGHT, Quantization
+from quovadis.weights.equalization import endpoint_scales, equalize
 from quovadis.weights.folding import bias_name, fold_batch_norm, kernel_name
 
 INPUT_NAME = "clips"
@@ -43,28 +46,45 @@ Padding: TypeAlias = tuple[list[int], list[int]]
 class OpenVINOOperations:
     """The verbs of `architecture.interpret`, on OpenVINO nodes in NCDHW."""
 
-    def __init__(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
-        self._tensors = tensors
+    def __init__(self, tensors: Mapping[str, NDArray[np.float32]], quantization: Quantization | None = None) -> None:
+        self._tensors = tensors if quantization is None else equalize(tensors, quantization.scales)
+        self._quantization = quantization
 
-    def convolution(self, x: Node, unit: Convolution) -> Node:
+    def convolution(self, x: Node, unit: Convolution, padding: str | Padding = "same_upper") -> Node:
         """Apply a SAME convolution, folded batch norm and ReLU."""
-        return opset13.relu(self.linear(x, unit, "same_upper"), name=unit.scope)
+        y = opset13.relu(self.linear(x, unit, padding), name=unit.scope)
+        return self.quantize(y, 0.0, self.range_of(unit))
+
+    def range_of(self, unit: Convolution) -> float:
+        """Return the greatest value that `unit` yields, if it is known."""
+        return inf if self._quantization is None else self._quantization.ranges[unit.scope]
+
+    def quantize(self, x: Node, low: float, high: float) -> Node:
+        """Round to one of the levels between `low` and `high`; without quantisation leave everything as it is."""
+        if self._quantization is None:
+            return x
+        bounds = [opset13.constant(np.float32(value)) for value in (low, high)]
+        return opset13.fake_quantize(x, *bounds, *bounds, LEVELS)
 
     def linear(self, x: Node, unit: Convolution, padding: str | Padding) -> Node:
         """Apply a convolution and its bias, without activation; `padding` is OpenVINO's word for it, or explicit."""
         folded = fold_batch_norm(self._tensors, unit)
         kernel = np.ascontiguousarray(folded.kernel.transpose(4, 3, 0, 1, 2))
+        if self._quantization is None or unit == HEAD.convolution:
+            weights = opset13.constant(kernel, name=kernel_name(unit))
+        else:
+            weights = _integer_weights(kernel, unit)
         y = opset13.convolution(
             x,
-            opset13.constant(kernel, name=kernel_name(unit)),
+            weights,
             list(unit.stride),
             *((_NO_PADDING, _NO_PADDING) if isinstance(padding, str) else padding),
             _ONES,
             auto_pad=padding if isinstance(padding, str) else "explicit",
             name=f"{unit.scope}/convolution",
         )
-        bias = opset13.constant(folded.bias.reshape(1, -1, 1, 1, 1), name=bias_name(unit))
-        return opset13.add(y, bias, name=f"{unit.scope}/add_bias")
+        offset = opset13.constant(folded.bias.reshape(1, -1, 1, 1, 1), name=bias_name(unit))
+        return opset13.add(y, offset, name=f"{unit.scope}/add_bias")
 
     def max_pool(self, x: Node, unit: MaxPool) -> Node:
         """Apply a SAME max pool; OpenVINO's ignores padding, as TensorFlow's does."""
@@ -77,17 +97,31 @@ class OpenVINOOperations:
         return opset13.concat(branches, 1, name=unit.scope)
 
 
-def build_graph(tensors: Mapping[str, NDArray[np.float32]], endpoints: Sequence[str] = ()) -> ov.Model:
+def _integer_weights(kernel: NDArray[np.float32], unit: Convolution) -> Node:
+    """Round a kernel, out first, to 8 bits with a scale for each output channel."""
+    scale = np.abs(kernel).max(axis=(1, 2, 3, 4), keepdims=True) / np.float32(MOST_WEIGHT)
+    scale = np.where(scale == 0, np.float32(1), scale)
+    rounded = opset13.constant(np.rint(kernel / scale).astype(np.int8), name=kernel_name(unit))
+    return opset13.multiply(opset13.convert(rounded, np.float32), opset13.constant(scale))
+
+
+def build_graph(
+    tensors: Mapping[str, NDArray[np.float32]],
+    endpoints: Sequence[str] = (),
+    quantization: Quantization | None = None,
+) -> ov.Model:
     """Build the network as an `openvino.Model`.
 
     Input `clips`: uint8, B,D,H,W,C with batch, frames, height and width free; RGB, 0..255. Outputs, float32:
     `step_logits` B,S,classes, `logits` and `probabilities` B,classes, `features` B,S,1024, and for each of `endpoints`
     its feature map as B,D,H,W,C under its own name. Where frames are larger than 224 the head's map is larger than 1x1
-    and is averaged over space.
+    and is averaged over space. With a quantisation, convolutions compute in 8-bit integers.
     """
     clips = opset13.parameter([-1, -1, -1, -1, INPUT_CHANNELS], np.uint8, name=INPUT_NAME)
     pixels = opset13.convert(clips, np.float32, name="input/float")
-    maps = build_network(tensors, pixels, (0, 4, 1, 2, 3))
+    maps = build_network(OpenVINOOperations(tensors, quantization), pixels, (0, 4, 1, 2, 3))
+    if quantization is not None:
+        maps = replace(maps, endpoints=_original_scale(maps.endpoints, endpoints, quantization))
     results = {
         STEP_LOGITS: maps.step_logits,
         LOGITS: maps.logits,
@@ -116,18 +150,24 @@ class NetworkNodes:
     """Shape B,classes."""
 
 
-def build_network(
-    tensors: Mapping[str, NDArray[np.float32]], pixels: Node, to_channels_first: Sequence[int]
-) -> NetworkNodes:
+def _original_scale(maps: Mapping[str, Node], endpoints: Sequence[str], quantization: Quantization) -> dict[str, Node]:
+    """Undo the equalisation of the feature maps that are given out."""
+    factors = endpoint_scales(quantization.scales)
+    return {
+        name: opset13.multiply(maps[name], opset13.constant((1 / factors[name]).reshape(1, -1, 1, 1, 1)))
+        for name in endpoints
+    }
+
+
+def build_network(operations: OpenVINOOperations, pixels: Node, to_channels_first: Sequence[int]) -> NetworkNodes:
     """Add the network to a graph.
 
     Args:
-        tensors: variables by their original names.
+        operations: with the weights.
         pixels: RGB, float32, 0..255, five axes in any order.
         to_channels_first: the axes of `pixels` in the order B,C,D,H,W.
     """
-    operations = OpenVINOOperations(tensors)
-    maps = dict(interpret(operations, normalize(pixels, to_channels_first)))
+    maps = dict(interpret(operations, operations.quantize(normalize(pixels, to_channels_first), *INPUT_RANGE)))
     pooled = _average_pool(maps[ENDPOINTS[-1]], HEAD.pool)
     head = operations.linear(pooled, HEAD.convolution, "valid")
     step_logits = _channels_last(_mean(head, _SPACE, "head/space"), (0, _TIME, 1), STEP_LOGITS)

@@ -30,6 +30,7 @@ from quovadis.architecture import (
 )
 from quovadis.engines.base import FIRST_FRAMES
 from quovadis.engines.openvino_graph import OpenVINOOperations, Padding, normalize
+from quovadis.engines.quantization import INPUT_RANGE, Quantization
 
 FRAMES = "frames"
 POSITION_LOGITS = "position_logits"
@@ -65,13 +66,15 @@ class _Stream:
     node: Node
     first: int
     whole: int
+    range: tuple[float, float]
+    """Of its values, for quantisation."""
 
 
 class _StreamingOperations:
     """The verbs of `architecture.interpret`, with state along time and SAME padding in space."""
 
-    def __init__(self, tensors: Mapping[str, NDArray[np.float32]], *, is_last: bool) -> None:
-        self._plain = OpenVINOOperations(tensors)
+    def __init__(self, plain: OpenVINOOperations, *, is_last: bool) -> None:
+        self._plain = plain
         self._is_last = is_last
         self.parameters: list[Node] = []
         self.results: list[Node] = []
@@ -80,20 +83,20 @@ class _StreamingOperations:
     def convolution(self, x: _Stream, unit: Convolution) -> _Stream:
         """Apply a convolution, folded batch norm and ReLU."""
         y, padding = self._enter(x, unit)
-        node = opset13.relu(self._plain.linear(y.node, unit, padding), name=unit.scope)
-        return _Stream(node, y.first, y.whole)
+        node = self._plain.convolution(y.node, unit, padding)
+        return _Stream(node, y.first, y.whole, (0.0, self._plain.range_of(unit)))
 
     def max_pool(self, x: _Stream, unit: MaxPool) -> _Stream:
         """Apply a max pool. Its input is never negative, so that the zeros of a first state never win."""
         y, (begin, end) = self._enter(x, unit)
         node = opset1.max_pool(y.node, list(unit.stride), begin, end, list(unit.kernel), "floor", name=unit.scope)
-        return _Stream(node, y.first, y.whole)
+        return _Stream(node, y.first, y.whole, y.range)
 
     def concatenate(self, branches: list[_Stream], unit: Mixed) -> _Stream:
         """Concatenate on channels; branches that look less far ahead wait for the others."""
         first = min(branch.first for branch in branches)
         nodes = [self._delay(branch, branch.first - first, f"{unit.scope}/{i}") for i, branch in enumerate(branches)]
-        return _Stream(opset13.concat(nodes, 1, name=unit.scope), first, branches[0].whole)
+        return _Stream(opset13.concat(nodes, 1, name=unit.scope), first, branches[0].whole, branches[0].range)
 
     def _enter(self, x: _Stream, unit: Convolution | MaxPool) -> tuple[_Stream, Padding]:
         """Put a unit's state before its input; return that with the lengths of its output, and the padding to do."""
@@ -105,24 +108,25 @@ class _StreamingOperations:
         )
         outputs = (front + x.first - kernel[0]) // stride[0] + 1
         kept = front + x.first - outputs * stride[0]
-        node = self._remember(x.node, unit.scope, front, kept)
+        node = self._remember(x, unit.scope, front, kept)
         begin, end = [0, rows[0], columns[0]], [back if self._is_last else 0, rows[1], columns[1]]
-        return _Stream(node, outputs, -(-x.whole // stride[0])), (begin, end)
+        return _Stream(node, outputs, -(-x.whole // stride[0]), x.range), (begin, end)
 
     def _delay(self, x: _Stream, frames: int, name: str) -> Node:
-        joined = self._remember(x.node, name, 0, frames)
+        joined = self._remember(x, name, 0, frames)
         return joined if self._is_last or not frames else _slice(joined, 0, -frames, f"{name}/ready")
 
-    def _remember(self, x: Node, name: str, initial: int, kept: int) -> Node:
+    def _remember(self, x: _Stream, name: str, initial: int, kept: int) -> Node:
         """Put the slot's frames before `x`, and keep the last `kept` frames of both for the next call."""
         if not initial and not kept:
-            return x
-        _, channels, _, height, width = x.get_output_partial_shape(0)
+            return x.node
+        _, channels, _, height, width = x.node.get_output_partial_shape(0)
         self.slots.append(StateSlot(name, (channels.get_length(), height.get_length(), width.get_length()), initial))
         state = opset13.parameter([1, *self.slots[-1].shape[:1], -1, *self.slots[-1].shape[1:]], np.float32, name=name)
         state.output(0).get_tensor().set_names({name})
         self.parameters.append(state)
-        joined = opset13.concat([state, x], _TIME, name=f"{name}/joined")
+        # What was kept was rounded already; saying so lets integers be joined with integers.
+        joined = opset13.concat([self._plain.quantize(state, *x.range), x.node], _TIME, name=f"{name}/joined")
         if not self._is_last:
             following = _slice(joined, -kept, _TO_END, f"{name}/next")
             following.output(0).get_tensor().set_names({f"{name}/next"})
@@ -130,7 +134,9 @@ class _StreamingOperations:
         return joined
 
 
-def build_streaming_graph(tensors: Mapping[str, NDArray[np.float32]], *, is_last: bool) -> StreamingGraph:
+def build_streaming_graph(
+    tensors: Mapping[str, NDArray[np.float32]], *, is_last: bool, quantization: Quantization | None = None
+) -> StreamingGraph:
     """Build one call.
 
     `frames`: uint8, 1,N,224,224,3; N = 7 (mod 8), at least 55, in the first call and a multiple of 8 later.
@@ -140,15 +146,18 @@ def build_streaming_graph(tensors: Mapping[str, NDArray[np.float32]], *, is_last
     Args:
         tensors: variables by their original names.
         is_last: whether it is the call with the last frames of a video, which hands no state on.
+        quantization: lets convolutions compute in 8-bit integers.
     """
     frames = opset13.parameter([1, -1, FRAME_SIZE, FRAME_SIZE, INPUT_CHANNELS], np.uint8, name=FRAMES)
     frames.output(0).get_tensor().set_names({FRAMES})
-    operations = _StreamingOperations(tensors, is_last=is_last)
+    plain = OpenVINOOperations(tensors, quantization)
+    operations = _StreamingOperations(plain, is_last=is_last)
     pixels = normalize(opset13.convert(frames, np.float32), (0, 4, 1, 2, 3))
-    *_, (_, last) = interpret(operations, _Stream(pixels, FIRST_FRAMES, CLIP_FRAMES))
+    pixels = plain.quantize(pixels, *INPUT_RANGE)
+    *_, (_, last) = interpret(operations, _Stream(pixels, FIRST_FRAMES, CLIP_FRAMES, INPUT_RANGE))
     axes = opset13.constant(np.array((3, 4), np.int64))
     pooled = opset13.reduce_mean(last.node, axes, True, name="positions/pooled")
-    logits = OpenVINOOperations(tensors).linear(pooled, HEAD.convolution, "valid")
+    logits = plain.linear(pooled, HEAD.convolution, "valid")
     outputs = {POSITION_LOGITS: logits, POSITION_FEATURES: pooled}
     results = []
     for name, node in outputs.items():

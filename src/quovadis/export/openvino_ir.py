@@ -9,7 +9,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13
 
-from quovadis.engines.openvino_graph import build_network
+from quovadis.engines.openvino_graph import OpenVINOOperations, build_network
 from quovadis.errors import OutputError, WeightsError
 from quovadis.export.exporter import INPUT_NAME, LOGITS_NAME, OUTPUT_NAME, RunResult, provenance
 from quovadis.export.options import ExportOptions
@@ -25,7 +25,7 @@ def build_model(weights: Weights, options: ExportOptions) -> ov.Model:
     shape = [-1 if size is None else size for size in options.input_shape()]
     pixels = opset13.parameter(shape, np.float32, name=INPUT_NAME)
     pixels.set_layout(ov.Layout(options.layout.replace("B", "N")))
-    network = build_network(weights.tensors, pixels, options.order("BCDHW"))
+    network = build_network(OpenVINOOperations(weights.tensors), pixels, options.order("BCDHW"))
     probabilities = opset13.softmax(network.logits, 1, name=OUTPUT_NAME)
     for name, node in ((INPUT_NAME, pixels), (LOGITS_NAME, network.logits), (OUTPUT_NAME, probabilities)):
         node.output(0).get_tensor().set_names({name})

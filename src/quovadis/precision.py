@@ -1,0 +1,77 @@
+"""Which precision the network computes in, and the calibration that 8-bit integers need once for given weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.architecture import CLIP_FRAMES
+from quovadis.engines.openvino_graph import build_graph
+from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization, calibrate
+from quovadis.environment import quantization_folder
+from quovadis.errors import EngineError, VideoError
+from quovadis.progress import Notify
+from quovadis.sampling import Sampling, Source, open_clips
+from quovadis.video import VideoLimits, expand_source
+from quovadis.weights import Weights
+
+Precision: TypeAlias = Literal["f32", "int8", "auto"]
+
+
+def quantization_for(
+    weights: Weights,
+    precision: Precision,
+    calibration: Sequence[Source] | None,
+    fallback: Sequence[Source],
+    notify: Notify,
+) -> Quantization | None:
+    """Return what int8 needs, from the cache or found now; None where float32 is to be used.
+
+    Args:
+        weights: what is quantised.
+        precision: `int8`, `f32`, or `auto`: int8 if the cache has it.
+        calibration: sources to calibrate on anew; None: what is cached.
+        fallback: sources to calibrate on if nothing is cached and int8 is wanted.
+        notify: called with a line when calibration begins, and for each source that cannot be used.
+
+    Raises:
+        EngineError: another precision, or int8 with nothing to calibrate on.
+        MissingDependencyError: NNCF is needed and not installed.
+        CacheError: the calibration cannot be kept.
+    """
+    if precision not in ("f32", "int8", "auto"):
+        raise EngineError(f'no precision is called "{precision}"; there are f32, int8 and auto')
+    if precision == "f32":
+        return None
+    path = quantization_folder() / f"{weights.sha256}.npz"
+    cached = None if calibration else Quantization.load(path)
+    if cached is not None or precision == "auto":
+        return cached
+    sources = calibration or fallback
+    if not sources:
+        raise EngineError("int8 has to be calibrated on real clips once: name some as calibration")
+    notify("calibrating 8-bit integers on these videos; it is kept for the next time")
+    clips = list(islice(calibration_clips(sources, notify), CALIBRATION_CLIPS))
+    found = calibrate(weights.tensors, build_graph, clips)
+    found.save(path)
+    return found
+
+
+def calibration_clips(sources: Sequence[Source], notify: Notify) -> Iterator[NDArray[np.uint8]]:
+    """Yield clips of 79 frames of each source in turn, as many of each as make 12 together.
+
+    Sources that cannot be read are passed over with a line, live ones without.
+    """
+    expanded = [part for source in sources for part in (expand_source(source) if isinstance(source, str) else [source])]
+    each = -(-CALIBRATION_CLIPS // len(expanded))
+    for source in expanded:
+        try:
+            with open_clips(source, Sampling(), VideoLimits()) as clips:
+                if not clips.live:
+                    yield from (clip.pixels[:CLIP_FRAMES] for clip in islice(clips, each))
+        except VideoError as error:
+            notify(f"not used for calibration: {error}")
