@@ -87,7 +87,7 @@ def test_a_package_that_is_not_there_is_one_line_with_pips_reason(index: Path, t
 def test_a_python_without_pip_is_told_how_to_get_it(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package, "find_spec", lambda _: None)
+    monkeypatch.setattr(package.PathFinder, "find_spec", lambda _: None)
     with pytest.raises(DownloadError, match="-m ensurepip"):
         fetch(wheel_in(index), tmp_path / "cache")
 
