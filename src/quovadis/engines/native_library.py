@@ -1,0 +1,156 @@
+"""The compiled kernels as Python calls them; see `native/kernels.hpp`."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.architecture import Triple
+from quovadis.errors import EngineError
+from quovadis.native.build import LIBRARY
+
+PANEL = 32
+"""Output channels for which weights are packed together."""
+LANES = 16
+"""Feature maps have a multiple of this number of channels, the last of them zero if need be."""
+
+
+class View(Structure):
+    """Frames `first` to `end` - 1 of a feature map in memory."""
+
+    _fields_ = (
+        ("data", c_void_p),
+        ("first", c_int64),
+        ("end", c_int64),
+        ("height", c_int64),
+        ("width", c_int64),
+        ("stride", c_int64),
+    )
+
+
+class Window(Structure):
+    """Kernel, stride and the padding before, for time, height and width."""
+
+    _fields_ = (("kernel", c_int64 * 3), ("step", c_int64 * 3), ("padding", c_int64 * 3))
+
+    def __init__(self, kernel: Triple, step: Triple, padding: Triple) -> None:
+        super().__init__(kernel, step, padding)
+
+
+@dataclass(frozen=True, eq=False)
+class PackedConvolution:
+    """A convolution's weights as its kernel reads them."""
+
+    weights: NDArray[np.float32]
+    """For each panel of output channels: points, depth, channels of the panel."""
+    bias: NDArray[np.float32]
+    in_channels: int
+    out_channels: int
+
+
+def padded_channels(channels: int) -> int:
+    """Return the number of channels in memory."""
+    return -(-channels // LANES) * LANES
+
+
+def pack(weights: NDArray[np.float32], bias: NDArray[np.float32]) -> PackedConvolution:
+    """Pack weights of shape points, depth, out, and pad their output channels."""
+    points, depth, channels = weights.shape
+    padded = np.zeros((points, depth, padded_channels(channels)), np.float32)
+    padded[..., :channels] = weights
+    panels = [padded[..., start : start + PANEL].ravel() for start in range(0, padded.shape[-1], PANEL)]
+    offset = np.zeros(padded.shape[-1], np.float32)
+    offset[:channels] = bias
+    return PackedConvolution(np.concatenate(panels), offset, depth, padded.shape[-1])
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    library = ctypes.CDLL(str(LIBRARY))
+    floats, view, window = c_void_p, POINTER(View), POINTER(Window)
+    library.quovadis_open.argtypes = (c_char_p, c_int)
+    library.quovadis_open.restype = c_void_p
+    library.quovadis_close.argtypes = (c_void_p,)
+    library.quovadis_instruction_set.argtypes = (c_void_p,)
+    library.quovadis_instruction_set.restype = c_char_p
+    library.quovadis_pointwise.argtypes = (c_void_p, view, c_int64, floats, floats, c_int64, view, c_int)
+    library.quovadis_convolve3.argtypes = (c_void_p, view, c_int64, floats, floats, c_int64, view)
+    library.quovadis_stem.argtypes = (c_void_p, view, floats, floats, c_int64, view, window)
+    library.quovadis_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
+    return library
+
+
+def why_unavailable() -> str | None:
+    """Say why the kernels cannot be used here; None if they can."""
+    if not LIBRARY.exists():
+        return "the kernels were not compiled when quovadis was installed: python -m quovadis.native.build does it"
+    try:
+        pool = _library().quovadis_open(b"", 1)
+    except OSError as error:
+        return f"the kernels cannot be loaded: {error}"
+    if pool is None:
+        return "this processor has neither AVX2 nor AVX-512"
+    _library().quovadis_close(pool)
+    return None
+
+
+class Kernels:
+    """A pool of threads with the kernels of one instruction set. One call at a time."""
+
+    def __init__(self, threads: int, instruction_set: str = "") -> None:
+        """Start the threads.
+
+        Args:
+            threads: how many compute, the caller's among them.
+            instruction_set: `avx512` or `avx2`; empty: the best there is.
+
+        Raises:
+            EngineError: the kernels were not compiled, or cannot run here.
+        """
+        reason = why_unavailable()
+        if reason is not None:
+            raise EngineError(reason)
+        self._library = _library()
+        self._pool = self._library.quovadis_open(instruction_set.encode(), threads)
+        if self._pool is None:
+            raise EngineError(f'this processor cannot run the kernels for "{instruction_set}"')
+
+    def __del__(self) -> None:
+        if getattr(self, "_pool", None) is not None:
+            self._library.quovadis_close(self._pool)
+
+    @property
+    def instruction_set(self) -> str:
+        """Name of the instruction set in use."""
+        return bytes(self._library.quovadis_instruction_set(self._pool)).decode()
+
+    def pointwise(self, x: View, packed: PackedConvolution, y: View, *, relu: bool) -> None:
+        """Apply a 1x1x1 convolution and its bias to frames `y.first` to `y.end` - 1."""
+        self._library.quovadis_pointwise(
+            self._pool, byref(x), packed.in_channels, *_addresses(packed), packed.out_channels, byref(y), relu
+        )
+
+    def convolve3(self, x: View, packed: PackedConvolution, y: View) -> None:
+        """Apply a 3x3x3 convolution of stride 1, one pixel padded on each side, its bias and ReLU."""
+        self._library.quovadis_convolve3(
+            self._pool, byref(x), packed.in_channels, *_addresses(packed), packed.out_channels, byref(y)
+        )
+
+    def stem(self, x: View, packed: PackedConvolution, y: View, window: Window) -> None:
+        """Scale uint8 pixels to -1..1, apply the 7x7x7 convolution of stride 2, its bias and ReLU."""
+        self._library.quovadis_stem(
+            self._pool, byref(x), *_addresses(packed), packed.out_channels, byref(y), byref(window)
+        )
+
+    def max_pool(self, x: View, channels: int, y: View, window: Window) -> None:
+        """Apply a max pool that never sees its padding."""
+        self._library.quovadis_max_pool(self._pool, byref(x), channels, byref(y), byref(window))
+
+
+def _addresses(packed: PackedConvolution) -> tuple[c_void_p, c_void_p]:
+    return tuple(array.ctypes.data_as(c_void_p) for array in (packed.weights, packed.bias))  # type: ignore[return-value]

@@ -1,0 +1,37 @@
+"""How many processors there are for this process."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def physical_cores() -> int:
+    """Return the number of physical cores that this process may use, within a container's share of them.
+
+    Two hardware threads of one core share its arithmetic units: a second one would only take the first one's cache.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    allowed = os.sched_getaffinity(0)
+    cores = {_siblings(processor) for processor in allowed}
+    return max(1, min(len(cores), _container_share()))
+
+
+def _siblings(processor: int) -> str:
+    """Name the core of a hardware thread, by all its threads."""
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list").read_text("ascii")
+    except OSError:
+        return str(processor)
+
+
+def _container_share(file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Return how many processors' time the control group has, rounded up (cgroup v2)."""
+    with suppress(OSError, ValueError):
+        quota, period = file.read_text("ascii").split()
+        if quota != "max":
+            return max(1, math.ceil(int(quota) / int(period)))
+    return os.cpu_count() or 1

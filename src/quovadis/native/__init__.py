@@ -1,0 +1,1 @@
+"""The project's own kernels: C++ compiled when the package is installed, found and called through `ctypes`."""

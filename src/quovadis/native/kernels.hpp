@@ -1,0 +1,37 @@
+// What a kernel takes. Feature maps are frame, row, column, channel; frames are counted from the first of the video.
+#pragma once
+
+#include <cstdint>
+
+#include "threads.hpp"
+
+extern "C" {
+
+// Frames `first` … `end` - 1 of a feature map; frames and pixels outside are padding.
+struct View {
+  void* data;  // channel 0 of the first frame's first pixel
+  std::int64_t first, end;
+  std::int64_t height, width;
+  std::int64_t stride;  // values from one pixel to the next
+};
+
+struct Window {
+  std::int64_t kernel[3], step[3], padding[3];  // time, height, width; padding is what comes before
+};
+}
+
+namespace quovadis {
+
+// One instruction set's kernels.
+struct Kernels {
+  const char* name;
+  void (*pointwise)(Threads&, const View& x, std::int64_t channels, const float* weights, const float* bias,
+                    std::int64_t out_channels, const View& y, bool relu);
+  void (*convolve3)(Threads&, const View& x, std::int64_t channels, const float* weights, const float* bias,
+                    std::int64_t out_channels, const View& y);
+  void (*stem)(Threads&, const View& x, const float* weights, const float* bias, std::int64_t out_channels,
+               const View& y, const Window& window);
+  void (*max_pool)(Threads&, const View& x, std::int64_t channels, const View& y, const Window& window);
+};
+
+}  // namespace quovadis

@@ -1,0 +1,65 @@
+// The library's C interface: a pool of threads with the kernels of one instruction set.
+#include <cstring>
+
+#include "kernels.hpp"
+
+namespace quovadis {
+extern const Kernels avx2;
+extern const Kernels avx512;
+}  // namespace quovadis
+
+namespace {
+
+struct Pool {
+  Pool(const quovadis::Kernels& chosen, int count) : kernels(chosen), threads(count) {}
+  const quovadis::Kernels& kernels;
+  quovadis::Threads threads;
+};
+
+bool is_supported(const quovadis::Kernels& kernels) {
+  if (&kernels == &quovadis::avx512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+// Best first.
+const quovadis::Kernels* const kAll[] = {&quovadis::avx512, &quovadis::avx2};
+
+}  // namespace
+
+#define EXPORT __attribute__((visibility("default")))
+
+extern "C" {
+
+// Null where this processor does not know the instruction set; "" is the best that it knows.
+EXPORT Pool* quovadis_open(const char* instruction_set, int threads) {
+  for (const auto* kernels : kAll)
+    if ((*instruction_set == 0 || std::strcmp(instruction_set, kernels->name) == 0) && is_supported(*kernels))
+      return new Pool(*kernels, threads);
+  return nullptr;
+}
+
+EXPORT void quovadis_close(Pool* pool) { delete pool; }
+
+EXPORT const char* quovadis_instruction_set(const Pool* pool) { return pool->kernels.name; }
+
+EXPORT void quovadis_pointwise(Pool* pool, const View* x, std::int64_t channels, const float* weights, const float* bias,
+                        std::int64_t out_channels, const View* y, int relu) {
+  pool->kernels.pointwise(pool->threads, *x, channels, weights, bias, out_channels, *y, relu != 0);
+}
+
+EXPORT void quovadis_convolve3(Pool* pool, const View* x, std::int64_t channels, const float* weights, const float* bias,
+                        std::int64_t out_channels, const View* y) {
+  pool->kernels.convolve3(pool->threads, *x, channels, weights, bias, out_channels, *y);
+}
+
+EXPORT void quovadis_stem(Pool* pool, const View* x, const float* weights, const float* bias, std::int64_t out_channels,
+                   const View* y, const Window* window) {
+  pool->kernels.stem(pool->threads, *x, weights, bias, out_channels, *y, *window);
+}
+
+EXPORT void quovadis_max_pool(Pool* pool, const View* x, std::int64_t channels, const View* y, const Window* window) {
+  pool->kernels.max_pool(pool->threads, *x, channels, *y, *window);
+}
+}
