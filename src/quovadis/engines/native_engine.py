@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from threading import Lock
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.base import EngineOutput, StreamOutput, check_clips, check_endpoints, check_stream_frames
+from quovadis.engines.base import EngineOutput, Hint, StreamOutput, check_clips, check_endpoints, check_stream_frames
 from quovadis.engines.native_library import Kernels, PackedConvolution
 from quovadis.engines.native_network import NativeNetwork, Positions, pack_network
 from quovadis.engines.processors import physical_cores
@@ -20,18 +20,24 @@ from quovadis.version import __version__
 class NativeEngine:
     """The network in float32, computed by Winograd's minimal filtering in the processor's caches.
 
-    Logits differ from the direct computation by rounding alone, about 1e-5. Calls from several threads wait for
-    each other.
+    Logits differ from the direct computation by rounding alone, about 1e-5. Calls from more threads than
+    `clips_at_once` wait.
     """
 
     def __init__(
-        self, tensors: Mapping[str, NDArray[np.float32]], *, threads: int | None = None, instruction_set: str = ""
+        self,
+        tensors: Mapping[str, NDArray[np.float32]],
+        *,
+        threads: int | None = None,
+        hint: Hint = "latency",
+        instruction_set: str = "",
     ) -> None:
         """Transform the weights and start the threads.
 
         Args:
             tensors: variables by their original names.
             threads: CPU threads to use; None: one per physical core.
+            hint: `latency` lets all threads work on one clip, `throughput` each on a clip of its own.
             instruction_set: `avx512` or `avx2`; empty: the best there is.
 
         Raises:
@@ -39,15 +45,20 @@ class NativeEngine:
         """
         if threads is not None and threads < 1:
             raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more")
-        self._kernels = Kernels(threads or physical_cores(), instruction_set)
+        threads = threads or physical_cores()
         self._packed = pack_network(tensors)
-        self._clips: dict[tuple[tuple[int, ...], tuple[str, ...]], NativeNetwork] = {}
-        self._lock = Lock()
+        self.clips_at_once = 1 if hint == "latency" else threads
+        """How many calls of `run`, from as many threads, make the most of the processor."""
+        workers = [_Worker(Kernels(threads // self.clips_at_once, instruction_set)) for _ in range(self.clips_at_once)]
+        self._instruction_set = workers[0].kernels.instruction_set
+        self._free: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in workers:
+            self._free.put(worker)
 
     @cached_property
     def description(self) -> Mapping[str, str]:
         """Engine, its version, device and precision."""
-        device = f"CPU ({self._kernels.instruction_set})"
+        device = f"CPU ({self._instruction_set})"
         return {"engine": "native", "version": __version__, "device": device, "precision": "f32"}
 
     def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
@@ -55,12 +66,15 @@ class NativeEngine:
         check_clips(clips)
         names = check_endpoints(endpoints)
         steps, maps = [], []
-        with self._lock:
-            network = self._network(clips.shape[1:4], names)
+        worker = self._free.get()
+        try:
+            network = worker.network(self._packed, clips.shape[1:4], names)
             for clip in clips:
                 network.restart()
-                steps.append(network.push(clip, is_last=True).steps())
+                steps.append(network.push(worker.kernels, clip, is_last=True).steps())
                 maps.append(network.feature_maps())
+        finally:
+            self._free.put(worker)
         step_logits, features = (np.stack(values) for values in zip(*steps, strict=True))
         logits = step_logits.mean(axis=1)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -72,25 +86,37 @@ class NativeEngine:
             endpoints={name: np.stack([clip[name] for clip in maps]) for name in names},
         )
 
-    def _network(self, shape: tuple[int, ...], endpoints: tuple[str, ...]) -> NativeNetwork:
-        """Return the network for clips of a shape. Only the last one keeps its memory."""
-        key = shape, endpoints
-        if key not in self._clips:
-            frames, height, width = shape
-            self._clips = {key: NativeNetwork(self._kernels, self._packed, (frames, height, width), endpoints)}
-        return self._clips[key]
-
     def open_stream(self) -> NativeStream:
         """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""
-        return NativeStream(self._kernels, self._packed, self._lock)
+        return NativeStream(self._free, self._packed)
+
+
+class _Worker:
+    """Threads that work on one clip at a time, with the memory for clips of the last shape."""
+
+    def __init__(self, kernels: Kernels) -> None:
+        self.kernels = kernels
+        self._key: tuple[tuple[int, ...], tuple[str, ...]] | None = None
+        self._network: NativeNetwork | None = None
+
+    def network(
+        self, packed: Mapping[str, PackedConvolution], shape: tuple[int, ...], endpoints: tuple[str, ...]
+    ) -> NativeNetwork:
+        """Return the network for clips of frames, height and width."""
+        if self._network is None or self._key != (shape, endpoints):
+            frames, height, width = shape
+            self._network = NativeNetwork(packed, (frames, height, width), endpoints)
+            self._key = shape, endpoints
+        return self._network
 
 
 class NativeStream:
     """One video; see `base.EngineStream`."""
 
-    def __init__(self, kernels: Kernels, packed: Mapping[str, PackedConvolution], lock: Lock) -> None:
-        self._network = NativeNetwork(kernels, packed)
-        self._lock = lock
+    def __init__(self, workers: SimpleQueue[_Worker], packed: Mapping[str, PackedConvolution]) -> None:
+        self._workers = workers
+        self._packed = packed
+        self._network: NativeNetwork | None = None
         self._last: Positions | None = None
         self._ended = False
 
@@ -99,8 +125,13 @@ class NativeStream:
         if self._ended:
             raise ArchitectureError("the stream has had its last frames; open another one")
         check_stream_frames(frames, is_first=self._last is None, is_last=is_last)
-        with self._lock:
-            positions = self._network.push(frames, is_last=is_last)
+        worker = self._workers.get()
+        try:
+            if self._network is None:
+                self._network = NativeNetwork(self._packed)
+            positions = self._network.push(worker.kernels, frames, is_last=is_last)
+        finally:
+            self._workers.put(worker)
         self._ended = is_last
         if self._last is not None:
             positions = self._last.followed_by(positions)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import Triple
 from quovadis.errors import EngineError
-from quovadis.native.build import LIBRARY
+from quovadis.native.build import INSTRUCTION_SETS, LIBRARY
 
 PANEL = 32
 """Output channels for which weights are packed together."""
@@ -85,18 +85,27 @@ def _library() -> ctypes.CDLL:
     return library
 
 
+def instruction_sets() -> tuple[str, ...]:
+    """Return the instruction sets that have kernels and that this processor knows, the best first."""
+    if not LIBRARY.exists():
+        return ()
+    found = []
+    for name in INSTRUCTION_SETS:
+        pool = _library().quovadis_open(name.encode(), 1)
+        if pool is not None:
+            _library().quovadis_close(pool)
+            found.append(name)
+    return tuple(found)
+
+
 def why_unavailable() -> str | None:
     """Say why the kernels cannot be used here; None if they can."""
     if not LIBRARY.exists():
         return "the kernels were not compiled when quovadis was installed: python -m quovadis.native.build does it"
     try:
-        pool = _library().quovadis_open(b"", 1)
-    except OSError as error:
-        return f"the kernels cannot be loaded: {error}"
-    if pool is None:
-        return "this processor has neither AVX2 nor AVX-512"
-    _library().quovadis_close(pool)
-    return None
+        return None if instruction_sets() else "this processor has neither AVX2 nor AVX-512"
+    except (OSError, AttributeError) as error:
+        return f"the kernels cannot be loaded: {error}; python -m quovadis.native.build compiles them again"
 
 
 class Kernels:

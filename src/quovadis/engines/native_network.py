@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from quovadis.engines.winograd import transform_3x3x3, transform_stem
 from quovadis.errors import EngineError
 from quovadis.weights.folding import fold_batch_norm
 
-SLICE_FRAMES = 8
+SLICE_FRAMES = 16
 """Input frames that go at once through the layers with large feature maps, which then stay in the cache."""
 TILE_FRAMES = 4
 """Outputs of a 3x3x3 convolution that are computed together along time."""
@@ -91,7 +91,7 @@ class FeatureMap:
         self._appended = 0
         self._first = 0
         self._stored = padded_channels(channels) if dtype == np.float32 else channels
-        self._data = np.empty((0, self.height, self.width, self._stored), dtype)
+        self._data: NDArray[Any] = np.empty((0, self.height, self.width, self._stored), dtype)
 
     @property
     def made(self) -> int:
@@ -102,6 +102,11 @@ class FeatureMap:
     def frame_bytes(self) -> int:
         """Size of one frame."""
         return self.height * self.width * self._stored * self._data.itemsize
+
+    @property
+    def bytes_held(self) -> int:
+        """Size of all that is kept, and of the room for more."""
+        return self._data.nbytes
 
     def restart(self) -> None:
         """Begin another video in the same memory."""
@@ -120,8 +125,9 @@ class FeatureMap:
         if end - self._first <= len(self._data):
             return
         used = max((step.made for step in self.writers), default=self._appended)
-        first = min((max(step.needs, 0) for step in self.readers), default=used)
-        first = self._first if self.keep_all else min(first, used)
+        # What the slowest writer has yet to make stays too.
+        first = min((max(step.needs, 0) for step in self.readers), default=self.made)
+        first = self._first if self.keep_all else min(first, self.made)
         kept = self._data[first - self._first : used - self._first]
         if end - first > len(self._data):
             self._data = np.empty((end - first, *self._data.shape[1:]), self._data.dtype)
@@ -142,15 +148,17 @@ class FeatureMap:
         return View(address, first, end, self.height, self.width, self._stored)
 
 
-Run: TypeAlias = Callable[[View, View], None]
-"""Computes the frames of its second argument from those of its first."""
+Run: TypeAlias = Callable[[Kernels, View, View], None]
+"""Computes the frames of its last argument from those of the one before."""
 
 
 class Step:
     """One unit of the network, from one feature map to channels of another."""
 
     def __init__(self, source: FeatureMap, target: FeatureMap, window: Window, tile: int, run: Run) -> None:
-        self._kernel, self._stride, self._front = window.kernel[0], window.step[0], window.padding[0]
+        self._kernel, self._stride, self._front = (
+            int(axes[0]) for axes in (window.kernel, window.step, window.padding)
+        )
         self._tile = tile
         self._run = run
         self.source = source
@@ -170,7 +178,7 @@ class Step:
         """Let the video end after so many frames of the source."""
         self.target.whole = -(-frames // self._stride)
 
-    def advance(self, *, whole_tiles: bool) -> None:
+    def advance(self, kernels: Kernels, *, whole_tiles: bool) -> None:
         """Compute what the source allows; `whole_tiles` leaves what does not fill a tile for later."""
         source = self.source
         if self.target.whole is not None and source.made == source.whole:
@@ -181,32 +189,31 @@ class Step:
                 end -= (end - self.made) % self._tile
         if end > self.made:
             self.target.reserve(end)
-            self._run(source.input_view(), self.target.output_view(self.made, end, self.channel))
+            self._run(kernels, source.input_view(), self.target.output_view(self.made, end, self.channel))
             self.made = end
 
 
 class _Steps:
     """The verbs of `architecture.interpret`, each adding steps."""
 
-    def __init__(self, kernels: Kernels, packed: Mapping[str, PackedConvolution]) -> None:
-        self._kernels = kernels
+    def __init__(self, packed: Mapping[str, PackedConvolution]) -> None:
         self._packed = packed
         self.made: list[Step] = []
 
     def convolution(self, x: FeatureMap, unit: Convolution) -> FeatureMap:
         """Apply a SAME convolution, folded batch norm and ReLU."""
-        kernels, packed, window = self._kernels, self._packed[unit.scope], _window(x, unit)
+        packed, window = self._packed[unit.scope], _window(x, unit)
         match unit.kernel:
             case (1, 1, 1):
-                return self._add(x, unit, window, lambda x, y: kernels.pointwise(x, packed, y, relu=True))
+                return self._add(x, unit, window, lambda kernels, x, y: kernels.pointwise(x, packed, y, relu=True))
             case (3, 3, 3):
-                return self._add(x, unit, window, lambda x, y: kernels.convolve3(x, packed, y), TILE_FRAMES)
-        return self._add(x, unit, window, lambda x, y: kernels.stem(x, packed, y, window), TILE_FRAMES)
+                return self._add(x, unit, window, lambda kernels, x, y: kernels.convolve3(x, packed, y), TILE_FRAMES)
+        return self._add(x, unit, window, lambda kernels, x, y: kernels.stem(x, packed, y, window), TILE_FRAMES)
 
     def max_pool(self, x: FeatureMap, unit: MaxPool) -> FeatureMap:
         """Apply a SAME max pool."""
-        kernels, channels, window = self._kernels, x.channels, _window(x, unit)
-        return self._add(x, unit, window, lambda x, y: kernels.max_pool(x, channels, y, window))
+        channels, window = x.channels, _window(x, unit)
+        return self._add(x, unit, window, lambda kernels, x, y: kernels.max_pool(x, channels, y, window))
 
     def concatenate(self, branches: list[FeatureMap], unit: Mixed) -> FeatureMap:
         """Let the last steps of all branches write into one feature map."""
@@ -223,9 +230,7 @@ class _Steps:
             offset += branch.channels
         return joined
 
-    def _add(
-        self, x: FeatureMap, unit: Convolution | MaxPool, window: Window, run: Run, tile: int = 1
-    ) -> FeatureMap:
+    def _add(self, x: FeatureMap, unit: Convolution | MaxPool, window: Window, run: Run, tile: int = 1) -> FeatureMap:
         t, h, w = (-(-size // step) for size, step in zip(_size(x), unit.stride, strict=True))
         y = FeatureMap((t, h, w), output_channels(unit, x.channels), nominal=t)
         self.made.append(Step(x, y, window, tile, run))
@@ -272,7 +277,6 @@ class NativeNetwork:
 
     def __init__(
         self,
-        kernels: Kernels,
         packed: Mapping[str, PackedConvolution],
         shape: Triple = (CLIP_FRAMES, FRAME_SIZE, FRAME_SIZE),
         endpoints: Sequence[str] = (),
@@ -280,14 +284,12 @@ class NativeNetwork:
         """Lay out the steps; nothing is computed.
 
         Args:
-            kernels: with the threads.
             packed: of `pack_network`.
             shape: frames, height and width of a clip, or of any clip of which an endless video's padding is taken.
             endpoints: feature maps that are kept whole.
         """
-        self._kernels = kernels
         self._head = packed[HEAD.convolution.scope]
-        steps = _Steps(kernels, packed)
+        steps = _Steps(packed)
         self._input = FeatureMap(shape, INPUT_CHANNELS, nominal=shape[0], dtype=np.uint8)
         maps = dict(interpret(steps, self._input))
         self._endpoints = {name: maps[name] for name in endpoints}
@@ -298,6 +300,12 @@ class NativeNetwork:
         self._sliced = max((i + 1 for i, step in enumerate(self._steps) if step.source.frame_bytes > _LARGE), default=0)
         self._taken = 0
 
+    @property
+    def bytes_held(self) -> int:
+        """Memory of all feature maps."""
+        maps = {id(step.target): step.target for step in self._steps}
+        return self._input.bytes_held + sum(feature_map.bytes_held for feature_map in maps.values())
+
     def restart(self) -> None:
         """Begin another video."""
         self._taken = 0
@@ -306,10 +314,11 @@ class NativeNetwork:
             step.made = 0
             step.target.restart()
 
-    def push(self, frames: NDArray[np.uint8], *, is_last: bool) -> Positions:
+    def push(self, kernels: Kernels, frames: NDArray[np.uint8], *, is_last: bool) -> Positions:
         """Run the next frames.
 
         Args:
+            kernels: with the threads that compute.
             frames: RGB, uint8 0..255, shape frames, height, width, 3.
             is_last: whether the video ends with them.
 
@@ -322,10 +331,10 @@ class NativeNetwork:
             self._input.append(frames[start : start + SLICE_FRAMES])
             more = start + SLICE_FRAMES < len(frames)
             for step in self._steps[: self._sliced]:
-                step.advance(whole_tiles=more)
+                step.advance(kernels, whole_tiles=more)
         for step in self._steps[self._sliced :]:
-            step.advance(whole_tiles=False)
-        return self._positions()
+            step.advance(kernels, whole_tiles=False)
+        return self._positions(kernels)
 
     def feature_maps(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of the endpoints of the whole clip, each of shape time, height, width, channels."""
@@ -337,19 +346,19 @@ class NativeNetwork:
             if step.source.whole is not None:
                 step.end_at(step.source.whole)
 
-    def _positions(self) -> Positions:
+    def _positions(self, kernels: Kernels) -> Positions:
         first, self._taken = self._taken, self._last.made
         maps = self._last.frames(first, self._taken)
-        rows, columns = (_pool_weights(size, window) for size, window in zip(maps.shape[1:3], HEAD.pool[1:], strict=True))
+        rows, columns = (_shares(*axis) for axis in zip(maps.shape[1:3], HEAD.pool[1:], strict=True))
         features = np.einsum("thwc,h,w->tc", maps, rows, columns, dtype=np.float32)
         logits = np.empty((len(features), self._head.out_channels), np.float32)
         x, y = (View(a.ctypes.data, 0, len(a), 1, 1, a.shape[1]) for a in (features, logits))
         if len(features):
-            self._kernels.pointwise(x, self._head, y, relu=False)
+            kernels.pointwise(x, self._head, y, relu=False)
         return Positions(logits[:, : HEAD.convolution.channels], features)
 
 
-def _pool_weights(size: int, window: int) -> NDArray[np.float32]:
+def _shares(size: int, window: int) -> NDArray[np.float32]:
     """Return each pixel's share in the mean of all VALID average pools of stride 1."""
     pools = size - window + 1
     pixels = np.arange(size)

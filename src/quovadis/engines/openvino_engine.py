@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import CompiledModel, InferRequest
 
-from quovadis.engines.base import EngineOutput, check_clips, check_endpoints
+from quovadis.engines.base import EngineOutput, Hint, check_clips, check_endpoints
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
@@ -30,7 +32,7 @@ class OpenVINOEngine:
     """The network on one OpenVINO device.
 
     The graph is compiled when the first clip is run, for any batch size and length at once; a set of endpoints that was
-    not asked for before compiles a graph of its own. One engine runs one batch at a time.
+    not asked for before compiles a graph of its own. Calls from more threads than `clips_at_once` wait.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class OpenVINOEngine:
         *,
         device: str = "CPU",
         threads: int | None = None,
+        hint: Hint = "latency",
         cache: CompiledGraphCache | None = None,
         weights_sha256: str = "",
         quantization: Quantization | None = None,
@@ -49,6 +52,7 @@ class OpenVINOEngine:
             tensors: variables by their original names.
             device: an OpenVINO device name: CPU, GPU, GPU.1, NPU, AUTO, HETERO:GPU,CPU ….
             threads: CPU threads to use; None leaves it to OpenVINO, which takes one per physical core.
+            hint: `throughput` lets several clips be in work at once, as many as OpenVINO finds best.
             cache: where compiled graphs are kept for the next start; None keeps none.
             weights_sha256: identity of `tensors`, for the cache.
             quantization: what calibration found for `tensors`, to compute in 8-bit integers; None: float32.
@@ -62,13 +66,16 @@ class OpenVINOEngine:
         self._device = device
         self._core = ov.Core()
         self._check_device()
-        self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": PRECISION, "PERFORMANCE_HINT": "LATENCY"}
+        self._config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": PRECISION, "PERFORMANCE_HINT": hint.upper()}
         if threads is not None:
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._cache = cache
         self._weights_sha256 = weights_sha256
         self._quantization = quantization
-        self._requests: dict[tuple[str, ...], InferRequest] = {}
+        self._hint = hint
+        self._requests: dict[tuple[str, ...], SimpleQueue[InferRequest]] = {}
+        self._at_once = 1
+        self._compiling = Lock()
         self._streaming: StreamingModels | None = None
 
     def _check_device(self) -> None:
@@ -100,26 +107,48 @@ class OpenVINOEngine:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
-        request = self._request(names)
-        try:
-            request.infer({0: np.ascontiguousarray(clips)}, share_inputs=True)
-        except RuntimeError as error:
-            raise EngineError(
-                f"{self._device} failed to run a batch of shape {clips.shape}: {reason(error)}"
-            ) from error
-        outputs = {
-            name: request.get_tensor(name).data.copy() for name in (STEP_LOGITS, LOGITS, PROBABILITIES, FEATURES)
-        }
-        feature_maps = {name: request.get_tensor(name).data.copy() for name in names}
+        with self._request(names) as request:
+            try:
+                request.infer({0: np.ascontiguousarray(clips)}, share_inputs=True)
+            except RuntimeError as error:
+                raise EngineError(
+                    f"{self._device} failed to run a batch of shape {clips.shape}: {reason(error)}"
+                ) from error
+            outputs = {
+                name: request.get_tensor(name).data.copy() for name in (STEP_LOGITS, LOGITS, PROBABILITIES, FEATURES)
+            }
+            feature_maps = {name: request.get_tensor(name).data.copy() for name in names}
         return EngineOutput(**outputs, endpoints=feature_maps)
 
-    def _request(self, endpoints: tuple[str, ...]) -> InferRequest:
-        if endpoints not in self._requests:
-            compiled = self._compiled(
-                f"clip {endpoints}", lambda: build_graph(self._tensors, endpoints, self._quantization)
-            )
-            self._requests[endpoints] = compiled.create_infer_request()
-        return self._requests[endpoints]
+    @property
+    def clips_at_once(self) -> int:
+        """How many calls of `run`, from as many threads, make the most of the device."""
+        self._queue(())
+        return self._at_once
+
+    @contextmanager
+    def _request(self, endpoints: tuple[str, ...]) -> Iterator[InferRequest]:
+        """Lend a request of the graph with these endpoints, waiting until one is free."""
+        queue = self._queue(endpoints)
+        request = queue.get()
+        try:
+            yield request
+        finally:
+            queue.put(request)
+
+    def _queue(self, endpoints: tuple[str, ...]) -> SimpleQueue[InferRequest]:
+        with self._compiling:
+            if endpoints not in self._requests:
+                compiled = self._compiled(
+                    f"clip {endpoints}", lambda: build_graph(self._tensors, endpoints, self._quantization)
+                )
+                if self._hint == "throughput":
+                    self._at_once = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+                queue: SimpleQueue[InferRequest] = SimpleQueue()
+                for _ in range(self._at_once):
+                    queue.put(compiled.create_infer_request())
+                self._requests[endpoints] = queue
+            return self._requests[endpoints]
 
     def open_stream(self) -> OpenVINOStream:
         """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""

@@ -1,9 +1,9 @@
 """Winograd's minimal filtering: the transform of weights, exact until it is rounded.
 
-`F(m, r)` computes m outputs of an r-tap filter in m + r - 1 products instead of m * r. The algorithm is Toom and Cook's:
-the products are a polynomial's values at m + r - 2 points and at infinity. Source: Lavin and Gray, "Fast Algorithms for
-Convolutional Neural Networks", CVPR 2016, and Blahut, "Fast Algorithms for Signal Processing", chapter 5. The transforms
-of inputs and outputs, which belong to the same points, are in `native/kernels.cpp`.
+`F(m, r)` computes m outputs of an r-tap filter in m + r - 1 products instead of m * r. The algorithm is Toom and
+Cook's: the products are a polynomial's values at m + r - 2 points and at infinity. Source: Lavin and Gray, "Fast
+Algorithms for Convolutional Neural Networks", CVPR 2016, and Blahut, "Fast Algorithms for Signal Processing",
+chapter 5. The transforms of inputs and outputs, which belong to the same points, are in `native/kernels.cpp`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ POINTS_3X3X3: tuple[tuple[Fraction, ...], ...] = (
 )
 """F(4,3) along time, F(2,3) along height and width; infinity is not listed."""
 POINTS_STEM: tuple[tuple[Fraction, ...], ...] = (
-    tuple(map(Fraction, (0, 1, -1, 2, -2, "1/2"))),
+    (*map(Fraction, (0, 1, -1, 2, -2)), Fraction(1, 2)),
     tuple(map(Fraction, (0, 1, -1, 2))),
 )
 """F(4,4) along time and F(2,4) along height, of every second tap."""
@@ -46,11 +46,13 @@ def minimal_filter(taps: int, points: Sequence[Fraction]) -> MinimalFilter:
     products = len(points) + 1
     outputs = products - taps + 1
     others = [[other for other in points if other is not point] for point in points]
-    scales = [prod((point - other for other in rest), start=Fraction(1)) for point, rest in zip(points, others)]
-    weight = [[point**power / scale for power in range(taps)] for point, scale in zip(points, scales)]
+    scales = [
+        prod((point - other for other in rest), start=Fraction(1)) for point, rest in zip(points, others, strict=True)
+    ]
+    weight = [[point**power / scale for power in range(taps)] for point, scale in zip(points, scales, strict=True)]
     weight.append([Fraction(power == taps - 1) for power in range(taps)])
     # Lagrange's polynomials, without their scale, and the one that is zero at all points.
-    polynomials = [_from_roots(rest) + [Fraction(0)] for rest in others] + [_from_roots(points)]
+    polynomials = [[*_from_roots(rest), Fraction(0)] for rest in others] + [_from_roots(points)]
     output = [[point**row for point in points] + [Fraction(row == outputs - 1)] for row in range(outputs)]
     return MinimalFilter(*(np.array(matrix, np.float64) for matrix in (polynomials, weight, output)))
 
@@ -67,7 +69,9 @@ def _from_roots(roots: Sequence[Fraction]) -> list[Fraction]:
 def transform_3x3x3(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Transform a kernel of shape 3, 3, 3, in, out to 96 points: shape 96, in, out."""
     time, height, width = (minimal_filter(3, points).weight for points in POINTS_3X3X3)
-    points = np.einsum("at,bh,cw,thwio->abcio", time, height, width, kernel.astype(np.float64), optimize=True)
+    points: NDArray[np.float64] = np.einsum(
+        "at,bh,cw,thwio->abcio", time, height, width, kernel.astype(np.float64), optimize=True
+    )
     return points.reshape(-1, *kernel.shape[3:]).astype(np.float32)
 
 
@@ -81,5 +85,5 @@ def transform_stem(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.zeros((8, 8, *kernel.shape[2:]))
     padded[:7, :7] = kernel
     parted = padded.reshape(4, 2, 4, 2, *kernel.shape[2:])
-    points = np.einsum("at,bh,tphqwio->abpqwio", time, height, parted, optimize=True)
+    points: NDArray[np.float64] = np.einsum("at,bh,tphqwio->abpqwio", time, height, parted, optimize=True)
     return points.reshape(len(time) * len(height), -1, kernel.shape[-1]).astype(np.float32)

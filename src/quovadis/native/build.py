@@ -31,21 +31,31 @@ class BuildError(Exception):
     """The kernels cannot be compiled here; the message says why."""
 
 
-def build(library: Path = LIBRARY) -> Path:
+def build(library: Path | None = None) -> Path:
     """Compile the kernels for x86-64.
 
     The compiler is `$CXX`, else c++, g++ or clang++; `$CXXFLAGS` are added.
 
     Returns:
-        The shared library, `library`, which appears whole or not at all.
+        The shared library, `library` or the package's own, which appears whole or not at all.
 
     Raises:
         BuildError: another processor, no compiler, or one that fails.
     """
     if platform.machine().lower() not in ("x86_64", "amd64") or sys.platform == "win32":
-        raise BuildError(f"the kernels are written for x86-64 on Linux and macOS, not {sys.platform} {platform.machine()}")
+        raise BuildError(
+            f"the kernels are written for x86-64 on Linux and macOS, not {sys.platform} {platform.machine()}"
+        )
     compiler = _compiler()
-    common = [*compiler, "-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", *shlex.split(os.environ.get("CXXFLAGS", ""))]
+    common = [
+        *compiler,
+        "-std=c++17",
+        "-O3",
+        "-fPIC",
+        "-fvisibility=hidden",
+        *shlex.split(os.environ.get("CXXFLAGS", "")),
+    ]
+    library = library or LIBRARY
     with tempfile.TemporaryDirectory() as folder:
         objects = []
         for name, (lanes, flags) in INSTRUCTION_SETS.items():

@@ -6,6 +6,8 @@
 // of its core from the first transform to the last. Weights come transformed and packed; see engines/winograd.py.
 #include "kernels.hpp"
 
+#include <immintrin.h>
+
 #include <algorithm>
 
 #ifndef QUOVADIS_KERNELS
@@ -29,6 +31,7 @@ inline void store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
 inline Vec relu(Vec v) { return v > 0.f ? v : Vec{}; }
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t odd_lines(int64_t floats) { return (ceil_div(floats, 16) | 1) * 16; }
 
 // Product of R rows of A with COLS columns of packed B. A row of A is `segments` runs of `depth` values.
 template <int R, int COLS>
@@ -222,9 +225,10 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const float* w
   const int64_t block_tiles = std::clamp<int64_t>(fitting, ROWS, 28 / ROWS * ROWS);
   const float* input = static_cast<const float*>(x.data);
   threads.run(ceil_div(tiles, block_tiles), [&](int64_t block, Scratch& scratch) {
-    float* points = static_cast<float*>(
-        scratch.reserve(sizeof(float) * POINTS * block_tiles * (channels + PANEL)));
-    float* products = points + POINTS * block_tiles * channels;
+    // An odd number of cache lines from point to point: lines a power of two apart would share one set of the cache.
+    const int64_t point = odd_lines(block_tiles * channels), product = odd_lines(block_tiles * PANEL);
+    float* points = static_cast<float*>(scratch.reserve(sizeof(float) * POINTS * (point + product)));
+    float* products = points + POINTS * point;
     const int64_t begin = block * block_tiles, count = std::min(block_tiles, tiles - begin);
     const auto tile = [&](int64_t i) {
       const int64_t id = begin + i;
@@ -232,17 +236,17 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const float* w
     };
     for (int64_t i = 0; i < count; ++i)
       for (int64_t c = 0; c < channels; c += LANES)
-        transform_tile(x, input + c, tile(i), points + i * channels + c, block_tiles * channels);
+        transform_tile(x, input + c, tile(i), points + i * channels + c, point);
     for (int64_t k = 0; k < out_channels; k += PANEL) {
       const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
       for (int p = 0; p < POINTS; ++p)
-        multiply({points + p * block_tiles * channels, channels, 1, 0, channels,
-                  weights + (POINTS * k + p * width) * channels, products + p * block_tiles * PANEL, PANEL, nullptr,
+        multiply({points + p * point, channels, 1, 0, channels,
+                  weights + (POINTS * k + p * width) * channels, products + p * product, PANEL, nullptr,
                   false},
                  count, width);
       for (int64_t i = 0; i < count; ++i)
         for (int64_t n = 0; n < width; n += LANES)
-          transform_back(products + i * PANEL + n, block_tiles * PANEL, load(bias + k + n), tile(i), y,
+          transform_back(products + i * PANEL + n, product, load(bias + k + n), tile(i), y,
                          static_cast<float*>(y.data) + k + n);
     }
   });
@@ -281,7 +285,13 @@ inline __attribute__((always_inline)) void apply(const float (&matrix)[M][N], co
   }
 }
 
-typedef std::uint8_t Bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
+inline Vec load_bytes(const std::uint8_t* p) {
+#if QUOVADIS_LANES == 16
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#else
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#endif
+}
 
 // STEM_LINE values of one row from `column` on, scaled to -1 … 1; zero outside the frame.
 void read_line(const View& x, int64_t t, int64_t h, int64_t column, float* line) {
@@ -294,8 +304,7 @@ void read_line(const View& x, int64_t t, int64_t h, int64_t column, float* line)
   const int64_t count = (end - begin) * 3;
   int64_t i = 0;
   for (; i + LANES <= count; i += LANES) {
-    const Vec value = __builtin_convertvector(*reinterpret_cast<const Bytes*>(pixels + i), Vec);
-    store(out + i, (value - 127.5f) * (1 / 127.5f));
+    store(out + i, (load_bytes(pixels + i) - 127.5f) * (1 / 127.5f));
   }
   for (; i < count; ++i) out[i] = (pixels[i] - 127.5f) * (1 / 127.5f);
 }
@@ -335,9 +344,10 @@ void stem(Threads& threads, const View& x, const float* weights, const float* bi
   const int64_t rows = ceil_div(y.height, STEM_H), columns = ceil_div(y.width, STEM_W);
   const int64_t tiles = ceil_div(y.end - y.first, STEM_T) * rows * columns;
   const int64_t frame = y.height * y.width * y.stride;
+  const int64_t product = odd_lines(STEM_W * PANEL);
   threads.run(tiles, [&](int64_t id, Scratch& scratch) {
     float* points = static_cast<float*>(
-        scratch.reserve(sizeof(float) * STEM_POINTS * (PHASES * STEM_LINE + STEM_W * PANEL)));
+        scratch.reserve(sizeof(float) * STEM_POINTS * (PHASES * STEM_LINE + product)));
     float* products = points + STEM_POINTS * PHASES * STEM_LINE;
     const Tile tile{y.first + id / (rows * columns) * STEM_T, id / columns % rows * STEM_H, id % columns * STEM_W};
     const int64_t count = std::min<int64_t>(STEM_W, y.width - tile.w);
@@ -346,17 +356,17 @@ void stem(Threads& threads, const View& x, const float* weights, const float* bi
       const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
       for (int p = 0; p < STEM_POINTS; ++p)
         multiply({points + p * PHASES * STEM_LINE, 6, PHASES, STEM_LINE, DEPTH,
-                  weights + (STEM_POINTS * k + p * width) * PHASES * DEPTH, products + p * STEM_W * PANEL, PANEL,
+                  weights + (STEM_POINTS * k + p * width) * PHASES * DEPTH, products + p * product, PANEL,
                   nullptr, false},
                  count, width);
       for (int64_t i = 0; i < count; ++i)
         for (int64_t n = 0; n < width; n += LANES) {
           Vec half[STEM_H][STEM_POINTS_T];
-          const float* product = products + i * PANEL + n;
+          const float* from = products + i * PANEL + n;
           for (int t = 0; t < STEM_POINTS_T; ++t) {
             Vec in[STEM_POINTS_H], out[STEM_H];
             for (int h = 0; h < STEM_POINTS_H; ++h)
-              in[h] = load(product + (t * STEM_POINTS_H + h) * STEM_W * PANEL);
+              in[h] = load(from + (t * STEM_POINTS_H + h) * product);
             apply(STEM_OUTPUT_H, in, 1, out, 1);
             for (int h = 0; h < STEM_H; ++h) half[h][t] = out[h];
           }

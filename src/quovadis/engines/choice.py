@@ -1,0 +1,84 @@
+"""Which engine runs the network on a device at a precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.engines.base import Engine, Hint
+from quovadis.engines.compiled_cache import CompiledGraphCache
+from quovadis.engines.native_engine import NativeEngine
+from quovadis.engines.native_library import why_unavailable
+from quovadis.engines.openvino_engine import OpenVINOEngine
+from quovadis.engines.quantization import Quantization
+from quovadis.errors import EngineError
+
+EngineName: TypeAlias = Literal["auto", "native", "openvino", "torch"]
+
+
+def open_engine(
+    tensors: Mapping[str, NDArray[np.float32]],
+    *,
+    name: EngineName = "auto",
+    device: str = "CPU",
+    threads: int | None = None,
+    hint: Hint = "latency",
+    quantization: Quantization | None = None,
+    cache: CompiledGraphCache | None = None,
+    weights_sha256: str = "",
+) -> Engine:
+    """Make the engine that is fastest for what is asked.
+
+    Args:
+        tensors: variables by their original names.
+        name: `native`, the project's own float32 kernels (x86-64 with AVX2 or AVX-512); `openvino`; `torch`, PyTorch on
+            `cuda` or `cpu`; or `auto`: torch for CUDA devices, native for float32 on a CPU that has the kernels,
+            OpenVINO for all else.
+        device: CPU, cuda, cuda:1 …, or an OpenVINO device.
+        threads: CPU threads; None: one per physical core.
+        hint: `latency`: one clip as soon as possible; `throughput`: several clips at once, if that makes more of them.
+        quantization: what int8 needs; None: float32.
+        cache: where compiled graphs are kept (OpenVINO).
+        weights_sha256: identity of `tensors`, for the cache.
+
+    Raises:
+        EngineError: no such engine or device here, or an engine that cannot do what is asked.
+        MissingDependencyError: `torch` is wanted and PyTorch is not installed.
+    """
+    if name not in get_args(EngineName):
+        raise EngineError(f'no engine is called "{name}"; there are {", ".join(get_args(EngineName))}')
+    if hint not in get_args(Hint):
+        raise EngineError(f'no hint is called "{hint}"; there are {" and ".join(get_args(Hint))}')
+    is_cpu = device.upper() == "CPU"
+    is_cuda = device.lower().partition(":")[0] == "cuda"
+    if name == "auto":
+        name = _fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_float=quantization is None)
+    if name == "openvino":
+        return OpenVINOEngine(
+            tensors,
+            device=device,
+            threads=threads,
+            hint=hint,
+            cache=cache,
+            weights_sha256=weights_sha256,
+            quantization=quantization,
+        )
+    if quantization is not None:
+        raise EngineError(f"the engine {name} does not compute in int8: choose --engine openvino, or --precision f32")
+    if name == "torch":
+        # Imported late: PyTorch is an extra, and takes a second.
+        from quovadis.engines.torch_engine import TorchEngine
+
+        return TorchEngine(tensors, device=device.lower(), threads=threads)
+    if not is_cpu:
+        raise EngineError(f'the engine native runs on CPU, not "{device}": choose --engine openvino')
+    return NativeEngine(tensors, threads=threads, hint=hint)
+
+
+def _fastest(*, is_cpu: bool, is_cuda: bool, is_float: bool) -> EngineName:
+    if is_cuda:
+        return "torch"
+    return "native" if is_cpu and is_float and why_unavailable() is None else "openvino"

@@ -1,0 +1,30 @@
+"""Several items worked on at once, given out in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Other = TypeVar("Other")
+
+
+def ordered_map(make: Callable[[Item], Other], items: Iterable[Item], at_once: int) -> Iterator[Other]:
+    """Yield `make` of each item in order, with at most `at_once` of them in work.
+
+    No item is taken before there is room for it. An error is raised where its item's result would have come, and what
+    is in work then is finished and left.
+    """
+    if at_once == 1:
+        yield from map(make, items)
+        return
+    with ThreadPoolExecutor(at_once, "quovadis-clip") as executor:
+        working: deque[Future[Other]] = deque()
+        for item in items:
+            working.append(executor.submit(make, item))
+            if len(working) == at_once:
+                yield working.popleft().result()
+        while working:
+            yield working.popleft().result()

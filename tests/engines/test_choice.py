@@ -1,0 +1,78 @@
+"""The engine that is fastest for what is asked, or one clear reason why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from quovadis import Sampling, load
+from quovadis.engines import choice, open_engine
+from quovadis.engines.quantization import Quantization
+from quovadis.errors import EngineError
+from quovadis.weights import load_weights
+
+
+@pytest.fixture(scope="module")
+def tensors(rgb_scratch_path: Path) -> dict[str, NDArray[np.float32]]:
+    return dict(load_weights("rgb-scratch").tensors)
+
+
+def test_float_on_the_cpu_is_native(tensors: dict[str, NDArray[np.float32]]) -> None:
+    described = open_engine(tensors).description
+    assert (described["engine"], described["precision"]) == ("native", "f32")
+    assert described["device"] in ("CPU (avx512)", "CPU (avx2)")
+
+
+def test_where_the_kernels_cannot_run_it_is_openvino(
+    tensors: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "why_unavailable", lambda: "no reason")
+    assert open_engine(tensors).description["engine"] == "openvino"
+
+
+def test_openvinos_devices_are_openvinos(tensors: dict[str, NDArray[np.float32]]) -> None:
+    assert open_engine(tensors, device="AUTO").description["engine"] == "openvino"
+    assert open_engine(tensors, name="openvino").description["device"] == "CPU"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "abacus"}, "no engine is called"),
+        ({"hint": "hurry"}, "latency and throughput"),
+        ({"name": "native", "device": "GPU"}, "runs on CPU"),
+        ({"name": "native", "threads": 0}, "1 or more"),
+        ({"name": "native", "quantization": Quantization({}, {})}, "does not compute in int8"),
+        ({"device": "cuda:7"}, "PyTorch cannot use"),
+        ({"device": "TOASTER"}, 'no device "TOASTER"'),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    options: dict[str, object], message: str, tensors: dict[str, NDArray[np.float32]]
+) -> None:
+    with pytest.raises(EngineError, match=message):
+        open_engine(tensors, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ["native", "openvino"])
+def test_throughput_gives_the_same_clips_in_the_same_order(
+    engine: str, rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8]
+) -> None:
+    sampling = Sampling(clip_frames=16)
+    options = {"engine": engine, "threads": 2}
+    one = load(rgb_scratch_path, **options).classify(cricket_frames, sampling)  # type: ignore[arg-type]
+    model = load(rgb_scratch_path, hint="throughput", **options)  # type: ignore[arg-type]
+    assert model.engine.clips_at_once == 2
+    several = model.classify(cricket_frames, sampling)
+    assert [clip.index for clip in several.clips] == list(range(5))
+    for a, b in zip(one.clips, several.clips, strict=True):
+        assert (a.start_seconds, a.frames) == (b.start_seconds, b.frames)
+        np.testing.assert_allclose(a.logits, b.logits, atol=1e-4)
+
+
+def test_torch_refuses_dense_mode_and_names_the_way_out(tensors: dict[str, NDArray[np.float32]]) -> None:
+    with pytest.raises(EngineError, match="choose --device CPU"):
+        open_engine(tensors, name="torch", device="cpu").open_stream()

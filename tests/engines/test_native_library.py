@@ -1,0 +1,132 @@
+"""Each kernel against a convolution that anyone can check, at every instruction set, size and range of frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from quovadis.engines import native_library
+from quovadis.engines.native_library import Kernels, View, Window, instruction_sets, pack, padded_channels
+from quovadis.engines.winograd import transform_3x3x3, transform_stem
+from quovadis.errors import EngineError
+
+Map = NDArray[np.float32]
+
+sizes = st.integers(1, 17)
+
+
+@pytest.fixture(scope="module", params=["avx512", "avx2"])
+def kernels(request: pytest.FixtureRequest) -> Kernels:
+    if request.param not in instruction_sets():
+        pytest.skip(f"this processor has no {request.param}")
+    return Kernels(3, request.param)
+
+
+def view(values: NDArray[np.generic], first: int = 0) -> View:
+    frames, height, width, channels = values.shape
+    return View(values.ctypes.data, first, first + frames, height, width, channels)
+
+
+def torch_convolution(x: Map, kernel: Map, bias: Map, stride: int, padding: list[tuple[int, int]]) -> Map:
+    spread = [side for pair in reversed(padding) for side in pair]
+    images = functional.pad(torch.from_numpy(x).double().permute(3, 0, 1, 2)[None], spread)
+    weights = torch.from_numpy(kernel).double().permute(4, 3, 0, 1, 2)
+    y = functional.conv3d(images, weights, torch.from_numpy(bias).double(), stride).relu()
+    return np.ascontiguousarray(y[0].permute(1, 2, 3, 0).float().numpy())
+
+
+def filled(shape: tuple[int, ...]) -> Map:
+    """What no kernel may leave in its output."""
+    return np.full(shape, np.nan, np.float32)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    frames=sizes,
+    height=sizes,
+    width=sizes,
+    channels=st.sampled_from([16, 48]),
+    out=st.sampled_from([16, 24, 80]),
+    seed=st.integers(0, 9),
+)
+def test_3x3x3(kernels: Kernels, frames: int, height: int, width: int, channels: int, out: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x = random.standard_normal((frames, height, width, channels), np.float32)
+    kernel = random.standard_normal((3, 3, 3, channels, out), np.float32) / np.float32(np.sqrt(27 * channels))
+    bias = random.standard_normal(out, np.float32)
+    expected = torch_convolution(x, kernel, bias, 1, [(1, 1)] * 3)
+    # All frames, and some in the middle as a stream asks for them.
+    for first in (0, frames // 2):
+        y = filled((frames - first, height, width, padded_channels(out)))
+        kernels.convolve3(view(x), pack(transform_3x3x3(kernel), bias), view(y, first))
+        np.testing.assert_allclose(y[..., :out], expected[first:], atol=3e-5)
+        assert not y[..., out:].any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(frames=st.integers(1, 20), height=st.integers(1, 40), width=st.integers(1, 70), seed=st.integers(0, 9))
+def test_the_stem(kernels: Kernels, frames: int, height: int, width: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (frames, height, width, 3), np.uint8)
+    kernel = random.standard_normal((7, 7, 7, 3, 48), np.float32) / np.float32(np.sqrt(7**3))
+    bias = random.standard_normal(48, np.float32)
+    before = tuple(int(value) for value in random.integers(2, 4, 3))
+    shape = tuple(-(-size // 2) for size in pixels.shape[:3])
+    after = [2 * (out - 1) + 7 - size - side for out, size, side in zip(shape, pixels.shape, before, strict=False)]
+    scaled = (pixels.astype(np.float32) - 127.5) / 127.5
+    expected = torch_convolution(scaled, kernel, bias, 2, list(zip(before, after, strict=True)))
+    window = Window((7, 7, 7), (2, 2, 2), before)
+    for first in (0, shape[0] // 2):
+        y = filled((shape[0] - first, *shape[1:], 48))
+        kernels.stem(view(pixels), pack(transform_stem(kernel), bias), view(y, first), window)
+        np.testing.assert_allclose(y, expected[first:], atol=3e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(pixels=st.integers(1, 200), channels=st.integers(1, 40), out=st.integers(1, 70), relu=st.booleans())
+def test_1x1x1_into_part_of_the_channels(kernels: Kernels, pixels: int, channels: int, out: int, relu: bool) -> None:
+    random = np.random.default_rng(pixels)
+    x = random.standard_normal((1, 1, pixels, channels), np.float32)
+    kernel, bias = random.standard_normal((channels, out), np.float32), random.standard_normal(out, np.float32)
+    stored = padded_channels(out)
+    y = np.full((1, 1, pixels, 32 + stored), 7, np.float32)
+    target = View(y.ctypes.data + 16 * y.itemsize, 0, 1, 1, pixels, y.shape[-1])
+    kernels.pointwise(view(x), pack(kernel[np.newaxis], bias), target, relu=relu)
+    expected = x @ kernel + bias
+    np.testing.assert_allclose(y[..., 16 : 16 + out], np.maximum(expected, 0) if relu else expected, atol=1e-4)
+    # The neighbours' channels stay as they were.
+    assert (y[..., :16] == 7).all()
+    assert (y[..., 16 + stored :] == 7).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(frames=sizes, height=sizes, width=sizes, kernel=st.integers(2, 3), stride=st.integers(1, 2))
+def test_max_pool_never_sees_its_padding(
+    kernels: Kernels, frames: int, height: int, width: int, kernel: int, stride: int
+) -> None:
+    x = np.random.default_rng(width).standard_normal((frames, height, width, 16), np.float32) - 9
+    shape = [-(-size // stride) for size in x.shape[:3]]
+    total = [max((out - 1) * stride + kernel - size, 0) for out, size in zip(shape, x.shape, strict=False)]
+    before = tuple(side // 2 for side in total)
+    spread = [(side, whole - side) for side, whole in zip(before, total, strict=True)]
+    padded = np.pad(x, [*spread, (0, 0)], constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel,) * 3, (0, 1, 2))
+    y = filled((*shape, 16))
+    kernels.max_pool(view(x), 16, view(y), Window((kernel,) * 3, (stride,) * 3, before))
+    np.testing.assert_array_equal(y, windows[::stride, ::stride, ::stride].max((-3, -2, -1)))
+
+
+def test_an_unknown_instruction_set_is_refused() -> None:
+    with pytest.raises(EngineError, match="mmx"):
+        Kernels(1, "mmx")
+
+
+def test_without_the_library_the_error_says_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native_library, "LIBRARY", native_library.LIBRARY.with_name("missing.so"))
+    with pytest.raises(EngineError, match=r"python -m quovadis\.native\.build"):
+        Kernels(1)
