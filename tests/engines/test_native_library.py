@@ -128,5 +128,5 @@ def test_an_unknown_instruction_set_is_refused() -> None:
 
 def test_without_the_library_the_error_says_how_to_make_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_library, "LIBRARY", native_library.LIBRARY.with_name("missing.so"))
-    with pytest.raises(EngineError, match=r"python -m quovadis\.native\.build"):
+    with pytest.raises(EngineError, match=r"python -m quovadis\.native"):
         Kernels(1)

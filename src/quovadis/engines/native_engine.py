@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines.base import EngineOutput, Hint, StreamOutput, check_clips, check_endpoints, check_stream_frames
-from quovadis.engines.native_library import Kernels, PackedConvolution
-from quovadis.engines.native_network import NativeNetwork, Positions, pack_network
+from quovadis.engines.native_arithmetic import Arithmetic, FloatArithmetic, IntegerArithmetic
+from quovadis.engines.native_library import Kernels
+from quovadis.engines.native_network import NativeNetwork, Positions
 from quovadis.engines.processors import physical_cores
+from quovadis.engines.quantization import Quantization
 from quovadis.errors import ArchitectureError, EngineError
 from quovadis.version import __version__
 
@@ -30,6 +32,7 @@ class NativeEngine:
         *,
         threads: int | None = None,
         hint: Hint = "latency",
+        quantization: Quantization | None = None,
         instruction_set: str = "",
     ) -> None:
         """Transform the weights and start the threads.
@@ -38,6 +41,7 @@ class NativeEngine:
             tensors: variables by their original names.
             threads: CPU threads to use; None: one per physical core.
             hint: `latency` lets all threads work on one clip, `throughput` each on a clip of its own.
+            quantization: what calibration found for `tensors`, to compute in int8; None: float32.
             instruction_set: `avx512` or `avx2`; empty: the best there is.
 
         Raises:
@@ -46,7 +50,9 @@ class NativeEngine:
         if threads is not None and threads < 1:
             raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more")
         threads = threads or physical_cores()
-        self._packed = pack_network(tensors)
+        self._arithmetic: Arithmetic = (
+            FloatArithmetic(tensors) if quantization is None else IntegerArithmetic(tensors, quantization)
+        )
         self.clips_at_once = 1 if hint == "latency" else threads
         """How many calls of `run`, from as many threads, make the most of the processor."""
         workers = [_Worker(Kernels(threads // self.clips_at_once, instruction_set)) for _ in range(self.clips_at_once)]
@@ -59,7 +65,7 @@ class NativeEngine:
     def description(self) -> Mapping[str, str]:
         """Engine, its version, device and precision."""
         device = f"CPU ({self._instruction_set})"
-        return {"engine": "native", "version": __version__, "device": device, "precision": "f32"}
+        return {"engine": "native", "version": __version__, "device": device, "precision": self._arithmetic.precision}
 
     def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
@@ -68,7 +74,7 @@ class NativeEngine:
         steps, maps = [], []
         worker = self._free.get()
         try:
-            network = worker.network(self._packed, clips.shape[1:4], names)
+            network = worker.network(self._arithmetic, clips.shape[1:4], names)
             for clip in clips:
                 network.restart()
                 steps.append(network.push(worker.kernels, clip, is_last=True).steps())
@@ -88,7 +94,7 @@ class NativeEngine:
 
     def open_stream(self) -> NativeStream:
         """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""
-        return NativeStream(self._free, self._packed)
+        return NativeStream(self._free, self._arithmetic)
 
 
 class _Worker:
@@ -99,13 +105,11 @@ class _Worker:
         self._key: tuple[tuple[int, ...], tuple[str, ...]] | None = None
         self._network: NativeNetwork | None = None
 
-    def network(
-        self, packed: Mapping[str, PackedConvolution], shape: tuple[int, ...], endpoints: tuple[str, ...]
-    ) -> NativeNetwork:
+    def network(self, arithmetic: Arithmetic, shape: tuple[int, ...], endpoints: tuple[str, ...]) -> NativeNetwork:
         """Return the network for clips of frames, height and width."""
         if self._network is None or self._key != (shape, endpoints):
             frames, height, width = shape
-            self._network = NativeNetwork(packed, (frames, height, width), endpoints)
+            self._network = NativeNetwork(arithmetic, (frames, height, width), endpoints)
             self._key = shape, endpoints
         return self._network
 
@@ -113,9 +117,9 @@ class _Worker:
 class NativeStream:
     """One video; see `base.EngineStream`."""
 
-    def __init__(self, workers: SimpleQueue[_Worker], packed: Mapping[str, PackedConvolution]) -> None:
+    def __init__(self, workers: SimpleQueue[_Worker], arithmetic: Arithmetic) -> None:
         self._workers = workers
-        self._packed = packed
+        self._arithmetic = arithmetic
         self._network: NativeNetwork | None = None
         self._last: Positions | None = None
         self._ended = False
@@ -128,7 +132,7 @@ class NativeStream:
         worker = self._workers.get()
         try:
             if self._network is None:
-                self._network = NativeNetwork(self._packed)
+                self._network = NativeNetwork(self._arithmetic)
             positions = self._network.push(worker.kernels, frames, is_last=is_last)
         finally:
             self._workers.put(worker)

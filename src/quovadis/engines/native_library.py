@@ -53,6 +53,19 @@ class PackedConvolution:
     out_channels: int
 
 
+@dataclass(frozen=True, eq=False)
+class IntegerConvolution:
+    """A convolution's weights as the kernels on 8-bit feature maps read them."""
+
+    weights: NDArray[np.int16]
+    """For each panel of output channels: points, pairs of inputs, channels of the panel, pair."""
+    scale: NDArray[np.float32]
+    """Step of each sum, for each panel: points, channels of the panel."""
+    bias: NDArray[np.float32]
+    in_channels: int
+    out_channels: int
+
+
 def padded_channels(channels: int) -> int:
     """Return the number of channels in memory."""
     return -(-channels // LANES) * LANES
@@ -82,6 +95,12 @@ def _library() -> ctypes.CDLL:
     library.quovadis_convolve3.argtypes = (c_void_p, view, c_int64, floats, floats, c_int64, view)
     library.quovadis_stem.argtypes = (c_void_p, view, floats, floats, c_int64, view, window)
     library.quovadis_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
+    library.quovadis_has_integers.argtypes = (c_void_p,)
+    integers = (c_void_p, c_void_p, c_void_p, c_int64)
+    library.quovadis_integer_pointwise.argtypes = (c_void_p, view, c_int64, *integers, view)
+    library.quovadis_integer_convolve3.argtypes = (c_void_p, view, c_int64, *integers, view)
+    library.quovadis_integer_stem.argtypes = (c_void_p, view, *integers, view, window)
+    library.quovadis_integer_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
     return library
 
 
@@ -101,11 +120,11 @@ def instruction_sets() -> tuple[str, ...]:
 def why_unavailable() -> str | None:
     """Say why the kernels cannot be used here; None if they can."""
     if not LIBRARY.exists():
-        return "the kernels were not compiled when quovadis was installed: python -m quovadis.native.build does it"
+        return "the kernels were not compiled when quovadis was installed: python -m quovadis.native does it"
     try:
         return None if instruction_sets() else "this processor has neither AVX2 nor AVX-512"
     except (OSError, AttributeError) as error:
-        return f"the kernels cannot be loaded: {error}; python -m quovadis.native.build compiles them again"
+        return f"the kernels cannot be loaded: {error}; python -m quovadis.native compiles them again"
 
 
 class Kernels:
@@ -138,6 +157,22 @@ class Kernels:
         """Name of the instruction set in use."""
         return bytes(self._library.quovadis_instruction_set(self._pool)).decode()
 
+    @property
+    def has_integers(self) -> bool:
+        """Whether `integers` can be had: AVX-512 with VNNI."""
+        return bool(self._library.quovadis_has_integers(self._pool))
+
+    @property
+    def integers(self) -> IntegerKernels:
+        """The kernels on 8-bit feature maps, on the same threads.
+
+        Raises:
+            EngineError: this processor, or the chosen instruction set, has none.
+        """
+        if not self.has_integers:
+            raise EngineError("the kernels for int8 need a processor with AVX-512 VNNI")
+        return IntegerKernels(self._library, self._pool, self)
+
     def pointwise(self, x: View, packed: PackedConvolution, y: View, *, relu: bool) -> None:
         """Apply a 1x1x1 convolution and its bias to frames `y.first` to `y.end` - 1."""
         self._library.quovadis_pointwise(
@@ -161,5 +196,40 @@ class Kernels:
         self._library.quovadis_max_pool(self._pool, byref(x), channels, byref(y), byref(window))
 
 
-def _addresses(packed: PackedConvolution) -> tuple[c_void_p, c_void_p]:
-    return tuple(array.ctypes.data_as(c_void_p) for array in (packed.weights, packed.bias))  # type: ignore[return-value]
+class IntegerKernels:
+    """Kernels on 8-bit feature maps."""
+
+    def __init__(self, library: ctypes.CDLL, pool: int, owner: Kernels) -> None:
+        self._library = library
+        self._pool = pool
+        self._owner = owner
+
+    def pointwise(self, x: View, packed: IntegerConvolution, y: View) -> None:
+        """Apply a 1x1x1 convolution, its bias and ReLU to frames `y.first` to `y.end` - 1."""
+        self._library.quovadis_integer_pointwise(
+            self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
+        )
+
+    def convolve3(self, x: View, packed: IntegerConvolution, y: View) -> None:
+        """Apply a 3x3x3 convolution of stride 1, one pixel padded on each side, its bias and ReLU."""
+        self._library.quovadis_integer_convolve3(
+            self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
+        )
+
+    def stem(self, x: View, packed: IntegerConvolution, y: View, window: Window) -> None:
+        """Take uint8 pixels as -255..255, apply the 7x7x7 convolution of stride 2, its bias and ReLU."""
+        self._library.quovadis_integer_stem(
+            self._pool, byref(x), *_integers(packed), packed.out_channels, byref(y), byref(window)
+        )
+
+    def max_pool(self, x: View, channels: int, y: View, window: Window) -> None:
+        """Apply a max pool that never sees its padding."""
+        self._library.quovadis_integer_max_pool(self._pool, byref(x), channels, byref(y), byref(window))
+
+
+def _addresses(packed: PackedConvolution) -> tuple[c_void_p, ...]:
+    return tuple(array.ctypes.data_as(c_void_p) for array in (packed.weights, packed.bias))
+
+
+def _integers(packed: IntegerConvolution) -> tuple[c_void_p, ...]:
+    return tuple(array.ctypes.data_as(c_void_p) for array in (packed.weights, packed.scale, packed.bias))

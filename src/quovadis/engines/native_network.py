@@ -7,9 +7,9 @@ frames that some step still needs are kept. Branches of a Mixed block write side
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,13 @@ from quovadis.architecture import (
     MaxPool,
     Mixed,
     Triple,
-    convolutions,
     interpret,
     output_channels,
     same_padding,
 )
-from quovadis.engines.native_library import LANES, Kernels, PackedConvolution, View, Window, pack, padded_channels
-from quovadis.engines.winograd import transform_3x3x3, transform_stem
+from quovadis.engines.native_arithmetic import Arithmetic, Run
+from quovadis.engines.native_library import LANES, Kernels, View, Window, padded_channels
 from quovadis.errors import EngineError
-from quovadis.weights.folding import fold_batch_norm
 
 SLICE_FRAMES = 16
 """Input frames that go at once through the layers with large feature maps, which then stay in the cache."""
@@ -42,46 +40,15 @@ _LARGE = 512 * 1024
 """Bytes of one frame of a feature map, from which on slices pay."""
 
 
-# --- weights --------------------------------------------------------------------------------------------------------
-
-
-def pack_network(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, PackedConvolution]:
-    """Fold, transform and pack every convolution, by scope.
-
-    Args:
-        tensors: variables by their original names.
-
-    Raises:
-        EngineError: the architecture has a convolution that no kernel computes.
-    """
-    return {unit.scope: _pack(tensors, unit) for unit, _ in convolutions()}
-
-
-def _pack(tensors: Mapping[str, NDArray[np.float32]], unit: Convolution) -> PackedConvolution:
-    folded = fold_batch_norm(tensors, unit)
-    match unit.kernel, unit.stride:
-        case (1, 1, 1), (1, 1, 1):
-            return pack(folded.kernel[0, 0], folded.bias)
-        case (3, 3, 3), (1, 1, 1):
-            in_channels = folded.kernel.shape[3]
-            missing = padded_channels(in_channels) - in_channels
-            kernel = np.pad(folded.kernel, ((0, 0), (0, 0), (0, 0), (0, missing), (0, 0)))
-            return pack(transform_3x3x3(kernel), folded.bias)
-        case (7, 7, 7), (2, 2, 2):
-            return pack(transform_stem(folded.kernel), folded.bias)
-    raise EngineError(f"{unit.scope}: there is no kernel for {unit.kernel} with stride {unit.stride}")
-
-
 # --- feature maps and steps -----------------------------------------------------------------------------------------
 
 
 class FeatureMap:
     """The frames of a feature map that are made and still needed, counted from the video's first."""
 
-    def __init__(self, shape: Triple, channels: int, *, nominal: int, dtype: type = np.float32) -> None:
-        _, self.height, self.width = shape
+    def __init__(self, shape: Triple, channels: int, *, dtype: type[np.generic], stored: int | None = None) -> None:
+        self.nominal, self.height, self.width = shape
         self.channels = channels
-        self.nominal = nominal
         """Number of frames that padding goes by."""
         self.whole: int | None = None
         """Number of frames of the whole video; None until its end is known."""
@@ -90,7 +57,7 @@ class FeatureMap:
         self.keep_all = False
         self._appended = 0
         self._first = 0
-        self._stored = padded_channels(channels) if dtype == np.float32 else channels
+        self._stored = stored or padded_channels(channels)
         self._data: NDArray[Any] = np.empty((0, self.height, self.width, self._stored), dtype)
 
     @property
@@ -134,7 +101,7 @@ class FeatureMap:
         self._data[: len(kept)] = kept
         self._first = first
 
-    def frames(self, first: int, end: int) -> NDArray[np.float32]:
+    def frames(self, first: int, end: int) -> NDArray[Any]:
         """Return frames as they are in memory: a view that later frames may overwrite."""
         return self._data[first - self._first : end - self._first, ..., : self.channels]
 
@@ -146,10 +113,6 @@ class FeatureMap:
         """Describe to the kernels where frames are to be written, from one channel on."""
         address = self._data[first - self._first :].ctypes.data + channel * self._data.itemsize
         return View(address, first, end, self.height, self.width, self._stored)
-
-
-Run: TypeAlias = Callable[[Kernels, View, View], None]
-"""Computes the frames of its last argument from those of the one before."""
 
 
 class Step:
@@ -196,30 +159,27 @@ class Step:
 class _Steps:
     """The verbs of `architecture.interpret`, each adding steps."""
 
-    def __init__(self, packed: Mapping[str, PackedConvolution]) -> None:
-        self._packed = packed
+    def __init__(self, arithmetic: Arithmetic) -> None:
+        self._arithmetic = arithmetic
         self.made: list[Step] = []
 
     def convolution(self, x: FeatureMap, unit: Convolution) -> FeatureMap:
         """Apply a SAME convolution, folded batch norm and ReLU."""
-        packed, window = self._packed[unit.scope], _window(x, unit)
-        match unit.kernel:
-            case (1, 1, 1):
-                return self._add(x, unit, window, lambda kernels, x, y: kernels.pointwise(x, packed, y, relu=True))
-            case (3, 3, 3):
-                return self._add(x, unit, window, lambda kernels, x, y: kernels.convolve3(x, packed, y), TILE_FRAMES)
-        return self._add(x, unit, window, lambda kernels, x, y: kernels.stem(x, packed, y, window), TILE_FRAMES)
+        window = _window(x, unit)
+        tile = 1 if unit.kernel == (1, 1, 1) else TILE_FRAMES
+        return self._add(x, unit, window, self._arithmetic.convolution(unit, window), tile)
 
     def max_pool(self, x: FeatureMap, unit: MaxPool) -> FeatureMap:
         """Apply a SAME max pool."""
-        channels, window = x.channels, _window(x, unit)
-        return self._add(x, unit, window, lambda kernels, x, y: kernels.max_pool(x, channels, y, window))
+        window = _window(x, unit)
+        return self._add(x, unit, window, self._arithmetic.max_pool(x.channels, window))
 
     def concatenate(self, branches: list[FeatureMap], unit: Mixed) -> FeatureMap:
         """Let the last steps of all branches write into one feature map."""
         first = branches[0]
         channels = sum(branch.channels for branch in branches)
-        joined = FeatureMap((0, first.height, first.width), channels, nominal=first.nominal)
+        shape = first.nominal, first.height, first.width
+        joined = FeatureMap(shape, channels, dtype=self._arithmetic.dtype)
         offset = 0
         for branch in branches:
             (step,) = branch.writers
@@ -232,7 +192,7 @@ class _Steps:
 
     def _add(self, x: FeatureMap, unit: Convolution | MaxPool, window: Window, run: Run, tile: int = 1) -> FeatureMap:
         t, h, w = (-(-size // step) for size, step in zip(_size(x), unit.stride, strict=True))
-        y = FeatureMap((t, h, w), output_channels(unit, x.channels), nominal=t)
+        y = FeatureMap((t, h, w), output_channels(unit, x.channels), dtype=self._arithmetic.dtype)
         self.made.append(Step(x, y, window, tile, run))
         return y
 
@@ -277,20 +237,20 @@ class NativeNetwork:
 
     def __init__(
         self,
-        packed: Mapping[str, PackedConvolution],
+        arithmetic: Arithmetic,
         shape: Triple = (CLIP_FRAMES, FRAME_SIZE, FRAME_SIZE),
         endpoints: Sequence[str] = (),
     ) -> None:
         """Lay out the steps; nothing is computed.
 
         Args:
-            packed: of `pack_network`.
+            arithmetic: the weights, and what they are multiplied in.
             shape: frames, height and width of a clip, or of any clip of which an endless video's padding is taken.
             endpoints: feature maps that are kept whole.
         """
-        self._head = packed[HEAD.convolution.scope]
-        steps = _Steps(packed)
-        self._input = FeatureMap(shape, INPUT_CHANNELS, nominal=shape[0], dtype=np.uint8)
+        self._arithmetic = arithmetic
+        steps = _Steps(arithmetic)
+        self._input = FeatureMap(shape, INPUT_CHANNELS, stored=INPUT_CHANNELS, dtype=np.uint8)
         maps = dict(interpret(steps, self._input))
         self._endpoints = {name: maps[name] for name in endpoints}
         for kept in self._endpoints.values():
@@ -338,7 +298,9 @@ class NativeNetwork:
 
     def feature_maps(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of the endpoints of the whole clip, each of shape time, height, width, channels."""
-        return {name: kept.frames(0, kept.made).copy() for name, kept in self._endpoints.items()}
+        return {
+            name: self._arithmetic.decode(name, kept.frames(0, kept.made)) for name, kept in self._endpoints.items()
+        }
 
     def _end_after(self, frames: int) -> None:
         self._input.whole = frames
@@ -348,13 +310,13 @@ class NativeNetwork:
 
     def _positions(self, kernels: Kernels) -> Positions:
         first, self._taken = self._taken, self._last.made
-        maps = self._last.frames(first, self._taken)
+        maps = self._arithmetic.decode(ENDPOINTS[-1], self._last.frames(first, self._taken))
         rows, columns = (_shares(*axis) for axis in zip(maps.shape[1:3], HEAD.pool[1:], strict=True))
         features = np.einsum("thwc,h,w->tc", maps, rows, columns, dtype=np.float32)
-        logits = np.empty((len(features), self._head.out_channels), np.float32)
+        logits = np.empty((len(features), self._arithmetic.head.out_channels), np.float32)
         x, y = (View(a.ctypes.data, 0, len(a), 1, 1, a.shape[1]) for a in (features, logits))
         if len(features):
-            kernels.pointwise(x, self._head, y, relu=False)
+            kernels.pointwise(x, self._arithmetic.head, y, relu=False)
         return Positions(logits[:, : HEAD.convolution.channels], features)
 
 

@@ -1,6 +1,6 @@
 """Compile the kernels, once for each instruction set, into one shared library beside this file.
 
-    python -m quovadis.native.build
+    python -m quovadis.native
 
 Installing the package does the same (`hatch_build.py`), where there is a C++ compiler; this module therefore imports
 nothing of the package.
@@ -62,6 +62,9 @@ def build(library: Path | None = None) -> Path:
             objects.append(f"{folder}/{name}.o")
             defines = [f"-DQUOVADIS_KERNELS={name}", f"-DQUOVADIS_LANES={lanes}"]
             _run([*common, *flags, *defines, "-c", str(SOURCES / "kernels.cpp"), "-o", objects[-1]])
+        objects.append(f"{folder}/integers.o")
+        flags = (*INSTRUCTION_SETS["avx512"][1], "-mavx512vnni")
+        _run([*common, *flags, "-c", str(SOURCES / "integers.cpp"), "-o", objects[-1]])
         made = library.with_name(f"{library.name}.{os.getpid()}")
         _run([*common, "-shared", "-pthread", str(SOURCES / "library.cpp"), *objects, "-o", str(made)])
         made.replace(library)
@@ -95,7 +98,3 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,6 +6,7 @@
 namespace quovadis {
 extern const Kernels avx2;
 extern const Kernels avx512;
+extern const IntegerKernels integer_kernels;
 }  // namespace quovadis
 
 namespace {
@@ -44,6 +45,11 @@ EXPORT void quovadis_close(Pool* pool) { delete pool; }
 
 EXPORT const char* quovadis_instruction_set(const Pool* pool) { return pool->kernels.name; }
 
+// Whether the kernels on 8-bit feature maps can be called.
+EXPORT int quovadis_has_integers(const Pool* pool) {
+  return &pool->kernels == &quovadis::avx512 && __builtin_cpu_supports("avx512vnni");
+}
+
 EXPORT void quovadis_pointwise(Pool* pool, const View* x, std::int64_t channels, const float* weights, const float* bias,
                         std::int64_t out_channels, const View* y, int relu) {
   pool->kernels.pointwise(pool->threads, *x, channels, weights, bias, out_channels, *y, relu != 0);
@@ -61,5 +67,27 @@ EXPORT void quovadis_stem(Pool* pool, const View* x, const float* weights, const
 
 EXPORT void quovadis_max_pool(Pool* pool, const View* x, std::int64_t channels, const View* y, const Window* window) {
   pool->kernels.max_pool(pool->threads, *x, channels, *y, *window);
+}
+
+EXPORT void quovadis_integer_pointwise(Pool* pool, const View* x, std::int64_t channels, const std::int16_t* weights,
+                                       const float* scale, const float* bias, std::int64_t out_channels,
+                                       const View* y) {
+  quovadis::integer_kernels.pointwise(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
+}
+
+EXPORT void quovadis_integer_convolve3(Pool* pool, const View* x, std::int64_t channels, const std::int16_t* weights,
+                                       const float* scale, const float* bias, std::int64_t out_channels,
+                                       const View* y) {
+  quovadis::integer_kernels.convolve3(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
+}
+
+EXPORT void quovadis_integer_stem(Pool* pool, const View* x, const std::int16_t* weights, const float* scale,
+                                  const float* bias, std::int64_t out_channels, const View* y, const Window* window) {
+  quovadis::integer_kernels.stem(pool->threads, *x, weights, scale, bias, out_channels, *y, *window);
+}
+
+EXPORT void quovadis_integer_max_pool(Pool* pool, const View* x, std::int64_t channels, const View* y,
+                                      const Window* window) {
+  quovadis::integer_kernels.max_pool(pool->threads, *x, channels, *y, *window);
 }
 }

@@ -1,0 +1,193 @@
+"""What the native network computes in: float32, or 8-bit feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.architecture import HEAD, INPUT_CHANNELS, Convolution, MaxPool, Mixed, convolutions, interpret
+from quovadis.engines.native_integers import GREATEST, bounds_3x3x3, bounds_stem, pack_integers
+from quovadis.engines.native_library import (
+    LANES,
+    IntegerConvolution,
+    Kernels,
+    PackedConvolution,
+    View,
+    Window,
+    pack,
+    padded_channels,
+)
+from quovadis.engines.quantization import Quantization
+from quovadis.engines.winograd import transform_3x3x3, transform_stem
+from quovadis.errors import EngineError
+from quovadis.weights.equalization import endpoint_scales, equalize
+from quovadis.weights.folding import FoldedConvolution, fold_batch_norm
+
+Tensors: TypeAlias = Mapping[str, NDArray[np.float32]]
+Run: TypeAlias = Callable[[Kernels, View, View], None]
+"""Computes the frames of its last argument from those of the one before."""
+
+
+class Arithmetic(Protocol):
+    """Weights made ready, and how each unit is computed with them."""
+
+    precision: str
+    dtype: type[np.generic]
+    """Of feature maps."""
+    head: PackedConvolution
+    """In float32 whatever the rest."""
+
+    def convolution(self, unit: Convolution, window: Window) -> Run:
+        """Return what applies a convolution, its bias and ReLU."""
+        ...
+
+    def max_pool(self, channels: int, window: Window) -> Run:
+        """Return what applies a max pool."""
+        ...
+
+    def decode(self, endpoint: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Return a copy of an endpoint's values, channels last, as the original network has them."""
+        ...
+
+
+class FloatArithmetic:
+    """Everything in float32."""
+
+    precision = "f32"
+    dtype: type[np.generic] = np.float32
+
+    def __init__(self, tensors: Tensors) -> None:
+        """Fold, transform and pack every convolution.
+
+        Args:
+            tensors: variables by their original names.
+
+        Raises:
+            EngineError: the architecture has a convolution that no kernel computes.
+        """
+        folded = {unit: fold_batch_norm(tensors, unit) for unit, _ in convolutions()}
+        self._packed = {unit.scope: _pack_float(unit, convolution) for unit, convolution in folded.items()}
+        self.head = self._packed[HEAD.convolution.scope]
+
+    def convolution(self, unit: Convolution, window: Window) -> Run:
+        """Return what applies a convolution, its bias and ReLU."""
+        packed = self._packed[unit.scope]
+        match unit.kernel:
+            case (1, 1, 1):
+                return lambda kernels, x, y: kernels.pointwise(x, packed, y, relu=True)
+            case (3, 3, 3):
+                return lambda kernels, x, y: kernels.convolve3(x, packed, y)
+        return lambda kernels, x, y: kernels.stem(x, packed, y, window)
+
+    def max_pool(self, channels: int, window: Window) -> Run:
+        """Return what applies a max pool."""
+        return lambda kernels, x, y: kernels.max_pool(x, channels, y, window)
+
+    def decode(self, endpoint: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Return a copy."""
+        return values.astype(np.float32)
+
+
+class IntegerArithmetic:
+    """8-bit feature maps, 16-bit weights, and the head in float32."""
+
+    precision = "int8"
+    dtype: type[np.generic] = np.uint8
+
+    def __init__(self, tensors: Tensors, quantization: Quantization) -> None:
+        """Fold, transform, round and pack every convolution.
+
+        Args:
+            tensors: variables by their original names.
+            quantization: what calibration found for them.
+
+        Raises:
+            EngineError: the architecture has a convolution that no kernel computes.
+        """
+        equalized = equalize(tensors, quantization.scales)
+        steps = _Steps(quantization)
+        maps = dict(interpret(steps, np.full(INPUT_CHANNELS, 1 / GREATEST, np.float32)))
+        self._steps = {name: maps[name] / scale for name, scale in endpoint_scales(quantization.scales).items()}
+        self._packed = {
+            unit.scope: _pack_integers(unit, fold_batch_norm(equalized, unit), steps)
+            for unit, _ in convolutions()
+            if unit != HEAD.convolution
+        }
+        self.head = _pack_float(HEAD.convolution, fold_batch_norm(tensors, HEAD.convolution))
+
+    def convolution(self, unit: Convolution, window: Window) -> Run:
+        """Return what applies a convolution, its bias and ReLU."""
+        packed = self._packed[unit.scope]
+        match unit.kernel:
+            case (1, 1, 1):
+                return lambda kernels, x, y: kernels.integers.pointwise(x, packed, y)
+            case (3, 3, 3):
+                return lambda kernels, x, y: kernels.integers.convolve3(x, packed, y)
+        return lambda kernels, x, y: kernels.integers.stem(x, packed, y, window)
+
+    def max_pool(self, channels: int, window: Window) -> Run:
+        """Return what applies a max pool."""
+        stored = padded_channels(channels)
+        return lambda kernels, x, y: kernels.integers.max_pool(x, stored, y, window)
+
+    def decode(self, endpoint: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Return the values with their steps taken up."""
+        decoded: NDArray[np.float32] = values.astype(np.float32) * self._steps[endpoint]
+        return decoded
+
+
+class _Steps:
+    """The verbs of `architecture.interpret`, on the step of each channel."""
+
+    def __init__(self, quantization: Quantization) -> None:
+        self._quantization = quantization
+        self.inputs: dict[str, NDArray[np.float32]] = {}
+        self.outputs: dict[str, NDArray[np.float32]] = {}
+
+    def convolution(self, x: NDArray[np.float32], unit: Convolution) -> NDArray[np.float32]:
+        self.inputs[unit.scope] = x
+        step = np.float32(self._quantization.ranges[unit.scope] / GREATEST)
+        self.outputs[unit.scope] = step / self._quantization.scales[unit.scope] ** np.float32(ALPHA)
+        return self.outputs[unit.scope]
+
+    def max_pool(self, x: NDArray[np.float32], unit: MaxPool) -> NDArray[np.float32]:
+        return x
+
+    def concatenate(self, branches: list[NDArray[np.float32]], unit: Mixed) -> NDArray[np.float32]:
+        return np.concatenate(branches)
+
+
+ALPHA = 0.0
+
+
+def _pack_float(unit: Convolution, folded: FoldedConvolution) -> PackedConvolution:
+    return pack(_transformed(unit, folded.kernel), folded.bias)
+
+
+def _pack_integers(unit: Convolution, folded: FoldedConvolution, steps: _Steps) -> IntegerConvolution:
+    weights = _transformed(unit, folded.kernel * steps.inputs[unit.scope][:, np.newaxis])
+    bounds = np.array([float(GREATEST)])
+    if unit.kernel == (3, 3, 3):
+        bounds = bounds_3x3x3()
+    elif unit.kernel != (1, 1, 1):
+        bounds = bounds_stem()
+        # Each line of 7 pixels has 21 values, an odd number.
+        lines = weights.reshape(len(weights), -1, unit.kernel[2] * INPUT_CHANNELS, unit.channels)
+        weights = np.pad(lines, ((0, 0), (0, 0), (0, 1), (0, 0))).reshape(len(weights), -1, unit.channels)
+    return pack_integers(weights, folded.bias, bounds, steps.outputs[unit.scope])
+
+
+def _transformed(unit: Convolution, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return points, depth, out; the depth of a 3x3x3 padded to what feature maps have in memory."""
+    match unit.kernel, unit.stride:
+        case (1, 1, 1), (1, 1, 1):
+            return kernel[0, 0]
+        case (3, 3, 3), (1, 1, 1):
+            missing = -kernel.shape[3] % LANES
+            return transform_3x3x3(np.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, missing), (0, 0))))
+        case (7, 7, 7), (2, 2, 2):
+            return transform_stem(kernel)
+    raise EngineError(f"{unit.scope}: there is no kernel for {unit.kernel} with stride {unit.stride}")

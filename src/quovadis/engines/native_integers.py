@@ -1,0 +1,77 @@
+"""Weights for the kernels on 8-bit feature maps: as many bits as the sums allow.
+
+Feature maps hold 0..255, each channel with a step of its own, which the weights that read it take up. Convolutions of
+3x3x3 and 7x7x7 transform them (Winograd) to 16-bit integers, exactly but for halves in the stem; multiply them with
+weights that were transformed and rounded to 16-bit integers; and sum in 32 bits. What a sum can be at most is known, so
+that each output channel and point has the finest step that cannot overflow, whatever the video shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.engines.native_library import PANEL, IntegerConvolution, padded_channels
+from quovadis.engines.winograd import POINTS_3X3X3, POINTS_STEM, minimal_filter
+
+GREATEST = 255
+"""Of a feature map's values, and of the stem's pixels, which it takes as -255..255."""
+_GREATEST_WEIGHT = 2**15 - 1
+_GREATEST_SUM = 2**31 - 1
+
+
+def bounds_3x3x3() -> NDArray[np.float64]:
+    """Return what each of the 96 transformed values of 0..255 can be at most."""
+    matrix = _nested(3, POINTS_3X3X3)
+    return GREATEST * np.maximum(np.maximum(matrix, 0).sum(1), np.maximum(-matrix, 0).sum(1))
+
+
+def bounds_stem() -> NDArray[np.float64]:
+    """Return what each of the 35 transformed values of -255..255 can be at most, rounding included."""
+    bounds: NDArray[np.float64] = GREATEST * np.abs(_nested(4, POINTS_STEM)).sum(1) + 1
+    return bounds
+
+
+def _nested(taps: int, axes: Sequence[Sequence[Fraction]]) -> NDArray[np.float64]:
+    return reduce(np.kron, (minimal_filter(taps, points).input for points in axes))
+
+
+def pack_integers(
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    bounds: NDArray[np.float64],
+    step: NDArray[np.float32] | float,
+) -> IntegerConvolution:
+    """Round transformed weights and pack them.
+
+    Args:
+        weights: of integer inputs, shape points, depth, out; depth is even.
+        bias: shape out.
+        bounds: what an input can be at most, shape points.
+        step: of the outputs, one or for each channel.
+    """
+    points, depth, channels = weights.shape
+    exact = np.zeros((points, depth, padded_channels(channels)))
+    exact[..., :channels] = weights
+    magnitude = np.abs(exact)
+    # Rounding adds half a step to each weight at most.
+    room = _GREATEST_SUM - bounds * depth / 2
+    scale = np.maximum(magnitude.max(1) / _GREATEST_WEIGHT, magnitude.sum(1) * (bounds / room)[:, np.newaxis])
+    scale = np.where(scale == 0, 1.0, scale)
+    rounded = np.rint(exact / scale[:, np.newaxis]).astype(np.int16)
+    offset = np.zeros(padded_channels(channels))
+    offset[:channels] = bias / step
+    scale[:, :channels] /= step
+    pairs = rounded.reshape(points, depth // 2, 2, -1).transpose(0, 1, 3, 2)
+    starts = range(0, rounded.shape[-1], PANEL)
+    return IntegerConvolution(
+        np.concatenate([pairs[:, :, start : start + PANEL].ravel() for start in starts]),
+        np.concatenate([scale[:, start : start + PANEL].ravel() for start in starts]).astype(np.float32),
+        offset.astype(np.float32),
+        depth,
+        rounded.shape[-1],
+    )

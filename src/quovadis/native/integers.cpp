@@ -1,0 +1,242 @@
+// The kernels on 8-bit feature maps, for AVX-512 with VNNI: 16-bit transformed values, 32-bit sums.
+//
+// Transformed 8-bit activations need at most 13 bits and are exact; weights are rounded to as many bits as leave the
+// sums below 2^31 whatever the activations (see engines/native_integers.py), 11 and more where 8-bit weights have 8.
+#include "tiles.hpp"
+
+namespace quovadis {
+namespace {
+
+typedef float Vec __attribute__((vector_size(64), may_alias));
+
+constexpr int PANEL = 32;
+constexpr int ROWS = 14;
+constexpr int LANES = 16;
+
+// A matrix product of R rows with one panel; a row of A is `segments` runs of `pairs` pairs of 16-bit values.
+struct Operands {
+  const std::int16_t* a;
+  int64_t row;  // values
+  int segments;
+  int64_t segment, pairs;
+  const std::int16_t* b;
+  std::int32_t* c;
+  int64_t c_row;
+};
+
+template <int R, int COLS>
+void multiply_rows(const Operands& o) {
+  constexpr int N = COLS / LANES;
+  __m512i sum[R][N];
+  for (int r = 0; r < R; ++r)
+    for (int n = 0; n < N; ++n) sum[r][n] = _mm512_setzero_si512();
+  const std::int16_t* b = o.b;
+  for (int s = 0; s < o.segments; ++s) {
+    const std::int16_t* a = o.a + s * o.segment;
+    for (int64_t k = 0; k < o.pairs; ++k, b += 2 * COLS) {
+      __m512i column[N];
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) column[n] = _mm512_loadu_si512(b + 2 * LANES * n);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        std::int32_t pair;
+        std::memcpy(&pair, a + r * o.row + 2 * k, sizeof pair);
+        const __m512i value = _mm512_set1_epi32(pair);
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) sum[r][n] = _mm512_dpwssd_epi32(sum[r][n], value, column[n]);
+      }
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int n = 0; n < N; ++n) _mm512_storeu_si512(o.c + r * o.c_row + n * LANES, sum[r][n]);
+}
+
+template <int COLS, int R = ROWS>
+void multiply_few(const Operands& o, int64_t rows) {
+  if (rows == R) {
+    multiply_rows<R, COLS>(o);
+  } else if constexpr (R > 1) {
+    multiply_few<COLS, R - 1>(o, rows);
+  }
+}
+
+void multiply(Operands o, int64_t rows, int64_t columns) {
+  while (rows > 0) {
+    const int64_t now = rows >= 2 * ROWS || rows <= ROWS ? std::min<int64_t>(rows, ROWS) : (rows + 1) / 2;
+    if (columns >= PANEL)
+      multiply_few<PANEL>(o, now);
+    else
+      multiply_few<PANEL / 2>(o, now);
+    o.a += now * o.row;
+    o.c += now * o.c_row;
+    rows -= now;
+  }
+}
+
+// A sum of integer products, scaled.
+inline Vec scaled(const std::int32_t* sum, const float* scale) {
+  return reinterpret_cast<Vec>(_mm512_cvtepi32_ps(_mm512_loadu_si512(sum))) * read<Vec>(scale);
+}
+
+// Rounds to 0 … 255; what is below, ReLU makes 0.
+inline void store_bytes(std::uint8_t* p, Vec value) {
+  const __m512i integers = _mm512_max_epi32(_mm512_cvtps_epi32(reinterpret_cast<__m512>(value)), _mm512_setzero_si512());
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(integers));
+}
+
+// --- 1x1x1 ------------------------------------------------------------------------------------------------------------
+
+void pointwise(Threads& threads, const View& x, int64_t channels, const std::int16_t* weights, const float* scale,
+               const float* bias, int64_t out_channels, const View& y) {
+  constexpr int64_t BLOCK = 56;
+  const int64_t pixels = (y.end - y.first) * y.height * y.width;
+  const std::uint8_t* input =
+      static_cast<const std::uint8_t*>(x.data) + (y.first - x.first) * x.height * x.width * x.stride;
+  threads.run(ceil_div(pixels, BLOCK), [&](int64_t block, Scratch& scratch) {
+    std::int32_t* sums = static_cast<std::int32_t*>(scratch.reserve(BLOCK * (PANEL * 4 + channels * 2)));
+    std::int16_t* values = reinterpret_cast<std::int16_t*>(sums + BLOCK * PANEL);
+    const int64_t begin = block * BLOCK, rows = std::min(BLOCK, pixels - begin);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < channels; c += 16)
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(values + r * channels + c),
+                            _mm256_cvtepu8_epi16(_mm_loadu_si128(
+                                reinterpret_cast<const __m128i*>(input + (begin + r) * x.stride + c))));
+    for (int64_t k = 0; k < out_channels; k += PANEL) {
+      const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
+      multiply({values, channels, 1, 0, channels / 2, weights + k * channels, sums, PANEL}, rows, width);
+      for (int64_t n = 0; n < width; n += LANES) {
+        const Vec offset = read<Vec>(bias + k + n);
+        std::uint8_t* output = static_cast<std::uint8_t*>(y.data) + begin * y.stride + k + n;
+        for (int64_t r = 0; r < rows; ++r)
+          store_bytes(output + r * y.stride, scaled(sums + r * PANEL + n, scale + k + n) + offset);
+      }
+    }
+  });
+}
+
+// --- 3x3x3 ------------------------------------------------------------------------------------------------------------
+
+template <class Shorts>
+inline Shorts widen(const std::uint8_t* p) {
+  if constexpr (sizeof(Shorts) == 64)
+    return reinterpret_cast<Shorts>(_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+  else
+    return reinterpret_cast<Shorts>(_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+
+template <class Shorts>
+inline void transform_channels(const View& x, Tile tile, int64_t channel, std::int16_t* points, int64_t point) {
+  const std::uint8_t* input = static_cast<const std::uint8_t*>(x.data) + channel;
+  Shorts d[POINTS];
+  transform_tile(x, tile, [&](int64_t place) { return widen<Shorts>(input + place); }, d);
+  for (int p = 0; p < POINTS; ++p) write(points + p * point, d[p]);
+}
+
+typedef std::int16_t Shorts16 __attribute__((vector_size(32)));
+typedef std::int16_t Shorts32 __attribute__((vector_size(64)));
+
+void convolve3(Threads& threads, const View& x, int64_t channels, const std::int16_t* weights, const float* scale,
+               const float* bias, int64_t out_channels, const View& y) {
+  const int64_t rows = ceil_div(y.height, TILE_S), columns = ceil_div(y.width, TILE_S);
+  const int64_t tiles = ceil_div(y.end - y.first, TILE_T) * rows * columns;
+  const int64_t fitting = (std::int64_t{1} << 20) / (POINTS * channels * 2) / ROWS * ROWS;
+  const int64_t block_tiles = std::clamp<int64_t>(fitting, ROWS, 2 * ROWS);
+  const int64_t point = odd_lines(block_tiles * channels * 2) / 2, product = odd_lines(block_tiles * PANEL * 4) / 4;
+  threads.run(ceil_div(tiles, block_tiles), [&](int64_t block, Scratch& scratch) {
+    std::int32_t* products = static_cast<std::int32_t*>(scratch.reserve(POINTS * (point * 2 + product * 4)));
+    std::int16_t* points = reinterpret_cast<std::int16_t*>(products + POINTS * product);
+    const int64_t begin = block * block_tiles, count = std::min(block_tiles, tiles - begin);
+    const auto tile = [&](int64_t i) {
+      const int64_t id = begin + i;
+      return Tile{y.first + id / (rows * columns) * TILE_T, id / columns % rows * TILE_S, id % columns * TILE_S};
+    };
+    for (int64_t i = 0; i < count; ++i) {
+      int64_t c = 0;
+      for (; c + 32 <= channels; c += 32)
+        transform_channels<Shorts32>(x, tile(i), c, points + i * channels + c, point);
+      for (; c < channels; c += 16) transform_channels<Shorts16>(x, tile(i), c, points + i * channels + c, point);
+    }
+    for (int64_t k = 0; k < out_channels; k += PANEL) {
+      const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
+      for (int p = 0; p < POINTS; ++p)
+        multiply({points + p * point, channels, 1, 0, channels / 2, weights + (POINTS * k + p * width) * channels,
+                  products + p * product, PANEL},
+                 count, width);
+      for (int64_t n = 0; n < width; n += LANES) {
+        const Vec offset = read<Vec>(bias + k + n);
+        const float* scales = scale + POINTS * k + n;
+        std::uint8_t* output = static_cast<std::uint8_t*>(y.data) + k + n;
+        for (int64_t i = 0; i < count; ++i) {
+          const std::int32_t* from = products + i * PANEL + n;
+          transform_back<Vec>([&](int p) { return scaled(from + p * product, scales + p * width); }, tile(i), y,
+                              [&](int64_t place, Vec value) { store_bytes(output + place, value + offset); });
+        }
+      }
+    }
+  });
+}
+
+// --- 7x7x7 ------------------------------------------------------------------------------------------------------------
+
+// Pixels as -255 … 255, so that all of them are exact; transformed they stay below 2^15, halves rounded.
+constexpr float STEM_SCALE = 255;
+
+void stem(Threads& threads, const View& x, const std::int16_t* weights, const float* scale, const float* bias,
+          int64_t out_channels, const View& y, const Window& window) {
+  constexpr int PAIRS = (STEM_KERNEL * 3 + 1) / 2;
+  const int64_t rows = ceil_div(y.height, STEM_H), columns = ceil_div(y.width, STEM_W);
+  const int64_t tiles = ceil_div(y.end - y.first, STEM_T) * rows * columns;
+  const int64_t product = odd_lines(STEM_W * PANEL * 4) / 4;
+  threads.run(tiles, [&](int64_t id, Scratch& scratch) {
+    // One vector more: the last pair of the last line reads a value that its weight of zero leaves out.
+    std::int32_t* products = static_cast<std::int32_t*>(
+        scratch.reserve(STEM_POINTS * (PHASES * STEM_LINE * 2 + product * 4) + 64));
+    std::int16_t* points = reinterpret_cast<std::int16_t*>(products + STEM_POINTS * product);
+    const Tile tile{y.first + id / (rows * columns) * STEM_T, id / columns % rows * STEM_H, id % columns * STEM_W};
+    const int64_t count = std::min<int64_t>(STEM_W, y.width - tile.w);
+    transform_stem<Vec>(x, tile, window, STEM_SCALE, [&](int64_t place, Vec value) {
+      const __m512i integers = _mm512_cvtps_epi32(reinterpret_cast<__m512>(value));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(points + place), _mm512_cvtsepi32_epi16(integers));
+    });
+    for (int64_t k = 0; k < out_channels; k += PANEL) {
+      const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
+      for (int p = 0; p < STEM_POINTS; ++p)
+        multiply({points + p * PHASES * STEM_LINE, 6, PHASES, STEM_LINE, PAIRS,
+                  weights + (STEM_POINTS * k + p * width) * PHASES * PAIRS * 2, products + p * product, PANEL},
+                 count, width);
+      for (int64_t n = 0; n < width; n += LANES) {
+        const Vec offset = read<Vec>(bias + k + n);
+        const float* scales = scale + STEM_POINTS * k + n;
+        std::uint8_t* output = static_cast<std::uint8_t*>(y.data) + k + n;
+        for (int64_t i = 0; i < count; ++i) {
+          const std::int32_t* from = products + i * PANEL + n;
+          transform_stem_back<Vec>([&](int p) { return scaled(from + p * product, scales + p * width); },
+                                   Tile{tile.t, tile.h, tile.w + i}, y,
+                                   [&](int64_t place, Vec value) { store_bytes(output + place, value + offset); });
+        }
+      }
+    }
+  });
+}
+
+// --- max pool ---------------------------------------------------------------------------------------------------------
+
+typedef std::uint8_t Bytes16 __attribute__((vector_size(16)));
+typedef std::uint8_t Bytes32 __attribute__((vector_size(32)));
+typedef std::uint8_t Bytes64 __attribute__((vector_size(64)));
+
+void max_pool(Threads& threads, const View& x, int64_t channels, const View& y, const Window& window) {
+  if (channels % 64 == 0)
+    pool_lines<Bytes64, std::uint8_t>(threads, x, channels, y, window);
+  else if (channels % 32 == 0)
+    pool_lines<Bytes32, std::uint8_t>(threads, x, channels, y, window);
+  else
+    pool_lines<Bytes16, std::uint8_t>(threads, x, channels, y, window);
+}
+
+}  // namespace
+
+extern const IntegerKernels integer_kernels;
+const IntegerKernels integer_kernels = {pointwise, convolve3, stem, max_pool};
+
+}  // namespace quovadis

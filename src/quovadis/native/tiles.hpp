@@ -1,0 +1,263 @@
+// Winograd's transforms of tiles, for vectors of any element; included by the kernels of each instruction set.
+#pragma once
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "kernels.hpp"
+
+namespace quovadis {
+namespace {
+
+using std::int64_t;
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// An odd number of cache lines: what lies a power of two apart shares one set of the cache.
+inline int64_t odd_lines(int64_t bytes) { return (ceil_div(bytes, 64) | 1) * 64; }
+
+// Vectors of any alignment: a template's argument does not carry the attributes of a vector type.
+template <class Vec>
+inline Vec read(const void* p) {
+  Vec value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+template <class Vec>
+inline void write(void* p, const Vec& value) {
+  std::memcpy(p, &value, sizeof value);
+}
+
+struct Tile {
+  int64_t t, h, w;  // of its first output
+};
+
+// --- 3x3x3: F(4,3) along time, F(2,3) along height and width ----------------------------------------------------------
+
+constexpr int POINTS_T = 6, POINTS_S = 4, POINTS = POINTS_T * POINTS_S * POINTS_S;
+constexpr int TILE_T = 4, TILE_S = 2;
+
+template <class Vec>
+inline void transform_time(Vec* d, int step) {
+  using Value = std::decay_t<decltype(Vec{}[0])>;
+  constexpr Value TWO = 2, FOUR = 4, FIVE = 5;
+  const Vec x0 = d[0], x1 = d[step], x2 = d[2 * step], x3 = d[3 * step], x4 = d[4 * step], x5 = d[5 * step];
+  const Vec a = x4 - FOUR * x2, b = x3 - FOUR * x1, c = x4 - x2, e = TWO * (x3 - x1);
+  d[0] = FOUR * x0 - FIVE * x2 + x4;
+  d[step] = a + b;
+  d[2 * step] = a - b;
+  d[3 * step] = c + e;
+  d[4 * step] = c - e;
+  d[5 * step] = FOUR * x1 - FIVE * x3 + x5;
+}
+
+template <class Vec>
+inline void transform_space(Vec* d, int step) {
+  const Vec x0 = d[0], x1 = d[step], x2 = d[2 * step], x3 = d[3 * step];
+  d[0] = x2 - x0;
+  d[step] = x1 + x2;
+  d[2 * step] = x2 - x1;
+  d[3 * step] = x3 - x1;
+}
+
+// The points of one tile; `load` takes a value's place counted from the first frame's first pixel.
+template <class Vec, class Load>
+inline void transform_tile(const View& x, Tile tile, const Load& load, Vec (&d)[POINTS]) {
+  const int64_t t0 = tile.t - 1, h0 = tile.h - 1, w0 = tile.w - 1;
+  const int64_t line = x.width * x.stride, frame = x.height * line;
+  const int64_t corner = (t0 - x.first) * frame + h0 * line + w0 * x.stride;
+  const bool inside = t0 >= x.first && t0 + POINTS_T <= x.end && h0 >= 0 && h0 + POINTS_S <= x.height && w0 >= 0 &&
+                      w0 + POINTS_S <= x.width;
+  for (int t = 0; t < POINTS_T; ++t)
+    for (int h = 0; h < POINTS_S; ++h)
+      for (int w = 0; w < POINTS_S; ++w) {
+        const bool exists = inside || (t0 + t >= x.first && t0 + t < x.end && h0 + h >= 0 && h0 + h < x.height &&
+                                       w0 + w >= 0 && w0 + w < x.width);
+        d[(t * POINTS_S + h) * POINTS_S + w] = exists ? load(corner + t * frame + h * line + w * x.stride) : Vec{};
+      }
+  for (int t = 0; t < POINTS_T; ++t) {
+    Vec* plane = d + t * POINTS_S * POINTS_S;
+    for (int h = 0; h < POINTS_S; ++h) transform_space(plane + h * POINTS_S, 1);
+    for (int w = 0; w < POINTS_S; ++w) transform_space(plane + w, POINTS_S);
+  }
+  for (int s = 0; s < POINTS_S * POINTS_S; ++s) transform_time(d + s, POINTS_S * POINTS_S);
+}
+
+// The outputs of one tile: `load` gives the product of a point, `store` takes a place in `y` and a value.
+template <class Vec, class Load, class Store>
+inline void transform_back(const Load& load, Tile tile, const View& y, const Store& store) {
+  Vec e[POINTS_T * 4];
+  for (int t = 0; t < POINTS_T; ++t) {
+    Vec f[8];
+    for (int h = 0; h < POINTS_S; ++h) {
+      const int p = (t * POINTS_S + h) * POINTS_S;
+      const Vec m0 = load(p), m1 = load(p + 1), m2 = load(p + 2), m3 = load(p + 3);
+      f[2 * h] = m0 + m1 + m2;
+      f[2 * h + 1] = m1 - m2 + m3;
+    }
+    for (int w = 0; w < 2; ++w) {
+      e[4 * t + w] = f[w] + f[2 + w] + f[4 + w];
+      e[4 * t + 2 + w] = f[2 + w] - f[4 + w] + f[6 + w];
+    }
+  }
+  const int64_t line = y.width * y.stride, frame = y.height * line;
+  for (int q = 0; q < 4; ++q) {
+    const int64_t h = tile.h + q / 2, w = tile.w + q % 2;
+    if (h >= y.height || w >= y.width) continue;
+    const Vec m0 = e[q], m1 = e[4 + q], m2 = e[8 + q], m3 = e[12 + q], m4 = e[16 + q], m5 = e[20 + q];
+    const Vec sum12 = m1 + m2, difference12 = m1 - m2, sum34 = m3 + m4, difference34 = m3 - m4;
+    const Vec outputs[TILE_T] = {m0 + sum12 + sum34, difference12 + 2.f * difference34, sum12 + 4.f * sum34,
+                                 difference12 + 8.f * difference34 + m5};
+    const int64_t pixel = (tile.t - y.first) * frame + h * line + w * y.stride;
+    for (int t = 0; t < TILE_T && tile.t + t < y.end; ++t) store(pixel + t * frame, outputs[t]);
+  }
+}
+
+// --- 7x7x7, stride 2, three channels: F(4,4) along time and F(2,4) along height, of even and odd frames and rows ------
+
+// Along a strided axis, outputs are the sum of two stride-1 convolutions: of the even inputs with the 4 even taps, and
+// of the odd ones with the 3 odd taps and a zero.
+constexpr int STEM_T = 4, STEM_H = 2, STEM_KERNEL = 7, STEM_W = 28, PHASES = 4;
+constexpr int STEM_POINTS_T = 7, STEM_POINTS_H = 5, STEM_POINTS = STEM_POINTS_T * STEM_POINTS_H;
+constexpr int STEM_LINE = (3 * (2 * (STEM_W - 1) + STEM_KERNEL) + 15) / 16 * 16;
+
+// The points are 0, 1, -1, 2, -2, 1/2 and infinity along time; 0, 1, -1, 2 and infinity along height.
+constexpr float STEM_INPUT_T[STEM_POINTS_T][STEM_POINTS_T] = {
+    {-2, 4, 2.5f, -5, -0.5f, 1, 0}, {0, 2, -2, -4.5f, 0.5f, 1, 0}, {0, -2, 6, -3.5f, -1.5f, 1, 0},
+    {0, 1, -1.5f, -2, 1.5f, 1, 0},  {0, -1, 2.5f, 0, -2.5f, 1, 0}, {0, 4, 0, -5, 0, 1, 0},
+    {0, -2, 4, 2.5f, -5, -0.5f, 1}};
+constexpr float STEM_INPUT_H[STEM_POINTS_H][STEM_POINTS_H] = {
+    {2, -1, -2, 1, 0}, {0, -2, -1, 1, 0}, {0, 2, -3, 1, 0}, {0, -1, 0, 1, 0}, {0, 2, -1, -2, 1}};
+constexpr float STEM_OUTPUT_T[STEM_T][STEM_POINTS_T] = {
+    {1, 1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0.5f, 0}, {0, 1, 1, 4, 4, 0.25f, 0}, {0, 1, -1, 8, -8, 0.125f, 1}};
+constexpr float STEM_OUTPUT_H[STEM_H][STEM_POINTS_H] = {{1, 1, 1, 1, 0}, {0, 1, -1, 2, 1}};
+
+// Matrix times vectors; zeros of the matrix cost nothing once the loops are unrolled.
+template <class Vec, int M, int N>
+inline __attribute__((always_inline)) void apply(const float (&matrix)[M][N], const Vec* in, Vec* out) {
+#pragma GCC unroll 8
+  for (int i = 0; i < M; ++i) {
+    Vec sum{};
+#pragma GCC unroll 8
+    for (int j = 0; j < N; ++j)
+      if (matrix[i][j] != 0) sum += matrix[i][j] * in[j];
+    out[i] = sum;
+  }
+}
+
+template <class Vec>
+inline Vec load_pixels(const std::uint8_t* p) {
+  if constexpr (sizeof(Vec) == 64)
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  else
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+
+// STEM_LINE values of one row from `column` on, of -`scale` … `scale`; zero outside the frame.
+template <class Vec>
+inline void read_line(const View& x, int64_t t, int64_t h, int64_t column, float scale, float* line) {
+  constexpr int LANES = sizeof(Vec) / sizeof(float);
+  std::fill(line, line + STEM_LINE, 0.f);
+  if (t < x.first || t >= x.end || h < 0 || h >= x.height) return;
+  const int64_t begin = std::max<int64_t>(column, 0), end = std::min<int64_t>(column + STEM_LINE / 3, x.width);
+  const std::uint8_t* pixels =
+      static_cast<const std::uint8_t*>(x.data) + (((t - x.first) * x.height + h) * x.width + begin) * 3;
+  float* out = line + (begin - column) * 3;
+  const int64_t count = (end - begin) * 3;
+  const float factor = scale / 127.5f;
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    write<Vec>(out + i, (load_pixels<Vec>(pixels + i) - 127.5f) * factor);
+  for (; i < count; ++i) out[i] = (pixels[i] - 127.5f) * factor;
+}
+
+// All points of a tile that is STEM_W outputs wide, in four lines for each point: even and odd frames, even and odd
+// rows. `store` takes a place and a vector.
+template <class Vec, class Store>
+inline void transform_stem(const View& x, Tile tile, const Window& window, float scale, const Store& store) {
+  constexpr int LANES = sizeof(Vec) / sizeof(float), VECTORS = STEM_LINE / LANES;
+  static_assert(STEM_LINE % LANES == 0);
+  alignas(64) float lines[STEM_POINTS_T][STEM_LINE];
+  static thread_local Vec half[STEM_POINTS_T][VECTORS][STEM_POINTS_H];
+  const int64_t t0 = tile.t * 2 - window.padding[0], h0 = tile.h * 2 - window.padding[1];
+  const int64_t w0 = tile.w * 2 - window.padding[2];
+  for (int phase = 0; phase < PHASES; ++phase) {
+    for (int row = 0; row < STEM_POINTS_H; ++row) {
+      for (int frame = 0; frame < STEM_POINTS_T; ++frame)
+        read_line<Vec>(x, t0 + 2 * frame + phase / 2, h0 + 2 * row + phase % 2, w0, scale, lines[frame]);
+      for (int v = 0; v < VECTORS; ++v) {
+        Vec in[STEM_POINTS_T], out[STEM_POINTS_T];
+        for (int i = 0; i < STEM_POINTS_T; ++i) in[i] = read<Vec>(lines[i] + v * LANES);
+        apply(STEM_INPUT_T, in, out);
+        for (int i = 0; i < STEM_POINTS_T; ++i) half[i][v][row] = out[i];
+      }
+    }
+    for (int i = 0; i < STEM_POINTS_T; ++i)
+      for (int v = 0; v < VECTORS; ++v) {
+        Vec out[STEM_POINTS_H];
+        apply(STEM_INPUT_H, half[i][v], out);
+        for (int j = 0; j < STEM_POINTS_H; ++j)
+          store(((i * STEM_POINTS_H + j) * PHASES + phase) * STEM_LINE + v * LANES, out[j]);
+      }
+  }
+}
+
+// The outputs of one column of a tile: `load` gives the product of a point, `store` takes a place in `y` and a value.
+template <class Vec, class Load, class Store>
+inline void transform_stem_back(const Load& load, Tile tile, const View& y, const Store& store) {
+  Vec half[STEM_H][STEM_POINTS_T];
+  for (int t = 0; t < STEM_POINTS_T; ++t) {
+    Vec in[STEM_POINTS_H], out[STEM_H];
+    for (int h = 0; h < STEM_POINTS_H; ++h) in[h] = load(t * STEM_POINTS_H + h);
+    apply(STEM_OUTPUT_H, in, out);
+    for (int h = 0; h < STEM_H; ++h) half[h][t] = out[h];
+  }
+  const int64_t line = y.width * y.stride, frame = y.height * line;
+  for (int h = 0; h < STEM_H && tile.h + h < y.height; ++h) {
+    Vec out[STEM_T];
+    apply(STEM_OUTPUT_T, half[h], out);
+    const int64_t pixel = (tile.t - y.first) * frame + (tile.h + h) * line + tile.w * y.stride;
+    for (int t = 0; t < STEM_T && tile.t + t < y.end; ++t) store(pixel + t * frame, out[t]);
+  }
+}
+
+// --- max pool ---------------------------------------------------------------------------------------------------------
+
+template <class Vec, class Value>
+inline void pool_pixel(const View& x, int64_t channels, const Window& window, Tile at, Value* output) {
+  constexpr int LANES = sizeof(Vec) / sizeof(Value);
+  const Value* input = static_cast<const Value*>(x.data);
+  const int64_t t0 = at.t * window.step[0] - window.padding[0], h0 = at.h * window.step[1] - window.padding[1];
+  const int64_t w0 = at.w * window.step[2] - window.padding[2];
+  const int64_t t_begin = std::max(t0, x.first), t_end = std::min(t0 + window.kernel[0], x.end);
+  const int64_t h_begin = std::max<int64_t>(h0, 0), h_end = std::min(h0 + window.kernel[1], x.height);
+  const int64_t w_begin = std::max<int64_t>(w0, 0), w_end = std::min(w0 + window.kernel[2], x.width);
+  const auto load = [&](int64_t t, int64_t h, int64_t w, int64_t c) {
+    return read<Vec>(input + (((t - x.first) * x.height + h) * x.width + w) * x.stride + c);
+  };
+  for (int64_t c = 0; c < channels; c += LANES) {
+    Vec greatest = load(t_begin, h_begin, w_begin, c);
+    for (int64_t t = t_begin; t < t_end; ++t)
+      for (int64_t h = h_begin; h < h_end; ++h)
+        for (int64_t w = w_begin; w < w_end; ++w) {
+          const Vec value = load(t, h, w, c);
+          greatest = value > greatest ? value : greatest;
+        }
+    write(output + c, greatest);
+  }
+}
+
+template <class Vec, class Value>
+inline void pool_lines(Threads& threads, const View& x, int64_t channels, const View& y, const Window& window) {
+  threads.run((y.end - y.first) * y.height, [&](int64_t line, Scratch&) {
+    for (int64_t w = 0; w < y.width; ++w)
+      pool_pixel<Vec>(x, channels, window, Tile{y.first + line / y.height, line % y.height, w},
+                      static_cast<Value*>(y.data) + (line * y.width + w) * y.stride);
+  });
+}
+
+}  // namespace
+}  // namespace quovadis
