@@ -187,7 +187,7 @@ def classify(
     ] = HintChoice.LATENCY,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="physical cores")] = None,
     precision: Annotated[
-        PrecisionChoice, typer.Option(help="int8 is three times as fast; auto takes it once it is calibrated.")
+        PrecisionChoice, typer.Option(help="int8 is twice as fast; auto takes it once it is calibrated.")
     ] = PrecisionChoice.F32,
     calibrate: Annotated[
         list[str] | None,

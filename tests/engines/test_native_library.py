@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from quovadis.engines import native_library
-from quovadis.engines.native_library import Kernels, View, Window, instruction_sets, pack, padded_channels
+from quovadis.engines.native_integers import bounds_3x3x3, bounds_stem, pack_integers
+from quovadis.engines.native_library import (
+    Kernels,
+    View,
+    Window,
+    has_integers,
+    instruction_sets,
+    pack,
+    padded_channels,
+)
 from quovadis.engines.winograd import transform_3x3x3, transform_stem
 from quovadis.errors import EngineError
 
@@ -119,6 +128,99 @@ def test_max_pool_never_sees_its_padding(
     y = filled((*shape, 16))
     kernels.max_pool(view(x), 16, view(y), Window((kernel,) * 3, (stride,) * 3, before))
     np.testing.assert_array_equal(y, windows[::stride, ::stride, ::stride].max((-3, -2, -1)))
+
+
+@pytest.fixture(scope="module")
+def integers() -> Kernels:
+    if not has_integers():
+        pytest.skip("this processor has no AVX-512 VNNI")
+    return Kernels(3)
+
+
+def bytes_of(values: Map, step: Map) -> NDArray[np.uint8]:
+    return np.clip(np.rint(values / step), 0, 255).astype(np.uint8)
+
+
+@settings(max_examples=20, deadline=None)
+@given(frames=sizes, height=sizes, width=sizes, channels=st.sampled_from([16, 48, 192]), seed=st.integers(0, 9))
+def test_3x3x3_of_bytes(integers: Kernels, frames: int, height: int, width: int, channels: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x = random.integers(0, 256, (frames, height, width, channels), np.uint8)
+    kernel = random.standard_normal((3, 3, 3, channels, 24), np.float32)
+    bias, step = random.standard_normal(24, np.float32), random.uniform(40, 200, 24).astype(np.float32)
+    packed = pack_integers(transform_3x3x3(kernel), bias, bounds_3x3x3(), step)
+    expected = torch_convolution(x.astype(np.float32), kernel, bias, 1, [(1, 1)] * 3)
+    for first in (0, frames // 2):
+        y = np.full((frames - first, height, width, 32), 7, np.uint8)
+        integers.integers.convolve3(view(x), packed, view(y, first))
+        # The 11 bits that weights have at least: a level more or less where a value lies between two.
+        assert np.abs(y[..., :24].astype(int) - bytes_of(expected[first:], step)).max() <= 1
+        assert not y[..., 24:].any()
+
+
+def test_no_sum_overflows_whatever_the_video_shows(integers: Kernels) -> None:
+    # Each output channel's weights have the signs of one point's worst input, at the greatest depth there is.
+    x = np.full((4, 2, 2, 192), 255, np.uint8)
+    kernel = np.ones((3, 3, 3, 192, 16), np.float32)
+    kernel[..., 8:] = -1
+    packed = pack_integers(transform_3x3x3(kernel), np.zeros(16, np.float32), bounds_3x3x3(), np.float32(12 * 192))
+    y = np.zeros((4, 2, 2, 16), np.uint8)
+    integers.integers.convolve3(view(x), packed, view(y))
+    exact = torch_convolution(x.astype(np.float32), kernel, np.zeros(16, np.float32), 1, [(1, 1)] * 3) / (12 * 192)
+    assert np.abs(y.astype(int) - np.clip(np.rint(exact), 0, 255)).max() <= 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(frames=st.integers(1, 20), height=st.integers(1, 40), width=st.integers(1, 70), seed=st.integers(0, 9))
+def test_the_stem_into_bytes(integers: Kernels, frames: int, height: int, width: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (frames, height, width, 3), np.uint8)
+    kernel = random.standard_normal((7, 7, 7, 3, 32), np.float32)
+    bias = random.standard_normal(32, np.float32)
+    before = tuple(int(value) for value in random.integers(2, 4, 3))
+    shape = tuple(-(-size // 2) for size in pixels.shape[:3])
+    after = [2 * (out - 1) + 7 - size - side for out, size, side in zip(shape, pixels.shape, before, strict=False)]
+    scaled = (pixels.astype(np.float32) - 127.5) / 127.5
+    expected = torch_convolution(scaled, kernel, bias, 2, list(zip(before, after, strict=True)))
+    weights = transform_stem(kernel / 255).reshape(35, 4, 21, 32)
+    padded = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 0))).reshape(35, 88, 32)
+    packed = pack_integers(padded, bias, bounds_stem(), np.float32(0.25))
+    y = np.full((*shape, 32), 7, np.uint8)
+    integers.integers.stem(view(pixels), packed, view(y), Window((7, 7, 7), (2, 2, 2), before))
+    assert np.abs(y.astype(int) - bytes_of(expected, np.float32(0.25))).max() <= 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(pixels=st.integers(1, 200), channels=st.sampled_from([16, 64, 208]), out=st.integers(1, 70))
+def test_1x1x1_of_bytes(integers: Kernels, pixels: int, channels: int, out: int) -> None:
+    random = np.random.default_rng(pixels)
+    x = random.integers(0, 256, (1, 1, pixels, channels), np.uint8)
+    kernel, bias = random.standard_normal((channels, out), np.float32), random.standard_normal(out, np.float32)
+    step = random.uniform(2, 30, out).astype(np.float32)
+    y = np.full((1, 1, pixels, padded_channels(out)), 7, np.uint8)
+    packed = pack_integers(kernel[np.newaxis], bias, np.array([255.0]), step)
+    integers.integers.pointwise(view(x), packed, view(y))
+    assert np.abs(y[..., :out].astype(int) - bytes_of(x.astype(np.float32) @ kernel + bias, step)).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [16, 32, 64])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_max_pool_of_bytes(integers: Kernels, channels: int, stride: int) -> None:
+    x = np.random.default_rng(channels).integers(0, 256, (5, 7, 9, channels), np.uint8)
+    shape = [-(-size // stride) for size in x.shape[:3]]
+    padded = np.pad(x, [(1, 1), (1, 1), (1, 1), (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3, 3), (0, 1, 2))
+    y = np.zeros((*shape, channels), np.uint8)
+    window = Window((3, 3, 3), (stride,) * 3, (1, 1, 1))
+    integers.integers.max_pool(view(x), channels, view(y), window)
+    np.testing.assert_array_equal(y, windows[::stride, ::stride, ::stride].max((-3, -2, -1)))
+
+
+def test_avx2_has_no_kernels_for_bytes() -> None:
+    if "avx2" not in instruction_sets():
+        pytest.skip("this processor has no avx2")
+    with pytest.raises(EngineError, match="AVX-512 VNNI"):
+        _ = Kernels(1, "avx2").integers
 
 
 def test_an_unknown_instruction_set_is_refused() -> None:

@@ -9,34 +9,33 @@ import pytest
 from numpy.typing import NDArray
 
 from quovadis.engines import native_network
-from quovadis.engines.native_library import Kernels, PackedConvolution
-from quovadis.engines.native_network import FeatureMap, NativeNetwork, pack_network
+from quovadis.engines.native_arithmetic import FloatArithmetic
+from quovadis.engines.native_library import Kernels
+from quovadis.engines.native_network import FeatureMap, NativeNetwork
 from quovadis.weights import load_weights
 
 
 @pytest.fixture(scope="module")
-def packed(rgb_scratch_path: Path) -> dict[str, PackedConvolution]:
-    return pack_network(load_weights("rgb-scratch").tensors)
+def arithmetic(rgb_scratch_path: Path) -> FloatArithmetic:
+    return FloatArithmetic(load_weights("rgb-scratch").tensors)
 
 
 def test_the_length_of_slices_changes_nothing(
-    packed: dict[str, PackedConvolution], cricket_frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    arithmetic: FloatArithmetic, cricket_frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernels = Kernels(2)
     made = []
     for slice_frames in (8, 32, 79):
         monkeypatch.setattr(native_network, "SLICE_FRAMES", slice_frames)
-        made.append(NativeNetwork(packed).push(kernels, cricket_frames, is_last=True).logits)
+        made.append(NativeNetwork(arithmetic).push(kernels, cricket_frames, is_last=True).logits)
     assert len(made[0]) == 10
     np.testing.assert_allclose(made[1], made[0], atol=1e-4)
     np.testing.assert_allclose(made[2], made[0], atol=1e-4)
 
 
-def test_memory_does_not_grow_with_the_video(
-    packed: dict[str, PackedConvolution], cricket_frames: NDArray[np.uint8]
-) -> None:
+def test_memory_does_not_grow_with_the_video(arithmetic: FloatArithmetic, cricket_frames: NDArray[np.uint8]) -> None:
     kernels = Kernels(2)
-    network = NativeNetwork(packed)
+    network = NativeNetwork(arithmetic)
     network.push(kernels, cricket_frames[:55], is_last=False)
     sizes = []
     for start in range(0, 48, 8):
@@ -48,7 +47,7 @@ def test_memory_does_not_grow_with_the_video(
 
 def test_a_feature_map_keeps_what_its_readers_need() -> None:
     frames = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
-    feature_map = FeatureMap((40, 1, 1), 1, nominal=40, dtype=np.uint8)
+    feature_map = FeatureMap((40, 1, 1), 1, dtype=np.uint8, stored=1)
     feature_map.append(frames[:10])
     np.testing.assert_array_equal(feature_map.frames(0, 10), frames[:10])
     # Nobody reads: all that is there may go.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quovadis.engines.base import Engine, Hint
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
-from quovadis.engines.native_library import why_unavailable
+from quovadis.engines.native_library import has_integers, why_unavailable
 from quovadis.engines.openvino_engine import OpenVINOEngine
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
@@ -34,9 +34,9 @@ def open_engine(
 
     Args:
         tensors: variables by their original names.
-        name: `native`, the project's own float32 kernels (x86-64 with AVX2 or AVX-512); `openvino`; `torch`, PyTorch on
-            `cuda` or `cpu`; or `auto`: torch for CUDA devices, native for float32 on a CPU that has the kernels,
-            OpenVINO for all else.
+        name: `native`, the project's own kernels (x86-64 with AVX2 or AVX-512; int8 with AVX-512 VNNI); `openvino`;
+            `torch`, PyTorch on `cuda` or `cpu`; or `auto`: torch for CUDA devices, native for a CPU that has the
+            kernels, OpenVINO for all else.
         device: CPU, cuda, cuda:1 …, or an OpenVINO device.
         threads: CPU threads; None: one per physical core.
         hint: `latency`: one clip as soon as possible; `throughput`: several clips at once, if that makes more of them.
@@ -55,7 +55,7 @@ def open_engine(
     is_cpu = device.upper() == "CPU"
     is_cuda = device.lower().partition(":")[0] == "cuda"
     if name == "auto":
-        name = _fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_float=quantization is None)
+        name = _fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
     if name == "openvino":
         return OpenVINOEngine(
             tensors,
@@ -66,19 +66,20 @@ def open_engine(
             weights_sha256=weights_sha256,
             quantization=quantization,
         )
-    if quantization is not None:
-        raise EngineError(f"the engine {name} does not compute in int8: choose --engine openvino, or --precision f32")
     if name == "torch":
+        if quantization is not None:
+            raise EngineError("the engine torch does not compute in int8: choose --engine openvino, or --precision f32")
         # Imported late: PyTorch is an extra, and takes a second.
         from quovadis.engines.torch_engine import TorchEngine
 
         return TorchEngine(tensors, device=device.lower(), threads=threads)
     if not is_cpu:
         raise EngineError(f'the engine native runs on CPU, not "{device}": choose --engine openvino')
-    return NativeEngine(tensors, threads=threads, hint=hint)
+    return NativeEngine(tensors, threads=threads, hint=hint, quantization=quantization)
 
 
-def _fastest(*, is_cpu: bool, is_cuda: bool, is_float: bool) -> EngineName:
+def _fastest(*, is_cpu: bool, is_cuda: bool, is_int8: bool) -> EngineName:
     if is_cuda:
         return "torch"
-    return "native" if is_cpu and is_float and why_unavailable() is None else "openvino"
+    available = has_integers() if is_int8 else why_unavailable() is None
+    return "native" if is_cpu and available else "openvino"

@@ -135,8 +135,7 @@ class IntegerArithmetic:
 
     def decode(self, endpoint: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return the values with their steps taken up."""
-        decoded: NDArray[np.float32] = values.astype(np.float32) * self._steps[endpoint]
-        return decoded
+        return values.astype(np.float32) * self._steps[endpoint]
 
 
 class _Steps:
@@ -149,8 +148,9 @@ class _Steps:
 
     def convolution(self, x: NDArray[np.float32], unit: Convolution) -> NDArray[np.float32]:
         self.inputs[unit.scope] = x
+        # Equalising brings a channel half of the way to the greatest; this is the rest, so that each uses all levels.
         step = np.float32(self._quantization.ranges[unit.scope] / GREATEST)
-        self.outputs[unit.scope] = step / self._quantization.scales[unit.scope] ** np.float32(ALPHA)
+        self.outputs[unit.scope] = step / self._quantization.scales[unit.scope]
         return self.outputs[unit.scope]
 
     def max_pool(self, x: NDArray[np.float32], unit: MaxPool) -> NDArray[np.float32]:
@@ -158,9 +158,6 @@ class _Steps:
 
     def concatenate(self, branches: list[NDArray[np.float32]], unit: Mixed) -> NDArray[np.float32]:
         return np.concatenate(branches)
-
-
-ALPHA = 0.0
 
 
 def _pack_float(unit: Convolution, folded: FoldedConvolution) -> PackedConvolution:
@@ -184,7 +181,8 @@ def _transformed(unit: Convolution, kernel: NDArray[np.float32]) -> NDArray[np.f
     """Return points, depth, out; the depth of a 3x3x3 padded to what feature maps have in memory."""
     match unit.kernel, unit.stride:
         case (1, 1, 1), (1, 1, 1):
-            return kernel[0, 0]
+            pointwise: NDArray[np.float32] = kernel[0, 0]
+            return pointwise
         case (3, 3, 3), (1, 1, 1):
             missing = -kernel.shape[3] % LANES
             return transform_3x3x3(np.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, missing), (0, 0))))

@@ -20,9 +20,9 @@ from quovadis.version import __version__
 
 
 class NativeEngine:
-    """The network in float32, computed by Winograd's minimal filtering in the processor's caches.
+    """The network computed by Winograd's minimal filtering in the processor's caches, in float32 or int8.
 
-    Logits differ from the direct computation by rounding alone, about 1e-5. Calls from more threads than
+    In float32 logits differ from the direct computation by rounding alone, about 1e-5. Calls from more threads than
     `clips_at_once` wait.
     """
 
@@ -57,6 +57,9 @@ class NativeEngine:
         """How many calls of `run`, from as many threads, make the most of the processor."""
         workers = [_Worker(Kernels(threads // self.clips_at_once, instruction_set)) for _ in range(self.clips_at_once)]
         self._instruction_set = workers[0].kernels.instruction_set
+        if quantization is not None:
+            # Whether there are kernels for integers is known now, not at the first clip.
+            _ = workers[0].kernels.integers
         self._free: SimpleQueue[_Worker] = SimpleQueue()
         for worker in workers:
             self._free.put(worker)

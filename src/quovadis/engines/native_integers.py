@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ _GREATEST_SUM = 2**31 - 1
 def bounds_3x3x3() -> NDArray[np.float64]:
     """Return what each of the 96 transformed values of 0..255 can be at most."""
     matrix = _nested(3, POINTS_3X3X3)
-    return GREATEST * np.maximum(np.maximum(matrix, 0).sum(1), np.maximum(-matrix, 0).sum(1))
+    bounds: NDArray[np.float64] = GREATEST * np.maximum(np.maximum(matrix, 0).sum(1), np.maximum(-matrix, 0).sum(1))
+    return bounds
 
 
 def bounds_stem() -> NDArray[np.float64]:
@@ -37,7 +38,11 @@ def bounds_stem() -> NDArray[np.float64]:
 
 
 def _nested(taps: int, axes: Sequence[Sequence[Fraction]]) -> NDArray[np.float64]:
-    return reduce(np.kron, (minimal_filter(taps, points).input for points in axes))
+    """Return the matrix of a transform along several axes, for values with the axes flattened."""
+    matrix: NDArray[Any] = np.ones((1, 1))
+    for points in axes:
+        matrix = np.kron(matrix, minimal_filter(taps, points).input)
+    return matrix
 
 
 def pack_integers(

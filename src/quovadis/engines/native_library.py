@@ -127,6 +127,11 @@ def why_unavailable() -> str | None:
         return f"the kernels cannot be loaded: {error}; python -m quovadis.native compiles them again"
 
 
+def has_integers() -> bool:
+    """Return whether the kernels on 8-bit feature maps can be used here."""
+    return why_unavailable() is None and Kernels(1).has_integers
+
+
 class Kernels:
     """A pool of threads with the kernels of one instruction set. One call at a time."""
 

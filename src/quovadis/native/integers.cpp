@@ -184,17 +184,13 @@ constexpr float STEM_SCALE = 255;
 void stem(Threads& threads, const View& x, const std::int16_t* weights, const float* scale, const float* bias,
           int64_t out_channels, const View& y, const Window& window) {
   constexpr int PAIRS = (STEM_KERNEL * 3 + 1) / 2;
-  const int64_t rows = ceil_div(y.height, STEM_H), columns = ceil_div(y.width, STEM_W);
-  const int64_t tiles = ceil_div(y.end - y.first, STEM_T) * rows * columns;
   const int64_t product = odd_lines(STEM_W * PANEL * 4) / 4;
-  threads.run(tiles, [&](int64_t id, Scratch& scratch) {
+  stem_tiles<Vec>(threads, x, y, window, STEM_SCALE, [&](StemBand<Vec>& band, Tile tile, int64_t count, Scratch& scratch) {
     // One vector more: the last pair of the last line reads a value that its weight of zero leaves out.
     std::int32_t* products = static_cast<std::int32_t*>(
         scratch.reserve(STEM_POINTS * (PHASES * STEM_LINE * 2 + product * 4) + 64));
     std::int16_t* points = reinterpret_cast<std::int16_t*>(products + STEM_POINTS * product);
-    const Tile tile{y.first + id / (rows * columns) * STEM_T, id / columns % rows * STEM_H, id % columns * STEM_W};
-    const int64_t count = std::min<int64_t>(STEM_W, y.width - tile.w);
-    transform_stem<Vec>(x, tile, window, STEM_SCALE, [&](int64_t place, Vec value) {
+    band.transform([&](int64_t place, Vec value) {
       const __m512i integers = _mm512_cvtps_epi32(reinterpret_cast<__m512>(value));
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(points + place), _mm512_cvtsepi32_epi16(integers));
     });

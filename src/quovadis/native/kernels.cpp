@@ -166,16 +166,12 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const float* w
 void stem(Threads& threads, const View& x, const float* weights, const float* bias, int64_t out_channels, const View& y,
           const Window& window) {
   constexpr int DEPTH = STEM_KERNEL * 3;
-  const int64_t rows = ceil_div(y.height, STEM_H), columns = ceil_div(y.width, STEM_W);
-  const int64_t tiles = ceil_div(y.end - y.first, STEM_T) * rows * columns;
   const int64_t product = odd_lines(STEM_W * PANEL * 4) / 4;
-  threads.run(tiles, [&](int64_t id, Scratch& scratch) {
+  stem_tiles<Vec>(threads, x, y, window, 1.f, [&](StemBand<Vec>& band, Tile tile, int64_t count, Scratch& scratch) {
     float* points =
         static_cast<float*>(scratch.reserve(sizeof(float) * STEM_POINTS * (PHASES * STEM_LINE + product)));
     float* products = points + STEM_POINTS * PHASES * STEM_LINE;
-    const Tile tile{y.first + id / (rows * columns) * STEM_T, id / columns % rows * STEM_H, id % columns * STEM_W};
-    const int64_t count = std::min<int64_t>(STEM_W, y.width - tile.w);
-    transform_stem<Vec>(x, tile, window, 1.f, [&](int64_t place, Vec value) { store(points + place, value); });
+    band.transform([&](int64_t place, Vec value) { store(points + place, value); });
     for (int64_t k = 0; k < out_channels; k += PANEL) {
       const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
       for (int p = 0; p < STEM_POINTS; ++p)

@@ -174,35 +174,73 @@ inline void read_line(const View& x, int64_t t, int64_t h, int64_t column, float
   for (; i < count; ++i) out[i] = (pixels[i] - 127.5f) * factor;
 }
 
-// All points of a tile that is STEM_W outputs wide, in four lines for each point: even and odd frames, even and odd
-// rows. `store` takes a place and a vector.
-template <class Vec, class Store>
-inline void transform_stem(const View& x, Tile tile, const Window& window, float scale, const Store& store) {
-  constexpr int LANES = sizeof(Vec) / sizeof(float), VECTORS = STEM_LINE / LANES;
-  static_assert(STEM_LINE % LANES == 0);
-  alignas(64) float lines[STEM_POINTS_T][STEM_LINE];
-  static thread_local Vec half[STEM_POINTS_T][VECTORS][STEM_POINTS_H];
-  const int64_t t0 = tile.t * 2 - window.padding[0], h0 = tile.h * 2 - window.padding[1];
-  const int64_t w0 = tile.w * 2 - window.padding[2];
-  for (int phase = 0; phase < PHASES; ++phase) {
-    for (int row = 0; row < STEM_POINTS_H; ++row) {
-      for (int frame = 0; frame < STEM_POINTS_T; ++frame)
-        read_line<Vec>(x, t0 + 2 * frame + phase / 2, h0 + 2 * row + phase % 2, w0, scale, lines[frame]);
-      for (int v = 0; v < VECTORS; ++v) {
-        Vec in[STEM_POINTS_T], out[STEM_POINTS_T];
-        for (int i = 0; i < STEM_POINTS_T; ++i) in[i] = read<Vec>(lines[i] + v * LANES);
-        apply(STEM_INPUT_T, in, out);
-        for (int i = 0; i < STEM_POINTS_T; ++i) half[i][v][row] = out[i];
-      }
-    }
-    for (int i = 0; i < STEM_POINTS_T; ++i)
-      for (int v = 0; v < VECTORS; ++v) {
-        Vec out[STEM_POINTS_H];
-        apply(STEM_INPUT_H, half[i][v], out);
-        for (int j = 0; j < STEM_POINTS_H; ++j)
-          store(((i * STEM_POINTS_H + j) * PHASES + phase) * STEM_LINE + v * LANES, out[j]);
-      }
+// The stem's tiles one below the other, STEM_W outputs wide, share most of their rows: a band transforms each row along
+// time once and keeps those of the last tile.
+constexpr int STEM_BAND = 8;
+
+template <class Vec>
+class StemBand {
+ public:
+  StemBand(const View& x, Tile first, const Window& window, float scale)
+      : x_(x),
+        t_(first.t * 2 - window.padding[0]),
+        h_(first.h * 2 - window.padding[1]),
+        w_(first.w * 2 - window.padding[2]),
+        scale_(scale) {}
+
+  // All points of the next tile, in four lines for each point: even and odd frames, even and odd rows. `store` takes a
+  // place and a vector.
+  template <class Store>
+  void transform(const Store& store) {
+    for (; row_ < first_ + STEM_POINTS_H; ++row_)
+      for (int phase = 0; phase < PHASES; ++phase) transform_row(phase);
+    for (int phase = 0; phase < PHASES; ++phase)
+      for (int i = 0; i < STEM_POINTS_T; ++i)
+        for (int v = 0; v < VECTORS; ++v) {
+          Vec in[STEM_POINTS_H], out[STEM_POINTS_H];
+          for (int j = 0; j < STEM_POINTS_H; ++j) in[j] = rows_[phase][(first_ + j) % KEPT][i][v];
+          apply(STEM_INPUT_H, in, out);
+          for (int j = 0; j < STEM_POINTS_H; ++j)
+            store(((i * STEM_POINTS_H + j) * PHASES + phase) * STEM_LINE + v * LANES, out[j]);
+        }
+    first_ += STEM_H;
   }
+
+ private:
+  static constexpr int LANES = sizeof(Vec) / sizeof(float), VECTORS = STEM_LINE / LANES, KEPT = 6;
+  static_assert(STEM_LINE % LANES == 0);
+
+  void transform_row(int phase) {
+    alignas(64) float lines[STEM_POINTS_T][STEM_LINE];
+    for (int frame = 0; frame < STEM_POINTS_T; ++frame)
+      read_line<Vec>(x_, t_ + 2 * frame + phase / 2, h_ + 2 * row_ + phase % 2, w_, scale_, lines[frame]);
+    for (int v = 0; v < VECTORS; ++v) {
+      Vec in[STEM_POINTS_T], out[STEM_POINTS_T];
+      for (int i = 0; i < STEM_POINTS_T; ++i) in[i] = read<Vec>(lines[i] + v * LANES);
+      apply(STEM_INPUT_T, in, out);
+      for (int i = 0; i < STEM_POINTS_T; ++i) rows_[phase][row_ % KEPT][i][v] = out[i];
+    }
+  }
+
+  const View& x_;
+  const int64_t t_, h_, w_;
+  const float scale_;
+  int row_ = 0, first_ = 0;
+  Vec rows_[PHASES][KEPT][STEM_POINTS_T][VECTORS];
+};
+
+// Calls `work` with a tile of the stem, its width and what transforms it, for all tiles of each band in turn.
+template <class Vec, class Work>
+inline void stem_tiles(Threads& threads, const View& x, const View& y, const Window& window, float scale,
+                       const Work& work) {
+  const int64_t bands = ceil_div(y.height, STEM_H * STEM_BAND), columns = ceil_div(y.width, STEM_W);
+  threads.run(ceil_div(y.end - y.first, STEM_T) * bands * columns, [&](int64_t id, Scratch& scratch) {
+    Tile tile{y.first + id / (bands * columns) * STEM_T, id / columns % bands * STEM_H * STEM_BAND,
+              id % columns * STEM_W};
+    StemBand<Vec> band(x, tile, window, scale);
+    for (int i = 0; i < STEM_BAND && tile.h < y.height; ++i, tile.h += STEM_H)
+      work(band, tile, std::min<int64_t>(STEM_W, y.width - tile.w), scratch);
+  });
 }
 
 // The outputs of one column of a tile: `load` gives the product of a point, `store` takes a place in `y` and a value.
@@ -250,12 +288,52 @@ inline void pool_pixel(const View& x, int64_t channels, const Window& window, Ti
   }
 }
 
+// A line of stride 1: first the greatest of each column, which all windows that hold the column share.
+template <class Vec, class Value>
+inline void pool_line(const View& x, int64_t channels, const View& y, const Window& window, Tile at, Value* columns,
+                      Value* output) {
+  constexpr int LANES = sizeof(Vec) / sizeof(Value);
+  const Value* input = static_cast<const Value*>(x.data);
+  const int64_t t0 = at.t * window.step[0] - window.padding[0], h0 = at.h * window.step[1] - window.padding[1];
+  const int64_t t_begin = std::max(t0, x.first), t_end = std::min(t0 + window.kernel[0], x.end);
+  const int64_t h_begin = std::max<int64_t>(h0, 0), h_end = std::min(h0 + window.kernel[1], x.height);
+  bool is_first = true;
+  for (int64_t t = t_begin; t < t_end; ++t)
+    for (int64_t h = h_begin; h < h_end; ++h, is_first = false) {
+      const Value* line = input + ((t - x.first) * x.height + h) * x.width * x.stride;
+      for (int64_t w = 0; w < x.width; ++w)
+        for (int64_t c = 0; c < channels; c += LANES) {
+          const Vec value = read<Vec>(line + w * x.stride + c);
+          Value* column = columns + w * channels + c;
+          const Vec greatest = is_first ? value : read<Vec>(column);
+          write<Vec>(column, value > greatest ? value : greatest);
+        }
+    }
+  for (int64_t w = 0; w < y.width; ++w) {
+    const int64_t w_begin = std::max<int64_t>(w - window.padding[2], 0);
+    const int64_t w_end = std::min(w - window.padding[2] + window.kernel[2], x.width);
+    for (int64_t c = 0; c < channels; c += LANES) {
+      Vec greatest = read<Vec>(columns + w_begin * channels + c);
+      for (int64_t i = w_begin + 1; i < w_end; ++i) {
+        const Vec value = read<Vec>(columns + i * channels + c);
+        greatest = value > greatest ? value : greatest;
+      }
+      write(output + w * y.stride + c, greatest);
+    }
+  }
+}
+
 template <class Vec, class Value>
 inline void pool_lines(Threads& threads, const View& x, int64_t channels, const View& y, const Window& window) {
-  threads.run((y.end - y.first) * y.height, [&](int64_t line, Scratch&) {
-    for (int64_t w = 0; w < y.width; ++w)
-      pool_pixel<Vec>(x, channels, window, Tile{y.first + line / y.height, line % y.height, w},
-                      static_cast<Value*>(y.data) + (line * y.width + w) * y.stride);
+  threads.run((y.end - y.first) * y.height, [&](int64_t line, Scratch& scratch) {
+    Tile at{y.first + line / y.height, line % y.height, 0};
+    Value* output = static_cast<Value*>(y.data) + line * y.width * y.stride;
+    if (window.step[2] == 1) {
+      Value* columns = static_cast<Value*>(scratch.reserve(x.width * channels * sizeof(Value)));
+      pool_line<Vec>(x, channels, y, window, at, columns, output);
+      return;
+    }
+    for (; at.w < y.width; ++at.w) pool_pixel<Vec>(x, channels, window, at, output + at.w * y.stride);
   });
 }
 
