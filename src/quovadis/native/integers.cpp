@@ -22,7 +22,20 @@ struct Operands {
   const std::int16_t* b;
   std::int32_t* c;
   int64_t c_row;
+  // With a scale, outputs are scaled, biased and stored as bytes in place of C.
+  const float* scale = nullptr;
+  const float* bias = nullptr;
+  std::uint8_t* bytes = nullptr;
+  int64_t bytes_row = 0;
 };
+
+inline Vec to_float(__m512i integers) { return reinterpret_cast<Vec>(_mm512_cvtepi32_ps(integers)); }
+
+// Rounds to 0 … 255; what is below, ReLU makes 0.
+inline void store_bytes(std::uint8_t* p, Vec value) {
+  const __m512i integers = _mm512_max_epi32(_mm512_cvtps_epi32(reinterpret_cast<__m512>(value)), _mm512_setzero_si512());
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(integers));
+}
 
 template <int R, int COLS>
 void multiply_rows(const Operands& o) {
@@ -31,12 +44,17 @@ void multiply_rows(const Operands& o) {
   for (int r = 0; r < R; ++r)
     for (int n = 0; n < N; ++n) sum[r][n] = _mm512_setzero_si512();
   const std::int16_t* b = o.b;
+  // The weights of the next point follow; fetching them now hides how far away they are.
+  const int64_t ahead = 2 * COLS * o.pairs * o.segments;
   for (int s = 0; s < o.segments; ++s) {
     const std::int16_t* a = o.a + s * o.segment;
     for (int64_t k = 0; k < o.pairs; ++k, b += 2 * COLS) {
       __m512i column[N];
 #pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) column[n] = _mm512_loadu_si512(b + 2 * LANES * n);
+      for (int n = 0; n < N; ++n) {
+        column[n] = _mm512_loadu_si512(b + 2 * LANES * n);
+        _mm_prefetch(reinterpret_cast<const char*>(b + ahead + 2 * LANES * n), _MM_HINT_T0);
+      }
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         std::int32_t pair;
@@ -47,8 +65,14 @@ void multiply_rows(const Operands& o) {
       }
     }
   }
-  for (int r = 0; r < R; ++r)
-    for (int n = 0; n < N; ++n) _mm512_storeu_si512(o.c + r * o.c_row + n * LANES, sum[r][n]);
+  for (int n = 0; n < N; ++n) {
+    if (o.scale == nullptr) {
+      for (int r = 0; r < R; ++r) _mm512_storeu_si512(o.c + r * o.c_row + n * LANES, sum[r][n]);
+      continue;
+    }
+    const Vec scale = read<Vec>(o.scale + n * LANES), offset = read<Vec>(o.bias + n * LANES);
+    for (int r = 0; r < R; ++r) store_bytes(o.bytes + r * o.bytes_row + n * LANES, to_float(sum[r][n]) * scale + offset);
+  }
 }
 
 template <int COLS, int R = ROWS>
@@ -69,19 +93,14 @@ void multiply(Operands o, int64_t rows, int64_t columns) {
       multiply_few<PANEL / 2>(o, now);
     o.a += now * o.row;
     o.c += now * o.c_row;
+    o.bytes += now * o.bytes_row;
     rows -= now;
   }
 }
 
 // A sum of integer products, scaled.
 inline Vec scaled(const std::int32_t* sum, const float* scale) {
-  return reinterpret_cast<Vec>(_mm512_cvtepi32_ps(_mm512_loadu_si512(sum))) * read<Vec>(scale);
-}
-
-// Rounds to 0 … 255; what is below, ReLU makes 0.
-inline void store_bytes(std::uint8_t* p, Vec value) {
-  const __m512i integers = _mm512_max_epi32(_mm512_cvtps_epi32(reinterpret_cast<__m512>(value)), _mm512_setzero_si512());
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(integers));
+  return to_float(_mm512_loadu_si512(sum)) * read<Vec>(scale);
 }
 
 // --- 1x1x1 ------------------------------------------------------------------------------------------------------------
@@ -93,24 +112,17 @@ void pointwise(Threads& threads, const View& x, int64_t channels, const std::int
   const std::uint8_t* input =
       static_cast<const std::uint8_t*>(x.data) + (y.first - x.first) * x.height * x.width * x.stride;
   threads.run(ceil_div(pixels, BLOCK), [&](int64_t block, Scratch& scratch) {
-    std::int32_t* sums = static_cast<std::int32_t*>(scratch.reserve(BLOCK * (PANEL * 4 + channels * 2)));
-    std::int16_t* values = reinterpret_cast<std::int16_t*>(sums + BLOCK * PANEL);
+    std::int16_t* values = static_cast<std::int16_t*>(scratch.reserve(BLOCK * channels * 2));
     const int64_t begin = block * BLOCK, rows = std::min(BLOCK, pixels - begin);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < channels; c += 16)
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(values + r * channels + c),
                             _mm256_cvtepu8_epi16(_mm_loadu_si128(
                                 reinterpret_cast<const __m128i*>(input + (begin + r) * x.stride + c))));
-    for (int64_t k = 0; k < out_channels; k += PANEL) {
-      const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
-      multiply({values, channels, 1, 0, channels / 2, weights + k * channels, sums, PANEL}, rows, width);
-      for (int64_t n = 0; n < width; n += LANES) {
-        const Vec offset = read<Vec>(bias + k + n);
-        std::uint8_t* output = static_cast<std::uint8_t*>(y.data) + begin * y.stride + k + n;
-        for (int64_t r = 0; r < rows; ++r)
-          store_bytes(output + r * y.stride, scaled(sums + r * PANEL + n, scale + k + n) + offset);
-      }
-    }
+    for (int64_t k = 0; k < out_channels; k += PANEL)
+      multiply({values, channels, 1, 0, channels / 2, weights + k * channels, nullptr, 0, scale + k, bias + k,
+                static_cast<std::uint8_t*>(y.data) + begin * y.stride + k, y.stride},
+               rows, out_channels - k);
   });
 }
 

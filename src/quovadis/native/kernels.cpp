@@ -29,13 +29,18 @@ template <int R, int COLS>
 inline void product(const float* a, int64_t row, int segments, int64_t segment, int64_t depth, const float* b,
                     Vec (&sum)[R][COLS / LANES]) {
   constexpr int N = COLS / LANES;
+  // The weights of the next point follow; fetching them now hides how far away they are.
+  const int64_t ahead = COLS * depth * segments;
   for (int r = 0; r < R; ++r)
     for (int n = 0; n < N; ++n) sum[r][n] = Vec{};
   for (int s = 0; s < segments; ++s, a += segment) {
     for (int64_t k = 0; k < depth; ++k, b += COLS) {
       Vec column[N];
 #pragma GCC unroll 8
-      for (int n = 0; n < N; ++n) column[n] = load(b + n * LANES);
+      for (int n = 0; n < N; ++n) {
+        column[n] = load(b + n * LANES);
+        if (LANES == 16 || n % 2 == 0) _mm_prefetch(reinterpret_cast<const char*>(b + ahead + n * LANES), _MM_HINT_T0);
+      }
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const float value = a[r * row + k];

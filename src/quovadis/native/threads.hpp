@@ -1,6 +1,8 @@
 // A pool of threads that share out numbered jobs. Each thread has scratch memory that is kept between kernels.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -20,14 +22,19 @@ class Scratch {
   void* reserve(std::size_t bytes) {
     if (bytes > size_) {
       std::free(memory_);
-      size_ = (bytes + 4095) / 4096 * 4096;
-      memory_ = std::aligned_alloc(4096, size_);
+      size_ = (bytes + kPage - 1) / kPage * kPage;
+      memory_ = std::aligned_alloc(kPage, size_);
       if (memory_ == nullptr) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+      // One page in place of 512: kernels jump about in it.
+      madvise(memory_, size_, MADV_HUGEPAGE);
+#endif
     }
     return memory_;
   }
 
  private:
+  static constexpr std::size_t kPage = 1 << 21;
   void* memory_ = nullptr;
   std::size_t size_ = 0;
 };
