@@ -191,14 +191,22 @@ def test_the_stem_into_bytes(integers: Kernels, frames: int, height: int, width:
 
 
 @settings(max_examples=20, deadline=None)
-@given(pixels=st.integers(1, 200), channels=st.sampled_from([16, 64, 208]), out=st.integers(1, 70))
-def test_1x1x1_of_bytes(integers: Kernels, pixels: int, channels: int, out: int) -> None:
+@given(
+    pixels=st.integers(1, 200),
+    channels=st.sampled_from([16, 64, 208]),
+    out=st.integers(1, 70),
+    dtype=st.sampled_from([np.int8, np.int16]),
+)
+def test_1x1x1_of_bytes(integers: Kernels, pixels: int, channels: int, out: int, dtype: type[np.int8]) -> None:
     random = np.random.default_rng(pixels)
     x = random.integers(0, 256, (1, 1, pixels, channels), np.uint8)
-    kernel, bias = random.standard_normal((channels, out), np.float32), random.standard_normal(out, np.float32)
+    # Weights that 8 bits hold exactly.
+    kernel = random.integers(-127, 128, (channels, out)).astype(np.float32) / 32
+    kernel[0] = 127 / 32
+    bias = random.standard_normal(out, np.float32)
     step = random.uniform(2, 30, out).astype(np.float32)
     y = np.full((1, 1, pixels, padded_channels(out)), 7, np.uint8)
-    packed = pack_integers(kernel[np.newaxis], bias, np.array([255.0]), step)
+    packed = pack_integers(kernel[np.newaxis], bias, np.array([255.0]), step, dtype)
     integers.integers.pointwise(view(x), packed, view(y))
     assert np.abs(y[..., :out].astype(int) - bytes_of(x.astype(np.float32) @ kernel + bias, step)).max() <= 1
 

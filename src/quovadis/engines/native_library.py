@@ -57,8 +57,8 @@ class PackedConvolution:
 class IntegerConvolution:
     """A convolution's weights as the kernels on 8-bit feature maps read them."""
 
-    weights: NDArray[np.int16]
-    """For each panel of output channels: points, pairs of inputs, channels of the panel, pair."""
+    weights: NDArray[np.int16] | NDArray[np.int8]
+    """For each panel of output channels: points, words of inputs, channels of the panel, word (2 int16, 4 int8)."""
     scale: NDArray[np.float32]
     """Step of each sum, for each panel: points, channels of the panel."""
     bias: NDArray[np.float32]
@@ -98,6 +98,7 @@ def _library() -> ctypes.CDLL:
     library.quovadis_has_integers.argtypes = (c_void_p,)
     integers = (c_void_p, c_void_p, c_void_p, c_int64)
     library.quovadis_integer_pointwise.argtypes = (c_void_p, view, c_int64, *integers, view)
+    library.quovadis_integer_pointwise_bytes.argtypes = (c_void_p, view, c_int64, *integers, view)
     library.quovadis_integer_convolve3.argtypes = (c_void_p, view, c_int64, *integers, view)
     library.quovadis_integer_stem.argtypes = (c_void_p, view, *integers, view, window)
     library.quovadis_integer_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
@@ -211,9 +212,11 @@ class IntegerKernels:
 
     def pointwise(self, x: View, packed: IntegerConvolution, y: View) -> None:
         """Apply a 1x1x1 convolution, its bias and ReLU to frames `y.first` to `y.end` - 1."""
-        self._library.quovadis_integer_pointwise(
-            self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
+        in_bytes = packed.weights.dtype == np.int8
+        kernel = (
+            self._library.quovadis_integer_pointwise_bytes if in_bytes else self._library.quovadis_integer_pointwise
         )
+        kernel(self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y))
 
     def convolve3(self, x: View, packed: IntegerConvolution, y: View) -> None:
         """Apply a 3x3x3 convolution of stride 1, one pixel padded on each side, its bias and ReLU."""

@@ -2,6 +2,7 @@
 //
 // Transformed 8-bit activations need at most 13 bits and are exact; weights are rounded to as many bits as leave the
 // sums below 2^31 whatever the activations (see engines/native_integers.py), 11 and more where 8-bit weights have 8.
+// Where 8 bits are enough, 1x1x1 convolutions multiply bytes as they are, twice as many at a time.
 #include "tiles.hpp"
 
 namespace quovadis {
@@ -13,13 +14,15 @@ constexpr int PANEL = 32;
 constexpr int ROWS = 14;
 constexpr int LANES = 16;
 
-// A matrix product of R rows with one panel; a row of A is `segments` runs of `pairs` pairs of 16-bit values.
+// A matrix product of R rows with one panel; a row of A is `segments` runs of `words` words of 32 bits, each a pair of
+// 16-bit values or four bytes.
+template <class A>
 struct Operands {
-  const std::int16_t* a;
+  const A* a;
   int64_t row;  // values
   int segments;
-  int64_t segment, pairs;
-  const std::int16_t* b;
+  int64_t segment, words;
+  const typename std::make_signed<A>::type* b;
   std::int32_t* c;
   int64_t c_row;
   // With a scale, outputs are scaled, biased and stored as bytes in place of C.
@@ -37,31 +40,39 @@ inline void store_bytes(std::uint8_t* p, Vec value) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(integers));
 }
 
-template <int R, int COLS>
-void multiply_rows(const Operands& o) {
+inline __m512i add_products(__m512i sum, __m512i a, __m512i b, const std::int16_t*) {
+  return _mm512_dpwssd_epi32(sum, a, b);
+}
+inline __m512i add_products(__m512i sum, __m512i a, __m512i b, const std::uint8_t*) {
+  return _mm512_dpbusd_epi32(sum, a, b);
+}
+
+template <int R, int COLS, class A>
+void multiply_rows(const Operands<A>& o) {
+  constexpr int PACKED = 4 / sizeof(A);
   constexpr int N = COLS / LANES;
   __m512i sum[R][N];
   for (int r = 0; r < R; ++r)
     for (int n = 0; n < N; ++n) sum[r][n] = _mm512_setzero_si512();
-  const std::int16_t* b = o.b;
+  const auto* b = o.b;
   // The weights of the next point follow; fetching them now hides how far away they are.
-  const int64_t ahead = 2 * COLS * o.pairs * o.segments;
+  const int64_t ahead = PACKED * COLS * o.words * o.segments;
   for (int s = 0; s < o.segments; ++s) {
-    const std::int16_t* a = o.a + s * o.segment;
-    for (int64_t k = 0; k < o.pairs; ++k, b += 2 * COLS) {
+    const A* a = o.a + s * o.segment;
+    for (int64_t k = 0; k < o.words; ++k, b += PACKED * COLS) {
       __m512i column[N];
 #pragma GCC unroll 2
       for (int n = 0; n < N; ++n) {
-        column[n] = _mm512_loadu_si512(b + 2 * LANES * n);
-        _mm_prefetch(reinterpret_cast<const char*>(b + ahead + 2 * LANES * n), _MM_HINT_T0);
+        column[n] = _mm512_loadu_si512(b + PACKED * LANES * n);
+        _mm_prefetch(reinterpret_cast<const char*>(b + ahead + PACKED * LANES * n), _MM_HINT_T0);
       }
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
-        std::int32_t pair;
-        std::memcpy(&pair, a + r * o.row + 2 * k, sizeof pair);
-        const __m512i value = _mm512_set1_epi32(pair);
+        std::int32_t word;
+        std::memcpy(&word, a + r * o.row + PACKED * k, sizeof word);
+        const __m512i value = _mm512_set1_epi32(word);
 #pragma GCC unroll 2
-        for (int n = 0; n < N; ++n) sum[r][n] = _mm512_dpwssd_epi32(sum[r][n], value, column[n]);
+        for (int n = 0; n < N; ++n) sum[r][n] = add_products(sum[r][n], value, column[n], a);
       }
     }
   }
@@ -75,8 +86,8 @@ void multiply_rows(const Operands& o) {
   }
 }
 
-template <int COLS, int R = ROWS>
-void multiply_few(const Operands& o, int64_t rows) {
+template <int COLS, int R = ROWS, class A>
+void multiply_few(const Operands<A>& o, int64_t rows) {
   if (rows == R) {
     multiply_rows<R, COLS>(o);
   } else if constexpr (R > 1) {
@@ -84,7 +95,8 @@ void multiply_few(const Operands& o, int64_t rows) {
   }
 }
 
-void multiply(Operands o, int64_t rows, int64_t columns) {
+template <class A>
+void multiply(Operands<A> o, int64_t rows, int64_t columns) {
   while (rows > 0) {
     const int64_t now = rows >= 2 * ROWS || rows <= ROWS ? std::min<int64_t>(rows, ROWS) : (rows + 1) / 2;
     if (columns >= PANEL)
@@ -105,24 +117,43 @@ inline Vec scaled(const std::int32_t* sum, const float* scale) {
 
 // --- 1x1x1 ------------------------------------------------------------------------------------------------------------
 
-void pointwise(Threads& threads, const View& x, int64_t channels, const std::int16_t* weights, const float* scale,
-               const float* bias, int64_t out_channels, const View& y) {
+// Calls `multiply_block(pixel, first output byte, rows, scratch)` for every block of pixels.
+template <class MultiplyBlock>
+void for_pixels(Threads& threads, const View& x, const View& y, const MultiplyBlock& multiply_block) {
   constexpr int64_t BLOCK = 56;
   const int64_t pixels = (y.end - y.first) * y.height * y.width;
   const std::uint8_t* input =
       static_cast<const std::uint8_t*>(x.data) + (y.first - x.first) * x.height * x.width * x.stride;
   threads.run(ceil_div(pixels, BLOCK), [&](int64_t block, Scratch& scratch) {
-    std::int16_t* values = static_cast<std::int16_t*>(scratch.reserve(BLOCK * channels * 2));
-    const int64_t begin = block * BLOCK, rows = std::min(BLOCK, pixels - begin);
+    const int64_t begin = block * BLOCK;
+    multiply_block(input + begin * x.stride, static_cast<std::uint8_t*>(y.data) + begin * y.stride,
+                   std::min(BLOCK, pixels - begin), scratch);
+  });
+}
+
+void pointwise(Threads& threads, const View& x, int64_t channels, const std::int16_t* weights, const float* scale,
+               const float* bias, int64_t out_channels, const View& y) {
+  for_pixels(threads, x, y, [&](const std::uint8_t* from, std::uint8_t* to, int64_t rows, Scratch& scratch) {
+    std::int16_t* values = static_cast<std::int16_t*>(scratch.reserve(rows * channels * 2));
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < channels; c += 16)
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(values + r * channels + c),
-                            _mm256_cvtepu8_epi16(_mm_loadu_si128(
-                                reinterpret_cast<const __m128i*>(input + (begin + r) * x.stride + c))));
+                            _mm256_cvtepu8_epi16(
+                                _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + r * x.stride + c))));
     for (int64_t k = 0; k < out_channels; k += PANEL)
-      multiply({values, channels, 1, 0, channels / 2, weights + k * channels, nullptr, 0, scale + k, bias + k,
-                static_cast<std::uint8_t*>(y.data) + begin * y.stride + k, y.stride},
-               rows, out_channels - k);
+      multiply<std::int16_t>({values, channels, 1, 0, channels / 2, weights + k * channels, nullptr, 0, scale + k,
+                              bias + k, to + k, y.stride},
+                             rows, out_channels - k);
+  });
+}
+
+void pointwise_bytes(Threads& threads, const View& x, int64_t channels, const std::int8_t* weights, const float* scale,
+                     const float* bias, int64_t out_channels, const View& y) {
+  for_pixels(threads, x, y, [&](const std::uint8_t* from, std::uint8_t* to, int64_t rows, Scratch&) {
+    for (int64_t k = 0; k < out_channels; k += PANEL)
+      multiply<std::uint8_t>({from, x.stride, 1, 0, channels / 4, weights + k * channels, nullptr, 0, scale + k,
+                              bias + k, to + k, y.stride},
+                             rows, out_channels - k);
   });
 }
 
@@ -171,7 +202,7 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const std::int
     for (int64_t k = 0; k < out_channels; k += PANEL) {
       const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
       for (int p = 0; p < POINTS; ++p)
-        multiply({points + p * point, channels, 1, 0, channels / 2, weights + (POINTS * k + p * width) * channels,
+        multiply<std::int16_t>({points + p * point, channels, 1, 0, channels / 2, weights + (POINTS * k + p * width) * channels,
                   products + p * product, PANEL},
                  count, width);
       for (int64_t n = 0; n < width; n += LANES) {
@@ -209,7 +240,7 @@ void stem(Threads& threads, const View& x, const std::int16_t* weights, const fl
     for (int64_t k = 0; k < out_channels; k += PANEL) {
       const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
       for (int p = 0; p < STEM_POINTS; ++p)
-        multiply({points + p * PHASES * STEM_LINE, 6, PHASES, STEM_LINE, PAIRS,
+        multiply<std::int16_t>({points + p * PHASES * STEM_LINE, 6, PHASES, STEM_LINE, PAIRS,
                   weights + (STEM_POINTS * k + p * width) * PHASES * PAIRS * 2, products + p * product, PANEL},
                  count, width);
       for (int64_t n = 0; n < width; n += LANES) {
@@ -245,6 +276,6 @@ void max_pool(Threads& threads, const View& x, int64_t channels, const View& y, 
 }  // namespace
 
 extern const IntegerKernels integer_kernels;
-const IntegerKernels integer_kernels = {pointwise, convolve3, stem, max_pool};
+const IntegerKernels integer_kernels = {pointwise, pointwise_bytes, convolve3, stem, max_pool};
 
 }  // namespace quovadis

@@ -38,6 +38,8 @@ struct Kernels {
 struct IntegerKernels {
   void (*pointwise)(Threads&, const View& x, std::int64_t channels, const std::int16_t* weights, const float* scale,
                     const float* bias, std::int64_t out_channels, const View& y);
+  void (*pointwise_bytes)(Threads&, const View& x, std::int64_t channels, const std::int8_t* weights,
+                          const float* scale, const float* bias, std::int64_t out_channels, const View& y);
   void (*convolve3)(Threads&, const View& x, std::int64_t channels, const std::int16_t* weights, const float* scale,
                     const float* bias, std::int64_t out_channels, const View& y);
   void (*stem)(Threads&, const View& x, const std::int16_t* weights, const float* scale, const float* bias,

@@ -75,6 +75,12 @@ EXPORT void quovadis_integer_pointwise(Pool* pool, const View* x, std::int64_t c
   quovadis::integer_kernels.pointwise(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
 }
 
+EXPORT void quovadis_integer_pointwise_bytes(Pool* pool, const View* x, std::int64_t channels,
+                                             const std::int8_t* weights, const float* scale, const float* bias,
+                                             std::int64_t out_channels, const View* y) {
+  quovadis::integer_kernels.pointwise_bytes(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
+}
+
 EXPORT void quovadis_integer_convolve3(Pool* pool, const View* x, std::int64_t channels, const std::int16_t* weights,
                                        const float* scale, const float* bias, std::int64_t out_channels,
                                        const View* y) {

@@ -1,0 +1,70 @@
+"""What benchmarks run on: clips of a sample video, and videos of any length made of it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import cycle, islice
+from pathlib import Path
+
+import av
+import numpy as np
+
+from quovadis import Sampling, VideoLimits
+from quovadis.errors import VideoError
+from quovadis.sampling import open_clips
+from quovadis.video import open_video
+
+RATE = 25
+WIDTH, HEIGHT = 340, 256
+"""The size at which Kinetics is commonly kept."""
+
+
+def sample_frames(video: Path, count: int) -> np.ndarray:
+    """Return frames as the network takes them, uint8, shape count, 224, 224, 3; the video repeats."""
+    with open_clips(video, Sampling(), VideoLimits()) as clips:
+        found = np.concatenate([clip.pixels for clip in clips])
+    return np.resize(found, (count, *found.shape[1:]))
+
+
+def windows(folder: Path, stride: int) -> list[np.ndarray]:
+    """Return all windows of 79 frames of a folder's videos."""
+    found: list[np.ndarray] = []
+    for path in sorted(folder.iterdir()):
+        try:
+            with open_clips(path, Sampling(stride=stride), VideoLimits()) as clips:
+                found += [clip.pixels[:79] for clip in clips]
+        except VideoError as error:
+            print(f"left out: {error}")
+    return found
+
+
+def write_minute(video: Path, target: Path) -> None:
+    """Encode a minute of H.264 of a video that repeats."""
+    with open_video(video) as opened:
+        pictures = [frame.pixels for frame in islice(opened, 60 * RATE)]
+    with av.open(str(target), "w") as container:
+        stream = container.add_stream("libx264", RATE, options={"preset": "veryfast", "g": "50"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index, pixels in enumerate(islice(cycle(pictures), 60 * RATE)):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(WIDTH, HEIGHT, "yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def repeat(minute: Path, target: Path, times: int) -> None:
+    """Copy a minute's packets so many times."""
+    with av.open(str(target), "w") as output:
+        stream = None
+        for turn in range(times):
+            with av.open(str(minute)) as source:
+                video = source.streams.video[0]
+                if stream is None:
+                    stream = output.add_stream_from_template(video)
+                offset = round(turn * 60 / video.time_base)
+                for packet in source.demux(video):
+                    if packet.dts is None:
+                        continue
+                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                    packet.stream = stream
+                    output.mux(packet)

@@ -1,0 +1,86 @@
+"""The whole command on 1, 10 and 60 minutes of video, and how much of a file's time is decoding and inference.
+
+python benchmarks/whole_files.py [--minutes 1 10 60] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from footage import RATE, repeat, sample_frames, write_minute
+
+from quovadis import Sampling, VideoLimits, load
+from quovadis.samples import sample_clip
+from quovadis.sampling import open_frames
+
+
+def measure_command(video: Path, threads: int, precision: str) -> dict[str, float]:
+    """Run `classify --dense` in a process of its own: seconds from start to end, and its peak memory."""
+    command = [sys.executable, "-m", "quovadis", "classify", str(video), "--dense", "--weights", "rgb-scratch"]
+    command += ["--precision", precision, "--threads", str(threads), "--jsonl"]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return {"seconds": time.perf_counter() - start, "peak_megabytes": usage.ru_maxrss / 1024}
+
+
+def measure_overlap(video: Path, threads: int, precision: str, rounds: int) -> dict[str, float]:
+    """Decode a file, run the network over as many frames in memory, and do both as `classify` does; in turn."""
+    sampling = Sampling(clip="dense")
+    frames = sample_frames(video, 60 * RATE)
+    model = load("rgb-scratch", threads=threads, precision=precision, calibration_fallback=[frames])
+
+    def decode() -> int:
+        with open_frames(video, sampling, VideoLimits()) as opened:
+            return sum(1 for _ in opened)
+
+    actions = {
+        "decoding": decode,
+        "inference": lambda: model.classify(frames, sampling),
+        "file": lambda: model.classify(video, sampling),
+    }
+    model.classify(frames[:200], sampling)
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            start = time.perf_counter()
+            action()
+            seconds[name].append(time.perf_counter() - start)
+    ratios = [
+        whole / max(parts)
+        for whole, *parts in zip(seconds["file"], seconds["decoding"], seconds["inference"], strict=True)
+    ]
+    return {name: median(values) for name, values in seconds.items()} | {
+        "of_the_greater": median(ratios),
+        "least": min(ratios),
+        "greatest": max(ratios),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=int, nargs="+", default=[1, 10, 60])
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--precision", choices=("f32", "int8"), default="f32")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        minute = Path(folder) / "minute.mp4"
+        write_minute(sample_clip(), minute)
+        print(measure_overlap(minute, arguments.threads, arguments.precision, 3))
+        for minutes in arguments.minutes:
+            video = Path(folder) / f"{minutes}.mp4"
+            repeat(minute, video, minutes)
+            print(minutes, measure_command(video, arguments.threads, arguments.precision), flush=True)
+
+
+if __name__ == "__main__":
+    main()
