@@ -37,3 +37,13 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def peak_megabytes(process: int | str) -> float:
+    """Return the most memory that a process has held so far, by its number or "self"; 0 once it is gone."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
+    except (OSError, ProcessLookupError):
+        return 0.0
+    # Unlike what wait4 says, this does not count what the process was before it became this program.
+    return next((float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from machine import peak_megabytes
 
 Run = Callable[[np.ndarray], np.ndarray]
 Setup = Callable[[Path, int], Run]
@@ -243,7 +243,7 @@ def _serve(name: str, folder: Path, threads: int) -> None:
         if abs(values.sum() - 1) > 1e-3:
             values = np.exp(values - values.max())
             values /= values.sum()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_megabytes("self")
         answer = {"seconds": seconds, "peak_megabytes": peak, "probabilities": values.round(7).tolist()}
         print(f"answer {json.dumps(answer)}", flush=True)
 

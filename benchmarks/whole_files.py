@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from footage import RATE, repeat, sample_frames, write_minute
+from machine import peak_megabytes
 
 from quovadis import Sampling, VideoLimits, load
 from quovadis.samples import sample_clip
@@ -27,10 +28,13 @@ def measure_command(video: Path, threads: int, precision: str) -> dict[str, floa
     command += ["--precision", precision, "--threads", str(threads), "--jsonl"]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, peak_megabytes(process.pid))
+        time.sleep(0.05)
+    if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed")
-    return {"seconds": time.perf_counter() - start, "peak_megabytes": usage.ru_maxrss / 1024}
+    return {"seconds": time.perf_counter() - start, "peak_megabytes": peak}
 
 
 def measure_overlap(video: Path, threads: int, precision: str, rounds: int) -> dict[str, float]:

@@ -141,6 +141,13 @@ def bytes_of(values: Map, step: Map) -> NDArray[np.uint8]:
     return np.clip(np.rint(values / step), 0, 255).astype(np.uint8)
 
 
+def assert_close_levels(made: NDArray[np.uint8], exact: NDArray[np.uint8]) -> None:
+    """Weights of some 10 bits: mostly the same level, a neighbour where a value lies between two, rarely the next."""
+    difference = np.abs(made.astype(int) - exact)
+    assert difference.max() <= 2
+    assert difference.mean() < 0.3
+
+
 @settings(max_examples=20, deadline=None)
 @given(frames=sizes, height=sizes, width=sizes, channels=st.sampled_from([16, 48, 192]), seed=st.integers(0, 9))
 def test_3x3x3_of_bytes(integers: Kernels, frames: int, height: int, width: int, channels: int, seed: int) -> None:
@@ -153,17 +160,19 @@ def test_3x3x3_of_bytes(integers: Kernels, frames: int, height: int, width: int,
     for first in (0, frames // 2):
         y = np.full((frames - first, height, width, 32), 7, np.uint8)
         integers.integers.convolve3(view(x), packed, view(y, first))
-        # The 11 bits that weights have at least: a level more or less where a value lies between two.
-        assert np.abs(y[..., :24].astype(int) - bytes_of(expected[first:], step)).max() <= 1
+        assert_close_levels(y[..., :24], bytes_of(expected[first:], step))
         assert not y[..., 24:].any()
 
 
 def test_no_sum_overflows_whatever_the_video_shows(integers: Kernels) -> None:
-    # Each output channel's weights have the signs of one point's worst input, at the greatest depth there is.
+    # The greatest depth there is, and weights that all have the same sign.
     x = np.full((4, 2, 2, 192), 255, np.uint8)
     kernel = np.ones((3, 3, 3, 192, 16), np.float32)
     kernel[..., 8:] = -1
     packed = pack_integers(transform_3x3x3(kernel), np.zeros(16, np.float32), bounds_3x3x3(), np.float32(12 * 192))
+    # Layout: point, pair of inputs, output, one of the pair.
+    sums = np.abs(packed.weights.reshape(144, 96, 16, 2).astype(np.int64)).sum((1, 3))
+    assert (sums * bounds_3x3x3()[:, np.newaxis] < 2**31).all()
     y = np.zeros((4, 2, 2, 16), np.uint8)
     integers.integers.convolve3(view(x), packed, view(y))
     exact = torch_convolution(x.astype(np.float32), kernel, np.zeros(16, np.float32), 1, [(1, 1)] * 3) / (12 * 192)
@@ -172,7 +181,7 @@ def test_no_sum_overflows_whatever_the_video_shows(integers: Kernels) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(frames=st.integers(1, 20), height=st.integers(1, 40), width=st.integers(1, 70), seed=st.integers(0, 9))
-def test_the_stem_into_bytes(integers: Kernels, frames: int, height: int, width: int, seed: int) -> None:
+def test_the_stem_into_shorts(integers: Kernels, frames: int, height: int, width: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     pixels = random.integers(0, 256, (frames, height, width, 3), np.uint8)
     kernel = random.standard_normal((7, 7, 7, 3, 32), np.float32)
@@ -182,12 +191,13 @@ def test_the_stem_into_bytes(integers: Kernels, frames: int, height: int, width:
     after = [2 * (out - 1) + 7 - size - side for out, size, side in zip(shape, pixels.shape, before, strict=False)]
     scaled = (pixels.astype(np.float32) - 127.5) / 127.5
     expected = torch_convolution(scaled, kernel, bias, 2, list(zip(before, after, strict=True)))
-    weights = transform_stem(kernel / 255).reshape(35, 4, 21, 32)
-    padded = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 0))).reshape(35, 88, 32)
-    packed = pack_integers(padded, bias, bounds_stem(), np.float32(0.25))
-    y = np.full((*shape, 32), 7, np.uint8)
+    weights = transform_stem(kernel / 127.5).reshape(49, 4, 21, 32)
+    padded = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 0))).reshape(49, 88, 32)
+    packed = pack_integers(padded, bias, bounds_stem(), np.float32(0.25 / 16))
+    y = np.full((*shape, 32), 7, np.int16)
     integers.integers.stem(view(pixels), packed, view(y), Window((7, 7, 7), (2, 2, 2), before))
-    assert np.abs(y.astype(int) - bytes_of(expected, np.float32(0.25))).max() <= 1
+    assert np.abs(y / 16 - np.maximum(expected, 0) / 0.25).max() < 2
+    assert np.abs(y / 16 - np.maximum(expected, 0) / 0.25).mean() < 0.1
 
 
 @settings(max_examples=20, deadline=None)

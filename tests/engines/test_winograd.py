@@ -32,7 +32,7 @@ def test_outputs_are_those_of_the_filter(taps: int, points: list[Fraction], data
 
 
 @pytest.mark.parametrize(
-    ("transform", "shape", "points"), [(transform_3x3x3, (3, 3, 3, 5, 7), 96), (transform_stem, (7, 7, 7, 3, 2), 35)]
+    ("transform", "shape", "points"), [(transform_3x3x3, (3, 3, 3, 5, 7), 144), (transform_stem, (7, 7, 7, 3, 2), 49)]
 )
 def test_a_transform_is_linear_in_the_kernel(
     transform: Callable[[NDArray[np.float32]], NDArray[np.float32]], shape: tuple[int, ...], points: int

@@ -1,10 +1,10 @@
 """Weights for the kernels on 8-bit feature maps: as many bits as the sums allow.
 
-Feature maps hold 0..255, each channel with a step of its own, which the weights that read it take up. Convolutions of
-3x3x3 and 7x7x7 transform them (Winograd) to 16-bit integers, exactly but for halves in the stem; multiply them with
-weights that were transformed and rounded to 16-bit integers; and sum in 32 bits. What a sum can be at most is known, so
-that each output channel and point has the finest step that cannot overflow, whatever the video shows. Some 1x1x1
-convolutions take bytes as they are and 8-bit weights, twice as fast.
+Feature maps hold 0..255, the stem's 0..4095 and beyond, each channel with a step of its own, which the weights that read
+it take up. Convolutions of 3x3x3 and 7x7x7 transform them (Winograd) to 16-bit integers, exactly but for fractions in
+the stem; multiply them with weights that were transformed and rounded to 16-bit integers; and sum in 32 bits. What a sum
+can be at most is known, so that each output channel and point has the finest step that cannot overflow, whatever the
+video shows. Some 1x1x1 convolutions take bytes as they are and 8-bit weights, twice as fast.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ from quovadis.engines.native_library import PANEL, IntegerConvolution, padded_ch
 from quovadis.engines.winograd import POINTS_3X3X3, POINTS_STEM, minimal_filter
 
 GREATEST = 255
-"""Of a feature map's values, and of the stem's pixels, which it takes as -255..255."""
+"""Of a feature map's values; the stem takes pixels as -127.5..127.5."""
+GREATEST_WIDE = 2**12 - 1
+"""Of what the stem makes: 8 bits there would lose more than in all other feature maps together."""
 _GREATEST_SUM = 2**31 - 1
 
 
 def bounds_3x3x3() -> NDArray[np.float64]:
-    """Return what each of the 96 transformed values of 0..255 can be at most."""
+    """Return what each of the 144 transformed values of 0..255 can be at most."""
     matrix = _nested(3, POINTS_3X3X3)
     bounds: NDArray[np.float64] = GREATEST * np.maximum(np.maximum(matrix, 0).sum(1), np.maximum(-matrix, 0).sum(1))
     return bounds
 
 
 def bounds_stem() -> NDArray[np.float64]:
-    """Return what each of the 35 transformed values of -255..255 can be at most, rounding included."""
-    bounds: NDArray[np.float64] = GREATEST * np.abs(_nested(4, POINTS_STEM)).sum(1) + 1
+    """Return what each of the 49 transformed values of -127.5..127.5 can be at most, rounding included."""
+    bounds: NDArray[np.float64] = GREATEST / 2 * np.abs(_nested(4, POINTS_STEM)).sum(1) + 1
     return bounds
 
 

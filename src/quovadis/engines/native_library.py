@@ -99,9 +99,11 @@ def _library() -> ctypes.CDLL:
     integers = (c_void_p, c_void_p, c_void_p, c_int64)
     library.quovadis_integer_pointwise.argtypes = (c_void_p, view, c_int64, *integers, view)
     library.quovadis_integer_pointwise_bytes.argtypes = (c_void_p, view, c_int64, *integers, view)
+    library.quovadis_integer_pointwise_shorts.argtypes = (c_void_p, view, c_int64, *integers, view)
     library.quovadis_integer_convolve3.argtypes = (c_void_p, view, c_int64, *integers, view)
     library.quovadis_integer_stem.argtypes = (c_void_p, view, *integers, view, window)
     library.quovadis_integer_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
+    library.quovadis_integer_max_pool_shorts.argtypes = (c_void_p, view, c_int64, view, window)
     return library
 
 
@@ -203,19 +205,20 @@ class Kernels:
 
 
 class IntegerKernels:
-    """Kernels on 8-bit feature maps."""
+    """Kernels on 8-bit feature maps; what the stem makes has 16 bits."""
 
     def __init__(self, library: ctypes.CDLL, pool: int, owner: Kernels) -> None:
         self._library = library
         self._pool = pool
         self._owner = owner
 
-    def pointwise(self, x: View, packed: IntegerConvolution, y: View) -> None:
-        """Apply a 1x1x1 convolution, its bias and ReLU to frames `y.first` to `y.end` - 1."""
-        in_bytes = packed.weights.dtype == np.int8
-        kernel = (
-            self._library.quovadis_integer_pointwise_bytes if in_bytes else self._library.quovadis_integer_pointwise
-        )
+    def pointwise(self, x: View, packed: IntegerConvolution, y: View, *, wide: bool = False) -> None:
+        """Apply a 1x1x1 convolution, its bias and ReLU to frames `y.first` to `y.end` - 1; `wide`: of 16-bit values."""
+        kernel = self._library.quovadis_integer_pointwise
+        if wide:
+            kernel = self._library.quovadis_integer_pointwise_shorts
+        elif packed.weights.dtype == np.int8:
+            kernel = self._library.quovadis_integer_pointwise_bytes
         kernel(self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y))
 
     def convolve3(self, x: View, packed: IntegerConvolution, y: View) -> None:
@@ -225,14 +228,15 @@ class IntegerKernels:
         )
 
     def stem(self, x: View, packed: IntegerConvolution, y: View, window: Window) -> None:
-        """Take uint8 pixels as -255..255, apply the 7x7x7 convolution of stride 2, its bias and ReLU."""
+        """Take uint8 pixels as -127.5..127.5, apply the 7x7x7 convolution of stride 2, its bias and ReLU; to int16."""
         self._library.quovadis_integer_stem(
             self._pool, byref(x), *_integers(packed), packed.out_channels, byref(y), byref(window)
         )
 
-    def max_pool(self, x: View, channels: int, y: View, window: Window) -> None:
-        """Apply a max pool that never sees its padding."""
-        self._library.quovadis_integer_max_pool(self._pool, byref(x), channels, byref(y), byref(window))
+    def max_pool(self, x: View, channels: int, y: View, window: Window, *, wide: bool = False) -> None:
+        """Apply a max pool that never sees its padding; `wide`: on 16-bit values."""
+        kernel = self._library.quovadis_integer_max_pool_shorts if wide else self._library.quovadis_integer_max_pool
+        kernel(self._pool, byref(x), channels, byref(y), byref(window))
 
 
 def _addresses(packed: PackedConvolution) -> tuple[c_void_p, ...]:

@@ -49,6 +49,7 @@ class FeatureMap:
     def __init__(self, shape: Triple, channels: int, *, dtype: type[np.generic], stored: int | None = None) -> None:
         self.nominal, self.height, self.width = shape
         self.channels = channels
+        self.dtype = dtype
         """Number of frames that padding goes by."""
         self.whole: int | None = None
         """Number of frames of the whole video; None until its end is known."""
@@ -167,19 +168,20 @@ class _Steps:
         """Apply a SAME convolution, folded batch norm and ReLU."""
         window = _window(x, unit)
         tile = 1 if unit.kernel == (1, 1, 1) else TILE_FRAMES
-        return self._add(x, unit, window, self._arithmetic.convolution(unit, window), tile)
+        dtype = self._arithmetic.output_dtype(unit)
+        return self._add(x, unit, window, self._arithmetic.convolution(unit, window), dtype, tile)
 
     def max_pool(self, x: FeatureMap, unit: MaxPool) -> FeatureMap:
         """Apply a SAME max pool."""
         window = _window(x, unit)
-        return self._add(x, unit, window, self._arithmetic.max_pool(x.channels, window))
+        return self._add(x, unit, window, self._arithmetic.max_pool(x.channels, window, x.dtype), x.dtype)
 
     def concatenate(self, branches: list[FeatureMap], unit: Mixed) -> FeatureMap:
         """Let the last steps of all branches write into one feature map."""
         first = branches[0]
         channels = sum(branch.channels for branch in branches)
         shape = first.nominal, first.height, first.width
-        joined = FeatureMap(shape, channels, dtype=self._arithmetic.dtype)
+        joined = FeatureMap(shape, channels, dtype=first.dtype)
         offset = 0
         for branch in branches:
             (step,) = branch.writers
@@ -190,9 +192,17 @@ class _Steps:
             offset += branch.channels
         return joined
 
-    def _add(self, x: FeatureMap, unit: Convolution | MaxPool, window: Window, run: Run, tile: int = 1) -> FeatureMap:
+    def _add(
+        self,
+        x: FeatureMap,
+        unit: Convolution | MaxPool,
+        window: Window,
+        run: Run,
+        dtype: type[np.generic],
+        tile: int = 1,
+    ) -> FeatureMap:
         t, h, w = (-(-size // step) for size, step in zip(_size(x), unit.stride, strict=True))
-        y = FeatureMap((t, h, w), output_channels(unit, x.channels), dtype=self._arithmetic.dtype)
+        y = FeatureMap((t, h, w), output_channels(unit, x.channels), dtype=dtype)
         self.made.append(Step(x, y, window, tile, run))
         return y
 

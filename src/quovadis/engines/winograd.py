@@ -3,7 +3,7 @@
 `F(m, r)` computes m outputs of an r-tap filter in m + r - 1 products instead of m * r. The algorithm is Toom and
 Cook's: the products are a polynomial's values at m + r - 2 points and at infinity. Source: Lavin and Gray, "Fast
 Algorithms for Convolutional Neural Networks", CVPR 2016, and Blahut, "Fast Algorithms for Signal Processing",
-chapter 5. The transforms of inputs and outputs, which belong to the same points, are in `native/kernels.cpp`.
+chapter 5. The transforms of inputs and outputs, which belong to the same points, are in `native/tiles.hpp`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-POINTS_3X3X3: tuple[tuple[Fraction, ...], ...] = (
-    tuple(map(Fraction, (0, 1, -1, 2, -2))),
-    tuple(map(Fraction, (0, 1, -1))),
-    tuple(map(Fraction, (0, 1, -1))),
-)
-"""F(4,3) along time, F(2,3) along height and width; infinity is not listed."""
-POINTS_STEM: tuple[tuple[Fraction, ...], ...] = (
-    (*map(Fraction, (0, 1, -1, 2, -2)), Fraction(1, 2)),
-    tuple(map(Fraction, (0, 1, -1, 2))),
-)
-"""F(4,4) along time and F(2,4) along height, of every second tap."""
+_FOUR_THREE = tuple(map(Fraction, (0, 1, -1, 2, -2)))
+_FOUR_FOUR = (*_FOUR_THREE, Fraction(1, 2))
+POINTS_3X3X3: tuple[tuple[Fraction, ...], ...] = (_FOUR_THREE, _FOUR_THREE, tuple(map(Fraction, (0, 1, -1))))
+"""F(4,3) along time and height, F(2,3) along width; infinity is not listed."""
+POINTS_STEM: tuple[tuple[Fraction, ...], ...] = (_FOUR_FOUR, _FOUR_FOUR)
+"""F(4,4) along time and height, of every second tap."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ def _from_roots(roots: Sequence[Fraction]) -> list[Fraction]:
 
 
 def transform_3x3x3(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Transform a kernel of shape 3, 3, 3, in, out to 96 points: shape 96, in, out."""
+    """Transform a kernel of shape 3, 3, 3, in, out to 144 points: shape 144, in, out."""
     time, height, width = (minimal_filter(3, points).weight for points in POINTS_3X3X3)
     points: NDArray[np.float64] = np.einsum(
         "at,bh,cw,thwio->abcio", time, height, width, kernel.astype(np.float64), optimize=True
@@ -76,7 +71,7 @@ def transform_3x3x3(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def transform_stem(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Transform a kernel of shape 7, 7, 7, 3, out, stride 2, to 35 points: shape 35, 4 * 7 * 3, out.
+    """Transform a kernel of shape 7, 7, 7, 3, out, stride 2, to 49 points: shape 49, 4 * 7 * 3, out.
 
     Along time and height the taps are parted into even and odd ones, which meet the even and odd frames and rows; the
     odd ones are a zero short. The second axis runs over even and odd frames, even and odd rows, width, channel.

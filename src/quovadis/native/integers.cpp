@@ -2,7 +2,8 @@
 //
 // Transformed 8-bit activations need at most 13 bits and are exact; weights are rounded to as many bits as leave the
 // sums below 2^31 whatever the activations (see engines/native_integers.py), 11 and more where 8-bit weights have 8.
-// Where 8 bits are enough, 1x1x1 convolutions multiply bytes as they are, twice as many at a time.
+// Where 8 bits are enough, 1x1x1 convolutions multiply bytes as they are, twice as many at a time. What the stem makes,
+// and the pool and the convolution after it take, is 16 bits wide: most of what 8 bits lose, they lose there.
 #include "tiles.hpp"
 
 namespace quovadis {
@@ -45,6 +46,12 @@ inline __m512i add_products(__m512i sum, __m512i a, __m512i b, const std::int16_
 }
 inline __m512i add_products(__m512i sum, __m512i a, __m512i b, const std::uint8_t*) {
   return _mm512_dpbusd_epi32(sum, a, b);
+}
+
+// Rounds to 0 … 2^15 - 1.
+inline void store_shorts(std::int16_t* p, Vec value) {
+  const __m512i integers = _mm512_max_epi32(_mm512_cvtps_epi32(reinterpret_cast<__m512>(value)), _mm512_setzero_si512());
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtsepi32_epi16(integers));
 }
 
 template <int R, int COLS, class A>
@@ -118,12 +125,11 @@ inline Vec scaled(const std::int32_t* sum, const float* scale) {
 // --- 1x1x1 ------------------------------------------------------------------------------------------------------------
 
 // Calls `multiply_block(pixel, first output byte, rows, scratch)` for every block of pixels.
-template <class MultiplyBlock>
+template <class Value, class MultiplyBlock>
 void for_pixels(Threads& threads, const View& x, const View& y, const MultiplyBlock& multiply_block) {
-  constexpr int64_t BLOCK = 56;
+  constexpr int64_t BLOCK = 112;
   const int64_t pixels = (y.end - y.first) * y.height * y.width;
-  const std::uint8_t* input =
-      static_cast<const std::uint8_t*>(x.data) + (y.first - x.first) * x.height * x.width * x.stride;
+  const Value* input = static_cast<const Value*>(x.data) + (y.first - x.first) * x.height * x.width * x.stride;
   threads.run(ceil_div(pixels, BLOCK), [&](int64_t block, Scratch& scratch) {
     const int64_t begin = block * BLOCK;
     multiply_block(input + begin * x.stride, static_cast<std::uint8_t*>(y.data) + begin * y.stride,
@@ -133,7 +139,7 @@ void for_pixels(Threads& threads, const View& x, const View& y, const MultiplyBl
 
 void pointwise(Threads& threads, const View& x, int64_t channels, const std::int16_t* weights, const float* scale,
                const float* bias, int64_t out_channels, const View& y) {
-  for_pixels(threads, x, y, [&](const std::uint8_t* from, std::uint8_t* to, int64_t rows, Scratch& scratch) {
+  for_pixels<std::uint8_t>(threads, x, y, [&](const std::uint8_t* from, std::uint8_t* to, int64_t rows, Scratch& scratch) {
     std::int16_t* values = static_cast<std::int16_t*>(scratch.reserve(rows * channels * 2));
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < channels; c += 16)
@@ -147,13 +153,16 @@ void pointwise(Threads& threads, const View& x, int64_t channels, const std::int
   });
 }
 
-void pointwise_bytes(Threads& threads, const View& x, int64_t channels, const std::int8_t* weights, const float* scale,
-                     const float* bias, int64_t out_channels, const View& y) {
-  for_pixels(threads, x, y, [&](const std::uint8_t* from, std::uint8_t* to, int64_t rows, Scratch&) {
+// Multiplies values where they are: bytes with 8-bit weights, 16-bit values with 16-bit ones.
+template <class Value, class Weight>
+void pointwise_in_place(Threads& threads, const View& x, int64_t channels, const Weight* weights, const float* scale,
+                        const float* bias, int64_t out_channels, const View& y) {
+  constexpr int64_t PACKED = 4 / sizeof(Value);
+  for_pixels<Value>(threads, x, y, [&](const Value* from, std::uint8_t* to, int64_t rows, Scratch&) {
     for (int64_t k = 0; k < out_channels; k += PANEL)
-      multiply<std::uint8_t>({from, x.stride, 1, 0, channels / 4, weights + k * channels, nullptr, 0, scale + k,
-                              bias + k, to + k, y.stride},
-                             rows, out_channels - k);
+      multiply<Value>({from, x.stride, 1, 0, channels / PACKED, weights + k * channels, nullptr, 0, scale + k, bias + k,
+                       to + k, y.stride},
+                      rows, out_channels - k);
   });
 }
 
@@ -180,39 +189,47 @@ typedef std::int16_t Shorts32 __attribute__((vector_size(64)));
 
 void convolve3(Threads& threads, const View& x, int64_t channels, const std::int16_t* weights, const float* scale,
                const float* bias, int64_t out_channels, const View& y) {
-  const int64_t rows = ceil_div(y.height, TILE_S), columns = ceil_div(y.width, TILE_S);
-  const int64_t tiles = ceil_div(y.end - y.first, TILE_T) * rows * columns;
-  const int64_t fitting = (std::int64_t{1} << 20) / (POINTS * channels * 2) / ROWS * ROWS;
-  const int64_t block_tiles = std::clamp<int64_t>(fitting, ROWS, 2 * ROWS);
-  const int64_t point = odd_lines(block_tiles * channels * 2) / 2, product = odd_lines(block_tiles * PANEL * 4) / 4;
-  threads.run(ceil_div(tiles, block_tiles), [&](int64_t block, Scratch& scratch) {
-    std::int32_t* products = static_cast<std::int32_t*>(scratch.reserve(POINTS * (point * 2 + product * 4)));
-    std::int16_t* points = reinterpret_cast<std::int16_t*>(products + POINTS * product);
-    const int64_t begin = block * block_tiles, count = std::min(block_tiles, tiles - begin);
-    const auto tile = [&](int64_t i) {
-      const int64_t id = begin + i;
-      return Tile{y.first + id / (rows * columns) * TILE_T, id / columns % rows * TILE_S, id % columns * TILE_S};
-    };
+  const TileBlocks blocks(y, ROWS);
+  const int64_t point = odd_lines(blocks.size * channels * 2) / 2, product = odd_lines(blocks.size * PANEL * 4) / 4;
+  threads.run(ceil_div(blocks.count, blocks.size), [&](int64_t block, Scratch& scratch) {
+    const int64_t begin = block * blocks.size, count = std::min(blocks.size, blocks.count - begin);
+    std::int32_t* products = static_cast<std::int32_t*>(
+        scratch.reserve(POINTS * point * 2 + (POINTS_PLANE + POINTS_T * TILE_PLANE) * product * 4));
+    float* planes = reinterpret_cast<float*>(products + POINTS_PLANE * product);
+    std::int16_t* points = reinterpret_cast<std::int16_t*>(planes + POINTS_T * TILE_PLANE * product);
     for (int64_t i = 0; i < count; ++i) {
+      const Tile tile = blocks.tile(begin + i);
       int64_t c = 0;
-      for (; c + 32 <= channels; c += 32)
-        transform_channels<Shorts32>(x, tile(i), c, points + i * channels + c, point);
-      for (; c < channels; c += 16) transform_channels<Shorts16>(x, tile(i), c, points + i * channels + c, point);
+      for (; c + 32 <= channels; c += 32) transform_channels<Shorts32>(x, tile, c, points + i * channels + c, point);
+      for (; c < channels; c += 16) transform_channels<Shorts16>(x, tile, c, points + i * channels + c, point);
     }
     for (int64_t k = 0; k < out_channels; k += PANEL) {
       const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
-      for (int p = 0; p < POINTS; ++p)
-        multiply<std::int16_t>({points + p * point, channels, 1, 0, channels / 2, weights + (POINTS * k + p * width) * channels,
-                  products + p * product, PANEL},
-                 count, width);
+      for (int t = 0; t < POINTS_T; ++t) {
+        for (int p = 0; p < POINTS_PLANE; ++p) {
+          const int64_t all = t * POINTS_PLANE + p;
+          multiply<std::int16_t>({points + all * point, channels, 1, 0, channels / 2,
+                                  weights + (POINTS * k + all * width) * channels, products + p * product, PANEL},
+                                 count, width);
+        }
+        for (int64_t n = 0; n < width; n += LANES) {
+          const float* scales = scale + POINTS * k + t * POINTS_PLANE * width + n;
+          for (int64_t i = 0; i < count; ++i) {
+            const std::int32_t* from = products + i * PANEL + n;
+            float* to = planes + t * TILE_PLANE * product + i * PANEL + n;
+            transform_plane_back<Vec>([&](int p) { return scaled(from + p * product, scales + p * width); },
+                                      [&](int q, Vec value) { write(to + q * product, value); });
+          }
+        }
+      }
       for (int64_t n = 0; n < width; n += LANES) {
         const Vec offset = read<Vec>(bias + k + n);
-        const float* scales = scale + POINTS * k + n;
         std::uint8_t* output = static_cast<std::uint8_t*>(y.data) + k + n;
         for (int64_t i = 0; i < count; ++i) {
-          const std::int32_t* from = products + i * PANEL + n;
-          transform_back<Vec>([&](int p) { return scaled(from + p * product, scales + p * width); }, tile(i), y,
-                              [&](int64_t place, Vec value) { store_bytes(output + place, value + offset); });
+          const float* from = planes + i * PANEL + n;
+          transform_time_back<Vec>([&](int t, int q) { return read<Vec>(from + (t * TILE_PLANE + q) * product); },
+                                   blocks.tile(begin + i), y,
+                                   [&](int64_t place, Vec value) { store_bytes(output + place, value + offset); });
         }
       }
     }
@@ -221,8 +238,8 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const std::int
 
 // --- 7x7x7 ------------------------------------------------------------------------------------------------------------
 
-// Pixels as -255 … 255, so that all of them are exact; transformed they stay below 2^15, halves rounded.
-constexpr float STEM_SCALE = 255;
+// Pixels as -127.5 … 127.5, so that transformed they stay below 2^15; what is not whole is rounded.
+constexpr float STEM_SCALE = 127.5f;
 
 void stem(Threads& threads, const View& x, const std::int16_t* weights, const float* scale, const float* bias,
           int64_t out_channels, const View& y, const Window& window) {
@@ -246,12 +263,12 @@ void stem(Threads& threads, const View& x, const std::int16_t* weights, const fl
       for (int64_t n = 0; n < width; n += LANES) {
         const Vec offset = read<Vec>(bias + k + n);
         const float* scales = scale + STEM_POINTS * k + n;
-        std::uint8_t* output = static_cast<std::uint8_t*>(y.data) + k + n;
+        std::int16_t* output = static_cast<std::int16_t*>(y.data) + k + n;
         for (int64_t i = 0; i < count; ++i) {
           const std::int32_t* from = products + i * PANEL + n;
           transform_stem_back<Vec>([&](int p) { return scaled(from + p * product, scales + p * width); },
                                    Tile{tile.t, tile.h, tile.w + i}, y,
-                                   [&](int64_t place, Vec value) { store_bytes(output + place, value + offset); });
+                                   [&](int64_t place, Vec value) { store_shorts(output + place, value + offset); });
         }
       }
     }
@@ -273,9 +290,19 @@ void max_pool(Threads& threads, const View& x, int64_t channels, const View& y, 
     pool_lines<Bytes16, std::uint8_t>(threads, x, channels, y, window);
 }
 
+void max_pool_shorts(Threads& threads, const View& x, int64_t channels, const View& y, const Window& window) {
+  if (channels % 32 == 0)
+    pool_lines<Shorts32, std::int16_t>(threads, x, channels, y, window);
+  else
+    pool_lines<Shorts16, std::int16_t>(threads, x, channels, y, window);
+}
+
 }  // namespace
 
 extern const IntegerKernels integer_kernels;
-const IntegerKernels integer_kernels = {pointwise, pointwise_bytes, convolve3, stem, max_pool};
+const IntegerKernels integer_kernels = {
+    pointwise, pointwise_in_place<std::uint8_t, std::int8_t>, pointwise_in_place<std::int16_t, std::int16_t>,
+    convolve3, stem,           max_pool,
+    max_pool_shorts};
 
 }  // namespace quovadis

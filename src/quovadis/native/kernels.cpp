@@ -127,40 +127,46 @@ void pointwise(Threads& threads, const View& x, int64_t channels, const float* w
 
 void convolve3(Threads& threads, const View& x, int64_t channels, const float* weights, const float* bias,
                int64_t out_channels, const View& y) {
-  const int64_t rows = ceil_div(y.height, TILE_S), columns = ceil_div(y.width, TILE_S);
-  const int64_t tiles = ceil_div(y.end - y.first, TILE_T) * rows * columns;
-  // What is transformed of a block should stay in the second-level cache; more rows use each weight more often.
-  const int64_t fitting = (std::int64_t{1} << 20) / (POINTS * channels * 4) / ROWS * ROWS;
-  const int64_t block_tiles = std::clamp<int64_t>(fitting, ROWS, 28 / ROWS * ROWS);
-  const int64_t point = odd_lines(block_tiles * channels * 4) / 4, product = odd_lines(block_tiles * PANEL * 4) / 4;
+  const TileBlocks blocks(y, ROWS);
+  const int64_t point = odd_lines(blocks.size * channels * 4) / 4, product = odd_lines(blocks.size * PANEL * 4) / 4;
   const float* input = static_cast<const float*>(x.data);
-  threads.run(ceil_div(tiles, block_tiles), [&](int64_t block, Scratch& scratch) {
-    float* points = static_cast<float*>(scratch.reserve(sizeof(float) * POINTS * (point + product)));
+  threads.run(ceil_div(blocks.count, blocks.size), [&](int64_t block, Scratch& scratch) {
+    const int64_t begin = block * blocks.size, count = std::min(blocks.size, blocks.count - begin);
+    float* points = static_cast<float*>(
+        scratch.reserve(sizeof(float) * (POINTS * point + (POINTS_PLANE + POINTS_T * TILE_PLANE) * product)));
     float* products = points + POINTS * point;
-    const int64_t begin = block * block_tiles, count = std::min(block_tiles, tiles - begin);
-    const auto tile = [&](int64_t i) {
-      const int64_t id = begin + i;
-      return Tile{y.first + id / (rows * columns) * TILE_T, id / columns % rows * TILE_S, id % columns * TILE_S};
-    };
+    float* planes = products + POINTS_PLANE * product;
     for (int64_t i = 0; i < count; ++i)
       for (int64_t c = 0; c < channels; c += LANES) {
         Vec d[POINTS];
-        transform_tile(x, tile(i), [&](int64_t place) { return load(input + place + c); }, d);
+        transform_tile(x, blocks.tile(begin + i), [&](int64_t place) { return load(input + place + c); }, d);
         for (int p = 0; p < POINTS; ++p) store(points + p * point + i * channels + c, d[p]);
       }
     for (int64_t k = 0; k < out_channels; k += PANEL) {
       const int64_t width = std::min<int64_t>(PANEL, out_channels - k);
-      for (int p = 0; p < POINTS; ++p)
-        multiply({points + p * point, channels, 1, 0, channels, weights + (POINTS * k + p * width) * channels,
-                  products + p * product, PANEL, nullptr, false},
-                 count, width);
+      for (int t = 0; t < POINTS_T; ++t) {
+        for (int p = 0; p < POINTS_PLANE; ++p) {
+          const int64_t all = t * POINTS_PLANE + p;
+          multiply({points + all * point, channels, 1, 0, channels, weights + (POINTS * k + all * width) * channels,
+                    products + p * product, PANEL, nullptr, false},
+                   count, width);
+        }
+        for (int64_t i = 0; i < count; ++i)
+          for (int64_t n = 0; n < width; n += LANES) {
+            const float* from = products + i * PANEL + n;
+            float* to = planes + t * TILE_PLANE * product + i * PANEL + n;
+            transform_plane_back<Vec>([&](int p) { return load(from + p * product); },
+                                      [&](int q, Vec value) { store(to + q * product, value); });
+          }
+      }
       for (int64_t i = 0; i < count; ++i)
         for (int64_t n = 0; n < width; n += LANES) {
           const Vec offset = load(bias + k + n);
           float* output = static_cast<float*>(y.data) + k + n;
-          const float* from = products + i * PANEL + n;
-          transform_back<Vec>([&](int p) { return load(from + p * product); }, tile(i), y,
-                              [&](int64_t place, Vec value) { store(output + place, relu(value + offset)); });
+          const float* from = planes + i * PANEL + n;
+          transform_time_back<Vec>([&](int t, int q) { return load(from + (t * TILE_PLANE + q) * product); },
+                                   blocks.tile(begin + i), y,
+                                   [&](int64_t place, Vec value) { store(output + place, relu(value + offset)); });
         }
     }
   });

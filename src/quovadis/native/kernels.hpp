@@ -34,17 +34,20 @@ struct Kernels {
   void (*max_pool)(Threads&, const View& x, std::int64_t channels, const View& y, const Window& window);
 };
 
-// Kernels on 8-bit feature maps. A convolution's sum is scaled for each point and channel, then the bias is added.
+// Kernels on 8-bit feature maps; what the stem makes, and kernels for shorts take, has 15 bits. A convolution's sum is scaled for each point and channel, then the bias is added.
 struct IntegerKernels {
   void (*pointwise)(Threads&, const View& x, std::int64_t channels, const std::int16_t* weights, const float* scale,
                     const float* bias, std::int64_t out_channels, const View& y);
   void (*pointwise_bytes)(Threads&, const View& x, std::int64_t channels, const std::int8_t* weights,
                           const float* scale, const float* bias, std::int64_t out_channels, const View& y);
+  void (*pointwise_shorts)(Threads&, const View& x, std::int64_t channels, const std::int16_t* weights,
+                           const float* scale, const float* bias, std::int64_t out_channels, const View& y);
   void (*convolve3)(Threads&, const View& x, std::int64_t channels, const std::int16_t* weights, const float* scale,
                     const float* bias, std::int64_t out_channels, const View& y);
   void (*stem)(Threads&, const View& x, const std::int16_t* weights, const float* scale, const float* bias,
                std::int64_t out_channels, const View& y, const Window& window);
   void (*max_pool)(Threads&, const View& x, std::int64_t channels, const View& y, const Window& window);
+  void (*max_pool_shorts)(Threads&, const View& x, std::int64_t channels, const View& y, const Window& window);
 };
 
 }  // namespace quovadis

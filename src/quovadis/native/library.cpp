@@ -81,6 +81,12 @@ EXPORT void quovadis_integer_pointwise_bytes(Pool* pool, const View* x, std::int
   quovadis::integer_kernels.pointwise_bytes(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
 }
 
+EXPORT void quovadis_integer_pointwise_shorts(Pool* pool, const View* x, std::int64_t channels,
+                                              const std::int16_t* weights, const float* scale, const float* bias,
+                                              std::int64_t out_channels, const View* y) {
+  quovadis::integer_kernels.pointwise_shorts(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
+}
+
 EXPORT void quovadis_integer_convolve3(Pool* pool, const View* x, std::int64_t channels, const std::int16_t* weights,
                                        const float* scale, const float* bias, std::int64_t out_channels,
                                        const View* y) {
@@ -95,5 +101,10 @@ EXPORT void quovadis_integer_stem(Pool* pool, const View* x, const std::int16_t*
 EXPORT void quovadis_integer_max_pool(Pool* pool, const View* x, std::int64_t channels, const View* y,
                                       const Window* window) {
   quovadis::integer_kernels.max_pool(pool->threads, *x, channels, *y, *window);
+}
+
+EXPORT void quovadis_integer_max_pool_shorts(Pool* pool, const View* x, std::int64_t channels, const View* y,
+                                             const Window* window) {
+  quovadis::integer_kernels.max_pool_shorts(pool->threads, *x, channels, *y, *window);
 }
 }

@@ -73,9 +73,11 @@ class Threads {
     }
     wake_.notify_all();
     take(0);
-    for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; ++spins) {
-      if (spins > kSpins) std::this_thread::yield();
-    }
+    for (int spins = 0; spins < kSpins; ++spins)
+      if (busy_.load(std::memory_order_acquire) == 0) return;
+    // Another program, or the decoder, has a worker's processor: once this one is idle the worker can move here.
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [&] { return busy_.load(std::memory_order_acquire) == 0; });
   }
 
  private:
@@ -102,14 +104,17 @@ class Threads {
       seen = generation_.load(std::memory_order_acquire);
       if (stopping_) return;
       take(thread);
-      busy_.fetch_sub(1, std::memory_order_release);
+      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        { std::lock_guard<std::mutex> lock(mutex_); }
+        done_.notify_one();
+      }
     }
   }
 
   std::vector<Scratch> scratch_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, done_;
   std::atomic<std::uint64_t> generation_{0};
   std::atomic<std::int64_t> next_{0};
   std::atomic<int> busy_{0};

@@ -35,13 +35,15 @@ struct Tile {
   int64_t t, h, w;  // of its first output
 };
 
-// --- 3x3x3: F(4,3) along time, F(2,3) along height and width ----------------------------------------------------------
+// --- 3x3x3: F(4,3) along time and height, F(2,3) along width ----------------------------------------------------------
 
-constexpr int POINTS_T = 6, POINTS_S = 4, POINTS = POINTS_T * POINTS_S * POINTS_S;
-constexpr int TILE_T = 4, TILE_S = 2;
+constexpr int POINTS_T = 6, POINTS_H = 6, POINTS_W = 4, POINTS_PLANE = POINTS_H * POINTS_W;
+constexpr int POINTS = POINTS_T * POINTS_PLANE;
+constexpr int TILE_T = 4, TILE_H = 4, TILE_W = 2, TILE_PLANE = TILE_H * TILE_W;
 
+// F(4,3) of six vectors, `step` apart.
 template <class Vec>
-inline void transform_time(Vec* d, int step) {
+inline void transform_six(Vec* d, int step) {
   using Value = std::decay_t<decltype(Vec{}[0])>;
   constexpr Value TWO = 2, FOUR = 4, FIVE = 5;
   const Vec x0 = d[0], x1 = d[step], x2 = d[2 * step], x3 = d[3 * step], x4 = d[4 * step], x5 = d[5 * step];
@@ -54,13 +56,14 @@ inline void transform_time(Vec* d, int step) {
   d[5 * step] = FOUR * x1 - FIVE * x3 + x5;
 }
 
+// F(2,3) of four vectors.
 template <class Vec>
-inline void transform_space(Vec* d, int step) {
-  const Vec x0 = d[0], x1 = d[step], x2 = d[2 * step], x3 = d[3 * step];
+inline void transform_four(Vec* d) {
+  const Vec x0 = d[0], x1 = d[1], x2 = d[2], x3 = d[3];
   d[0] = x2 - x0;
-  d[step] = x1 + x2;
-  d[2 * step] = x2 - x1;
-  d[3 * step] = x3 - x1;
+  d[1] = x1 + x2;
+  d[2] = x2 - x1;
+  d[3] = x3 - x1;
 }
 
 // The points of one tile; `load` takes a value's place counted from the first frame's first pixel.
@@ -69,71 +72,96 @@ inline void transform_tile(const View& x, Tile tile, const Load& load, Vec (&d)[
   const int64_t t0 = tile.t - 1, h0 = tile.h - 1, w0 = tile.w - 1;
   const int64_t line = x.width * x.stride, frame = x.height * line;
   const int64_t corner = (t0 - x.first) * frame + h0 * line + w0 * x.stride;
-  const bool inside = t0 >= x.first && t0 + POINTS_T <= x.end && h0 >= 0 && h0 + POINTS_S <= x.height && w0 >= 0 &&
-                      w0 + POINTS_S <= x.width;
-  for (int t = 0; t < POINTS_T; ++t)
-    for (int h = 0; h < POINTS_S; ++h)
-      for (int w = 0; w < POINTS_S; ++w) {
+  const bool inside = t0 >= x.first && t0 + POINTS_T <= x.end && h0 >= 0 && h0 + POINTS_H <= x.height && w0 >= 0 &&
+                      w0 + POINTS_W <= x.width;
+  for (int t = 0; t < POINTS_T; ++t) {
+    Vec* plane = d + t * POINTS_PLANE;
+    for (int h = 0; h < POINTS_H; ++h) {
+      for (int w = 0; w < POINTS_W; ++w) {
         const bool exists = inside || (t0 + t >= x.first && t0 + t < x.end && h0 + h >= 0 && h0 + h < x.height &&
                                        w0 + w >= 0 && w0 + w < x.width);
-        d[(t * POINTS_S + h) * POINTS_S + w] = exists ? load(corner + t * frame + h * line + w * x.stride) : Vec{};
+        plane[h * POINTS_W + w] = exists ? load(corner + t * frame + h * line + w * x.stride) : Vec{};
       }
-  for (int t = 0; t < POINTS_T; ++t) {
-    Vec* plane = d + t * POINTS_S * POINTS_S;
-    for (int h = 0; h < POINTS_S; ++h) transform_space(plane + h * POINTS_S, 1);
-    for (int w = 0; w < POINTS_S; ++w) transform_space(plane + w, POINTS_S);
+      transform_four(plane + h * POINTS_W);
+    }
+    for (int w = 0; w < POINTS_W; ++w) transform_six(plane + w, POINTS_W);
   }
-  for (int s = 0; s < POINTS_S * POINTS_S; ++s) transform_time(d + s, POINTS_S * POINTS_S);
+  for (int p = 0; p < POINTS_PLANE; ++p) transform_six(d + p, POINTS_PLANE);
 }
 
-// The outputs of one tile: `load` gives the product of a point, `store` takes a place in `y` and a value.
+// Four outputs of F(4,3).
+template <class Vec>
+inline void outputs_of_six(Vec m0, Vec m1, Vec m2, Vec m3, Vec m4, Vec m5, Vec (&outputs)[4]) {
+  const Vec sum12 = m1 + m2, difference12 = m1 - m2, sum34 = m3 + m4, difference34 = m3 - m4;
+  outputs[0] = m0 + sum12 + sum34;
+  outputs[1] = difference12 + 2.f * difference34;
+  outputs[2] = sum12 + 4.f * sum34;
+  outputs[3] = difference12 + 8.f * difference34 + m5;
+}
+
+// A plane's products brought back along height and width: `load` gives the product of a point of the plane, `store`
+// takes an output's number and a value.
 template <class Vec, class Load, class Store>
-inline void transform_back(const Load& load, Tile tile, const View& y, const Store& store) {
-  Vec e[POINTS_T * 4];
-  for (int t = 0; t < POINTS_T; ++t) {
-    Vec f[8];
-    for (int h = 0; h < POINTS_S; ++h) {
-      const int p = (t * POINTS_S + h) * POINTS_S;
-      const Vec m0 = load(p), m1 = load(p + 1), m2 = load(p + 2), m3 = load(p + 3);
-      f[2 * h] = m0 + m1 + m2;
-      f[2 * h + 1] = m1 - m2 + m3;
-    }
-    for (int w = 0; w < 2; ++w) {
-      e[4 * t + w] = f[w] + f[2 + w] + f[4 + w];
-      e[4 * t + 2 + w] = f[2 + w] - f[4 + w] + f[6 + w];
-    }
+inline void transform_plane_back(const Load& load, const Store& store) {
+  Vec rows[TILE_W][POINTS_H];
+  for (int h = 0; h < POINTS_H; ++h) {
+    const int p = h * POINTS_W;
+    const Vec m0 = load(p), m1 = load(p + 1), m2 = load(p + 2), m3 = load(p + 3);
+    rows[0][h] = m0 + m1 + m2;
+    rows[1][h] = m1 - m2 + m3;
   }
+  for (int w = 0; w < TILE_W; ++w) {
+    const Vec(&m)[POINTS_H] = rows[w];
+    Vec outputs[TILE_H];
+    outputs_of_six(m[0], m[1], m[2], m[3], m[4], m[5], outputs);
+    for (int h = 0; h < TILE_H; ++h) store(h * TILE_W + w, outputs[h]);
+  }
+}
+
+// The outputs of one tile: `load` takes a plane and an output's number in it, `store` a place in `y` and a value.
+template <class Vec, class Load, class Store>
+inline void transform_time_back(const Load& load, Tile tile, const View& y, const Store& store) {
   const int64_t line = y.width * y.stride, frame = y.height * line;
-  for (int q = 0; q < 4; ++q) {
-    const int64_t h = tile.h + q / 2, w = tile.w + q % 2;
+  for (int q = 0; q < TILE_PLANE; ++q) {
+    const int64_t h = tile.h + q / TILE_W, w = tile.w + q % TILE_W;
     if (h >= y.height || w >= y.width) continue;
-    const Vec m0 = e[q], m1 = e[4 + q], m2 = e[8 + q], m3 = e[12 + q], m4 = e[16 + q], m5 = e[20 + q];
-    const Vec sum12 = m1 + m2, difference12 = m1 - m2, sum34 = m3 + m4, difference34 = m3 - m4;
-    const Vec outputs[TILE_T] = {m0 + sum12 + sum34, difference12 + 2.f * difference34, sum12 + 4.f * sum34,
-                                 difference12 + 8.f * difference34 + m5};
+    Vec outputs[TILE_T];
+    outputs_of_six<Vec>(load(0, q), load(1, q), load(2, q), load(3, q), load(4, q), load(5, q), outputs);
     const int64_t pixel = (tile.t - y.first) * frame + h * line + w * y.stride;
     for (int t = 0; t < TILE_T && tile.t + t < y.end; ++t) store(pixel + t * frame, outputs[t]);
   }
 }
 
-// --- 7x7x7, stride 2, three channels: F(4,4) along time and F(2,4) along height, of even and odd frames and rows ------
+// The tiles of a 3x3x3 convolution, in blocks that a thread takes at once. More tiles would use each weight more often,
+// but what is transformed would no longer stay in the second-level cache: 28 are slower, and 42 slower still.
+struct TileBlocks {
+  explicit TileBlocks(const View& y, int64_t rows_at_once)
+      : first(y.first),
+        rows(ceil_div(y.height, TILE_H)),
+        columns(ceil_div(y.width, TILE_W)),
+        count(ceil_div(y.end - y.first, TILE_T) * rows * columns),
+        size(14 / rows_at_once * rows_at_once) {}
+  Tile tile(int64_t id) const {
+    return Tile{first + id / (rows * columns) * TILE_T, id / columns % rows * TILE_H, id % columns * TILE_W};
+  }
+  int64_t first, rows, columns, count, size;
+};
+
+// --- 7x7x7, stride 2, three channels: F(4,4) along time and height, of even and odd frames and rows ------
 
 // Along a strided axis, outputs are the sum of two stride-1 convolutions: of the even inputs with the 4 even taps, and
 // of the odd ones with the 3 odd taps and a zero.
-constexpr int STEM_T = 4, STEM_H = 2, STEM_KERNEL = 7, STEM_W = 28, PHASES = 4;
-constexpr int STEM_POINTS_T = 7, STEM_POINTS_H = 5, STEM_POINTS = STEM_POINTS_T * STEM_POINTS_H;
+constexpr int STEM_T = 4, STEM_H = 4, STEM_KERNEL = 7, STEM_W = 28, PHASES = 4;
+constexpr int STEM_AXIS = 7, STEM_POINTS = STEM_AXIS * STEM_AXIS;
 constexpr int STEM_LINE = (3 * (2 * (STEM_W - 1) + STEM_KERNEL) + 15) / 16 * 16;
 
-// The points are 0, 1, -1, 2, -2, 1/2 and infinity along time; 0, 1, -1, 2 and infinity along height.
-constexpr float STEM_INPUT_T[STEM_POINTS_T][STEM_POINTS_T] = {
+// The points are 0, 1, -1, 2, -2, 1/2 and infinity.
+constexpr float STEM_INPUT[STEM_AXIS][STEM_AXIS] = {
     {-2, 4, 2.5f, -5, -0.5f, 1, 0}, {0, 2, -2, -4.5f, 0.5f, 1, 0}, {0, -2, 6, -3.5f, -1.5f, 1, 0},
     {0, 1, -1.5f, -2, 1.5f, 1, 0},  {0, -1, 2.5f, 0, -2.5f, 1, 0}, {0, 4, 0, -5, 0, 1, 0},
     {0, -2, 4, 2.5f, -5, -0.5f, 1}};
-constexpr float STEM_INPUT_H[STEM_POINTS_H][STEM_POINTS_H] = {
-    {2, -1, -2, 1, 0}, {0, -2, -1, 1, 0}, {0, 2, -3, 1, 0}, {0, -1, 0, 1, 0}, {0, 2, -1, -2, 1}};
-constexpr float STEM_OUTPUT_T[STEM_T][STEM_POINTS_T] = {
+constexpr float STEM_OUTPUT[STEM_T][STEM_AXIS] = {
     {1, 1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0.5f, 0}, {0, 1, 1, 4, 4, 0.25f, 0}, {0, 1, -1, 8, -8, 0.125f, 1}};
-constexpr float STEM_OUTPUT_H[STEM_H][STEM_POINTS_H] = {{1, 1, 1, 1, 0}, {0, 1, -1, 2, 1}};
 
 // Matrix times vectors; zeros of the matrix cost nothing once the loops are unrolled.
 template <class Vec, int M, int N>
@@ -176,7 +204,7 @@ inline void read_line(const View& x, int64_t t, int64_t h, int64_t column, float
 
 // The stem's tiles one below the other, STEM_W outputs wide, share most of their rows: a band transforms each row along
 // time once and keeps those of the last tile.
-constexpr int STEM_BAND = 8;
+constexpr int STEM_BAND = 7;
 
 template <class Vec>
 class StemBand {
@@ -192,33 +220,33 @@ class StemBand {
   // place and a vector.
   template <class Store>
   void transform(const Store& store) {
-    for (; row_ < first_ + STEM_POINTS_H; ++row_)
+    for (; row_ < first_ + STEM_AXIS; ++row_)
       for (int phase = 0; phase < PHASES; ++phase) transform_row(phase);
     for (int phase = 0; phase < PHASES; ++phase)
-      for (int i = 0; i < STEM_POINTS_T; ++i)
+      for (int i = 0; i < STEM_AXIS; ++i)
         for (int v = 0; v < VECTORS; ++v) {
-          Vec in[STEM_POINTS_H], out[STEM_POINTS_H];
-          for (int j = 0; j < STEM_POINTS_H; ++j) in[j] = rows_[phase][(first_ + j) % KEPT][i][v];
-          apply(STEM_INPUT_H, in, out);
-          for (int j = 0; j < STEM_POINTS_H; ++j)
-            store(((i * STEM_POINTS_H + j) * PHASES + phase) * STEM_LINE + v * LANES, out[j]);
+          Vec in[STEM_AXIS], out[STEM_AXIS];
+          for (int j = 0; j < STEM_AXIS; ++j) in[j] = rows_[phase][(first_ + j) % KEPT][i][v];
+          apply(STEM_INPUT, in, out);
+          for (int j = 0; j < STEM_AXIS; ++j)
+            store(((i * STEM_AXIS + j) * PHASES + phase) * STEM_LINE + v * LANES, out[j]);
         }
     first_ += STEM_H;
   }
 
  private:
-  static constexpr int LANES = sizeof(Vec) / sizeof(float), VECTORS = STEM_LINE / LANES, KEPT = 6;
+  static constexpr int LANES = sizeof(Vec) / sizeof(float), VECTORS = STEM_LINE / LANES, KEPT = 8;
   static_assert(STEM_LINE % LANES == 0);
 
   void transform_row(int phase) {
-    alignas(64) float lines[STEM_POINTS_T][STEM_LINE];
-    for (int frame = 0; frame < STEM_POINTS_T; ++frame)
+    alignas(64) float lines[STEM_AXIS][STEM_LINE];
+    for (int frame = 0; frame < STEM_AXIS; ++frame)
       read_line<Vec>(x_, t_ + 2 * frame + phase / 2, h_ + 2 * row_ + phase % 2, w_, scale_, lines[frame]);
     for (int v = 0; v < VECTORS; ++v) {
-      Vec in[STEM_POINTS_T], out[STEM_POINTS_T];
-      for (int i = 0; i < STEM_POINTS_T; ++i) in[i] = read<Vec>(lines[i] + v * LANES);
-      apply(STEM_INPUT_T, in, out);
-      for (int i = 0; i < STEM_POINTS_T; ++i) rows_[phase][row_ % KEPT][i][v] = out[i];
+      Vec in[STEM_AXIS], out[STEM_AXIS];
+      for (int i = 0; i < STEM_AXIS; ++i) in[i] = read<Vec>(lines[i] + v * LANES);
+      apply(STEM_INPUT, in, out);
+      for (int i = 0; i < STEM_AXIS; ++i) rows_[phase][row_ % KEPT][i][v] = out[i];
     }
   }
 
@@ -226,7 +254,7 @@ class StemBand {
   const int64_t t_, h_, w_;
   const float scale_;
   int row_ = 0, first_ = 0;
-  Vec rows_[PHASES][KEPT][STEM_POINTS_T][VECTORS];
+  Vec rows_[PHASES][KEPT][STEM_AXIS][VECTORS];
 };
 
 // Calls `work` with a tile of the stem, its width and what transforms it, for all tiles of each band in turn.
@@ -246,17 +274,17 @@ inline void stem_tiles(Threads& threads, const View& x, const View& y, const Win
 // The outputs of one column of a tile: `load` gives the product of a point, `store` takes a place in `y` and a value.
 template <class Vec, class Load, class Store>
 inline void transform_stem_back(const Load& load, Tile tile, const View& y, const Store& store) {
-  Vec half[STEM_H][STEM_POINTS_T];
-  for (int t = 0; t < STEM_POINTS_T; ++t) {
-    Vec in[STEM_POINTS_H], out[STEM_H];
-    for (int h = 0; h < STEM_POINTS_H; ++h) in[h] = load(t * STEM_POINTS_H + h);
-    apply(STEM_OUTPUT_H, in, out);
+  Vec half[STEM_H][STEM_AXIS];
+  for (int t = 0; t < STEM_AXIS; ++t) {
+    Vec in[STEM_AXIS], out[STEM_H];
+    for (int h = 0; h < STEM_AXIS; ++h) in[h] = load(t * STEM_AXIS + h);
+    apply(STEM_OUTPUT, in, out);
     for (int h = 0; h < STEM_H; ++h) half[h][t] = out[h];
   }
   const int64_t line = y.width * y.stride, frame = y.height * line;
   for (int h = 0; h < STEM_H && tile.h + h < y.height; ++h) {
     Vec out[STEM_T];
-    apply(STEM_OUTPUT_T, half[h], out);
+    apply(STEM_OUTPUT, half[h], out);
     const int64_t pixel = (tile.t - y.first) * frame + (tile.h + h) * line + tile.w * y.stride;
     for (int t = 0; t < STEM_T && tile.t + t < y.end; ++t) store(pixel + t * frame, out[t]);
   }
