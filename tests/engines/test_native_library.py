@@ -73,7 +73,8 @@ def test_3x3x3(kernels: Kernels, frames: int, height: int, width: int, channels:
     for first in (0, frames // 2):
         y = filled((frames - first, height, width, padded_channels(out)))
         kernels.convolve3(view(x), pack(transform_3x3x3(kernel), bias), view(y, first))
-        np.testing.assert_allclose(y[..., :out], expected[first:], atol=3e-5)
+        np.testing.assert_allclose(y[..., :out], expected[first:], atol=1e-4)
+        assert np.abs(y[..., :out] - expected[first:]).mean() < 5e-6
         assert not y[..., out:].any()
 
 
@@ -142,10 +143,10 @@ def bytes_of(values: Map, step: Map) -> NDArray[np.uint8]:
 
 
 def assert_close_levels(made: NDArray[np.uint8], exact: NDArray[np.uint8]) -> None:
-    """Weights of some 10 bits: mostly the same level, a neighbour where a value lies between two, rarely the next."""
+    """Weights have some 10 bits before the transform back enlarges errors: mostly the same level or its neighbour."""
     difference = np.abs(made.astype(int) - exact)
-    assert difference.max() <= 2
-    assert difference.mean() < 0.3
+    assert difference.max() <= 6
+    assert difference.mean() < 0.5
 
 
 @settings(max_examples=20, deadline=None)
@@ -200,37 +201,40 @@ def test_the_stem_into_shorts(integers: Kernels, frames: int, height: int, width
     assert np.abs(y / 16 - np.maximum(expected, 0) / 0.25).mean() < 0.1
 
 
-@settings(max_examples=20, deadline=None)
-@given(
-    pixels=st.integers(1, 200),
-    channels=st.sampled_from([16, 64, 208]),
-    out=st.integers(1, 70),
-    dtype=st.sampled_from([np.int8, np.int16]),
+@pytest.mark.parametrize(
+    ("values", "weights"), [(np.uint8, np.int8), (np.uint8, np.int16), (np.int16, np.int16)], ids=str
 )
-def test_1x1x1_of_bytes(integers: Kernels, pixels: int, channels: int, out: int, dtype: type[np.int8]) -> None:
+@settings(max_examples=15, deadline=None)
+@given(pixels=st.integers(1, 200), channels=st.sampled_from([16, 64, 208]), out=st.integers(1, 70))
+def test_1x1x1_into_bytes(
+    integers: Kernels, values: type[np.int16], weights: type[np.int16], pixels: int, channels: int, out: int
+) -> None:
     random = np.random.default_rng(pixels)
-    x = random.integers(0, 256, (1, 1, pixels, channels), np.uint8)
+    greatest = int(np.iinfo(values).max)
+    x = random.integers(0, greatest + 1, (1, 1, pixels, channels)).astype(values)
     # Weights that 8 bits hold exactly.
     kernel = random.integers(-127, 128, (channels, out)).astype(np.float32) / 32
     kernel[0] = 127 / 32
     bias = random.standard_normal(out, np.float32)
-    step = random.uniform(2, 30, out).astype(np.float32)
+    step = (random.uniform(2, 30, out) * greatest / 255).astype(np.float32)
     y = np.full((1, 1, pixels, padded_channels(out)), 7, np.uint8)
-    packed = pack_integers(kernel[np.newaxis], bias, np.array([255.0]), step, dtype)
-    integers.integers.pointwise(view(x), packed, view(y))
+    packed = pack_integers(kernel[np.newaxis], bias, np.array([float(greatest)]), step, weights)
+    integers.integers.pointwise(view(x), packed, view(y), wide=values == np.int16)
     assert np.abs(y[..., :out].astype(int) - bytes_of(x.astype(np.float32) @ kernel + bias, step)).max() <= 1
 
 
 @pytest.mark.parametrize("channels", [16, 32, 64])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_max_pool_of_bytes(integers: Kernels, channels: int, stride: int) -> None:
-    x = np.random.default_rng(channels).integers(0, 256, (5, 7, 9, channels), np.uint8)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+def test_max_pool_of_integers(integers: Kernels, dtype: type[np.int16], channels: int, stride: int) -> None:
+    greatest = np.iinfo(dtype).max
+    x = np.random.default_rng(channels).integers(0, greatest, (5, 7, 9, channels), dtype, endpoint=True)
     shape = [-(-size // stride) for size in x.shape[:3]]
     padded = np.pad(x, [(1, 1), (1, 1), (1, 1), (0, 0)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3, 3), (0, 1, 2))
-    y = np.zeros((*shape, channels), np.uint8)
+    y = np.zeros((*shape, channels), dtype)
     window = Window((3, 3, 3), (stride,) * 3, (1, 1, 1))
-    integers.integers.max_pool(view(x), channels, view(y), window)
+    integers.integers.max_pool(view(x), channels, view(y), window, wide=dtype == np.int16)
     np.testing.assert_array_equal(y, windows[::stride, ::stride, ::stride].max((-3, -2, -1)))
 
 

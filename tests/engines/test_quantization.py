@@ -59,10 +59,10 @@ def test_top_1_agrees_and_its_probability_hardly_changes(
         a, b = (model.run(window[np.newaxis]).probabilities[0] for model in (exact, quantized))
         agreements.append(a.argmax() == b.argmax())
         changes.append(abs(float(a.max() - b[a.argmax()])))
-    # Of 27 windows some are close to a tie in float32: one may fall to the other side.
+    # Of 27 windows two are close to a tie in float32: one may fall to the other side on another engine.
     assert sum(agreements) >= len(windows) - 1
     assert 0 < np.mean(changes) <= 0.02
-    assert max(changes) <= 0.15
+    assert max(changes) <= 0.1
 
 
 def test_feature_maps_have_the_original_scale(

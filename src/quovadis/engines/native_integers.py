@@ -1,10 +1,10 @@
 """Weights for the kernels on 8-bit feature maps: as many bits as the sums allow.
 
-Feature maps hold 0..255, the stem's 0..4095 and beyond, each channel with a step of its own, which the weights that read
-it take up. Convolutions of 3x3x3 and 7x7x7 transform them (Winograd) to 16-bit integers, exactly but for fractions in
-the stem; multiply them with weights that were transformed and rounded to 16-bit integers; and sum in 32 bits. What a sum
-can be at most is known, so that each output channel and point has the finest step that cannot overflow, whatever the
-video shows. Some 1x1x1 convolutions take bytes as they are and 8-bit weights, twice as fast.
+Feature maps hold 0..255, the stem's 0..4095 and beyond, each channel with a step of its own, which the weights that
+read it take up. Convolutions of 3x3x3 and 7x7x7 transform them (Winograd) to 16-bit integers, exactly but for fractions
+in the stem; multiply them with weights that were transformed and rounded to 16-bit integers; and sum in 32 bits. What a
+sum can be at most is known, so that each output channel and point has the finest step that cannot overflow, whatever
+the video shows. Some 1x1x1 convolutions take bytes as they are and 8-bit weights, twice as fast.
 """
 
 from __future__ import annotations
