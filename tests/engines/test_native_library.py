@@ -220,7 +220,9 @@ def test_1x1x1_into_bytes(
     y = np.full((1, 1, pixels, padded_channels(out)), 7, np.uint8)
     packed = pack_integers(kernel[np.newaxis], bias, np.array([float(greatest)]), step, weights)
     integers.integers.pointwise(view(x), packed, view(y), wide=values == np.int16)
-    assert np.abs(y[..., :out].astype(int) - bytes_of(x.astype(np.float32) @ kernel + bias, step)).max() <= 1
+    difference = np.abs(y[..., :out].astype(int) - bytes_of(x.astype(np.float32) @ kernel + bias, step))
+    # Wider values leave weights fewer bits.
+    assert difference.max() <= (2 if values == np.int16 else 1)
 
 
 @pytest.mark.parametrize("channels", [16, 32, 64])
