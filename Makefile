@@ -1,6 +1,6 @@
 # make demo   sets everything up and classifies a video (VIDEO=path for one's own)
 # make test   installs the test extra and runs every check
-# make bench  times one clip beside OpenVINO's own conversion of a frozen graph
+# make bench  measures speed and memory beside the peers; writes docs/performance.json and .png
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -32,7 +32,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/installed-test
-	$(BIN)/python benchmarks/single_clip.py
+	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/start_up.py
 	$(BIN)/python benchmarks/accuracy.py
 

@@ -1,11 +1,12 @@
 """8-bit integers in place of float32: the ranges that calibration found, and how they are kept.
 
-Weights are symmetric per output channel and follow from the weights themselves. Activations, never negative after
-ReLU, are 0..255 of a range per convolution, the same for all branches that are concatenated. NNCF's post-training
-quantisation places them and finds the greatest activations on real clips; these get headroom, because what is cut off
-costs far more than coarser steps: on real clips the mean change of the top-1 probability was 0.07 with ranges at the
-99.99th percentile, 0.04 at the calibration's own maximum, 0.02 with headroom. Its bias correction is off (with weights
-alone 0.03, without it 0.01). Channels are equalised first, which brings 0.02 to 0.013. The head stays in float32.
+Activations, never negative after ReLU, start at 0 and have a range per convolution. NNCF's post-training quantisation
+finds the greatest on real clips; these get headroom, because what is cut off costs far more than coarser steps.
+NNCF's bias correction is off. Channels are equalised first. On OpenVINO's graph, whose weights are symmetric per
+output channel and whose concatenated branches share a range, the mean change of the top-1 probability on real clips
+was 0.07 with ranges at the 99.99th percentile, 0.04 at the calibration's own maximum, 0.02 with headroom (0.03 with
+bias correction of weights alone, 0.01 without), 0.013 with channels equalised. The native kernels follow in
+`native_integers.py`. The head stays in float32.
 """
 
 from __future__ import annotations
