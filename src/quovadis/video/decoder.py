@@ -29,6 +29,8 @@ _FALLBACK_RATE = Fraction(25)
 _GIF_TRAILER = b";"
 _PACKETS_IN_FLIGHT = 17
 """FFmpeg's decoders run at most 16 threads of their own accord."""
+SMALL_PIXELS = 640 * 480
+"""Of a frame that one thread decodes faster than the network takes it, with less work in all than several threads."""
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Decoder:
             instructions: how FFmpeg is to open it.
             limits: the most to accept.
             allow_partial: go on over damage and accept less than was declared.
-            threads: of the decoder; 0: as many as FFmpeg sees fit.
+            threads: of the decoder; 0: one for small frames, else as many as FFmpeg sees fit.
 
         Raises:
             VideoError: it cannot be opened, or has no pictures.
@@ -157,7 +159,8 @@ class Decoder:
         # The container's options do not reach the decoder, so the limit is set where frames are allocated.
         context.options = {"max_pixels": str(self._limits.max_pixels)}
         context.thread_type = "AUTO"
-        context.thread_count = threads
+        is_small = context.width * context.height <= SMALL_PIXELS
+        context.thread_count = threads or (1 if is_small else 0)
         self.report.frames_declared = self._stream.frames or None
         self.report.seconds_declared = None if self.live else self.duration_seconds
         declared = self.report.seconds_declared

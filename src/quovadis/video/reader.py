@@ -145,7 +145,7 @@ def open_video(
         allow_partial: accept what can be read of a damaged or cut-off video.
         start_seconds: where to begin.
         duration_seconds: how much to read; None: to the end.
-        threads: of the decoder; 0: as many as FFmpeg sees fit.
+        threads: of the decoder; 0: one for small frames, else as many as FFmpeg sees fit.
 
     Raises:
         VideoError: the source cannot be opened, or has no pictures.
