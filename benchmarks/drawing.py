@@ -45,11 +45,11 @@ def draw(found: dict[str, Any], path: Path) -> None:
         rows = [row for row in found["commands"] if row["precision"] == precision]
         minutes = [str(row["minutes"]) for row in rows]
         memory.plot(minutes, [row["peak_megabytes"] for row in rows], marker=marker, label=precision)
-    memory.set_ylim(bottom=0)
-    memory.set_title("Peak memory of the whole command,\nMB by minutes of video")
+    memory.set_ylim(0, 1.2 * max(row["peak_megabytes"] for row in found["commands"]))
+    memory.set_title("Peak memory,\nMB by minutes of video")
     memory.legend(frameon=False)
     for axes in (clip, stream, memory):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"{found['machine']['processor']}, {found['machine']['threads']} threads", fontsize=9, y=0.0)
+    figure.supxlabel(f"{found['machine']['processor']}, {found['machine']['threads']} threads", fontsize=9)
     figure.savefig(path, dpi=110)
     plt.close(figure)
