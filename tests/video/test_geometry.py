@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import VideoReformatter
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from PIL import Image
 from synthetic import COLOURS, ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 
 from quovadis.errors import VideoError
-from quovadis.video import open_video
+from quovadis.video import geometry, open_video
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, scaled_size
 
 
@@ -192,3 +193,18 @@ def test_bilinear_scaling_keeps_a_ramp_a_ramp() -> None:
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(ramp), format="rgb24")
     row = FrameConverter().convert(picture, Fraction(1))[112, :, 0].astype(int)
     assert all(0 <= right - left <= 2 for left, right in pairwise(row))
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj422p", "yuv444p", "nv12", "yuv420p10le"])
+@pytest.mark.parametrize("size", [(340, 256), (641, 359), (256, 400)])
+def test_planes_of_colours_hold_what_a_conversion_to_pixels_gives(pixel_format: str, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    picture = av.VideoFrame.from_ndarray(noise, format="rgb24").reformat(format=pixel_format)
+    width, height = scaled_size(*size, Fraction(1))
+    # The converter's own flags.
+    direct = VideoReformatter().reformat(
+        picture, width, height, "rgb24", interpolation=geometry._SCALING, dst_color_range="JPEG", threads=1
+    )
+    top, left = (height - 224) // 2, (width - 224) // 2
+    expected = direct.to_ndarray()[top : top + 224, left : left + 224]
+    np.testing.assert_array_equal(FrameConverter().convert(picture, Fraction(1)), expected)

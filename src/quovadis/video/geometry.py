@@ -46,6 +46,9 @@ def scaled_size(width: int, height: int, aspect_ratio: Fraction) -> tuple[int, i
     return round(display_width * scale), round(height * scale)
 
 
+_PLANAR = "gbrp"
+
+
 class FrameConverter:
     """Turns decoded frames of any size and format into the network's pixels; one for each video."""
 
@@ -65,9 +68,11 @@ class FrameConverter:
             VideoError: the picture is too narrow, or FFmpeg cannot convert its format.
         """
         width, height = scaled_size(picture.width, picture.height, aspect_ratio)
+        # FFmpeg converts YUV to planes of colours in half the time that it takes for pixels, to the same values.
+        target = _PLANAR if picture.format.name.startswith(("yuv", "nv")) else "rgb24"
         try:
             scaled = self._reformatter.reformat(
-                picture, width, height, "rgb24", interpolation=_SCALING, dst_color_range="JPEG", threads=1
+                picture, width, height, target, interpolation=_SCALING, dst_color_range="JPEG", threads=1
             )
         except av.FFmpegError as error:
             raise VideoError(
@@ -75,6 +80,16 @@ class FrameConverter:
             ) from error
         # Scaled before it is turned: turning is cheap on a small picture.
         top, left = (height - FRAME_SIZE) // 2, (width - FRAME_SIZE) // 2
-        whole = cast("NDArray[np.uint8]", scaled.to_ndarray())
-        pixels = whole[top : top + FRAME_SIZE, left : left + FRAME_SIZE]
+        rows, columns = slice(top, top + FRAME_SIZE), slice(left, left + FRAME_SIZE)
+        if target == _PLANAR:
+            green, blue, red = (_plane(scaled, index)[rows, columns] for index in range(3))
+            pixels = np.stack((red, green, blue), axis=-1)
+        else:
+            pixels = cast("NDArray[np.uint8]", scaled.to_ndarray())[rows, columns]
         return np.ascontiguousarray(orientation.apply(pixels))
+
+
+def _plane(picture: av.VideoFrame, index: int) -> NDArray[np.uint8]:
+    plane = picture.planes[index]
+    pixels = np.frombuffer(cast("memoryview[int]", plane), np.uint8)
+    return pixels.reshape(plane.height, plane.line_size)
