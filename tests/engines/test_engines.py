@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from quovadis.architecture import ENDPOINTS, endpoint_shapes
@@ -14,6 +15,7 @@ from quovadis.engines import Engine, EngineOutput, NativeEngine, OpenVINOEngine
 from quovadis.engines.native_library import instruction_sets
 from quovadis.engines.torch_engine import TorchEngine
 from quovadis.errors import ArchitectureError
+from quovadis.torch import I3D, normalize
 from quovadis.weights import load_weights
 
 ENGINES = ("openvino", "native avx512", "native avx2", "torch cpu")
@@ -108,18 +110,39 @@ def test_results_outlive_the_next_run(engine: Engine, cricket_frames: NDArray[np
     np.testing.assert_array_equal(first.logits, kept)
 
 
+def test_floats_that_are_whole_give_what_bytes_give(engine: Engine, cricket_frames: NDArray[np.uint8]) -> None:
+    clip = cricket_frames[np.newaxis, :16]
+    floats, whole = engine.run(clip.astype(np.float32), ["Mixed_3b"]), engine.run(clip, ["Mixed_3b"])
+    np.testing.assert_allclose(floats.logits, whole.logits, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(floats.endpoints["Mixed_3b"], whole.endpoints["Mixed_3b"], rtol=0, atol=1e-4)
+
+
+def test_pixels_between_two_levels_count(
+    engine: Engine, rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8]
+) -> None:
+    """Against the PyTorch module itself, which does not know of bytes."""
+    between = cricket_frames[np.newaxis, :16].astype(np.float32)
+    between[:, :, 1:] = (between[:, :, 1:] + between[:, :, :-1]) / 2
+    assert (between % 1 == 0.5).mean() > 0.1
+    with torch.inference_mode():
+        expected = I3D.from_pretrained("rgb-scratch").eval()(normalize(torch.from_numpy(between))).numpy()
+    found = engine.run(between).logits
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+    assert np.abs(engine.run(np.rint(between)).logits - expected).max() > 5e-3
+
+
 @pytest.mark.parametrize(
     "clips",
     [
-        np.zeros((1, 16, 224, 224, 3), np.float32),
+        np.zeros((1, 16, 224, 224, 3), np.float64),
         np.zeros((16, 224, 224, 3), np.uint8),
         np.zeros((1, 16, 224, 224, 4), np.uint8),
         np.zeros((0, 16, 224, 224, 3), np.uint8),
     ],
-    ids=["float", "no batch axis", "alpha", "empty batch"],
+    ids=["double", "no batch axis", "alpha", "empty batch"],
 )
 def test_what_is_no_batch_of_clips_is_refused_with_what_is_wanted(engine: Engine, clips: NDArray[np.uint8]) -> None:
-    with pytest.raises(ArchitectureError, match="uint8 RGB clips of shape batch, frames, height, width, 3"):
+    with pytest.raises(ArchitectureError, match="uint8 or float32 RGB clips of shape batch, frames, height, width, 3"):
         engine.run(clips)
 
 

@@ -77,6 +77,11 @@ def test_feature_maps_have_the_original_scale(
     assert np.linalg.norm(ours.features - exact.features) / np.linalg.norm(exact.features) < 0.15
 
 
+def test_floats_that_are_whole_give_what_bytes_give(quantized: Recognizer, cricket_frames: Clips) -> None:
+    clip = cricket_frames[np.newaxis, :16]
+    np.testing.assert_allclose(quantized.run(clip.astype(np.float32)).logits, quantized.run(clip).logits, atol=1e-5)
+
+
 def test_dense_mode_gives_what_the_whole_graph_gives(quantized: Recognizer, cricket_frames: Clips) -> None:
     frames = np.resize(cricket_frames, (103, 224, 224, 3))
     whole = quantized.run(frames[np.newaxis])

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from quovadis.architecture import ENDPOINTS, FRAME_SIZE, INPUT_CHANNELS, check_input_size
 from quovadis.errors import ArchitectureError
 
+Pixels: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
+"""RGB, 0..255: whole as decoded, or float32 as resizing without rounding makes them."""
 Hint: TypeAlias = Literal["latency", "throughput"]
 """`latency`: one clip as soon as possible; `throughput`: as many clips as possible."""
 POSITION_FRAMES = 8
@@ -81,11 +83,11 @@ class Engine(Protocol):
         """How many calls of `run`, from as many threads, make the most of the device."""
         ...
 
-    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`.
 
         Args:
-            clips: RGB, uint8 0..255, shape batch, frames, height, width, 3, with at least 9 frames.
+            clips: RGB, 0..255, uint8 or float32, shape batch, frames, height, width, 3, with at least 9 frames.
             endpoints: names out of `architecture.ENDPOINTS` whose feature maps are wanted too.
 
         Raises:
@@ -119,16 +121,17 @@ def check_stream_frames(frames: NDArray[np.uint8], *, is_first: bool, is_last: b
         raise ArchitectureError(f"a stream goes on with a multiple of {POSITION_FRAMES} frames, not {count}")
 
 
-def check_clips(clips: NDArray[np.uint8]) -> None:
+def check_clips(clips: Pixels) -> None:
     """Refuse arrays that are no batch of clips.
 
     Raises:
         ArchitectureError: with what was given and what is wanted.
     """
-    wanted = "uint8 RGB clips of shape batch, frames, height, width, 3"
+    wanted = "uint8 or float32 RGB clips of shape batch, frames, height, width, 3"
     if not isinstance(clips, np.ndarray):
         raise ArchitectureError(f"the network takes {wanted}, not {type(clips).__name__}")
-    if clips.dtype != np.uint8 or clips.ndim != 5 or clips.shape[-1] != INPUT_CHANNELS or clips.shape[0] == 0:
+    is_pixels = clips.dtype == np.uint8 or clips.dtype == np.float32
+    if not is_pixels or clips.ndim != 5 or clips.shape[-1] != INPUT_CHANNELS or clips.shape[0] == 0:
         raise ArchitectureError(f"the network takes {wanted}, not {clips.dtype} of shape {clips.shape}")
     check_input_size(*clips.shape[1:4])
 

@@ -53,8 +53,8 @@ class Arithmetic(Protocol):
     head: PackedConvolution
     """In float32 whatever the rest."""
 
-    def convolution(self, unit: Convolution, window: Window) -> Run:
-        """Return what applies a convolution, its bias and ReLU."""
+    def convolution(self, unit: Convolution, window: Window, dtype: type[np.generic]) -> Run:
+        """Return what applies a convolution, its bias and ReLU to a feature map, or pixels, kept in `dtype`."""
         ...
 
     def output_dtype(self, unit: Convolution) -> type[np.generic]:
@@ -88,7 +88,7 @@ class FloatArithmetic:
         self._packed = {unit.scope: _pack_float(unit, convolution) for unit, convolution in folded.items()}
         self.head = self._packed[HEAD.convolution.scope]
 
-    def convolution(self, unit: Convolution, window: Window) -> Run:
+    def convolution(self, unit: Convolution, window: Window, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""
         packed = self._packed[unit.scope]
         match unit.kernel:
@@ -96,7 +96,8 @@ class FloatArithmetic:
                 return lambda kernels, x, y: kernels.pointwise(x, packed, y, relu=True)
             case (3, 3, 3):
                 return lambda kernels, x, y: kernels.convolve3(x, packed, y)
-        return lambda kernels, x, y: kernels.stem(x, packed, y, window)
+        floats = dtype == np.float32
+        return lambda kernels, x, y: kernels.stem(x, packed, y, window, floats=floats)
 
     def output_dtype(self, unit: Convolution) -> type[np.generic]:
         """Return float32."""
@@ -137,7 +138,7 @@ class IntegerArithmetic:
         }
         self.head = _pack_float(HEAD.convolution, fold_batch_norm(tensors, HEAD.convolution))
 
-    def convolution(self, unit: Convolution, window: Window) -> Run:
+    def convolution(self, unit: Convolution, window: Window, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""
         packed = self._packed[unit.scope]
         match unit.kernel:
@@ -146,7 +147,8 @@ class IntegerArithmetic:
                 return lambda kernels, x, y: kernels.integers.pointwise(x, packed, y, wide=wide)
             case (3, 3, 3):
                 return lambda kernels, x, y: kernels.integers.convolve3(x, packed, y)
-        return lambda kernels, x, y: kernels.integers.stem(x, packed, y, window)
+        floats = dtype == np.float32
+        return lambda kernels, x, y: kernels.integers.stem(x, packed, y, window, floats=floats)
 
     def output_dtype(self, unit: Convolution) -> type[np.generic]:
         """Return int16 for the stem, uint8 for all others."""

@@ -9,7 +9,15 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.base import EngineOutput, Hint, StreamOutput, check_clips, check_endpoints, check_stream_frames
+from quovadis.engines.base import (
+    EngineOutput,
+    Hint,
+    Pixels,
+    StreamOutput,
+    check_clips,
+    check_endpoints,
+    check_stream_frames,
+)
 from quovadis.engines.native_arithmetic import Arithmetic, FloatArithmetic, IntegerArithmetic
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import NativeNetwork, Positions
@@ -70,14 +78,14 @@ class NativeEngine:
         device = f"CPU ({self._instruction_set})"
         return {"engine": "native", "version": __version__, "device": device, "precision": self._arithmetic.precision}
 
-    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
         steps, maps = [], []
         worker = self._free.get()
         try:
-            network = worker.network(self._arithmetic, clips.shape[1:4], names)
+            network = worker.network(self._arithmetic, clips, names)
             for clip in clips:
                 network.restart()
                 steps.append(network.push(worker.kernels, clip, is_last=True).steps())
@@ -105,15 +113,16 @@ class _Worker:
 
     def __init__(self, kernels: Kernels) -> None:
         self.kernels = kernels
-        self._key: tuple[tuple[int, ...], tuple[str, ...]] | None = None
+        self._key: tuple[tuple[int, ...], type[np.generic], tuple[str, ...]] | None = None
         self._network: NativeNetwork | None = None
 
-    def network(self, arithmetic: Arithmetic, shape: tuple[int, ...], endpoints: tuple[str, ...]) -> NativeNetwork:
-        """Return the network for clips of frames, height and width."""
-        if self._network is None or self._key != (shape, endpoints):
-            frames, height, width = shape
-            self._network = NativeNetwork(arithmetic, (frames, height, width), endpoints)
-            self._key = shape, endpoints
+    def network(self, arithmetic: Arithmetic, clips: Pixels, endpoints: tuple[str, ...]) -> NativeNetwork:
+        """Return the network for clips of such a length, size and dtype."""
+        _, frames, height, width, _ = clips.shape
+        key = (frames, height, width), clips.dtype.type, endpoints
+        if self._network is None or self._key != key:
+            self._network = NativeNetwork(arithmetic, (frames, height, width), endpoints, clips.dtype.type)
+            self._key = key
         return self._network
 
 

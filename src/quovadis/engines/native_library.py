@@ -93,7 +93,7 @@ def _library() -> ctypes.CDLL:
     library.quovadis_instruction_set.restype = c_char_p
     library.quovadis_pointwise.argtypes = (c_void_p, view, c_int64, floats, floats, c_int64, view, c_int)
     library.quovadis_convolve3.argtypes = (c_void_p, view, c_int64, floats, floats, c_int64, view)
-    library.quovadis_stem.argtypes = (c_void_p, view, floats, floats, c_int64, view, window)
+    library.quovadis_stem.argtypes = (c_void_p, view, c_int, floats, floats, c_int64, view, window)
     library.quovadis_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
     library.quovadis_has_integers.argtypes = (c_void_p,)
     integers = (c_void_p, c_void_p, c_void_p, c_int64)
@@ -101,7 +101,7 @@ def _library() -> ctypes.CDLL:
     library.quovadis_integer_pointwise_bytes.argtypes = (c_void_p, view, c_int64, *integers, view)
     library.quovadis_integer_pointwise_shorts.argtypes = (c_void_p, view, c_int64, *integers, view)
     library.quovadis_integer_convolve3.argtypes = (c_void_p, view, c_int64, *integers, view)
-    library.quovadis_integer_stem.argtypes = (c_void_p, view, *integers, view, window)
+    library.quovadis_integer_stem.argtypes = (c_void_p, view, c_int, *integers, view, window)
     library.quovadis_integer_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
     library.quovadis_integer_max_pool_shorts.argtypes = (c_void_p, view, c_int64, view, window)
     return library
@@ -193,10 +193,10 @@ class Kernels:
             self._pool, byref(x), packed.in_channels, *_addresses(packed), packed.out_channels, byref(y)
         )
 
-    def stem(self, x: View, packed: PackedConvolution, y: View, window: Window) -> None:
-        """Scale uint8 pixels to -1..1, apply the 7x7x7 convolution of stride 2, its bias and ReLU."""
+    def stem(self, x: View, packed: PackedConvolution, y: View, window: Window, *, floats: bool = False) -> None:
+        """Scale pixels, uint8 or `floats`, to -1..1, apply the 7x7x7 convolution of stride 2, its bias and ReLU."""
         self._library.quovadis_stem(
-            self._pool, byref(x), *_addresses(packed), packed.out_channels, byref(y), byref(window)
+            self._pool, byref(x), floats, *_addresses(packed), packed.out_channels, byref(y), byref(window)
         )
 
     def max_pool(self, x: View, channels: int, y: View, window: Window) -> None:
@@ -227,10 +227,10 @@ class IntegerKernels:
             self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
         )
 
-    def stem(self, x: View, packed: IntegerConvolution, y: View, window: Window) -> None:
-        """Take uint8 pixels as -127.5..127.5, apply the 7x7x7 convolution of stride 2, its bias and ReLU; to int16."""
+    def stem(self, x: View, packed: IntegerConvolution, y: View, window: Window, *, floats: bool = False) -> None:
+        """Take pixels as -127.5..127.5, apply the 7x7x7 convolution of stride 2, its bias and ReLU; to int16."""
         self._library.quovadis_integer_stem(
-            self._pool, byref(x), *_integers(packed), packed.out_channels, byref(y), byref(window)
+            self._pool, byref(x), floats, *_integers(packed), packed.out_channels, byref(y), byref(window)
         )
 
     def max_pool(self, x: View, channels: int, y: View, window: Window, *, wide: bool = False) -> None:

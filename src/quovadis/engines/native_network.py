@@ -28,6 +28,7 @@ from quovadis.architecture import (
     output_channels,
     same_padding,
 )
+from quovadis.engines.base import Pixels
 from quovadis.engines.native_arithmetic import Arithmetic, Run
 from quovadis.engines.native_library import LANES, Kernels, View, Window, padded_channels
 from quovadis.errors import EngineError
@@ -81,7 +82,7 @@ class FeatureMap:
         self._first = self._appended = 0
         self.whole = None
 
-    def append(self, frames: NDArray[np.uint8]) -> None:
+    def append(self, frames: Pixels) -> None:
         """Add frames from outside."""
         start = self._appended
         self.reserve(start + len(frames))
@@ -169,7 +170,7 @@ class _Steps:
         window = _window(x, unit)
         tile = 1 if unit.kernel == (1, 1, 1) else TILE_FRAMES
         dtype = self._arithmetic.output_dtype(unit)
-        return self._add(x, unit, window, self._arithmetic.convolution(unit, window), dtype, tile)
+        return self._add(x, unit, window, self._arithmetic.convolution(unit, window, x.dtype), dtype, tile)
 
     def max_pool(self, x: FeatureMap, unit: MaxPool) -> FeatureMap:
         """Apply a SAME max pool."""
@@ -250,6 +251,7 @@ class NativeNetwork:
         arithmetic: Arithmetic,
         shape: Triple = (CLIP_FRAMES, FRAME_SIZE, FRAME_SIZE),
         endpoints: Sequence[str] = (),
+        dtype: type[np.generic] = np.uint8,
     ) -> None:
         """Lay out the steps; nothing is computed.
 
@@ -257,10 +259,11 @@ class NativeNetwork:
             arithmetic: the weights, and what they are multiplied in.
             shape: frames, height and width of a clip, or of any clip of which an endless video's padding is taken.
             endpoints: feature maps that are kept whole.
+            dtype: of the pixels, uint8 or float32.
         """
         self._arithmetic = arithmetic
         steps = _Steps(arithmetic)
-        self._input = FeatureMap(shape, INPUT_CHANNELS, stored=INPUT_CHANNELS, dtype=np.uint8)
+        self._input = FeatureMap(shape, INPUT_CHANNELS, stored=INPUT_CHANNELS, dtype=dtype)
         maps = dict(interpret(steps, self._input))
         self._endpoints = {name: maps[name] for name in endpoints}
         for kept in self._endpoints.values():
@@ -284,12 +287,12 @@ class NativeNetwork:
             step.made = 0
             step.target.restart()
 
-    def push(self, kernels: Kernels, frames: NDArray[np.uint8], *, is_last: bool) -> Positions:
+    def push(self, kernels: Kernels, frames: Pixels, *, is_last: bool) -> Positions:
         """Run the next frames.
 
         Args:
             kernels: with the threads that compute.
-            frames: RGB, uint8 0..255, shape frames, height, width, 3.
+            frames: RGB, 0..255, of the network's dtype, shape frames, height, width, 3.
             is_last: whether the video ends with them.
 
         Returns:

@@ -15,7 +15,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import CompiledModel, InferRequest
 
-from quovadis.engines.base import EngineOutput, Hint, check_clips, check_endpoints
+from quovadis.engines.base import EngineOutput, Hint, Pixels, check_clips, check_endpoints
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
@@ -73,7 +73,7 @@ class OpenVINOEngine:
         self._weights_sha256 = weights_sha256
         self._quantization = quantization
         self._hint = hint
-        self._requests: dict[tuple[str, ...], SimpleQueue[InferRequest]] = {}
+        self._requests: dict[tuple[tuple[str, ...], type[np.generic]], SimpleQueue[InferRequest]] = {}
         self._at_once = 1
         self._compiling = Lock()
         self._streaming: StreamingModels | None = None
@@ -103,11 +103,11 @@ class OpenVINOEngine:
     def _precision(self) -> str:
         return PRECISION if self._quantization is None else "int8"
 
-    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
-        with self._request(names) as request:
+        with self._request(names, clips.dtype.type) as request:
             try:
                 request.infer({0: np.ascontiguousarray(clips)}, share_inputs=True)
             except RuntimeError as error:
@@ -123,32 +123,33 @@ class OpenVINOEngine:
     @property
     def clips_at_once(self) -> int:
         """How many calls of `run`, from as many threads, make the most of the device."""
-        self._queue(())
+        self._queue((), np.uint8)
         return self._at_once
 
     @contextmanager
-    def _request(self, endpoints: tuple[str, ...]) -> Iterator[InferRequest]:
-        """Lend a request of the graph with these endpoints, waiting until one is free."""
-        queue = self._queue(endpoints)
+    def _request(self, endpoints: tuple[str, ...], dtype: type[np.generic]) -> Iterator[InferRequest]:
+        """Lend a request of the graph with these endpoints for such pixels, waiting until one is free."""
+        queue = self._queue(endpoints, dtype)
         request = queue.get()
         try:
             yield request
         finally:
             queue.put(request)
 
-    def _queue(self, endpoints: tuple[str, ...]) -> SimpleQueue[InferRequest]:
+    def _queue(self, endpoints: tuple[str, ...], dtype: type[np.generic]) -> SimpleQueue[InferRequest]:
         with self._compiling:
-            if endpoints not in self._requests:
+            if (endpoints, dtype) not in self._requests:
                 compiled = self._compiled(
-                    f"clip {endpoints}", lambda: build_graph(self._tensors, endpoints, self._quantization)
+                    f"clip {endpoints} {dtype.__name__}",
+                    lambda: build_graph(self._tensors, endpoints, self._quantization, dtype),
                 )
                 if self._hint == "throughput":
                     self._at_once = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
                 queue: SimpleQueue[InferRequest] = SimpleQueue()
                 for _ in range(self._at_once):
                     queue.put(compiled.create_infer_request())
-                self._requests[endpoints] = queue
-            return self._requests[endpoints]
+                self._requests[endpoints, dtype] = queue
+            return self._requests[endpoints, dtype]
 
     def open_stream(self) -> OpenVINOStream:
         """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""

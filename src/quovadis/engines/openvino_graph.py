@@ -109,15 +109,17 @@ def build_graph(
     tensors: Mapping[str, NDArray[np.float32]],
     endpoints: Sequence[str] = (),
     quantization: Quantization | None = None,
+    dtype: type[np.generic] = np.uint8,
 ) -> ov.Model:
     """Build the network as an `openvino.Model`.
 
-    Input `clips`: uint8, B,D,H,W,C with batch, frames, height and width free; RGB, 0..255. Outputs, float32:
-    `step_logits` B,S,classes, `logits` and `probabilities` B,classes, `features` B,S,1024, and for each of `endpoints`
-    its feature map as B,D,H,W,C under its own name. Where frames are larger than 224 the head's map is larger than 1x1
-    and is averaged over space. With a quantisation, convolutions compute in 8-bit integers.
+    Input `clips`: uint8 or float32 as `dtype` says, B,D,H,W,C with batch, frames, height and width free; RGB, 0..255.
+    Outputs, float32: `step_logits` B,S,classes, `logits` and `probabilities` B,classes, `features` B,S,1024, and for
+    each of `endpoints` its feature map as B,D,H,W,C under its own name. Where frames are larger than 224 the head's map
+    is larger than 1x1 and is averaged over space. With a quantisation, convolutions compute in 8-bit integers.
     """
-    clips = opset13.parameter([-1, -1, -1, -1, INPUT_CHANNELS], np.uint8, name=INPUT_NAME)
+    clips = opset13.parameter([-1, -1, -1, -1, INPUT_CHANNELS], dtype, name=INPUT_NAME)
+    # Of floats this does nothing.
     pixels = opset13.convert(clips, np.float32, name="input/float")
     maps = build_network(OpenVINOOperations(tensors, quantization), pixels, (0, 4, 1, 2, 3))
     if quantization is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.base import EngineOutput, EngineStream, check_clips, check_endpoints
+from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips, check_endpoints
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
 from quovadis.torch import I3D, I3DOutput, normalize
@@ -70,7 +70,7 @@ class TorchEngine:
         precision = "f16" if self._half else "f32"
         return {"engine": "torch", "version": torch.__version__, "device": device, "precision": precision}
 
-    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)

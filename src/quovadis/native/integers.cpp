@@ -241,11 +241,12 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const std::int
 // Pixels as -127.5 … 127.5, so that transformed they stay below 2^15; what is not whole is rounded.
 constexpr float STEM_SCALE = 127.5f;
 
-void stem(Threads& threads, const View& x, const std::int16_t* weights, const float* scale, const float* bias,
+void stem(Threads& threads, const View& x, bool floats, const std::int16_t* weights, const float* scale, const float* bias,
           int64_t out_channels, const View& y, const Window& window) {
   constexpr int PAIRS = (STEM_KERNEL * 3 + 1) / 2;
   const int64_t product = odd_lines(STEM_W * PANEL * 4) / 4;
-  stem_tiles<Vec>(threads, x, y, window, STEM_SCALE, [&](StemBand<Vec>& band, Tile tile, int64_t count, Scratch& scratch) {
+  stem_tiles<Vec>(threads, x, floats, y, window, STEM_SCALE, [&](StemBand<Vec>& band, Tile tile, int64_t count,
+                                                                 Scratch& scratch) {
     // One vector more: the last pair of the last line reads a value that its weight of zero leaves out.
     std::int32_t* products = static_cast<std::int32_t*>(
         scratch.reserve(STEM_POINTS * (PHASES * STEM_LINE * 2 + product * 4) + 64));

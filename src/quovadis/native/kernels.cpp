@@ -174,11 +174,12 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const float* w
 
 // --- 7x7x7 ------------------------------------------------------------------------------------------------------------
 
-void stem(Threads& threads, const View& x, const float* weights, const float* bias, int64_t out_channels, const View& y,
-          const Window& window) {
+void stem(Threads& threads, const View& x, bool floats, const float* weights, const float* bias, int64_t out_channels,
+          const View& y, const Window& window) {
   constexpr int DEPTH = STEM_KERNEL * 3;
   const int64_t product = odd_lines(STEM_W * PANEL * 4) / 4;
-  stem_tiles<Vec>(threads, x, y, window, 1.f, [&](StemBand<Vec>& band, Tile tile, int64_t count, Scratch& scratch) {
+  stem_tiles<Vec>(threads, x, floats, y, window, 1.f, [&](StemBand<Vec>& band, Tile tile, int64_t count,
+                                                          Scratch& scratch) {
     float* points =
         static_cast<float*>(scratch.reserve(sizeof(float) * STEM_POINTS * (PHASES * STEM_LINE + product)));
     float* products = points + STEM_POINTS * PHASES * STEM_LINE;

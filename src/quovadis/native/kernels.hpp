@@ -29,8 +29,9 @@ struct Kernels {
                     std::int64_t out_channels, const View& y, bool relu);
   void (*convolve3)(Threads&, const View& x, std::int64_t channels, const float* weights, const float* bias,
                     std::int64_t out_channels, const View& y);
-  void (*stem)(Threads&, const View& x, const float* weights, const float* bias, std::int64_t out_channels,
-               const View& y, const Window& window);
+  // `floats` says whether pixels are floats or bytes.
+  void (*stem)(Threads&, const View& x, bool floats, const float* weights, const float* bias,
+               std::int64_t out_channels, const View& y, const Window& window);
   void (*max_pool)(Threads&, const View& x, std::int64_t channels, const View& y, const Window& window);
 };
 
@@ -44,8 +45,8 @@ struct IntegerKernels {
                            const float* scale, const float* bias, std::int64_t out_channels, const View& y);
   void (*convolve3)(Threads&, const View& x, std::int64_t channels, const std::int16_t* weights, const float* scale,
                     const float* bias, std::int64_t out_channels, const View& y);
-  void (*stem)(Threads&, const View& x, const std::int16_t* weights, const float* scale, const float* bias,
-               std::int64_t out_channels, const View& y, const Window& window);
+  void (*stem)(Threads&, const View& x, bool floats, const std::int16_t* weights, const float* scale,
+               const float* bias, std::int64_t out_channels, const View& y, const Window& window);
   void (*max_pool)(Threads&, const View& x, std::int64_t channels, const View& y, const Window& window);
   void (*max_pool_shorts)(Threads&, const View& x, std::int64_t channels, const View& y, const Window& window);
 };

@@ -60,9 +60,9 @@ EXPORT void quovadis_convolve3(Pool* pool, const View* x, std::int64_t channels,
   pool->kernels.convolve3(pool->threads, *x, channels, weights, bias, out_channels, *y);
 }
 
-EXPORT void quovadis_stem(Pool* pool, const View* x, const float* weights, const float* bias, std::int64_t out_channels,
-                   const View* y, const Window* window) {
-  pool->kernels.stem(pool->threads, *x, weights, bias, out_channels, *y, *window);
+EXPORT void quovadis_stem(Pool* pool, const View* x, int floats, const float* weights, const float* bias,
+                   std::int64_t out_channels, const View* y, const Window* window) {
+  pool->kernels.stem(pool->threads, *x, floats != 0, weights, bias, out_channels, *y, *window);
 }
 
 EXPORT void quovadis_max_pool(Pool* pool, const View* x, std::int64_t channels, const View* y, const Window* window) {
@@ -93,9 +93,9 @@ EXPORT void quovadis_integer_convolve3(Pool* pool, const View* x, std::int64_t c
   quovadis::integer_kernels.convolve3(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
 }
 
-EXPORT void quovadis_integer_stem(Pool* pool, const View* x, const std::int16_t* weights, const float* scale,
-                                  const float* bias, std::int64_t out_channels, const View* y, const Window* window) {
-  quovadis::integer_kernels.stem(pool->threads, *x, weights, scale, bias, out_channels, *y, *window);
+EXPORT void quovadis_integer_stem(Pool* pool, const View* x, int floats, const std::int16_t* weights,
+                                  const float* scale, const float* bias, std::int64_t out_channels, const View* y, const Window* window) {
+  quovadis::integer_kernels.stem(pool->threads, *x, floats != 0, weights, scale, bias, out_channels, *y, *window);
 }
 
 EXPORT void quovadis_integer_max_pool(Pool* pool, const View* x, std::int64_t channels, const View* y,

@@ -177,6 +177,11 @@ inline __attribute__((always_inline)) void apply(const float (&matrix)[M][N], co
 }
 
 template <class Vec>
+inline Vec load_pixels(const float* p) {
+  return read<Vec>(p);
+}
+
+template <class Vec>
 inline Vec load_pixels(const std::uint8_t* p) {
   if constexpr (sizeof(Vec) == 64)
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
@@ -185,14 +190,14 @@ inline Vec load_pixels(const std::uint8_t* p) {
 }
 
 // STEM_LINE values of one row from `column` on, of -`scale` … `scale`; zero outside the frame.
-template <class Vec>
+template <class Vec, class Pixel>
 inline void read_line(const View& x, int64_t t, int64_t h, int64_t column, float scale, float* line) {
   constexpr int LANES = sizeof(Vec) / sizeof(float);
   std::fill(line, line + STEM_LINE, 0.f);
   if (t < x.first || t >= x.end || h < 0 || h >= x.height) return;
   const int64_t begin = std::max<int64_t>(column, 0), end = std::min<int64_t>(column + STEM_LINE / 3, x.width);
-  const std::uint8_t* pixels =
-      static_cast<const std::uint8_t*>(x.data) + (((t - x.first) * x.height + h) * x.width + begin) * 3;
+  const Pixel* pixels =
+      static_cast<const Pixel*>(x.data) + (((t - x.first) * x.height + h) * x.width + begin) * 3;
   float* out = line + (begin - column) * 3;
   const int64_t count = (end - begin) * 3;
   const float factor = scale / 127.5f;
@@ -209,8 +214,9 @@ constexpr int STEM_BAND = 7;
 template <class Vec>
 class StemBand {
  public:
-  StemBand(const View& x, Tile first, const Window& window, float scale)
+  StemBand(const View& x, bool floats, Tile first, const Window& window, float scale)
       : x_(x),
+        floats_(floats),
         t_(first.t * 2 - window.padding[0]),
         h_(first.h * 2 - window.padding[1]),
         w_(first.w * 2 - window.padding[2]),
@@ -240,8 +246,13 @@ class StemBand {
 
   void transform_row(int phase) {
     alignas(64) float lines[STEM_AXIS][STEM_LINE];
-    for (int frame = 0; frame < STEM_AXIS; ++frame)
-      read_line<Vec>(x_, t_ + 2 * frame + phase / 2, h_ + 2 * row_ + phase % 2, w_, scale_, lines[frame]);
+    for (int frame = 0; frame < STEM_AXIS; ++frame) {
+      const int64_t t = t_ + 2 * frame + phase / 2, h = h_ + 2 * row_ + phase % 2;
+      if (floats_)
+        read_line<Vec, float>(x_, t, h, w_, scale_, lines[frame]);
+      else
+        read_line<Vec, std::uint8_t>(x_, t, h, w_, scale_, lines[frame]);
+    }
     for (int v = 0; v < VECTORS; ++v) {
       Vec in[STEM_AXIS], out[STEM_AXIS];
       for (int i = 0; i < STEM_AXIS; ++i) in[i] = read<Vec>(lines[i] + v * LANES);
@@ -251,6 +262,7 @@ class StemBand {
   }
 
   const View& x_;
+  const bool floats_;
   const int64_t t_, h_, w_;
   const float scale_;
   int row_ = 0, first_ = 0;
@@ -259,13 +271,13 @@ class StemBand {
 
 // Calls `work` with a tile of the stem, its width and what transforms it, for all tiles of each band in turn.
 template <class Vec, class Work>
-inline void stem_tiles(Threads& threads, const View& x, const View& y, const Window& window, float scale,
+inline void stem_tiles(Threads& threads, const View& x, bool floats, const View& y, const Window& window, float scale,
                        const Work& work) {
   const int64_t bands = ceil_div(y.height, STEM_H * STEM_BAND), columns = ceil_div(y.width, STEM_W);
   threads.run(ceil_div(y.end - y.first, STEM_T) * bands * columns, [&](int64_t id, Scratch& scratch) {
     Tile tile{y.first + id / (bands * columns) * STEM_T, id / columns % bands * STEM_H * STEM_BAND,
               id % columns * STEM_W};
-    StemBand<Vec> band(x, tile, window, scale);
+    StemBand<Vec> band(x, floats, tile, window, scale);
     for (int i = 0; i < STEM_BAND && tile.h < y.height; ++i, tile.h += STEM_H)
       work(band, tile, std::min<int64_t>(STEM_W, y.width - tile.w), scratch);
   });
