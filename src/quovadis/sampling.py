@@ -30,6 +30,7 @@ from quovadis.video import (
     clips_from_frames,
     open_video,
 )
+from quovadis.video.geometry import Converter, FrameConverter
 
 Source: TypeAlias = "str | os.PathLike[str] | NDArray[np.uint8]"
 """A file, folder of images, address, `camera:0`, or frames in memory: uint8 RGB, shape frames, height, width, 3."""
@@ -135,6 +136,11 @@ class SourceStream(AbstractContextManager["SourceStream[Item]"], Generic[Item]):
         return self._video is not None and self._video.live
 
     @property
+    def frames_per_second(self) -> float | None:
+        """Average rate of the source by its header; None where it does not say, or for frames in memory."""
+        return None if self._video is None else self._video.frames_per_second
+
+    @property
     def report(self) -> VideoReport:
         """What the video turned out to hold; complete once everything was taken."""
         return VideoReport() if self._video is None else self._video.report
@@ -168,11 +174,17 @@ def open_clips(
 
 
 def open_frames(
-    source: Source, sampling: Sampling, limits: VideoLimits, *, allow_partial: bool = False
+    source: Source,
+    sampling: Sampling,
+    limits: VideoLimits,
+    *,
+    allow_partial: bool = False,
+    converter: Callable[[], Converter] = FrameConverter,
 ) -> SourceStream[Frame]:
     """Open `source` for its frames, which are decoded ahead in a thread once the first is asked for.
 
-    Of a live source that comes faster than it is used, the oldest waiting 8 frames are left out whenever 64 wait.
+    Of a live source that comes faster than it is used, the oldest waiting 8 frames are left out whenever 64 wait. The
+    `converter` makes what turns pictures into pixels; frames in memory always go the usual way.
 
     Raises:
         VideoError: the source cannot be opened, or is an array of another dtype or shape.
@@ -181,7 +193,7 @@ def open_frames(
         check_array(source)
         rate, first, frames = _array_part(source, sampling)
         return SourceStream("<array>", array_frames(frames, fps=rate, first=first))
-    video = _open(source, sampling, limits, allow_partial=allow_partial)
+    video = _open(source, sampling, limits, allow_partial=allow_partial, converter=converter)
     ahead = Prefetch(video, AHEAD_FRAMES, drop=POSITION_FRAMES if video.live else 0)
     return SourceStream(video.name, iter(ahead), expected=_expected(video, sampling), video=video, ahead=ahead)
 
@@ -202,7 +214,14 @@ def iterated_frames(images: Iterable[NDArray[np.uint8]], sampling: Sampling) -> 
     return SourceStream("<frames>", frames())
 
 
-def _open(source: str | os.PathLike[str], sampling: Sampling, limits: VideoLimits, *, allow_partial: bool) -> Video:
+def _open(
+    source: str | os.PathLike[str],
+    sampling: Sampling,
+    limits: VideoLimits,
+    *,
+    allow_partial: bool,
+    converter: Callable[[], Converter] = FrameConverter,
+) -> Video:
     return open_video(
         source,
         fps=sampling.fps,
@@ -210,6 +229,7 @@ def _open(source: str | os.PathLike[str], sampling: Sampling, limits: VideoLimit
         allow_partial=allow_partial,
         start_seconds=sampling.start_seconds,
         duration_seconds=sampling.duration_seconds,
+        converter=converter,
     )
 
 

@@ -19,7 +19,7 @@ from synthetic import COLOURS, ORIENTATIONS, as_stored, quadrants, set_display_m
 
 from quovadis.errors import VideoError
 from quovadis.video import geometry, open_video
-from quovadis.video.geometry import SHORT_SIDE, FrameConverter, scaled_size
+from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry, scaled_size
 
 
 def pixels_of(path: Path) -> list[NDArray[np.uint8]]:
@@ -208,3 +208,42 @@ def test_planes_of_colours_hold_what_a_conversion_to_pixels_gives(pixel_format: 
     top, left = (height - 224) // 2, (width - 224) // 2
     expected = direct.to_ndarray()[top : top + 224, left : left + 224]
     np.testing.assert_array_equal(FrameConverter().convert(picture, Fraction(1)), expected)
+
+
+# --- what other protocols ask for -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio", "geometry", "scaled"),
+    [
+        ((455, 256), Fraction(1), Geometry(), (455, 256)),
+        ((171, 96), Fraction(1), Geometry(), (456, 256)),
+        ((171, 97), Fraction(1), Geometry(), (451, 256)),
+        ((171, 97), Fraction(1), Geometry(long_side="down"), (451, 256)),
+        ((173, 97), Fraction(1), Geometry(), (457, 256)),
+        ((173, 97), Fraction(1), Geometry(long_side="down"), (456, 256)),
+        ((224, 224), Fraction(1), Geometry(), (224, 224)),
+        ((224, 224), Fraction(1), Geometry(keep_prepared=False), (256, 256)),
+        ((200, 100), Fraction(1, 2), Geometry(), (256, 256)),
+    ],
+)
+def test_the_long_side_is_made_whole_as_asked(
+    size: tuple[int, int], ratio: Fraction, geometry: Geometry, scaled: tuple[int, int]
+) -> None:
+    assert scaled_size(*size, ratio, geometry) == scaled
+
+
+def test_samples_may_be_taken_for_square() -> None:
+    picture = av.VideoFrame.from_ndarray(quadrants(200, 100), format="rgb24")
+    whole = Geometry(crop=None)
+    assert FrameConverter(whole).convert(picture, Fraction(1, 2)).shape == (256, 256, 3)
+    square = Geometry(crop=None, square_samples=True)
+    assert FrameConverter(square).convert(picture, Fraction(1, 2)).shape == (256, 512, 3)
+
+
+def test_a_whole_picture_holds_the_usual_crop_in_its_middle() -> None:
+    picture = av.VideoFrame.from_ndarray(quadrants(341, 256), format="rgb24")
+    whole = FrameConverter(Geometry(crop=None)).convert(picture, Fraction(1))
+    usual = FrameConverter().convert(picture, Fraction(1))
+    assert whole.shape == (256, 341, 3)
+    np.testing.assert_array_equal(whole[16 : 16 + 224, 58 : 58 + 224], usual)

@@ -7,13 +7,14 @@ from quovadis.video.centre import centre_clip
 from quovadis.video.clips import Clip, centre_of, clips_from_frames
 from quovadis.video.decoder import VideoReport
 from quovadis.video.expand import expand_source
-from quovadis.video.frames import Frame
+from quovadis.video.frames import CountedFrames, Frame
 from quovadis.video.limits import VideoLimits
 from quovadis.video.prefetch import Prefetch
 from quovadis.video.reader import Video, open_video
 
 __all__ = [
     "Clip",
+    "CountedFrames",
     "Frame",
     "Prefetch",
     "Video",

@@ -28,5 +28,6 @@ def centre_clip(video: Video, open_again: Callable[[], Video], clip_frames: int)
         raise VideoError(f"{video.name}: a live source has no centre; give --duration and --clip all")
     total = sum(1 for _ in video.shown())
     with open_again() as again:
-        frames = again.frames_from(centre_of(total, clip_frames))
+        first = centre_of(total, clip_frames)
+        frames = again.frames_where(lambda place: place >= first)
         yield from clips_from_frames(islice(frames, clip_frames), clip_frames=clip_frames, stride=clip_frames)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
-import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.video.orientation import Orientation
@@ -29,9 +29,22 @@ class DecodedFrame(NamedTuple):
 class Frame(NamedTuple):
     """A frame ready for the network."""
 
-    pixels: NDArray[np.uint8]
-    """RGB, 0..255, shape 224, 224, 3, contiguous. Repeated frames share one array."""
+    pixels: NDArray[Any]
+    """RGB, 0..255, contiguous; by the usual conversion uint8 of shape 224, 224, 3. Repeated frames share one array."""
     seconds: float
     """Time since the first frame of the video."""
     duration_seconds: float
     """How long it is shown."""
+
+
+class CountedFrames:
+    """Counts frames while they pass."""
+
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        self._frames = frames
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            self.count += 1
+            yield frame

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
+from typing import Any, Literal, Protocol, cast
 
 import av
 import numpy as np
@@ -24,26 +25,67 @@ _SCALING = (
 )
 
 
-def scaled_size(width: int, height: int, aspect_ratio: Fraction) -> tuple[int, int]:
-    """Return width and height, of the stored picture, that make its short side as displayed 256 pixels.
+class Converter(Protocol):
+    """Turns decoded frames into pixels; one for each video, because it keeps what it has set up."""
 
-    Pictures of exactly 224x224 keep their size: they have been prepared before, as the original's sample.
+    def convert(
+        self, picture: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
+    ) -> NDArray[Any]:
+        """Return RGB, uint8 or float32 0..255, shape height, width, 3, contiguous.
+
+        Args:
+            picture: as the decoder gives it.
+            aspect_ratio: width of a sample over its height.
+            orientation: how the picture has to be turned to be upright.
+
+        Raises:
+            VideoError: the picture is too narrow, or FFmpeg cannot convert its format.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """How a picture whose short side becomes 256 pixels is scaled and cut."""
+
+    crop: int | None = FRAME_SIZE
+    """Side of the square that is cut out of the centre; None keeps the whole picture."""
+    long_side: Literal["nearest", "down"] = "nearest"
+    """How the length of the other side is made whole."""
+    keep_prepared: bool = True
+    """Whether pictures of exactly 224x224 keep their size: they have been prepared before, as the original's sample."""
+    square_samples: bool = False
+    """Whether samples are taken for square, as tools do that do not read the aspect ratio."""
+
+
+def scaled_size(width: int, height: int, aspect_ratio: Fraction, geometry: Geometry | None = None) -> tuple[int, int]:
+    """Return width and height, of the stored picture, that make its short side as displayed 256 pixels.
 
     Raises:
         VideoError: one side is more than 16 times the other.
     """
-    if (width, height) == (FRAME_SIZE, FRAME_SIZE) and aspect_ratio == 1:
+    geometry = geometry or Geometry()
+    if geometry.keep_prepared and (width, height) == (FRAME_SIZE, FRAME_SIZE) and aspect_ratio == 1:
         return width, height
+    check_shape(width, height, aspect_ratio)
     display_width = width * aspect_ratio
-    short = min(display_width, Fraction(height))
-    longest = max(display_width, Fraction(height))
-    if longest > LARGEST_RATIO * short:
+    scale = SHORT_SIDE / min(display_width, Fraction(height))
+    whole = round if geometry.long_side == "nearest" else int
+    return whole(display_width * scale), whole(height * scale)
+
+
+def check_shape(width: int, height: int, aspect_ratio: Fraction = Fraction(1)) -> None:
+    """Refuse pictures that are too narrow.
+
+    Raises:
+        VideoError: one side is more than 16 times the other.
+    """
+    shorter, longer = sorted((width * aspect_ratio, Fraction(height)))
+    if longer > LARGEST_RATIO * shorter:
         raise VideoError(
-            f"a frame of {width}x{height} pixels with an aspect ratio of {float(longest / short):.0f}:1 is no picture "
+            f"a frame of {width}x{height} pixels with an aspect ratio of {float(longer / shorter):.0f}:1 is no picture "
             f"of an action: crop the video to less than {LARGEST_RATIO}:1"
         )
-    scale = SHORT_SIDE / short
-    return round(display_width * scale), round(height * scale)
 
 
 _PLANAR = "gbrp"
@@ -52,14 +94,15 @@ _PLANAR = "gbrp"
 class FrameConverter:
     """Turns decoded frames of any size and format into the network's pixels; one for each video."""
 
-    def __init__(self) -> None:
+    def __init__(self, geometry: Geometry | None = None) -> None:
+        self._geometry = geometry or Geometry()
         # Kept from frame to frame: setting up a scaler costs more than using it.
         self._reformatter = VideoReformatter()
 
     def convert(
         self, picture: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
     ) -> NDArray[np.uint8]:
-        """Return RGB, uint8 0..255, shape 224, 224, 3, contiguous.
+        """Return RGB, uint8 0..255, shape 224, 224, 3 unless the geometry says otherwise, contiguous.
 
         Colours follow the frame's own range and matrix; where the matrix is not stated BT.601 is taken, as FFmpeg and
         OpenCV do. Alpha is dropped.
@@ -67,26 +110,41 @@ class FrameConverter:
         Raises:
             VideoError: the picture is too narrow, or FFmpeg cannot convert its format.
         """
-        width, height = scaled_size(picture.width, picture.height, aspect_ratio)
+        ratio = Fraction(1) if self._geometry.square_samples else aspect_ratio
+        width, height = scaled_size(picture.width, picture.height, ratio, self._geometry)
         # FFmpeg converts YUV to planes of colours in half the time that it takes for pixels, to the same values.
         target = _PLANAR if picture.format.name.startswith(("yuv", "nv")) else "rgb24"
-        try:
-            scaled = self._reformatter.reformat(
-                picture, width, height, target, interpolation=_SCALING, dst_color_range="JPEG", threads=1
-            )
-        except av.FFmpegError as error:
-            raise VideoError(
-                f"frames of the format {picture.format.name} cannot be converted: {error.strerror}"
-            ) from error
+        scaled = reformat(self._reformatter, picture, width, height, target)
         # Scaled before it is turned: turning is cheap on a small picture.
-        top, left = (height - FRAME_SIZE) // 2, (width - FRAME_SIZE) // 2
-        rows, columns = slice(top, top + FRAME_SIZE), slice(left, left + FRAME_SIZE)
+        rows, columns = (centre_slice(size, self._geometry.crop or size) for size in (height, width))
         if target == _PLANAR:
             green, blue, red = (_plane(scaled, index)[rows, columns] for index in range(3))
             pixels = np.stack((red, green, blue), axis=-1)
         else:
             pixels = cast("NDArray[np.uint8]", scaled.to_ndarray())[rows, columns]
         return np.ascontiguousarray(orientation.apply(pixels))
+
+
+def centre_slice(size: int, crop: int) -> slice:
+    """Return where `crop` pixels in the middle of `size` lie; of an odd rest the smaller half comes first."""
+    first = (size - crop) // 2
+    return slice(first, first + crop)
+
+
+def reformat(
+    reformatter: VideoReformatter, picture: av.VideoFrame, width: int, height: int, target: str
+) -> av.VideoFrame:
+    """Scale a picture and convert its colours to full range, by the picture's own range and matrix.
+
+    Raises:
+        VideoError: FFmpeg cannot convert its format.
+    """
+    try:
+        return reformatter.reformat(
+            picture, width, height, target, interpolation=_SCALING, dst_color_range="JPEG", threads=1
+        )
+    except av.FFmpegError as error:
+        raise VideoError(f"frames of the format {picture.format.name} cannot be converted: {error.strerror}") from error
 
 
 def _plane(picture: av.VideoFrame, index: int) -> NDArray[np.uint8]:

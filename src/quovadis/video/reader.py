@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Literal, Self
 from quovadis.errors import VideoError, VideoLimitError
 from quovadis.video.decoder import Decoder, VideoReport
 from quovadis.video.frames import DecodedFrame, Frame
-from quovadis.video.geometry import FrameConverter
+from quovadis.video.geometry import Converter, FrameConverter
 from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence, images_in
 from quovadis.video.limits import VideoLimits
 from quovadis.video.resample import Shown, resample, tick_of
@@ -31,12 +31,14 @@ class Video(AbstractContextManager["Video"]):
         limits: VideoLimits,
         start_seconds: float,
         duration_seconds: float | None,
+        converter: Callable[[], Converter] = FrameConverter,
     ) -> None:
         self.name = name
         """The source, as it was given."""
         self._decoder = decoder
         self._fps = None if fps == "native" else Fraction(fps).limit_denominator(100_000)
         self._limits = limits
+        self._converter = converter
         self._start = Fraction(start_seconds)
         self._end = None if duration_seconds is None else self._start + Fraction(duration_seconds)
 
@@ -72,14 +74,14 @@ class Video(AbstractContextManager["Video"]):
         Raises:
             VideoError: the video is damaged, cut off, or exceeds a limit.
         """
-        return self.frames_from(0)
+        return self.frames_where(lambda place: True)
 
-    def frames_from(self, first: int) -> Iterator[Frame]:
-        """Yield frames, leaving out the `first` ones, which are decoded but not converted."""
-        converter = FrameConverter()
+    def frames_where(self, wanted: Callable[[int], bool]) -> Iterator[Frame]:
+        """Yield the frames whose numbers, from 0, are wanted; the others are decoded but not converted."""
+        converter = self._converter()
         converted: tuple[DecodedFrame, Frame] | None = None
         for place, shown in enumerate(self.shown()):
-            if place < first:
+            if not wanted(place):
                 continue
             source = shown.frame
             if converted is None or converted[0] is not source:
@@ -134,6 +136,7 @@ def open_video(
     start_seconds: float = 0.0,
     duration_seconds: float | None = None,
     threads: int = 0,
+    converter: Callable[[], Converter] = FrameConverter,
 ) -> Video:
     """Open a file, an animated GIF, a folder of images, an address or `camera:0`.
 
@@ -146,6 +149,7 @@ def open_video(
         start_seconds: where to begin.
         duration_seconds: how much to read; None: to the end.
         threads: of the decoder; 0: one for small frames, else as many as FFmpeg sees fit.
+        converter: makes what turns pictures into pixels.
 
     Raises:
         VideoError: the source cannot be opened, or has no pictures.
@@ -167,7 +171,42 @@ def open_video(
     else:
         _check_file(path, name)
         decoder = Decoder(name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads)
-    return Video(name, decoder, fps=fps, limits=limits, start_seconds=start_seconds, duration_seconds=duration_seconds)
+    return Video(
+        name,
+        decoder,
+        fps=fps,
+        limits=limits,
+        start_seconds=start_seconds,
+        duration_seconds=duration_seconds,
+        converter=converter,
+    )
+
+
+def open_images(
+    name: str,
+    paths: Sequence[Path],
+    *,
+    limits: VideoLimits | None = None,
+    allow_partial: bool = False,
+    converter: Callable[[], Converter] = FrameConverter,
+) -> Video:
+    """Open images as a video of 25 frames a second, all of them kept.
+
+    Args:
+        name: what errors call the video.
+        paths: images, in order.
+        limits: the most to accept; None: the defaults.
+        allow_partial: pass over images that cannot be read.
+        converter: makes what turns pictures into pixels.
+
+    Raises:
+        VideoLimitError: more images than the limits admit.
+    """
+    limits = limits or VideoLimits()
+    images = ImageSequence(name, list(paths), limits, allow_partial=allow_partial)
+    return Video(
+        name, images, fps="native", limits=limits, start_seconds=0.0, duration_seconds=None, converter=converter
+    )
 
 
 def _check_file(path: Path, name: str) -> None:

@@ -1,0 +1,47 @@
+"""Windows of frames named by their numbers, taken from a video that is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from quovadis.video.frames import Frame
+
+
+class Window(NamedTuple):
+    """Frames that were asked for together."""
+
+    number: int
+    """Place among the windows that were asked for, from 0."""
+    frames: list[Frame]
+
+
+def wanted_frames(windows: Iterable[Sequence[int]]) -> list[int]:
+    """Return the numbers of all frames in any window, ascending."""
+    return sorted(set().union(*windows))
+
+
+def gather(frames: Iterable[Frame], windows: Sequence[Sequence[int]]) -> Iterator[Window]:
+    """Yield each window as soon as its last frame has come, and keep no frame longer than a window needs it.
+
+    Args:
+        frames: those of `wanted_frames`, in order; fewer leave the windows out that need the others.
+        windows: numbers of frames, in any order, some perhaps more than once.
+    """
+    pending = sorted(range(len(windows)), key=lambda number: max(windows[number]))
+    first_needed = [0] * len(pending)
+    earliest = None
+    for place in reversed(range(len(pending))):
+        lowest = min(windows[pending[place]])
+        earliest = lowest if earliest is None else min(earliest, lowest)
+        first_needed[place] = earliest
+    held: dict[int, Frame] = {}
+    done = 0
+    for number, frame in zip(wanted_frames(windows), frames, strict=False):
+        held[number] = frame
+        while done < len(pending) and max(windows[pending[done]]) <= number:
+            window = windows[pending[done]]
+            yield Window(pending[done], [held[i] for i in window])
+            done += 1
+            if done < len(pending):
+                held = {i: kept for i, kept in held.items() if i >= first_needed[done]}
