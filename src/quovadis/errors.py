@@ -11,6 +11,8 @@
     ├── VideoError                 a video that cannot be read
     │   ├── TruncatedVideoError    less in the file than it declares
     │   └── VideoLimitError        more in the file than the limits admit
+    ├── DatasetError               a list of labelled videos that cannot be read, or does not fit
+    ├── MetricError                features or predictions that a metric cannot be computed of
     ├── OutputError                a result that cannot be written
     └── MissingDependencyError     an optional package is not installed
 
@@ -62,6 +64,14 @@ class TruncatedVideoError(VideoError):
 
 class VideoLimitError(VideoError):
     """A video exceeds one of the limits on pixels, frames or seconds."""
+
+
+class DatasetError(QuovadisError):
+    """A list of labelled videos cannot be read, names classes that the network does not have, or is empty."""
+
+
+class MetricError(QuovadisError):
+    """Features or predictions that a metric cannot be computed of."""
 
 
 class OutputError(QuovadisError):
