@@ -13,9 +13,11 @@ from quovadis.errors import MissingDependencyError
 _EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "matplotlib": ("matplotlib", "plot"),
+        "h5py": ("h5py", "hdf5"),
         "nncf": ("NNCF", "int8"),
         "onnx": ("onnx", "onnx"),
         "onnxruntime": ("onnxruntime", "onnx"),
+        "pyarrow": ("pyarrow", "parquet"),
         "tensorflow": ("TensorFlow", "tensorflow"),
         "torch": ("PyTorch", "torch"),
     }
@@ -39,7 +41,7 @@ def import_extra(module: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module:
+        package, extra = _EXTRAS[module.partition(".")[0]]
+        if error.name != module.partition(".")[0]:
             raise
-        package, extra = _EXTRAS[module]
         raise MissingDependencyError(package, extra, purpose) from error

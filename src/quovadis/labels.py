@@ -19,6 +19,19 @@ def kinetics400() -> tuple[str, ...]:
     return tuple(text.splitlines())
 
 
+def class_names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names that a user chose: a file, a list, or None for Kinetics-400.
+
+    Raises:
+        LabelsError: they cannot be read or do not fit.
+    """
+    if labels is None:
+        return kinetics400()
+    if isinstance(labels, str | os.PathLike):
+        return read_labels(labels)
+    return check_labels(labels, "labels")
+
+
 def read_labels(path: str | os.PathLike[str], num_classes: int = NUM_CLASSES) -> tuple[str, ...]:
     """Read a list of class names: UTF-8 text, one name a line, in output order; a final newline is optional.
 

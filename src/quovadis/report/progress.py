@@ -66,6 +66,43 @@ class ClipProgress(AbstractContextManager["ClipProgress"]):
         self._progress.advance(self._task)
 
 
+class VideoProgress(AbstractContextManager["VideoProgress"]):
+    """A bar for many videos: how many are done, how things stand, time left. A `workers.VideoObserver`."""
+
+    def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}", table_column=Column(max_width=36, no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", style="cyan", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            expand=True,
+            disable=not (enabled and console.is_terminal),
+            redirect_stdout=False,
+            redirect_stderr=False,
+            # Videos differ in length; a minute's worth of them tells more than the last few.
+            speed_estimate_period=60,
+        )
+        self._task = self._progress.add_task(escape(title), total=None, note="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def start(self, total: int, done: int) -> None:
+        """Say how many videos there are, and how many an earlier run has done."""
+        self._progress.reset(self._task, total=total, completed=done)
+
+    def advance(self, note: str) -> None:
+        """Count one video; `note` says how things stand."""
+        self._progress.update(self._task, advance=1, note=note)
+
+
 class DownloadDisplay(AbstractContextManager["DownloadDisplay"]):
     """A bar for each file being fetched. An instance is a `progress.DownloadProgress`."""
 

@@ -1,0 +1,77 @@
+"""Datasets of one's own: a folder for each class, or a list of paths and labels."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+from quovadis.errors import DatasetError
+from quovadis.evaluation.datasets.dataset import Annotation
+from quovadis.video.expand import VIDEO_SUFFIXES
+from quovadis.video.images import images_in, natural_key
+
+
+def read_folders(root: Path) -> list[Annotation]:
+    """Read a folder for each class, with its videos, or folders of images, in it.
+
+    Hidden files do not count, nor what is neither a video, by its suffix, nor a folder with images.
+
+    Raises:
+        DatasetError: no folders with videos, or one that cannot be read.
+    """
+    annotations = []
+    try:
+        for folder in sorted((p for p in root.iterdir() if p.is_dir()), key=natural_key):
+            if folder.name.startswith("."):
+                continue
+            for item in sorted(folder.iterdir(), key=natural_key):
+                if not item.name.startswith(".") and _is_example(item):
+                    relative = f"{folder.name}/{item.name}"
+                    annotations.append(Annotation(relative, folder.name, (relative,)))
+    except OSError as error:
+        raise DatasetError(f"{error.filename or root}: cannot be read: {error.strerror}") from error
+    if not annotations:
+        raise DatasetError(f"{root}: no folders with videos in it; give a folder for each class, named as the class")
+    return annotations
+
+
+def read_list(path: Path, text: str) -> list[Annotation]:
+    """Read a list: a path and a class, by name or number, on each line.
+
+    They are parted by a tab, by a comma as in CSV, or by the first space, except that a number at the end of a line is
+    parted by the last one. Empty lines and those that begin with # do not count.
+
+    Raises:
+        DatasetError: a line with anything else than two columns.
+    """
+    annotations = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        columns = [column.strip() for column in _columns(line)]
+        if len(columns) != 2 or not all(columns):
+            raise DatasetError(
+                f"{path}: line {number} has {len(columns)} columns, not a path and a class; "
+                "part them with a tab if they hold spaces or commas"
+            )
+        video, label = columns
+        annotations.append(Annotation(video, label, (video,)))
+    if not annotations:
+        raise DatasetError(f"{path}: no videos in it")
+    return annotations
+
+
+def _columns(line: str) -> list[str]:
+    if "\t" in line:
+        return line.split("\t")
+    if "," in line:
+        return next(csv.reader([line], skipinitialspace=True))
+    words = line.split()
+    return line.rsplit(maxsplit=1) if words[-1].isdecimal() else line.split(maxsplit=1)
+
+
+def _is_example(item: Path) -> bool:
+    if item.is_dir():
+        return bool(images_in(item)) or os.path.lexists(item / "n_frames")
+    return item.suffix.lower() in VIDEO_SUFFIXES

@@ -1,0 +1,90 @@
+"""A dataset of any form, told by what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from quovadis.errors import DatasetError
+from quovadis.evaluation.datasets.dataset import Annotation, Classes, Dataset, Example, check_keys, check_labels
+from quovadis.evaluation.datasets.kinetics import CSV_COLUMNS, read_kinetics_csv, read_kinetics_json
+from quovadis.evaluation.datasets.locate import VideoFinder
+from quovadis.evaluation.datasets.plain import read_folders, read_list
+
+DatasetFormat: TypeAlias = Literal["auto", "kinetics-csv", "kinetics-json", "folders", "list"]
+
+
+def read_dataset(
+    source: Path,
+    labels: Sequence[str],
+    *,
+    videos: Path | None = None,
+    form: DatasetFormat = "auto",
+    split: str | None = None,
+    subset: int | None = None,
+) -> Dataset:
+    """Read a dataset and look for its videos.
+
+    Args:
+        source: an annotation file, or a folder with one folder for each class.
+        labels: the network's class names, in output order.
+        videos: the folder with the videos; None: that of the annotation.
+        form: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line names
+            the columns of Kinetics is `kinetics-csv`, any other is a `list`.
+        split: which part to take where the form has parts; None: of JSON validation, else all.
+        subset: how many of the videos that exist to take, from the beginning; None: all.
+
+    Raises:
+        DatasetError: it cannot be read, has classes that the network does not have, names a video twice, or is empty.
+    """
+    if form not in get_args(DatasetFormat):
+        raise DatasetError(f'no form of dataset is called "{form}"; there are {", ".join(get_args(DatasetFormat))}')
+    if source.is_dir() and form in ("auto", "folders"):
+        form, annotations = "folders", read_folders(source)
+    else:
+        form, annotations = _read_file(source, form, split)
+    if split is not None and form in ("folders", "list"):
+        raise DatasetError(f"{source}: {form} have no splits; leave --split out")
+    check_labels(annotations, classes := Classes(labels), source)
+    check_keys(annotations, source)
+    finder = VideoFinder(_videos_folder(source, videos))
+    examples = []
+    for annotation in annotations:
+        index = classes.index(annotation.label)
+        if index is not None:
+            examples.append(Example(annotation.key, index, finder.find(annotation.paths)))
+    dataset = Dataset(source, form, tuple(examples))
+    if not dataset.existing:
+        raise DatasetError(
+            f"{source}: none of its {len(examples)} videos is there, looked for as "
+            f"{_videos_folder(source, videos) / annotations[0].paths[0]}; give their folder with --videos"
+        )
+    return dataset if subset is None else dataset.first(subset)
+
+
+def _read_file(source: Path, form: DatasetFormat, split: str | None) -> tuple[DatasetFormat, list[Annotation]]:
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DatasetError(f"{source}: no such file or folder") from error
+    except OSError as error:
+        raise DatasetError(f"{source}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{source}: not UTF-8 text; give an annotation file, or a folder for each class") from error
+    if form == "auto":
+        header = text.partition("\n")[0].lower()
+        is_csv = all(column in header for column in CSV_COLUMNS[1:])
+        form = "kinetics-json" if source.suffix.lower() == ".json" else "kinetics-csv" if is_csv else "list"
+    if form == "kinetics-json":
+        return form, read_kinetics_json(source, text, split)
+    if form == "kinetics-csv":
+        return form, read_kinetics_csv(source, text, split)
+    if form == "folders":
+        raise DatasetError(f"{source}: not a folder; give the folder that holds one for each class")
+    return form, read_list(source, text)
+
+
+def _videos_folder(source: Path, videos: Path | None) -> Path:
+    chosen = videos if videos is not None else source if source.is_dir() else source.parent
+    return chosen.absolute()

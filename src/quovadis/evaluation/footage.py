@@ -1,0 +1,109 @@
+"""One example's pictures: a video, or a folder of extracted frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from quovadis.errors import VideoError
+from quovadis.video import Video, VideoLimits, open_video
+from quovadis.video.geometry import Converter, FrameConverter
+from quovadis.video.images import images_in
+from quovadis.video.reader import open_images
+
+Item = TypeVar("Item")
+
+_FRAME_NAME = "image_{:05d}.jpg"
+"""Of extracted frames, numbered from 1 (Open Model Zoo's `action_recognition.py`)."""
+
+
+class Footage:
+    """A video that can be opened several times."""
+
+    def __init__(
+        self,
+        path: Path,
+        limits: VideoLimits | None = None,
+        check: Callable[[], None] = lambda: None,
+        *,
+        allow_partial: bool = False,
+    ) -> None:
+        """Take where it is; nothing is opened.
+
+        Args:
+            path: a video, or a folder of frames: `image_00001.jpg` on, as many as a file `n_frames` says or as there
+                are; without such names, all its images in natural order.
+            limits: the most pixels, frames and seconds to accept; None: the defaults.
+            check: called while a long video is read; ends it by raising.
+            allow_partial: take what is there of a damaged or cut-off video.
+        """
+        self.name = str(path)
+        """What errors call the video."""
+        self._path = path
+        self._limits = limits or VideoLimits()
+        self._check = check
+        self._allow_partial = allow_partial
+        self.frames = 0
+        """Frames of the video at the rate it was last opened at; known once they were counted or all read."""
+
+    def open(self, *, fps: float | Literal["native"], converter: Callable[[], Converter] = FrameConverter) -> Video:
+        """Open the video; extracted frames carry no time and are all kept.
+
+        Raises:
+            VideoError: it cannot be opened.
+        """
+        if self._path.is_dir():
+            return open_images(
+                self.name,
+                frame_paths(self._path),
+                limits=self._limits,
+                allow_partial=self._allow_partial,
+                converter=converter,
+            )
+        return open_video(
+            self._path, fps=fps, limits=self._limits, allow_partial=self._allow_partial, converter=converter
+        )
+
+    def count(self, fps: float | Literal["native"]) -> int:
+        """Return the number of frames, which of a video only decoding tells.
+
+        Raises:
+            VideoError: the video cannot be read.
+        """
+        if self._path.is_dir() and not self._allow_partial:
+            self.frames = len(frame_paths(self._path))
+        else:
+            with self.open(fps=fps) as video:
+                self.frames = sum(1 for _ in self.watch(video.shown()))
+        return self.frames
+
+    def watch(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield what is read of the video, with a look now and then at whether to go on."""
+        for item in items:
+            self._check()
+            yield item
+
+
+def frame_paths(folder: Path) -> list[Path]:
+    """Return the extracted frames in a folder, in order.
+
+    Raises:
+        VideoError: there are none, or `n_frames` is no number.
+    """
+    declared = folder / "n_frames"
+    try:
+        if declared.is_file():
+            words = declared.read_text(encoding="utf-8").split()
+            count = int(words[0]) if words else 0
+        elif (folder / _FRAME_NAME.format(1)).is_file():
+            count = len(list(folder.glob("*.jpg")))
+        else:
+            count = 0
+            if images := images_in(folder):
+                return images
+    except (ValueError, OSError) as error:
+        raise VideoError(f"{declared}: not a number of frames; mend it or take it away") from error
+    if count <= 0:
+        raise VideoError(f"{folder}: no frames; give {_FRAME_NAME.format(1)} and on")
+    return [folder / _FRAME_NAME.format(number) for number in range(1, count + 1)]

@@ -1,0 +1,89 @@
+"""What an evaluation yields before anything is counted: the network's views of every video, and what has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.metrics import ranks
+from quovadis.results import softmax
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An example that could not be evaluated."""
+
+    key: str
+    path: str
+    """Empty if there is none."""
+    label: int
+    kind: Literal["missing", "unreadable"]
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Views of labelled videos as arrays, a row a view; those of one video stand together."""
+
+    settings: Mapping[str, Any]
+    """Everything that the views depend on: protocol, weights, engine."""
+    dataset: Mapping[str, Any]
+    """Which videos were looked at: source, format, number of examples."""
+    labels: tuple[str, ...]
+    """Class names in output order."""
+    keys: tuple[str, ...]
+    """What the dataset calls each video."""
+    paths: tuple[str, ...]
+    """Of each video."""
+    truth: NDArray[np.int64]
+    """Class of each video."""
+    frames: NDArray[np.int64]
+    """Of each video, at the protocol's rate."""
+    video: NDArray[np.int64]
+    """Place among the videos of each view, ascending."""
+    clip: NDArray[np.int64]
+    """Number of the clip of each view."""
+    crop: NDArray[np.int64]
+    """Number of the crop of each view."""
+    start_frame: NDArray[np.int64]
+    """First frame of each view."""
+    logits: NDArray[np.float32] = field(repr=False)
+    """Shape views, classes."""
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def counts(self) -> str:
+        """How many of the dataset's videos were evaluated, in a sentence."""
+        kinds = [failure.kind for failure in self.failures]
+        return (
+            f"{len(self.keys)} of {len(self.keys) + len(kinds)} videos evaluated, {kinds.count('missing')} missing, "
+            f"{kinds.count('unreadable')} unreadable"
+        )
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Softmax of each view, shape views, classes."""
+        return softmax(self.logits)
+
+    @cached_property
+    def video_probabilities(self) -> NDArray[np.float64]:
+        """Mean softmax of each video's views, shape videos, classes."""
+        sums = np.zeros((len(self.keys), len(self.labels)))
+        np.add.at(sums, self.video, self.probabilities.astype(np.float64))
+        counts = np.bincount(self.video, minlength=len(self.keys))
+        return sums / counts[:, np.newaxis]
+
+    @cached_property
+    def view_ranks(self) -> NDArray[np.int64]:
+        """Place of the true class among the classes of each view, 0 the first."""
+        return ranks(self.probabilities, self.truth[self.video])
+
+    @cached_property
+    def video_ranks(self) -> NDArray[np.int64]:
+        """Place of the true class among the classes of each video, 0 the first."""
+        return ranks(self.video_probabilities, self.truth)

@@ -1,0 +1,97 @@
+"""Several clips and crops of a video, whose softmax is averaged: how SlowFast and MMAction2 test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE
+from quovadis.engines import Engine
+from quovadis.errors import ArchitectureError
+from quovadis.evaluation.footage import Footage
+from quovadis.evaluation.protocols.protocol import Level, View
+from quovadis.evaluation.protocols.windows import read_windows
+from quovadis.sampling import FRAMES_PER_SECOND
+from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry
+
+CLIPS, CROPS = 10, 3
+"""The usual number of views: 30."""
+_SMALLEST_CROP = 193
+"""Pixels of a side; less leaves the head nothing to pool."""
+
+
+class MultiviewProtocol:
+    """Clips of 79 frames spread evenly over the video at 25 frames a second, each seen through one or three crops.
+
+    Clip i of n begins at frame round(i * (N - 79) / (n - 1)), halves to even; a single one in the middle; of a video
+    under 79 frames every clip is the video looped (MMAction2's `SampleFrames` in test mode, aligned with SlowFast). The
+    short side becomes 256; three squares lie at both ends and in the middle of the longer side, one in the middle
+    (SlowFast's `uniform_crop`). The video's scores are the mean of all softmaxes.
+    """
+
+    name = "multiview"
+    level: Level = "videos"
+    in_order_of_keys = False
+
+    def __init__(self, clips: int = CLIPS, crops: int = CROPS, crop_size: int | None = None) -> None:
+        """Choose the views.
+
+        Args:
+            clips: of a video, 1 or more.
+            crops: 1 or 3.
+            crop_size: pixels, 193 to 256; None: 256 for three crops, as both tools take it, and 224 for one.
+
+        Raises:
+            ArchitectureError: another number or size.
+        """
+        if clips < 1 or crops not in (1, 3):
+            raise ArchitectureError(f"{clips} clips and {crops} crops cannot be: give 1 or more clips and 1 or 3 crops")
+        self._clips = clips
+        self._crops = crops
+        usual = SHORT_SIDE if crops == 3 else FRAME_SIZE
+        self._size = usual if crop_size is None else crop_size
+        if not _SMALLEST_CROP <= self._size <= SHORT_SIDE:
+            raise ArchitectureError(f"crops of {self._size} pixels cannot be: give {_SMALLEST_CROP} to {SHORT_SIDE}")
+
+    @property
+    def settings(self) -> Mapping[str, int | float | str]:
+        """Everything that results depend on."""
+        return {
+            "protocol": self.name,
+            "clips": self._clips,
+            "crops": self._crops,
+            "crop_size": self._size,
+            "clip_frames": CLIP_FRAMES,
+            "fps": FRAMES_PER_SECOND,
+        }
+
+    def views(self, footage: Footage, engine: Engine) -> Iterator[View]:
+        """Yield clips times crops views."""
+        windows = clip_windows(footage.count(FRAMES_PER_SECOND), self._clips)
+        geometry = Geometry(crop=None, keep_prepared=False)
+        reading = read_windows(footage, windows, fps=FRAMES_PER_SECOND, converter=lambda: FrameConverter(geometry))
+        for window in reading:
+            height, width = window.frames[0].pixels.shape[:2]
+            for crop, (top, left) in enumerate(crop_corners(height, width, self._size, self._crops)):
+                rows, columns = slice(top, top + self._size), slice(left, left + self._size)
+                pixels = np.stack([frame.pixels[rows, columns] for frame in window.frames])
+                logits = engine.run(pixels[np.newaxis]).logits[0]
+                yield View(window.number, crop, windows[window.number][0], logits)
+
+
+def clip_windows(frames: int, clips: int) -> list[list[int]]:
+    """Return the frames of each clip of a video, by their numbers from 0."""
+    rest = max(frames - CLIP_FRAMES, 0)
+    starts = [rest // 2] if clips == 1 else [round(clip * (rest / (clips - 1))) for clip in range(clips)]
+    return [[(start + place) % frames for place in range(CLIP_FRAMES)] for start in starts]
+
+
+def crop_corners(height: int, width: int, size: int, crops: int) -> list[tuple[int, int]]:
+    """Return top and left of each crop: of three the first at the top or left, the second in the middle."""
+    top, left = -(-(height - size) // 2), -(-(width - size) // 2)
+    if crops == 1:
+        return [(top, left)]
+    if height > width:
+        return [(0, left), (top, left), (height - size, left)]
+    return [(top, 0), (top, left), (top, width - size)]

@@ -1,0 +1,177 @@
+"""The evaluation itself: every video through the network once, whatever interrupts it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from quovadis.evaluation.datasets import Dataset, Example
+from quovadis.evaluation.footage import Footage
+from quovadis.evaluation.predictions import Failure, Predictions
+from quovadis.evaluation.protocols import EvaluationProtocol
+from quovadis.evaluation.video_views import VideoViews
+from quovadis.ledger import Ledger
+from quovadis.recognizer import Recognizer
+from quovadis.results import softmax
+from quovadis.version import __version__
+from quovadis.video import VideoLimits
+from quovadis.workers import Stopped, VideoObserver, each_done
+
+LEDGER_NAME = "evaluation.sqlite"
+"""In the folder of the results: what is done."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How one run went; it is no part of the result, which is the same whatever the run."""
+
+    seconds: float
+    """Of this run, loading of weights not counted."""
+    videos: int
+    """Evaluated in this run."""
+    views: int
+    """Clips, crops or whole videos that the network ran on."""
+    earlier: int
+    """Videos done by earlier runs."""
+    workers: int
+
+
+def evaluation_settings(recognizer: Recognizer, protocol: EvaluationProtocol) -> dict[str, Any]:
+    """Return everything that the network's views of a video depend on, by name, in JSON's types."""
+    return {
+        **protocol.settings,
+        "weights": recognizer.weights.name,
+        "weights_sha256": recognizer.weights.sha256,
+        **recognizer.engine.description,
+        "quovadis": __version__,
+    }
+
+
+def run_evaluation(
+    recognizer: Recognizer,
+    dataset: Dataset,
+    protocol: EvaluationProtocol,
+    ledger: Path,
+    *,
+    restart: bool = False,
+    workers: int = 2,
+    limits: VideoLimits | None = None,
+    allow_partial: bool = False,
+    observer: VideoObserver | None = None,
+    on_failure: Callable[[Failure], None] | None = None,
+) -> tuple[Predictions, RunRecord]:
+    """Run the network over a dataset, going on where an earlier run stopped.
+
+    Every video is recorded as soon as it is done. The result does not depend on how often the run was interrupted, nor
+    on the number of workers.
+
+    Args:
+        recognizer: the network.
+        dataset: labelled videos.
+        protocol: how to look at a video.
+        ledger: file that records what is done.
+        restart: forget what an earlier run has done.
+        workers: videos in work at once, 1 or more.
+        limits: the most pixels, frames and seconds to accept.
+        allow_partial: evaluate what is there of a damaged or cut-off video, in place of counting it as unreadable.
+        observer: told how far the run has come.
+        on_failure: called with each example that cannot be evaluated.
+
+    Raises:
+        OutputError: the ledger cannot be written, or is of other settings.
+        EngineError: the device failed.
+    """
+    started = time.monotonic()
+    examples = _in_order(dataset, protocol)
+    settings = {**evaluation_settings(recognizer, protocol), "allow_partial": allow_partial}
+    done: dict[str, VideoViews] = {}
+    failures = {e.key: Failure(e.key, "", e.label, "missing", "no such video") for e in dataset.missing}
+    with Ledger(ledger, settings, restart=restart) as record:
+        for example, path in examples:
+            known = record.load(example.key, path)
+            if known is not None:
+                done[example.key] = VideoViews.from_bytes(known)
+        earlier = len(done)
+        waiting = [(example, path) for example, path in examples if example.key not in done]
+        if observer is not None:
+            observer.start(len(examples), earlier)
+        if on_failure is not None:
+            for failure in failures.values():
+                on_failure(failure)
+        right = sum(_is_right(done[example.key], example.label) for example, _ in examples if example.key in done)
+
+        def make(item: tuple[Example, Path], stop: Event) -> VideoViews:
+            def check() -> None:
+                if stop.is_set():
+                    raise Stopped
+
+            return _video_views(recognizer, protocol, Footage(item[1], limits, check, allow_partial=allow_partial))
+
+        for (example, path), result, error in each_done(make, waiting, workers):
+            if result is not None:
+                record.store(example.key, path, result.to_bytes())
+                done[example.key] = result
+                right += _is_right(result, example.label)
+            elif error is not None:
+                failure = Failure(example.key, str(path), example.label, "unreadable", str(error))
+                failures[example.key] = failure
+                if on_failure is not None:
+                    on_failure(failure)
+            if observer is not None:
+                observer.advance(f"top-1 {100 * right / len(done):.1f} %" if done else "")
+    predictions = _predictions(recognizer, dataset, settings, examples, done, failures)
+    new = [done[example.key] for example, _ in waiting if example.key in done]
+    views = sum(len(video.views) for video in new)
+    return predictions, RunRecord(time.monotonic() - started, len(new), views, earlier, workers)
+
+
+def _in_order(dataset: Dataset, protocol: EvaluationProtocol) -> list[tuple[Example, Path]]:
+    examples = [(example, example.path) for example in dataset.examples if example.path is not None]
+    if protocol.in_order_of_keys:
+        # The accuracy checker sorts by the last part of `label/key`.
+        examples.sort(key=lambda item: item[0].key.rpartition("/")[2])
+    return examples
+
+
+def _video_views(recognizer: Recognizer, protocol: EvaluationProtocol, footage: Footage) -> VideoViews:
+    views = sorted(protocol.views(footage, recognizer.engine), key=lambda view: (view.clip, view.crop))
+    return VideoViews(footage.frames, tuple(views))
+
+
+def _is_right(video: VideoViews, label: int) -> bool:
+    probabilities = softmax(np.stack([view.logits for view in video.views]))
+    return int(probabilities.mean(axis=0).argmax()) == label
+
+
+def _predictions(
+    recognizer: Recognizer,
+    dataset: Dataset,
+    settings: Mapping[str, Any],
+    examples: Sequence[tuple[Example, Path]],
+    done: Mapping[str, VideoViews],
+    failures: Mapping[str, Failure],
+) -> Predictions:
+    kept = [(example, path, done[example.key]) for example, path in examples if example.key in done]
+    views = [(place, view) for place, (_, _, video) in enumerate(kept) for view in video.views]
+    logits = [view.logits for _, view in views]
+    return Predictions(
+        settings=settings,
+        dataset={"source": str(dataset.source), "format": dataset.format, "examples": len(dataset.examples)},
+        labels=recognizer.labels,
+        keys=tuple(example.key for example, _, _ in kept),
+        paths=tuple(str(path) for _, path, _ in kept),
+        truth=np.array([example.label for example, _, _ in kept], np.int64),
+        frames=np.array([video.frames for _, _, video in kept], np.int64),
+        video=np.array([place for place, _ in views], np.int64),
+        clip=np.array([view.clip for _, view in views], np.int64),
+        crop=np.array([view.crop for _, view in views], np.int64),
+        start_frame=np.array([view.start_frame for _, view in views], np.int64),
+        logits=np.stack(logits) if logits else np.empty((0, len(recognizer.labels)), np.float32),
+        failures=tuple(failures[example.key] for example in dataset.examples if example.key in failures),
+    )

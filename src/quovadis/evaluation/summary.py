@@ -1,0 +1,192 @@
+"""What predictions come to: the protocol's metrics, by class, by pair of classes, by video."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from quovadis.evaluation.predictions import Predictions
+from quovadis.metrics import Proportion, confusion_matrix
+
+MOST_PAIRS = 20
+MOST_VIDEOS = 20
+_PER_VIDEO = 3
+"""Clips that Open Model Zoo's protocol has of a video."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure."""
+
+    name: str
+    value: float
+    """In 0..1; not a number if nothing was evaluated."""
+    counts: Proportion | None
+    """What it is a share of; None of a mean of shares."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figure in JSON's types, with the ends of its Wilson 95 % interval."""
+        result: dict[str, Any] = {"name": self.name, "value": None if math.isnan(self.value) else self.value}
+        if self.counts is not None:
+            lower, upper = self.counts.interval
+            result |= {"successes": self.counts.successes, "trials": self.counts.trials, "lower": lower, "upper": upper}
+        return result
+
+
+@dataclass(frozen=True)
+class ClassAccuracy:
+    """How one class fares."""
+
+    index: int
+    label: str
+    videos: int
+    top1: float
+    """Share of its videos whose best class it is."""
+    top5: float
+    """Share of its videos among whose five best classes it is."""
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """A class that is taken for another."""
+
+    label: str
+    predicted: str
+    videos: int
+
+
+@dataclass(frozen=True)
+class WorstVideo:
+    """A video whose class the network thinks unlikely."""
+
+    key: str
+    path: str
+    label: str
+    probability: float
+    """Of its class."""
+    predicted: str
+    predicted_probability: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that a report tells of the videos that were evaluated."""
+
+    metrics: tuple[Metric, ...]
+    """The protocol's own figures first."""
+    classes: tuple[ClassAccuracy, ...]
+    """Classes with videos, in output order."""
+    confused: tuple[ConfusedPair, ...]
+    """Most frequent first."""
+    worst: tuple[WorstVideo, ...]
+    """Least probable first."""
+
+    def metric(self, name: str) -> Metric:
+        """Return the figure of a name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise KeyError(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary in JSON's types."""
+        return {
+            "metrics": [metric.to_dict() for metric in self.metrics],
+            "classes": [asdict(item) for item in self.classes],
+            "confused": [asdict(item) for item in self.confused],
+            "worst": [asdict(item) for item in self.worst],
+        }
+
+
+def summarize(predictions: Predictions, *, omz_compatible: bool = False) -> Summary:
+    """Count.
+
+    Args:
+        predictions: of any protocol.
+        omz_compatible: of the protocol omz, let `clip_accuracy` leave the last video out, as the accuracy checker does.
+    """
+    is_omz = predictions.settings["protocol"] == "omz"
+    metrics = _clip_metrics(predictions, omz_compatible) if is_omz else _video_metrics(predictions)
+    classes = _classes(predictions)
+    if classes:
+        metrics.append(Metric("mean class accuracy", float(np.mean([item.top1 for item in classes])), None))
+    return Summary(tuple(metrics), classes, _confused(predictions), _worst(predictions))
+
+
+def _video_metrics(predictions: Predictions) -> list[Metric]:
+    ranks = predictions.video_ranks
+    metrics = [_share(f"top-{k}", int((ranks < k).sum()), len(ranks)) for k in (1, 5)]
+    if failed := len(predictions.failures):
+        metrics += [
+            _share(f"top-{k}, failures counted as wrong", int((ranks < k).sum()), len(ranks) + failed) for k in (1, 5)
+        ]
+    views = predictions.view_ranks
+    if len(views) > len(ranks):
+        metrics += [_share(f"top-{k} of single views", int((views < k).sum()), len(views)) for k in (1, 5)]
+    return metrics
+
+
+def _clip_metrics(predictions: Predictions, compatible: bool) -> list[Metric]:
+    clips, videos = predictions.view_ranks, predictions.video_ranks
+    metrics = [_share(f"accuracy@top{k}", int((clips < k).sum()), len(clips)) for k in (1, 5)]
+    clip = _share("clip_accuracy: clip", int((clips < 1).sum()), len(clips))
+    corrected = _share("clip_accuracy: video", int((videos < 1).sum()), len(videos))
+    # The accuracy checker counts a video when the next one begins, and so never the last.
+    theirs = _share("clip_accuracy: video, without the last", int((videos[:-1] < 1).sum()), max(len(videos) - 1, 0))
+    chosen = theirs if compatible else corrected
+    mean = Metric("clip_accuracy: mean", (clip.value + chosen.value) / 2, None)
+    metrics += [clip, chosen, mean, corrected if compatible else theirs]
+    if failed := len(predictions.failures):
+        trials = len(clips) + _PER_VIDEO * failed
+        metrics += [
+            _share(f"accuracy@top{k}, failures counted as wrong", int((clips < k).sum()), trials) for k in (1, 5)
+        ]
+    return metrics
+
+
+def _share(name: str, successes: int, trials: int) -> Metric:
+    counts = Proportion(successes, trials)
+    return Metric(name, counts.value, counts)
+
+
+def _classes(predictions: Predictions) -> tuple[ClassAccuracy, ...]:
+    result = []
+    for index in np.unique(predictions.truth):
+        ranks = predictions.video_ranks[predictions.truth == index]
+        top1, top5 = (float((ranks < k).mean()) for k in (1, 5))
+        result.append(ClassAccuracy(int(index), predictions.labels[index], len(ranks), top1, top5))
+    return tuple(result)
+
+
+def _confused(predictions: Predictions) -> tuple[ConfusedPair, ...]:
+    predicted = predictions.video_probabilities.argmax(axis=1)
+    matrix = confusion_matrix(predicted, predictions.truth, len(predictions.labels))
+    np.fill_diagonal(matrix, 0)
+    pairs = sorted(zip(*np.nonzero(matrix), strict=True), key=lambda pair: (-matrix[pair], pair))
+    names = predictions.labels
+    return tuple(ConfusedPair(names[a], names[b], int(matrix[a, b])) for a, b in pairs[:MOST_PAIRS])
+
+
+def _worst(predictions: Predictions) -> tuple[WorstVideo, ...]:
+    scores = predictions.video_probabilities
+    own = scores[np.arange(len(scores)), predictions.truth]
+    wrong = predictions.video_ranks > 0
+    order = [place for place in np.argsort(own, kind="stable") if wrong[place]][:MOST_VIDEOS]
+    return tuple(
+        WorstVideo(
+            predictions.keys[place],
+            predictions.paths[place],
+            predictions.labels[predictions.truth[place]],
+            float(own[place]),
+            predictions.labels[scores[place].argmax()],
+            float(scores[place].max()),
+        )
+        for place in order
+    )

@@ -1,0 +1,140 @@
+"""What is done of a run over many videos, on disk as soon as it is done: SQLite, which a power cut leaves whole."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from quovadis.errors import OutputError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS videos (key TEXT PRIMARY KEY, file TEXT NOT NULL, result BLOB NOT NULL);
+"""
+
+
+class Ledger(AbstractContextManager["Ledger"]):
+    """The results of the videos that are done, under one set of settings; one process at a time."""
+
+    def __init__(self, path: Path, settings: Mapping[str, Any], *, restart: bool = False) -> None:
+        """Choose the file.
+
+        Args:
+            path: the database; made, with its folder, if it is not there.
+            settings: everything that results depend on, in JSON's types; a ledger of other settings is refused.
+            restart: begin anew whatever is there.
+        """
+        self._path = path
+        self._settings = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+        self._restart = restart
+        self._lock = FileLock(f"{path}.lock")
+        self._database: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        """Open the ledger.
+
+        Raises:
+            OutputError: it cannot be opened, is of other settings, or another process is at work with it.
+        """
+        folder = self._path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise OutputError(f"{folder}: another run is at work here; give another folder") from error
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _open(self) -> None:
+        if self._restart:
+            for suffix in ("", "-journal"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        try:
+            self._database = sqlite3.connect(self._path)
+            self._database.executescript(_SCHEMA)
+            row = self._database.execute("SELECT text FROM settings").fetchone()
+            if row is None:
+                with self._database:
+                    self._database.execute("INSERT INTO settings VALUES (?)", (self._settings,))
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"{self._path}: cannot be used as the record of what is done ({error}); "
+                "--restart begins anew, or give another folder"
+            ) from error
+        if row is not None and row[0] != self._settings:
+            raise OutputError(
+                f"{self._path.parent}: holds results of other settings ({_difference(row[0], self._settings)}); "
+                "give another folder, or --restart to begin anew"
+            )
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the ledger and let others have it."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        self._lock.release()
+
+    def load(self, key: str, path: Path) -> bytes | None:
+        """Return the result of a video, or None if it is not done or its file has changed since."""
+        found = self._connection.execute(
+            "SELECT result FROM videos WHERE key = ? AND file = ?", (_text(key), file_identity(path))
+        ).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def store(self, key: str, path: Path, result: bytes) -> None:
+        """Keep the result of a video; it is on disk when this returns.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        try:
+            with self._connection as database:
+                row = (_text(key), file_identity(path), result)
+                database.execute("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", row)
+        except sqlite3.Error as error:
+            raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
+
+    def results(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the key and result of every video, whatever became of its file."""
+        for key, result in self._connection.execute("SELECT key, result FROM videos"):
+            yield str(key), bytes(result)
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise OutputError(f"{self._path}: the record of what is done is closed")
+        return self._database
+
+
+def file_identity(path: Path) -> str:
+    """Return what tells whether a file, or a folder of frames, is still the one it was: place, size, time of change."""
+    place = _text(str(path.absolute()))
+    try:
+        status = path.stat()
+        size = sum(1 for _ in path.iterdir()) if path.is_dir() else status.st_size
+    except OSError:
+        return f"{place}\n-"
+    return f"{place}\n{size}\n{status.st_mtime_ns}"
+
+
+def _text(name: str) -> str:
+    """Return a name whose bytes that are no text are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _difference(old: str, new: str) -> str:
+    before, after = json.loads(old), json.loads(new)
+    names = sorted({*before, *after})
+    return ", ".join(f"{n}: {before.get(n)}, now {after.get(n)}" for n in names if before.get(n) != after.get(n))

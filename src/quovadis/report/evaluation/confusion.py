@@ -1,0 +1,80 @@
+"""The confusion matrix as a picture."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.evaluation.predictions import Predictions
+from quovadis.metrics import confusion_matrix
+
+MOST_NAMES = 40
+"""More classes have numbers on the axes, a few of them."""
+_LONGEST_NAME = 40
+_MOST_TICKS = 20
+_LEAST_INCHES, _MOST_INCHES, _INCHES_A_CLASS = 3.0, 10.0, 0.25
+_DOTS_PER_INCH = 120
+
+
+def confusion_png(predictions: Predictions) -> bytes:
+    """Draw what share of each class's videos was taken for which class, of the classes that occur, as PNG."""
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shares, occurring = _shares(predictions)
+    side = min(max(_INCHES_A_CLASS * len(occurring), _LEAST_INCHES), _MOST_INCHES)
+    # A figure of its own, not pyplot: no global state, no window system. Names stand outside of it; the picture grows.
+    figure = Figure(figsize=(side, side))
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    if len(occurring):
+        colours = colormaps["Blues"].with_extremes(bad="0.85")
+        image = axes.imshow(shares, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+        bar = figure.colorbar(image, cax=figure.add_axes((1 + 0.2 / side, 0, 0.15 / side, 1)))
+        bar.set_label("share of the class's videos")
+        _name_axes(axes, occurring, predictions.labels)
+    else:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no video was evaluated", ha="center", va="center")
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A script that the font lacks is drawn as boxes; the tables have the names.
+        warnings.filterwarnings("ignore", "Glyph")
+        # The version of matplotlib in the file would make pictures differ that are alike.
+        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _shares(predictions: Predictions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the matrix, not a number where a class has no videos, and the classes that it is of."""
+    predicted = predictions.video_probabilities.argmax(axis=1)
+    occurring = np.union1d(predicted, predictions.truth)
+    counts = confusion_matrix(predicted, predictions.truth, len(predictions.labels))[np.ix_(occurring, occurring)]
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.full(counts.shape, np.nan)
+    np.divide(counts, totals, out=shares, where=totals > 0)
+    return shares, occurring
+
+
+def _name_axes(axes: Any, occurring: NDArray[np.int64], labels: tuple[str, ...]) -> None:
+    count = len(occurring)
+    if count <= MOST_NAMES:
+        places, names, what = range(count), [_name(labels[index]) for index in occurring], ""
+    else:
+        places = range(0, count, -(-count // _MOST_TICKS))
+        names, what = [str(occurring[place]) for place in places], ", by number of the output"
+    # Names may hold what matplotlib reads as a formula.
+    axes.set_xticks(places, names, rotation=90 if count <= MOST_NAMES else 0, parse_math=False)
+    axes.set_yticks(places, names, parse_math=False)
+    axes.set(xlabel=f"predicted class{what}", ylabel=f"class{what}")
+
+
+def _name(label: str) -> str:
+    """Return a name that can be drawn: text on one line, not too long."""
+    line = " ".join(label.encode("utf-8", "replace").decode().split())
+    return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"

@@ -1,0 +1,85 @@
+"""The files of an evaluation's report."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from quovadis.errors import MissingDependencyError, OutputError
+from quovadis.evaluation.parquet import write_predictions
+from quovadis.evaluation.predictions import Predictions
+from quovadis.evaluation.run import RunRecord
+from quovadis.evaluation.summary import Summary
+from quovadis.fetch.durable import publish
+from quovadis.report.evaluation.confusion import confusion_png
+from quovadis.report.evaluation.documents import json_text, report_document, run_document
+from quovadis.report.evaluation.markdown import markdown
+from quovadis.report.evaluation.page import page
+from quovadis.report.evaluation.sections import report_content
+
+_PREDICTIONS = "predictions.parquet"
+_PICTURE = "confusion.png"
+
+
+def check_evaluation_dependencies() -> None:
+    """Refuse to promise a report that cannot be written.
+
+    Raises:
+        MissingDependencyError: matplotlib or pyarrow is not installed.
+    """
+    for module in ("matplotlib", "pyarrow"):
+        if find_spec(module) is None:
+            # One extra installs both.
+            raise MissingDependencyError(module, "evaluation", "the report of an evaluation")
+
+
+def write_evaluation(predictions: Predictions, summary: Summary, record: RunRecord, folder: Path) -> tuple[Path, ...]:
+    """Write the report of an evaluation: Parquet, JSON, Markdown, HTML and a picture.
+
+    Each file is written whole or not at all. How the run went stands in `run.json`, `report.md` and `report.html` only:
+    the others are the same bytes for the same predictions.
+
+    Args:
+        predictions: the network's views of every video, and what has none.
+        summary: what they come to.
+        record: how the run went that finished them.
+        folder: where the files go; made if it is not there.
+
+    Returns:
+        The files.
+
+    Raises:
+        MissingDependencyError: matplotlib or pyarrow is not installed.
+        OutputError: the folder or a file cannot be written.
+    """
+    check_evaluation_dependencies()
+    content, picture = report_content(predictions, summary, record), confusion_png(predictions)
+    texts = {
+        "report.json": json_text(report_document(predictions, summary)),
+        "run.json": json_text(run_document(record)),
+        "report.md": markdown(content, _PICTURE),
+        "report.html": page(content, picture),
+    }
+    # Bytes of a file name that are no text become escapes, in JSON its own, which read back as they were.
+    files = {name: text.encode("utf-8", "backslashreplace") for name, text in texts.items()} | {_PICTURE: picture}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make the folder for the report: {error.strerror}") from error
+    write_predictions(predictions, folder / _PREDICTIONS)
+    for name, content_bytes in files.items():
+        _write(folder / name, content_bytes)
+    return (folder / _PREDICTIONS, *(folder / name for name in files))
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            temporary.write_bytes(content)
+            publish(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write the report: {error.strerror}") from error

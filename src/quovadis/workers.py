@@ -1,0 +1,76 @@
+"""Several videos in work at once: while the network has one, others are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from threading import Event
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from quovadis.errors import VideoError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class VideoObserver(Protocol):
+    """Something that shows how far a run over many videos has come."""
+
+    def start(self, total: int, done: int) -> None:
+        """Take how many videos there are, and how many an earlier run has done."""
+        ...
+
+    def advance(self, note: str) -> None:
+        """Take one video as done; `note` says how things stand."""
+        ...
+
+
+class Done(NamedTuple, Generic[Item, Result]):
+    """An item that is finished, one way or the other."""
+
+    item: Item
+    result: Result | None
+    error: VideoError | None
+    """Why there is no result."""
+
+
+class Stopped(Exception):  # noqa: N818 - not an error
+    """Raised by work that was told to stop."""
+
+
+def each_done(
+    make: Callable[[Item, Event], Result], items: Iterable[Item], workers: int
+) -> Iterator[Done[Item, Result]]:
+    """Yield each item as it is finished, in no certain order, with at most `workers` of them in work.
+
+    A video that cannot be read is yielded with its error; any other error ends the whole. When it ends early, by an
+    error or because no more is asked for, what is in work is told so through the event and waited for.
+
+    Args:
+        make: does one item; looks at the event now and then, and raises `Stopped` once it is set.
+        items: taken as there is room for them.
+        workers: threads, 1 or more.
+    """
+    stop = Event()
+    executor = ThreadPoolExecutor(workers, "quovadis-video")
+    working: dict[Future[Result], Item] = {}
+    waiting = iter(items)
+    try:
+        while True:
+            while len(working) < workers and (item := next(waiting, None)) is not None:
+                working[executor.submit(make, item, stop)] = item
+            if not working:
+                return
+            # With a time limit, so that Ctrl-C is heard on every platform.
+            finished, _ = wait(working, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in finished:
+                item = working.pop(future)
+                try:
+                    result = future.result()
+                except VideoError as error:
+                    yield Done(item, None, error)
+                else:
+                    yield Done(item, result, None)
+    finally:
+        stop.set()
+        executor.shutdown(cancel_futures=True)

@@ -1,0 +1,167 @@
+"""Every form of dataset gives the same labelled videos, and every mistake in one has a message of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from colours import VIDEOS
+
+from quovadis.errors import DatasetError
+from quovadis.evaluation.datasets import Dataset, read_dataset
+from quovadis.labels import kinetics400
+
+
+def read(source: Path, text: str, **options: object) -> Dataset:
+    source.write_text(text, encoding="utf-8")
+    return read_dataset(source, kinetics400(), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    folder = tmp_path / "videos"
+    for name in ("one.mp4", "archery/two.mkv", "riding_a_bike/three.webm", "x-1_000005_000015.mp4", "with space.avi"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return folder
+
+
+def test_all_forms_give_the_same_examples(dataset: Dataset) -> None:
+    labels = {path.stem if path.suffix else path.name: e.label for e in dataset.examples if (path := e.path)}
+    assert labels == {video.name: video.label for video in VIDEOS}
+    assert not dataset.missing
+
+
+def test_examples_keep_the_order_of_their_annotation(written: dict[str, tuple[Path, Path | None]]) -> None:
+    for form in ("kinetics-csv", "list", "kinetics-json", "frames"):
+        annotation, folder = written[form]
+        found = read_dataset(annotation, kinetics400(), videos=folder)
+        assert [e.path.name.removesuffix(".mp4") for e in found.examples if e.path] == [v.name for v in VIDEOS]
+
+
+def test_the_form_is_told_by_the_source(written: dict[str, tuple[Path, Path | None]]) -> None:
+    found = {form: read_dataset(a, kinetics400(), videos=v).format for form, (a, v) in written.items()}
+    assert found == {name: name for name in written} | {"frames": "kinetics-json"}
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("one.mp4\tarchery", "one.mp4"),
+        ("one.mp4,archery", "one.mp4"),
+        ('one.mp4, "archery"', "one.mp4"),
+        ("one.mp4 archery", "one.mp4"),
+        ("one.mp4 5", "one.mp4"),
+        ("one 5", "one.mp4"),
+        ("with space.avi 5", "with space.avi"),
+        ("with space.avi\tARCHERY", "with space.avi"),
+        ("archery/two 5", "two.mkv"),
+    ],
+)
+def test_a_list_parts_its_columns_in_every_usual_way(tmp_path: Path, videos: Path, line: str, name: str) -> None:
+    (example,) = read(tmp_path / "list.txt", f"# a comment\n\n{line}\n", videos=videos).examples
+    assert example.label == 5
+    assert example.path is not None
+    assert example.path.name == name
+
+
+def test_labels_may_have_underscores_and_any_case(tmp_path: Path, videos: Path) -> None:
+    found = read_dataset(videos, kinetics400())
+    assert [(e.key, kinetics400()[e.label]) for e in found.examples] == [
+        ("archery/two.mkv", "archery"),
+        ("riding_a_bike/three.webm", "riding a bike"),
+    ]
+
+
+def test_kinetics_csv_takes_any_order_of_columns_and_times_with_fractions(tmp_path: Path, videos: Path) -> None:
+    text = "split,time_end,time_start,youtube_id,label\nval,15.0,5.0,x-1,archery\n"
+    (example,) = read(tmp_path / "a.csv", text, videos=videos).examples
+    assert example.key == "x-1_000005_000015"
+    assert example.path == videos / "x-1_000005_000015.mp4"
+
+
+def test_a_split_is_chosen_by_any_of_its_names(tmp_path: Path, videos: Path) -> None:
+    header = "label,youtube_id,time_start,time_end,split\n"
+    text = header + "archery,x-1,5,15,validate\narchery,y-1,5,15,train\n"
+    for split in ("val", "validation", "validate"):
+        (example,) = read(tmp_path / "a.csv", text, videos=videos, split=split).examples
+        assert example.key == "x-1_000005_000015"
+    assert len(read(tmp_path / "a.csv", text, videos=videos).examples) == 2
+
+
+def test_missing_videos_are_kept(tmp_path: Path, videos: Path) -> None:
+    found = read(tmp_path / "list.txt", "one 5\ngone 5\n", videos=videos)
+    assert [example.key for example in found.missing] == ["gone"]
+    assert len(found.examples) == 2
+
+
+def test_a_subset_is_the_first_that_exist_in_order_of_annotation(tmp_path: Path, videos: Path) -> None:
+    found = read(tmp_path / "list.txt", "gone 5\none 5\nlost 5\nwith space 5\narchery/two 5\n", videos=videos, subset=2)
+    assert [example.key for example in found.examples] == ["gone", "one", "lost", "with space"]
+    assert len(found.existing) == 2
+
+
+def test_a_folder_of_frames_is_an_example_and_other_files_are_not(tmp_path: Path) -> None:
+    folder = tmp_path / "archery" / "clip"
+    folder.mkdir(parents=True)
+    (folder / "image_00001.jpg").write_bytes(b"x")
+    (tmp_path / "archery" / "notes.txt").write_text("x")
+    (tmp_path / ".hidden").mkdir()
+    (example,) = read_dataset(tmp_path, kinetics400()).examples
+    assert example.path == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "needle"),
+    [
+        ("a.txt", "one somersaulting backwards\n", 'no class "somersaulting backwards"'),
+        ("a.txt", "one 400\n", 'no class "400"'),
+        ("a.txt", "one\n", "line 1 has 1 columns"),
+        ("a.txt", "one,5,5\n", "line 1 has 3 columns"),
+        ("a.txt", "one 5\none 6\n", "one stands in it twice"),
+        ("a.txt", "\n# nothing\n", "no videos in it"),
+        ("a.txt", "gone 5\n", "none of its 1 videos is there"),
+        ("a.csv", "label,youtube_id,time_start,time_end,split\narchery,x,five,15,val\n", "line 2"),
+        ("a.csv", "youtube_id,time_start,time_end,split\nx,5,15,test\n", "test list without labels"),
+        ("a.csv", "label,youtube_id,time_start,time_end,split\n", "no videos"),
+        ("a.json", "{", "not JSON"),
+        ("a.json", '{"labels": []}', "database"),
+        ("a.json", '{"database": {"x": {"subset": "validation"}}}', "annotations"),
+        (
+            "a.json",
+            '{"labels": ["abseiling"], "database": {"one": {"subset": "val", "annotations": {"label": "archery"}}}}',
+            "not among its labels",
+        ),
+    ],
+)
+def test_a_mistake_has_one_message_that_names_the_file(
+    tmp_path: Path, videos: Path, name: str, text: str, needle: str
+) -> None:
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path / name, text, videos=videos)
+    assert str(tmp_path / name) in str(caught.value)
+    assert needle in str(caught.value)
+
+
+def test_unknown_classes_are_named_but_not_all_of_many(tmp_path: Path, videos: Path) -> None:
+    text = "".join(f"video{n}\tclass {n}\n" for n in range(9))
+    with pytest.raises(DatasetError, match="and 4 more"):
+        read(tmp_path / "a.txt", text, videos=videos)
+
+
+def test_sources_that_are_no_datasets(tmp_path: Path, videos: Path) -> None:
+    with pytest.raises(DatasetError, match="no such file or folder"):
+        read_dataset(tmp_path / "gone.csv", kinetics400())
+    with pytest.raises(DatasetError, match="no folders with videos"):
+        read_dataset(videos / "archery", kinetics400())
+    (tmp_path / "video.mp4").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DatasetError, match="not UTF-8"):
+        read_dataset(tmp_path / "video.mp4", kinetics400())
+    with pytest.raises(DatasetError, match="have no splits"):
+        read_dataset(videos, kinetics400(), split="val")
+    with pytest.raises(DatasetError, match="no form of dataset"):
+        read_dataset(videos, kinetics400(), form="zip")  # type: ignore[arg-type]
+    (tmp_path / "list.txt").write_text("one 5\n")
+    with pytest.raises(DatasetError, match="not a folder"):
+        read_dataset(tmp_path / "list.txt", kinetics400(), form="folders")

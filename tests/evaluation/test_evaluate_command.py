@@ -1,0 +1,112 @@
+"""quovadis evaluate as users run it, with the real network over the real clips."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_run import LEDGER_NAME, done_in
+
+from quovadis.cli import INTERRUPTED
+
+TRUTH = {
+    "arm_wrestling.mp4": "arm wrestling",
+    "archery.avi": "archery",
+    "clean_and_jerk.mp4": "clean and jerk",
+    "horse_riding.gif": "riding or walking with horse",
+}
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "quovadis", "evaluate", *map(str, arguments)]
+
+
+def evaluate(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "COLUMNS": "120", **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def annotation(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "clips.tsv"
+    rows = [*TRUTH.items(), ("corrupted.mp4", "archery"), ("gone.mp4", "archery")]
+    path.write_text("".join(f"{assets / 'clips' / name}\t{label}\n" for name, label in rows))
+    return path
+
+
+SMALL = ("--weights", "rgb-scratch", "--threads", "2")
+
+
+def test_the_real_clips_are_evaluated_stopped_and_evaluated_on(
+    rgb_scratch_path: Path, annotation: Path, tmp_path: Path
+) -> None:
+    whole = evaluate(annotation, *SMALL, "-o", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    assert "4 of 6 videos evaluated, 1 missing, 1 unreadable" in whole.stdout
+    assert "corrupted.mp4: damaged" in whole.stderr
+    assert "gone.mp4: no such video" in whole.stderr
+    assert "Traceback" not in whole.stderr
+    report = json.loads((tmp_path / "whole" / "report.json").read_text())
+    top1 = next(metric for metric in report["metrics"] if metric["name"] == "top-1")
+    assert (top1["successes"], top1["trials"]) == (4, 4)
+
+    stopped = tmp_path / "stopped"
+    with subprocess.Popen(command(annotation, *SMALL, "-o", stopped), stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not done_in(stopped / LEDGER_NAME):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert "Traceback" not in errors
+    again = evaluate(annotation, *SMALL, "-o", stopped, "--json")
+    assert again.returncode == 0, again.stderr
+    for name in ("report.json", "predictions.parquet", "confusion.png"):
+        assert (stopped / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert again.stdout == (stopped / "report.json").read_text()
+    assert json.loads((stopped / "run.json").read_text())["earlier"] >= 1
+
+
+def test_two_engines_are_compared(rgb_scratch_path: Path, annotation: Path, tmp_path: Path) -> None:
+    for engine in ("native", "openvino"):
+        arguments = (*SMALL, "--protocol", "omz", "--subset", "2", "--engine", engine, "-o", tmp_path / engine)
+        assert evaluate(annotation, *arguments).returncode == 0
+    files = [tmp_path / engine / "predictions.parquet" for engine in ("native", "openvino")]
+    run = evaluate("--compare", *files, "--json")
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["settings"]["engine"] == ["native", "openvino"]
+    assert found["agreement"]["value"] == found["view_agreement"]["value"] == 1.0
+    assert 0 < found["logit_difference_greatest"] < 1e-3
+    table = evaluate("--compare", *files)
+    assert "exact McNemar test: p = 1" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needle"),
+    [
+        (("gone.csv",), "gone.csv: no such file or folder"),
+        (("--compare", "a.parquet", "b.parquet"), "a.parquet: no such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_1(tmp_path: Path, arguments: tuple[str, ...], needle: str) -> None:
+    run = evaluate(*arguments, "-o", tmp_path / "out")
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("quovadis: error:")
+    assert needle in line
+
+
+def test_nothing_to_do_is_a_mistake_of_the_command_line(tmp_path: Path) -> None:
+    assert evaluate().returncode == 2

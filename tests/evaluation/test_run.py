@@ -1,0 +1,257 @@
+"""Whole evaluations with a network whose answers are known: what every form and protocol finds, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from colours import VIDEOS, ColourEngine, logits_of, recognizer
+
+from quovadis.errors import EngineError, OutputError
+from quovadis.evaluation.datasets import Dataset, read_dataset
+from quovadis.evaluation.parquet import read_predictions, write_predictions
+from quovadis.evaluation.predictions import Failure, Predictions
+from quovadis.evaluation.protocols import make_protocol
+from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
+from quovadis.evaluation.summary import Summary, summarize
+from quovadis.labels import kinetics400
+
+KNOWN = {
+    "deepmind": {"top-1": (6, 12), "top-5": (9, 12)},
+    "omz": {
+        "accuracy@top1": (17, 36),
+        "accuracy@top5": (28, 36),
+        "clip_accuracy: clip": (17, 36),
+        "clip_accuracy: video": (5, 12),
+        # The last by key is wrong, and not counted.
+        "clip_accuracy: video, without the last": (5, 11),
+    },
+    "multiview": {"top-1": (5, 12), "top-5": (10, 12), "top-1 of single views": (17, 36)},
+}
+"""Worked out by hand from the colours of the videos."""
+
+
+def options(protocol: str) -> dict[str, int]:
+    return {"clips": 3, "crops": 1} if protocol == "multiview" else {}
+
+
+def run(
+    dataset: Dataset, folder: Path, protocol: str = "omz", engine: ColourEngine | None = None, **arguments: object
+) -> tuple[Predictions, RunRecord]:
+    chosen = make_protocol(protocol, **options(protocol))
+    return run_evaluation(recognizer(engine), dataset, chosen, folder / LEDGER_NAME, **arguments)  # type: ignore[arg-type]
+
+
+def counts(summary: Summary) -> dict[str, tuple[int, int]]:
+    return {m.name: (m.counts.successes, m.counts.trials) for m in summary.metrics if m.counts is not None}
+
+
+def parquet(predictions: Predictions, path: Path) -> bytes:
+    write_predictions(predictions, path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("protocol", list(KNOWN))
+def test_every_form_of_dataset_gives_the_known_figures(dataset: Dataset, tmp_path: Path, protocol: str) -> None:
+    predictions, record = run(dataset, tmp_path, protocol)
+    assert not predictions.failures
+    found = counts(summarize(predictions))
+    assert {name: found[name] for name in KNOWN[protocol]} == KNOWN[protocol]
+    assert set(predictions.frames) == {100}
+    assert (record.videos, record.earlier) == (12, 0)
+
+
+def test_views_hold_what_the_network_said(listed: Dataset, tmp_path: Path) -> None:
+    predictions, _ = run(listed, tmp_path)
+    by_name = {video.name: video for video in VIDEOS}
+    for view, logits in zip(predictions.video, predictions.logits, strict=True):
+        video = by_name[Path(predictions.paths[view]).stem]
+        assert predictions.truth[view] == video.label
+    for row, (place, clip) in enumerate(zip(predictions.video, predictions.clip, strict=True)):
+        video = by_name[Path(predictions.paths[place]).stem]
+        np.testing.assert_array_equal(predictions.logits[row], logits_of(video.answers[clip]))
+    assert list(predictions.start_frame[:3]) == [0, 10, 20]
+
+
+def test_open_model_zoo_goes_in_the_order_of_keys_and_others_in_that_of_the_annotation(
+    listed: Dataset, tmp_path: Path
+) -> None:
+    names = [f"clips/{video.name}.mp4" for video in VIDEOS]
+    assert list(run(listed, tmp_path / "a", "omz")[0].keys) == sorted(names)
+    assert list(run(listed, tmp_path / "b", "deepmind")[0].keys) == names
+
+
+def test_parquet_reads_back_what_was_written(listed: Dataset, tmp_path: Path) -> None:
+    predictions, _ = run(listed, tmp_path)
+    write_predictions(predictions, tmp_path / "p.parquet")
+    again = read_predictions(tmp_path / "p.parquet")
+    for name in ("keys", "paths", "labels", "settings", "dataset", "failures"):
+        assert getattr(again, name) == getattr(predictions, name)
+    for name in ("truth", "frames", "video", "clip", "crop", "start_frame", "logits"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(predictions, name))
+
+
+# --- interruption -----------------------------------------------------------------------------------------------------
+
+
+class Interrupting:
+    """A user who presses Ctrl-C after some videos."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after
+
+    def start(self, total: int, done: int) -> None:
+        self.total, self.done = total, done
+
+    def advance(self, note: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("protocol", list(KNOWN))
+def test_interrupted_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path, protocol: str) -> None:
+    whole = parquet(run(listed, tmp_path / "whole", protocol)[0], tmp_path / "whole.parquet")
+    for after in (1, 4, 3):
+        with pytest.raises(KeyboardInterrupt):
+            run(listed, tmp_path / "parts", protocol, observer=Interrupting(after))
+    predictions, record = run(listed, tmp_path / "parts", protocol)
+    assert parquet(predictions, tmp_path / "parts.parquet") == whole
+    assert record.earlier >= 8
+    assert record.videos == 12 - record.earlier
+
+
+def test_the_number_of_workers_changes_nothing(listed: Dataset, tmp_path: Path) -> None:
+    one, many = (run(listed, tmp_path / f"{n}", workers=n)[0] for n in (1, 4))
+    assert parquet(one, tmp_path / "1.parquet") == parquet(many, tmp_path / "4.parquet")
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from colours import ColourEngine, recognizer
+from quovadis.evaluation.datasets import read_dataset
+from quovadis.evaluation.protocols import make_protocol
+from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
+from quovadis.labels import kinetics400
+
+class Slow(ColourEngine):
+    def run(self, clips, endpoints=()):
+        time.sleep(0.1)
+        return super().run(clips, endpoints)
+
+dataset = read_dataset(Path(sys.argv[1]), kinetics400())
+run_evaluation(recognizer(Slow()), dataset, make_protocol("omz"), Path(sys.argv[2]) / LEDGER_NAME)
+"""
+
+
+def done_in(ledger: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as database:
+            return int(database.execute("SELECT count(*) FROM videos").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+def test_killed_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path) -> None:
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "video")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    killed = 0
+    for wanted in (2, 5, 8):
+        with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(listed.source), str(tmp_path / "parts")], env=environment
+        ) as process:
+            while process.poll() is None and done_in(tmp_path / "parts" / LEDGER_NAME) < wanted:
+                time.sleep(0.02)
+            killed += process.poll() is None
+            process.send_signal(signal.SIGKILL)
+    assert killed == 3
+    whole = parquet(run(listed, tmp_path / "whole")[0], tmp_path / "whole.parquet")
+    predictions, record = run(listed, tmp_path / "parts")
+    assert 8 <= record.earlier < 12
+    assert parquet(predictions, tmp_path / "parts.parquet") == whole
+
+
+def test_a_finished_evaluation_runs_the_network_on_nothing(listed: Dataset, tmp_path: Path) -> None:
+    run(listed, tmp_path)
+    engine = ColourEngine()
+    _, record = run(listed, tmp_path, engine=engine)
+    assert engine.clips == []
+    assert (record.videos, record.earlier) == (0, 12)
+
+
+def test_a_larger_dataset_goes_on_from_a_smaller_one(listed: Dataset, tmp_path: Path) -> None:
+    run(listed.first(5), tmp_path)
+    predictions, record = run(listed, tmp_path)
+    assert (record.videos, record.earlier) == (7, 5)
+    assert len(predictions.keys) == 12
+
+
+def test_restart_forgets(listed: Dataset, tmp_path: Path) -> None:
+    run(listed, tmp_path)
+    _, record = run(listed, tmp_path, restart=True)
+    assert (record.videos, record.earlier) == (12, 0)
+
+
+def test_a_video_that_has_changed_is_evaluated_anew(listed: Dataset, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(listed.source.parent, copy)
+    dataset = read_dataset(copy / "list.txt", kinetics400())
+    run(dataset, tmp_path)
+    path = dataset.examples[3].path
+    assert path is not None
+    os.utime(path, ns=(1, 1))
+    _, record = run(dataset, tmp_path)
+    assert (record.videos, record.earlier) == (1, 11)
+
+
+def test_a_folder_with_other_settings_is_refused(listed: Dataset, tmp_path: Path) -> None:
+    run(listed.first(1), tmp_path, "omz")
+    with pytest.raises(OutputError, match="protocol: omz, now deepmind"):
+        run(listed.first(1), tmp_path, "deepmind")
+
+
+# --- what cannot be evaluated ------------------------------------------------------------------------------------------
+
+
+def test_missing_and_unreadable_videos_are_told_and_listed_and_the_rest_is_evaluated(
+    written: dict[str, tuple[Path, Path | None]], tmp_path: Path
+) -> None:
+    shutil.copytree(written["list"][0].parent, tmp_path / "data")
+    annotation = tmp_path / "data" / "list.txt"
+    (tmp_path / "data" / "clips" / f"{VIDEOS[1].name}.mp4").write_bytes(b"no video")
+    (tmp_path / "data" / "clips" / f"{VIDEOS[2].name}.mp4").unlink()
+    told: list[Failure] = []
+    predictions, _ = run(read_dataset(annotation, kinetics400()), tmp_path, "deepmind", on_failure=told.append)
+    assert [(f.kind, Path(f.key).stem) for f in predictions.failures] == [
+        ("unreadable", VIDEOS[1].name),
+        ("missing", VIDEOS[2].name),
+    ]
+    assert {f.key for f in told} == {f.key for f in predictions.failures}
+    assert "not a video" in predictions.failures[0].reason
+    found = counts(summarize(predictions))
+    # Of the two one was right and the other among the best five.
+    assert found["top-1"] == (5, 10)
+    assert found["top-1, failures counted as wrong"] == (5, 12)
+    assert found["top-5, failures counted as wrong"] == (7, 12)
+    assert predictions.counts == "10 of 12 videos evaluated, 1 missing, 1 unreadable"
+
+
+def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(listed: Dataset, tmp_path: Path) -> None:
+    class Failing(ColourEngine):
+        def run(self, clips, endpoints=()):  # type: ignore[no-untyped-def]
+            if len(self.clips) >= 9:
+                raise EngineError("out of memory")
+            return super().run(clips, endpoints)
+
+    with pytest.raises(EngineError, match="out of memory"):
+        run(listed, tmp_path, engine=Failing(), workers=1)
+    assert done_in(tmp_path / LEDGER_NAME) == 3

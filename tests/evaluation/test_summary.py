@@ -1,0 +1,140 @@
+"""Counting: Open Model Zoo's published reference, in arithmetic, and every other figure on small examples."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from quovadis.evaluation.predictions import Failure, Predictions
+from quovadis.evaluation.summary import Summary, summarize
+
+
+def predictions(
+    logits: NDArray[np.float32], truth: list[int], *, protocol: str, failures: tuple[Failure, ...] = ()
+) -> Predictions:
+    """Views of shape videos, views, classes."""
+    videos, views, classes = logits.shape
+    zeros = np.zeros(videos * views, np.int64)
+    return Predictions(
+        settings={"protocol": protocol},
+        dataset={},
+        labels=tuple(f"class {index}" for index in range(classes)),
+        keys=tuple(f"video {number}" for number in range(videos)),
+        paths=tuple(f"video {number}.mp4" for number in range(videos)),
+        truth=np.array(truth, np.int64),
+        frames=np.full(videos, 250),
+        video=np.repeat(np.arange(videos), views),
+        clip=np.tile(np.arange(views), videos),
+        crop=zeros,
+        start_frame=zeros,
+        logits=logits.reshape(videos * views, classes),
+        failures=failures,
+    )
+
+
+def scored(ranks: list[list[int]], classes: int = 8) -> NDArray[np.float32]:
+    """Logits of which class 0, the true one, has the given rank in each view."""
+    logits = np.zeros((len(ranks), len(ranks[0]), classes), np.float32)
+    for video, views in enumerate(ranks):
+        for view, rank in enumerate(views):
+            # `rank` classes are before class 0, the same ones in every view.
+            logits[video, view] = -np.arange(classes) * 0.01 - 1
+            logits[video, view, 0] = 0
+            logits[video, view, 1 : rank + 1] = 1
+    return logits
+
+
+def share(summary: Summary, name: str) -> tuple[int, int]:
+    counts = summary.metric(name).counts
+    assert counts is not None
+    return counts.successes, counts.trials
+
+
+def test_the_reference_of_open_model_zoo_comes_out_exactly() -> None:
+    """778 of 1200 clips are right, 1015 among the best five, and 292 of 399 videos, the last not being counted."""
+    ranks = [
+        *[[0, 0, 0]] * 151,
+        *[[0, 0, 1]] * 141,
+        *[[0, 1, 1]] * 40,
+        *[[1, 1, 1]] * 5,
+        [1, 6, 6],
+        *[[6, 6, 6]] * 61,
+        [0, 0, 0],
+    ]
+    given = predictions(scored(ranks), [0] * 400, protocol="omz")
+    summary = summarize(given)
+    assert share(summary, "accuracy@top1") == (778, 1200)
+    assert share(summary, "accuracy@top5") == (1015, 1200)
+    assert share(summary, "clip_accuracy: clip") == (778, 1200)
+    assert share(summary, "clip_accuracy: video") == (293, 400)
+    assert share(summary, "clip_accuracy: video, without the last") == (292, 399)
+    assert summary.metric("clip_accuracy: mean").value == (778 / 1200 + 293 / 400) / 2
+    compatible = summarize(given, omz_compatible=True)
+    assert compatible.metric("clip_accuracy: mean").value == (778 / 1200 + 292 / 399) / 2
+    both = {"clip_accuracy: video", "clip_accuracy: video, without the last"}
+    assert both <= {metric.name for metric in compatible.metrics}
+
+
+def test_a_video_counts_by_the_mean_of_its_softmaxes() -> None:
+    logits = np.array([[[0, 9, 0], [2, 0, 0], [2, 0, 0]]], np.float32)
+    # Two views of three say class 0, but the one that does not is surer.
+    summary = summarize(predictions(logits, [1], protocol="multiview"))
+    mean = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=1, keepdims=True)
+    assert mean.mean(axis=0).argmax() == 0
+    assert share(summary, "top-1") == (0, 1)
+    assert share(summary, "top-1 of single views") == (1, 3)
+
+
+def test_failures_are_counted_as_wrong_in_figures_of_their_own() -> None:
+    failures = tuple(Failure(f"gone {n}", "", 0, "missing", "no such video") for n in range(2))
+    logits = scored([[0, 0, 0], [1, 1, 1]])
+    videos = summarize(predictions(logits[:, :1], [0, 0], protocol="deepmind", failures=failures))
+    assert share(videos, "top-1") == (1, 2)
+    assert share(videos, "top-1, failures counted as wrong") == (1, 4)
+    assert share(videos, "top-5, failures counted as wrong") == (2, 4)
+    clips = summarize(predictions(logits, [0, 0], protocol="omz", failures=failures))
+    assert share(clips, "accuracy@top1, failures counted as wrong") == (3, 12)
+
+
+def test_single_views_have_no_figures_of_their_own_where_they_are_the_videos() -> None:
+    names = [metric.name for metric in summarize(predictions(scored([[0]]), [0], protocol="deepmind")).metrics]
+    assert names == ["top-1", "top-5", "mean class accuracy"]
+
+
+def test_classes_pairs_and_worst_videos() -> None:
+    logits = np.full((5, 1, 3), -9, np.float32)
+    answers = [0, 1, 1, 2, 0]
+    for video, answer in enumerate(answers):
+        logits[video, 0, answer] = video + 1
+    truth = [0, 0, 0, 2, 2]
+    summary = summarize(predictions(logits, truth, protocol="deepmind"))
+    assert [(c.label, c.videos, c.top1, c.top5) for c in summary.classes] == [
+        ("class 0", 3, pytest.approx(1 / 3), 1.0),
+        ("class 2", 2, 0.5, 1.0),
+    ]
+    assert summary.metric("mean class accuracy").value == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert [(p.label, p.predicted, p.videos) for p in summary.confused] == [
+        ("class 0", "class 1", 2),
+        ("class 2", "class 0", 1),
+    ]
+    # The surest mistake is the worst.
+    assert [video.key for video in summary.worst] == ["video 4", "video 2", "video 1"]
+    assert summary.worst[0].predicted == "class 0"
+    assert summary.worst[0].predicted_probability > 0.99
+
+
+def test_nothing_evaluated_has_no_figures_but_says_so() -> None:
+    for protocol in ("deepmind", "omz"):
+        summary = summarize(predictions(np.empty((0, 3, 8), np.float32), [], protocol=protocol))
+        assert all(math.isnan(metric.value) for metric in summary.metrics)
+        assert all(metric.to_dict()["value"] is None for metric in summary.metrics)
+
+
+def test_a_metric_carries_its_wilson_interval() -> None:
+    metric = summarize(predictions(scored([[0]] * 8 + [[1]] * 2), [0] * 10, protocol="deepmind")).metric("top-1")
+    found = metric.to_dict()
+    assert (found["successes"], found["trials"], found["value"]) == (8, 10, 0.8)
+    assert (found["lower"], found["upper"]) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
