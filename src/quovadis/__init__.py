@@ -13,8 +13,10 @@ from quovadis.architecture import ENDPOINTS
 from quovadis.engines import EngineOutput
 from quovadis.errors import (
     ArchitectureError,
+    DatasetError,
     EngineError,
     LabelsError,
+    MetricError,
     MissingDependencyError,
     OutputError,
     QuovadisError,
@@ -25,6 +27,7 @@ from quovadis.errors import (
     WeightsUnavailableError,
 )
 from quovadis.export import Conversion, convert
+from quovadis.features import FeatureOptions, VideoFeatures
 from quovadis.recognizer import Recognizer, load
 from quovadis.results import ClipPrediction, Prediction, Segment, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.sampling import Sampling
@@ -36,9 +39,12 @@ __all__ = [
     "ArchitectureError",
     "ClipPrediction",
     "Conversion",
+    "DatasetError",
     "EngineError",
     "EngineOutput",
+    "FeatureOptions",
     "LabelsError",
+    "MetricError",
     "MissingDependencyError",
     "OutputError",
     "Prediction",
@@ -49,6 +55,7 @@ __all__ = [
     "StepPrediction",
     "TruncatedVideoError",
     "VideoError",
+    "VideoFeatures",
     "VideoLimitError",
     "VideoLimits",
     "VideoPrediction",

@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 
 from quovadis.dense import SHORTEST_FRAMES, Step, dense_steps, smooth
 from quovadis.engines import CompiledGraphCache, Engine, EngineName, EngineOutput, Hint, open_engine
-from quovadis.engines.base import POSITION_FRAMES
+from quovadis.engines.base import POSITION_FRAMES, Pixels
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
-from quovadis.labels import check_labels, kinetics400, read_labels
+from quovadis.features import FeatureOptions, VideoFeatures, video_features
+from quovadis.labels import class_names
 from quovadis.ordered import ordered_map
 from quovadis.precision import Precision, quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.sampling import Sampling, Source, iterated_frames, open_clips, open_frames
-from quovadis.video import Clip, Frame, VideoLimits
+from quovadis.video import Clip, CountedFrames, Frame, VideoLimits
 from quovadis.weights import load_weights
 
 _logger = logging.getLogger("quovadis")
@@ -42,11 +43,11 @@ class Recognizer:
         described = ", ".join(f"{key}={value}" for key, value in self.engine.description.items())
         return f"Recognizer(weights={self.weights.name}, classes={len(self.labels)}, {described})"
 
-    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on clips as they are: logits by step and by clip, softmax, features, feature maps.
 
         Args:
-            clips: RGB, uint8 0..255, shape batch, frames, height, width, 3, with at least 9 frames.
+            clips: RGB, 0..255, uint8 or float32, shape batch, frames, height, width, 3, with at least 9 frames.
             endpoints: names out of `quovadis.ENDPOINTS` whose feature maps are wanted too.
 
         Raises:
@@ -122,6 +123,29 @@ class Recognizer:
             labels=self.labels,
         )
 
+    def features(
+        self,
+        source: Source,
+        options: FeatureOptions | None = None,
+        *,
+        limits: VideoLimits | None = None,
+        allow_partial: bool = False,
+    ) -> VideoFeatures:
+        """Return what the network knows of a video before it names a class: 1024 values for each window, or others.
+
+        Args:
+            source: as for `classify`.
+            options: which features of which frames; None: `Mixed_5c` pooled over adjoining windows of 79 frames at 25 a
+                second.
+            limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
+            allow_partial: take what is there of a damaged or cut-off video.
+
+        Raises:
+            VideoError: the video cannot be read, or is shorter than what the options need.
+            EngineError: the device failed.
+        """
+        return video_features(self.engine, source, options, limits=limits, allow_partial=allow_partial)
+
     def stream(
         self,
         source: Source | Iterable[NDArray[np.uint8]],
@@ -169,7 +193,7 @@ class Recognizer:
                 )
 
     def _dense_predictions(self, frames: Iterator[Frame], sampling: Sampling, mean: _Mean) -> Iterator[ClipPrediction]:
-        counter = _Counter(frames)
+        counter = CountedFrames(frames)
         steps = mean.watch(dense_steps(self.engine, counter, chunk_frames=sampling.chunk_frames))
         for step, logits in smooth(steps, sampling.window_steps):
             yield ClipPrediction(
@@ -211,19 +235,6 @@ class _Mean:
 
     def value(self) -> NDArray[np.float32] | None:
         return None if self._sum is None else (self._sum / self._count).astype(np.float32)
-
-
-class _Counter:
-    """Counts frames while they pass."""
-
-    def __init__(self, frames: Iterable[Frame]) -> None:
-        self._frames = frames
-        self.count = 0
-
-    def __iter__(self) -> Iterator[Frame]:
-        for frame in self._frames:
-            self.count += 1
-            yield frame
 
 
 class _CaptureClock:
@@ -287,7 +298,7 @@ def load(
         EngineError: no such engine or device, or int8 without any calibration.
         MissingDependencyError: int8 has to be calibrated and NNCF is not installed, or PyTorch is wanted and is not.
     """
-    names = _class_names(labels)
+    names = class_names(labels)
     loaded = load_weights(
         weights if isinstance(weights, str) else Path(weights),
         notify=notify or _logger.warning,
@@ -304,11 +315,3 @@ def load(
         quantization=quantization_for(loaded, precision, calibration, calibration_fallback, notify or _logger.warning),
     )
     return Recognizer(opened, WeightsIdentity(loaded.name, loaded.sha256), names)
-
-
-def _class_names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
-    if labels is None:
-        return kinetics400()
-    if isinstance(labels, str | os.PathLike):
-        return read_labels(labels)
-    return check_labels(labels, "labels")

@@ -31,6 +31,27 @@ def _advance(observer: ClipObserver, _: ClipPrediction) -> None:
     observer.advance()
 
 
+def expand_sources(
+    arguments: Iterable[str], on_failure: Callable[[str, QuovadisError], None], *, fail_fast: bool = False
+) -> list[str]:
+    """Return every video that `arguments` name, folders searched.
+
+    Args:
+        arguments: files, folders, addresses, cameras.
+        on_failure: called with each that names no video, and why.
+        fail_fast: stop at the first of these.
+    """
+    sources: list[str] = []
+    for argument in arguments:
+        try:
+            sources.extend(expand_source(argument))
+        except QuovadisError as error:
+            on_failure(argument, error)
+            if fail_fast:
+                break
+    return sources
+
+
 def classify_sources(
     recognizer: Recognizer,
     arguments: Iterable[str],
@@ -63,14 +84,9 @@ def classify_sources(
         failures += 1
         on_failure(source, error)
 
-    sources: list[str] = []
-    for argument in arguments:
-        try:
-            sources.extend(expand_source(argument))
-        except QuovadisError as error:
-            fail(argument, error)
-            if fail_fast:
-                return failures
+    sources = expand_sources(arguments, fail, fail_fast=fail_fast)
+    if failures and fail_fast:
+        return failures
     for place, source in enumerate(sources, start=1):
         name = Path(source).name or source
         title = name if len(sources) == 1 else f"[{place}/{len(sources)}] {name}"

@@ -143,9 +143,7 @@ def as_list(root: Path) -> tuple[Path, Path | None]:
 
 
 def _json(root: Path, videos: Path) -> tuple[Path, Path | None]:
-    database = {
-        video.name: {"subset": "validation", "annotations": {"label": label_name(video)}} for video in VIDEOS
-    }
+    database = {video.name: {"subset": "validation", "annotations": {"label": label_name(video)}} for video in VIDEOS}
     database["unwanted"] = {"subset": "training", "annotations": {"label": "archery"}}
     annotation = root / "kinetics.json"
     annotation.write_text(json.dumps({"labels": list(kinetics400()), "database": database}))

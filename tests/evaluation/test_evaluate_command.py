@@ -70,6 +70,7 @@ def test_the_real_clips_are_evaluated_stopped_and_evaluated_on(
         _, errors = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
     assert "Traceback" not in errors
+    assert "stopped; the same command goes on from here" in errors
     again = evaluate(annotation, *SMALL, "-o", stopped, "--json")
     assert again.returncode == 0, again.stderr
     for name in ("report.json", "predictions.parquet", "confusion.png"):

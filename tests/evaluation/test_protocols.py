@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from synthetic import moving_squares, write_video
 
 import quovadis
+from quovadis.engines import EngineOutput
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols import (
@@ -35,7 +37,7 @@ class Recorder(ColourEngine):
         super().__init__()
         self.seen: list[NDArray[np.uint8]] = []
 
-    def run(self, clips: NDArray[np.uint8], endpoints: object = ()):  # type: ignore[no-untyped-def, override]
+    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
         self.seen += list(clips)
         return super().run(clips)
 
@@ -101,7 +103,8 @@ def rgb(picture: Path) -> NDArray[np.uint8]:
 
 def test_open_model_zoo_prepares_pictures_as_the_accuracy_checker(tmp_path: Path) -> None:
     """Resized and cropped by OpenCV as `resize` and `crop` of the accuracy checker do it, one level apart at most."""
-    for name, (width, height) in {"wide": (340, 256), "high": (180, 320), "small": (100, 90), "square": (256, 256)}.items():
+    sizes = {"wide": (340, 256), "high": (180, 320), "small": (100, 90), "square": (256, 256)}
+    for name, (width, height) in sizes.items():
         folder = tmp_path / name
         folder.mkdir()
         pictures = list(moving_squares(3, width, height))

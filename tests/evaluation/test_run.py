@@ -9,12 +9,15 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from colours import VIDEOS, ColourEngine, logits_of, recognizer
+from numpy.typing import NDArray
 
+from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
 from quovadis.evaluation.datasets import Dataset, read_dataset
 from quovadis.evaluation.parquet import read_predictions, write_predictions
@@ -72,9 +75,7 @@ def test_every_form_of_dataset_gives_the_known_figures(dataset: Dataset, tmp_pat
 def test_views_hold_what_the_network_said(listed: Dataset, tmp_path: Path) -> None:
     predictions, _ = run(listed, tmp_path)
     by_name = {video.name: video for video in VIDEOS}
-    for view, logits in zip(predictions.video, predictions.logits, strict=True):
-        video = by_name[Path(predictions.paths[view]).stem]
-        assert predictions.truth[view] == video.label
+    assert [by_name[Path(path).stem].label for path in predictions.paths] == list(predictions.truth)
     for row, (place, clip) in enumerate(zip(predictions.video, predictions.clip, strict=True)):
         video = by_name[Path(predictions.paths[place]).stem]
         np.testing.assert_array_equal(predictions.logits[row], logits_of(video.answers[clip]))
@@ -219,7 +220,7 @@ def test_a_folder_with_other_settings_is_refused(listed: Dataset, tmp_path: Path
         run(listed.first(1), tmp_path, "deepmind")
 
 
-# --- what cannot be evaluated ------------------------------------------------------------------------------------------
+# --- what cannot be evaluated ---------------------------------------------------------------------------------------
 
 
 def test_missing_and_unreadable_videos_are_told_and_listed_and_the_rest_is_evaluated(
@@ -247,7 +248,7 @@ def test_missing_and_unreadable_videos_are_told_and_listed_and_the_rest_is_evalu
 
 def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(listed: Dataset, tmp_path: Path) -> None:
     class Failing(ColourEngine):
-        def run(self, clips, endpoints=()):  # type: ignore[no-untyped-def]
+        def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
             if len(self.clips) >= 9:
                 raise EngineError("out of memory")
             return super().run(clips, endpoints)

@@ -30,24 +30,30 @@ class _ClipsPerSecond(ProgressColumn):
         return Text("– clips/s" if speed is None else f"{speed:.2f} clips/s", style="cyan")
 
 
+def _bar(console: Console, state: ProgressColumn, *, enabled: bool, period_seconds: float = 30) -> Progress:
+    """Return a bar with what is counted, a column of its own, and the time left by the speed of a period."""
+    return Progress(
+        TextColumn("{task.description}", table_column=Column(max_width=36, no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        state,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        expand=True,
+        disable=not (enabled and console.is_terminal),
+        # What others print stays theirs: a result on stdout must not be drawn on stderr.
+        redirect_stdout=False,
+        redirect_stderr=False,
+        speed_estimate_period=period_seconds,
+    )
+
+
 class ClipProgress(AbstractContextManager["ClipProgress"]):
     """A bar for the video at hand: clips done, clips a second, time left. Gone when it is done."""
 
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", table_column=Column(max_width=36, no_wrap=True, overflow="ellipsis")),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            _ClipsPerSecond(table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            expand=True,
-            disable=not (enabled and console.is_terminal),
-            # What others print stays theirs: a result on stdout must not be drawn on stderr.
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._progress = _bar(console, _ClipsPerSecond(table_column=Column(no_wrap=True)), enabled=enabled)
         self._task = self._progress.add_task(escape(title), total=None)
 
     def __enter__(self) -> Self:
@@ -70,21 +76,9 @@ class VideoProgress(AbstractContextManager["VideoProgress"]):
     """A bar for many videos: how many are done, how things stand, time left. A `workers.VideoObserver`."""
 
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", table_column=Column(max_width=36, no_wrap=True, overflow="ellipsis")),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", style="cyan", table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            expand=True,
-            disable=not (enabled and console.is_terminal),
-            redirect_stdout=False,
-            redirect_stderr=False,
-            # Videos differ in length; a minute's worth of them tells more than the last few.
-            speed_estimate_period=60,
-        )
+        note = TextColumn("{task.fields[note]}", style="cyan", table_column=Column(no_wrap=True))
+        # Videos differ in length; a minute's worth of them tells more than the last few.
+        self._progress = _bar(console, note, enabled=enabled, period_seconds=60)
         self._task = self._progress.add_task(escape(title), total=None, note="")
 
     def __enter__(self) -> Self:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 from quovadis.errors import DatasetError
 from quovadis.evaluation.datasets.dataset import Annotation
 from quovadis.video.expand import VIDEO_SUFFIXES
-from quovadis.video.images import images_in, natural_key
+from quovadis.video.images import IMAGE_SUFFIXES, natural_key
 
 
 def read_folders(root: Path) -> list[Annotation]:
@@ -73,5 +72,5 @@ def _columns(line: str) -> list[str]:
 
 def _is_example(item: Path) -> bool:
     if item.is_dir():
-        return bool(images_in(item)) or os.path.lexists(item / "n_frames")
+        return any(file.suffix.lower() in IMAGE_SUFFIXES or file.name == "n_frames" for file in item.iterdir())
     return item.suffix.lower() in VIDEO_SUFFIXES

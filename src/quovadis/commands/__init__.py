@@ -1,0 +1,1 @@
+"""The commands, one module each: options gathered for the package to work with; no logic."""

@@ -1,0 +1,173 @@
+"""quovadis evaluate."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quovadis.commands.options import (
+    LIMITS,
+    AllowPartial,
+    AsJSON,
+    Device,
+    Engine,
+    EngineChoice,
+    Labels,
+    MaxFrames,
+    MaxPixels,
+    MaxSeconds,
+    Precision,
+    PrecisionChoice,
+    Quiet,
+    Restart,
+    Threads,
+    WeightsName,
+    Workers,
+    notify,
+    resumable,
+    stderr,
+)
+from quovadis.engines.quantization import CALIBRATION_CLIPS
+from quovadis.errors import DatasetError
+from quovadis.evaluation.comparison import compare as compare_predictions
+from quovadis.evaluation.datasets import read_dataset
+from quovadis.evaluation.parquet import read_predictions
+from quovadis.evaluation.predictions import Failure
+from quovadis.evaluation.protocols import make_protocol
+from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
+from quovadis.evaluation.summary import summarize
+from quovadis.labels import class_names
+from quovadis.recognizer import load
+from quovadis.report.evaluation import check_evaluation_dependencies, write_evaluation
+from quovadis.report.evaluation_table import comparison_table, summary_table
+from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.video import VideoLimits
+
+
+class ProtocolChoice(StrEnum):
+    """How a video is looked at."""
+
+    DEEPMIND = "deepmind"
+    OMZ = "omz"
+    MULTIVIEW = "multiview"
+
+
+class FormatChoice(StrEnum):
+    """What form the dataset has."""
+
+    AUTO = "auto"
+    KINETICS_CSV = "kinetics-csv"
+    KINETICS_JSON = "kinetics-json"
+    FOLDERS = "folders"
+    LIST = "list"
+
+
+def evaluate(
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATASET", help="Kinetics CSV or JSON, a folder for each class, or a list.", show_default=False
+        ),
+    ] = None,
+    videos: Annotated[
+        Path | None, typer.Option(help="Folder of the videos.", show_default="beside the annotation")
+    ] = None,
+    form: Annotated[FormatChoice, typer.Option("--format", help="Form of the dataset.")] = FormatChoice.AUTO,
+    split: Annotated[
+        str | None, typer.Option(help="Part of the dataset.", show_default="of JSON validation, else all")
+    ] = None,
+    subset: Annotated[int | None, typer.Option(min=1, help="Take the first N videos that exist.")] = None,
+    protocol: Annotated[
+        ProtocolChoice, typer.Option(help="Whole videos; Open Model Zoo's three clips; clips and crops.")
+    ] = ProtocolChoice.DEEPMIND,
+    clips: Annotated[int | None, typer.Option(min=1, help="Multiview: clips of a video.", show_default="10")] = None,
+    crops: Annotated[int | None, typer.Option(help="Multiview: crops of a clip, 1 or 3.", show_default="3")] = None,
+    crop_size: Annotated[
+        int | None, typer.Option(help="Multiview: side of a crop.", show_default="256 for 3 crops, 224 for 1")
+    ] = None,
+    omz_compatible: Annotated[
+        bool, typer.Option("--omz-compatible", help="Leave the last video out of clip_accuracy, as Open Model Zoo.")
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the report and the record of what is done.")
+    ] = Path("evaluation"),
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Compare two predictions.parquet instead.", show_default=False),
+    ] = None,
+    restart: Restart = False,
+    weights_name: WeightsName = "auto",
+    labels: Labels = None,
+    device: Device = "CPU",
+    engine: Engine = EngineChoice.AUTO,
+    threads: Threads = None,
+    precision: Precision = PrecisionChoice.F32,
+    workers: Workers = 2,
+    allow_partial: AllowPartial = False,
+    max_pixels: MaxPixels = LIMITS.max_pixels,
+    max_frames: MaxFrames = LIMITS.max_frames,
+    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    as_json: AsJSON = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure accuracy over labelled videos, as the papers did; stopped, it goes on where it was."""
+    console = Console(highlight=False)
+    if compare is not None:
+        if dataset is not None:
+            raise typer.BadParameter("give either a dataset, or two files to compare")
+        comparison = compare_predictions(*(read_predictions(path) for path in compare))
+        if as_json:
+            typer.echo(json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False))
+        else:
+            console.print(comparison_table(comparison))
+        return
+    if dataset is None:
+        raise typer.BadParameter("give a dataset, or --compare two files")
+    chosen = make_protocol(protocol.value, clips=clips, crops=crops, crop_size=crop_size)
+    check_evaluation_dependencies()
+    examples = read_dataset(dataset, class_names(labels), videos=videos, form=form.value, split=split, subset=subset)
+    with DownloadDisplay(stderr(), enabled=not quiet) as download:
+        model = load(
+            weights_name,
+            device=device,
+            threads=threads,
+            engine=engine.value,
+            precision=precision.value,
+            calibration_fallback=[str(example.path) for example in examples.existing[:CALIBRATION_CLIPS]],
+            labels=labels,
+            notify=notify,
+            progress=download,
+        )
+    title = f"{dataset.name}, {protocol.value}"
+    with resumable(), VideoProgress(stderr(), title, enabled=not quiet) as progress:
+        predictions, record = run_evaluation(
+            model,
+            examples,
+            chosen,
+            output / LEDGER_NAME,
+            restart=restart,
+            workers=workers,
+            limits=VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds),
+            allow_partial=allow_partial,
+            observer=progress,
+            on_failure=_report_failure,
+        )
+    summary = summarize(predictions, omz_compatible=omz_compatible)
+    write_evaluation(predictions, summary, record, output)
+    if not predictions.keys:
+        raise DatasetError(f"{dataset}: none of its videos could be evaluated; {output / 'report.md'} tells why")
+    if as_json:
+        typer.echo((output / "report.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        console.print(predictions.counts)
+        console.print(summary_table(summary))
+        console.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
+
+
+def _report_failure(failure: Failure) -> None:
+    notify(f"not evaluated: {failure.key}: {failure.reason}" if failure.kind == "missing" else failure.reason)

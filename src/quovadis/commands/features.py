@@ -1,0 +1,185 @@
+"""quovadis features."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from quovadis.commands.options import (
+    LIMITS,
+    AllowPartial,
+    AsJSON,
+    Device,
+    Engine,
+    EngineChoice,
+    HintChoice,
+    MaxFrames,
+    MaxPixels,
+    MaxSeconds,
+    Precision,
+    PrecisionChoice,
+    Quiet,
+    Restart,
+    Threads,
+    WeightsName,
+    Workers,
+    notify,
+    parse_fps,
+    resumable,
+    stderr,
+)
+from quovadis.features import LIKE, FeatureOptions
+from quovadis.features.extract import extract_features
+from quovadis.recognizer import load
+from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.runner import expand_sources
+from quovadis.video import VideoLimits
+
+
+class LikeChoice(StrEnum):
+    """What other extractors do."""
+
+    VIDEO_FEATURES = "video_features"
+    I3D = "i3d"
+
+
+class PoolChoice(StrEnum):
+    """What is averaged."""
+
+    NONE = "none"
+    SPACE = "space"
+    ALL = "all"
+
+
+class FormatChoice(StrEnum):
+    """How features are written."""
+
+    NPY = "npy"
+    NPZ = "npz"
+    PARQUET = "parquet"
+    HDF5 = "hdf5"
+    VIDEO_FEATURES = "video_features"
+
+
+def features(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="Files, folders, folders of images, addresses.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path("features"),
+    like: Annotated[
+        LikeChoice | None,
+        typer.Option(help="As v-iashin/video_features does, or as the paper: 25 fps, a feature every 8 frames."),
+    ] = None,
+    endpoint: Annotated[str, typer.Option(help="Layer of the network, as quovadis info lists them.")] = "Mixed_5c",
+    pool: Annotated[
+        PoolChoice, typer.Option(help="Average over space, over all, or keep the whole map.")
+    ] = PoolChoice.ALL,
+    clip_frames: Annotated[
+        int | None, typer.Option(min=9, help="Frames of a window.", show_default="79, video_features 64")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="Frames between the starts of windows.", show_default="clip frames")
+    ] = None,
+    fps: Annotated[
+        Any,
+        typer.Option(
+            parser=parse_fps,
+            metavar="FPS|native",
+            help="Frames a second to resample to.",
+            show_default="25, video_features native",
+        ),
+    ] = None,
+    dense: Annotated[bool, typer.Option("--dense", help="Run each frame once; a feature for every 8 frames.")] = False,
+    form: Annotated[
+        FormatChoice | None,
+        typer.Option("--format", help="How features are written.", show_default="npy, or as --like has it"),
+    ] = None,
+    restart: Restart = False,
+    weights_name: WeightsName = "auto",
+    device: Device = "CPU",
+    engine: Engine = EngineChoice.AUTO,
+    threads: Threads = None,
+    precision: Precision = PrecisionChoice.F32,
+    workers: Workers = 2,
+    allow_partial: AllowPartial = False,
+    max_pixels: MaxPixels = LIMITS.max_pixels,
+    max_frames: MaxFrames = LIMITS.max_frames,
+    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    as_json: AsJSON = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write features of videos, for other models to learn from; stopped, it goes on where it was."""
+    options = _options(like, endpoint, pool, clip_frames, stride, fps, dense=dense)
+    usual = FormatChoice.VIDEO_FEATURES if like is LikeChoice.VIDEO_FEATURES else FormatChoice.NPY
+    failures = 0
+
+    def fail(source: str, error: Exception) -> None:
+        nonlocal failures
+        failures += 1
+        notify(f"error: {error}")
+
+    expanded = expand_sources(sources, fail)
+    with DownloadDisplay(stderr(), enabled=not quiet) as download:
+        model = load(
+            weights_name,
+            device=device,
+            threads=threads,
+            engine=engine.value,
+            precision=precision.value,
+            hint=HintChoice.LATENCY.value,
+            calibration_fallback=expanded,
+            notify=notify,
+            progress=download,
+        )
+    with resumable(), VideoProgress(stderr(), "features", enabled=not quiet) as progress:
+        done, _ = extract_features(
+            model,
+            expanded,
+            output,
+            options,
+            (form or usual).value,
+            restart=restart,
+            workers=workers,
+            limits=VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds),
+            allow_partial=allow_partial,
+            observer=progress,
+            on_failure=fail,
+        )
+    if as_json:
+        typer.echo(json.dumps([asdict(video) for video in done], indent=2, ensure_ascii=False))
+    else:
+        console = Console(highlight=False)
+        for video in done:
+            shape = " x ".join(map(str, video.shape))
+            console.print(f"{output / video.files[0]}: {shape}", soft_wrap=True, markup=False)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _options(
+    like: LikeChoice | None,
+    endpoint: str,
+    pool: PoolChoice,
+    clip_frames: int | None,
+    stride: int | None,
+    fps: float | str | None,
+    *,
+    dense: bool,
+) -> FeatureOptions:
+    base = FeatureOptions() if like is None else LIKE[like.value]
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in (("clip_frames", clip_frames), ("stride", stride), ("fps", fps), ("clip", dense and "dense"))
+        if value
+    }
+    if clip_frames is not None and stride is None:
+        changes["stride"] = None
+    sampling = replace(base.sampling, **changes)
+    return replace(base, endpoint=endpoint, pool=pool.value, sampling=sampling)

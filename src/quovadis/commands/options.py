@@ -1,0 +1,89 @@
+"""What several commands take, and how they speak to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from quovadis.video import VideoLimits
+
+LIMITS = VideoLimits()
+
+
+class EngineChoice(StrEnum):
+    """What runs the network."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    OPENVINO = "openvino"
+    TORCH = "torch"
+
+
+class HintChoice(StrEnum):
+    """What to be fast at."""
+
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+
+
+class PrecisionChoice(StrEnum):
+    """What the network computes in."""
+
+    F32 = "f32"
+    INT8 = "int8"
+    AUTO = "auto"
+
+
+def stderr() -> Console:
+    """Return the console that progress is drawn on."""
+    return Console(stderr=True, highlight=False)
+
+
+def notify(message: str) -> None:
+    """Say one line on stderr."""
+    typer.echo(f"quovadis: {message}", err=True)
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Tell a user who stops a run that nothing of it is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        notify("stopped; the same command goes on from here")
+        raise
+
+
+def parse_fps(text: str) -> float | str:
+    """Read a rate."""
+    if text == "native":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter('give frames a second, or "native" to keep every frame') from None
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WeightsName = Annotated[str, typer.Option("--weights", "-w", help="auto, an official name, or a file.")]
+Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, if not Kinetics-400.")]
+FPS = Annotated[Any, typer.Option(parser=parse_fps, metavar="FPS|native", help="Frames a second to resample to.")]
+Device = Annotated[str, typer.Option(help="CPU, cuda, or an OpenVINO device: GPU, NPU, AUTO….")]
+Engine = Annotated[
+    EngineChoice, typer.Option(help="What runs the network; auto: the fastest for device and precision.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="physical cores")]
+Precision = Annotated[PrecisionChoice, typer.Option(help="int8 is twice as fast; auto takes it once it is calibrated.")]
+Workers = Annotated[int, typer.Option(min=1, help="Videos in work at once.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Begin anew, forgetting what an earlier run has done.")]
+AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]
+MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse larger frames.")]
+MaxFrames = Annotated[int, typer.Option(min=1, help="Refuse videos of more frames.")]
+MaxSeconds = Annotated[float, typer.Option(min=0.001, help="Refuse longer videos.")]

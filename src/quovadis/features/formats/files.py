@@ -1,0 +1,51 @@
+"""What a writer is, and the files that it writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from quovadis.features.rows import FeatureRow
+from quovadis.fetch.durable import publish
+
+
+class FeatureWriter(Protocol):
+    """Somewhere for the features of one video to go."""
+
+    def append(self, row: FeatureRow) -> None:
+        """Take the next row; all rows of a video have one shape."""
+        ...
+
+    def finish(self, frames_per_second: float) -> list[str]:
+        """Complete the files, give them their names, and return these."""
+        ...
+
+    def abandon(self) -> None:
+        """Leave nothing behind of files that are not complete; safe to call after `finish`."""
+        ...
+
+
+class Files:
+    """The files of one video, under temporary names until all of them are complete."""
+
+    def __init__(self, folder: Path) -> None:
+        """Choose the folder, which must exist."""
+        self._folder = folder
+        self._names: list[str] = []
+
+    def temporary(self, name: str) -> Path:
+        """Return where to write a file that will be called `name`."""
+        if name not in self._names:
+            self._names.append(name)
+        return self._folder / f".{name}.part"
+
+    def publish(self) -> list[str]:
+        """Give every file its name, once it is on disk, and return the names."""
+        for name in self._names:
+            publish(self.temporary(name), self._folder / name)
+        return self._names
+
+    def abandon(self) -> None:
+        """Take away what is not published."""
+        for name in self._names:
+            self.temporary(name).unlink(missing_ok=True)

@@ -1,0 +1,147 @@
+"""The videos of a set, whether they are files, folders of frames or arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.errors import MetricError, VideoError
+from quovadis.video import VideoLimits, expand_source, open_video
+from quovadis.video.bilinear import PixelCentres
+from quovadis.video.converters import StretchConverter
+from quovadis.video.gather import gather, wanted_frames
+from quovadis.video.images import natural_key
+from quovadis.video.source import is_address, local_path
+
+Clips: TypeAlias = "Iterator[tuple[int, NDArray[np.float32]]]"
+"""Numbers of the clips that were asked for, and their pixels: RGB, 0..255, shape frames, 224, 224, 3."""
+
+
+class Member(Protocol):
+    """One video of a set."""
+
+    @property
+    def name(self) -> str:
+        """What errors and seeds call it."""
+        ...
+
+    def count(self) -> int:
+        """Return the number of frames."""
+        ...
+
+    def clips(self, windows: Sequence[Sequence[int]], centres: PixelCentres) -> Clips:
+        """Yield clips, given by the numbers of their frames; those that the video is too short for are left out."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileMember:
+    """A video file, or a folder of frames."""
+
+    path: str
+    limits: VideoLimits = field(default_factory=VideoLimits)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return local_path(self.path).name
+
+    def count(self) -> int:
+        """Return the number of frames, which only decoding tells."""
+        with open_video(self.path, fps="native", limits=self.limits) as video:
+            return sum(1 for _ in video.shown())
+
+    def clips(self, windows: Sequence[Sequence[int]], centres: PixelCentres) -> Clips:
+        """Yield clips of the video's own frames, stretched."""
+        wanted = set(wanted_frames(windows))
+        converter = StretchConverter(centres)
+        with open_video(self.path, fps="native", limits=self.limits, converter=lambda: converter) as video:
+            frames = video.frames_where(wanted.__contains__)
+            for number, window in gather(frames, windows):
+                yield number, np.stack([frame.pixels for frame in window])
+
+
+@dataclass(frozen=True)
+class ArrayMember:
+    """A video in memory or in a file mapped to it."""
+
+    name: str
+    frames: NDArray[np.uint8]
+    """RGB, 0..255, shape frames, height, width, 3."""
+
+    def count(self) -> int:
+        """Return the number of frames."""
+        return len(self.frames)
+
+    def clips(self, windows: Sequence[Sequence[int]], centres: PixelCentres) -> Clips:
+        """Yield clips, stretched."""
+        converter = StretchConverter(centres)
+        for number, window in enumerate(windows):
+            if max(window) < len(self.frames):
+                yield number, np.stack([converter.stretch(self.frames[place]) for place in window])
+
+
+def read_members(source: str, limits: VideoLimits | None = None) -> list[Member] | NDArray[np.floating[Any]]:
+    """Return the videos that `source` names, or the features that it holds.
+
+    A folder is searched through all its levels for videos, folders of frames, and `.npy` files of videos; a `.npy` file
+    holds videos, uint8 of shape N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D.
+
+    Hidden files and folders do not count.
+
+    Raises:
+        MetricError: nothing is there, or an array of another dtype or shape.
+    """
+    path = local_path(source)
+    if not is_address(source) and not path.exists():
+        raise MetricError(f"{source}: no such file or folder")
+    if _is_array_file(path):
+        array = _array(path)
+        if array.ndim == 2 and array.dtype.kind == "f" and array.size:
+            return np.array(array)
+        return list(_array_members(path, array))
+    arrays = sorted(_array_files(path), key=natural_key) if path.is_dir() else []
+    members: list[Member] = [member for file in arrays for member in _array_members(file, _array(file))]
+    try:
+        members += [FileMember(video, limits or VideoLimits()) for video in expand_source(source)]
+    except VideoError as error:
+        if not members:
+            raise MetricError(f"{error}; give a folder of videos, of folders of frames, or of .npy files") from error
+    return members
+
+
+def _is_array_file(path: Path) -> bool:
+    return path.suffix.lower() == ".npy" and path.is_file()
+
+
+def _array_files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and _is_array_file(path):
+            yield path
+
+
+def _array(path: Path) -> NDArray[Any]:
+    try:
+        # Not `np.load`, which would read a `.npz` too, whatever it is called.
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise MetricError(f"{path}: not an array that numpy reads without pickle ({error})") from error
+    return array
+
+
+def _array_members(path: Path, array: NDArray[Any]) -> Iterator[Member]:
+    if array.dtype != np.uint8 or array.ndim not in (4, 5) or array.shape[-1] != 3 or 0 in array.shape:
+        raise MetricError(
+            f"{path}: an array of {array.dtype} and shape {array.shape}; wanted are videos, uint8 RGB of shape "
+            "N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D"
+        )
+    if array.ndim == 4:
+        yield ArrayMember(path.name, array)
+        return
+    for place, frames in enumerate(array):
+        yield ArrayMember(f"{path.name}[{place}]", frames)

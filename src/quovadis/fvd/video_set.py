@@ -1,0 +1,177 @@
+"""From a set of videos to its statistics."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.errors import MetricError, VideoError
+from quovadis.fvd.members import Member
+from quovadis.fvd.options import FVDOptions
+from quovadis.fvd.statistics import LengthStatistics, Statistics
+from quovadis.metrics import Moments
+from quovadis.recognizer import Recognizer
+from quovadis.workers import Stopped, VideoObserver, each_done
+
+_BATCH_ROWS = 256
+"""Clips whose features are added to the moments at a time."""
+
+
+@dataclass(frozen=True)
+class SkippedVideo:
+    """A video that does not count, or not at every length."""
+
+    name: str
+    reason: str
+
+
+def set_statistics(
+    recognizer: Recognizer,
+    source: str,
+    members: Sequence[Member],
+    options: FVDOptions,
+    *,
+    most_videos: int | None = None,
+    keep_features: bool = True,
+    workers: int = 2,
+    observer: VideoObserver | None = None,
+    on_skip: Callable[[SkippedVideo], None] | None = None,
+) -> Statistics:
+    """Run the network over a set of videos.
+
+    The same set gives the same statistics whatever the number of workers.
+
+    Args:
+        recognizer: the network.
+        source: what errors call the set.
+        members: its videos, as `read_members` gives them.
+        options: which frames, pixels and features.
+        most_videos: how many videos to take, in natural order of their names; None: all.
+        keep_features: whether the features stay with the moments; KVD and the bootstrap need them.
+        workers: videos in work at once, 1 or more.
+        observer: told how far the run has come.
+        on_skip: called with each video that is too short for a length, or cannot be read.
+
+    Raises:
+        MetricError: no video is long enough.
+        EngineError: the device failed.
+    """
+    members = members[:most_videos]
+    if observer is not None:
+        observer.start(len(members), 0)
+    sums = {frames: _Sum(keep_features) for frames in options.frames}
+
+    def make(item: tuple[int, Member], stop: Event) -> dict[int, NDArray[np.float32]]:
+        return dict(_member_features(recognizer, item[1], options, stop))
+
+    for member, result, error in _in_order(each_done(make, enumerate(members), workers)):
+        if error is not None and on_skip is not None:
+            on_skip(SkippedVideo(member.name, str(error)))
+        for frames, features in (result or {}).items():
+            sums[frames].add(features)
+        short = [frames for frames in options.frames if result is not None and frames not in result]
+        if short and on_skip is not None:
+            reason = f"too short for clips of {', '.join(map(str, short))} frames"
+            on_skip(SkippedVideo(member.name, reason))
+        if observer is not None:
+            observer.advance("")
+    empty = [frames for frames, total in sums.items() if not total.count]
+    if empty:
+        raise MetricError(
+            f"{source}: none of its {len(members)} videos gives a clip of {', '.join(map(str, empty))} frames; "
+            "ask for fewer with --frames"
+        )
+    settings = {**options.settings(), "weights_sha256": recognizer.weights.sha256}
+    return Statistics(source, settings, {frames: total.statistics() for frames, total in sums.items()})
+
+
+class _Sum:
+    """Features of one length, gathered into moments a batch at a time."""
+
+    def __init__(self, keep: bool) -> None:
+        self._keep = keep
+        self._moments: Moments | None = None
+        self._waiting: list[NDArray[np.float32]] = []
+        self._kept: list[NDArray[np.float32]] = []
+        self.count = 0
+
+    def add(self, features: NDArray[np.float32]) -> None:
+        self._waiting.append(features)
+        self.count += len(features)
+        if sum(map(len, self._waiting)) >= _BATCH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            batch = np.concatenate(self._waiting)
+            self._moments = self._moments or Moments(batch.shape[1])
+            self._moments.add(batch)
+            if self._keep:
+                self._kept.append(batch)
+            self._waiting = []
+
+    def statistics(self) -> LengthStatistics:
+        self._flush()
+        if self._moments is None:
+            raise MetricError("there are no features")
+        return LengthStatistics(self._moments, np.concatenate(self._kept) if self._keep else None)
+
+
+def clip_windows(name: str, count: int | None, frames: int, options: FVDOptions) -> list[list[int]]:
+    """Return the frames of each clip of a video, by their numbers; none of a video that is too short.
+
+    Args:
+        name: of the video, which with the seed decides where random clips start.
+        count: of its frames; None if it is not known, which is enough for first clips.
+        frames: of a clip.
+        options: which clips.
+    """
+    room = 1 if count is None else count - options.span(frames) + 1
+    if room < 1:
+        return []
+    if options.clips == "first":
+        starts = [0]
+    else:
+        generator = np.random.default_rng([options.seed, zlib.crc32(name.encode("utf-8", "surrogateescape")), frames])
+        starts = [int(start) for start in generator.integers(0, room, options.clips_per_video)]
+    return [[start + place * options.frame_step for place in range(frames)] for start in starts]
+
+
+def _member_features(
+    recognizer: Recognizer, member: Member, options: FVDOptions, stop: Event
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield for each length the features of its clips, shape clips, dimensions; lengths without a clip are left out."""
+    count = member.count() if options.clips == "random" else None
+    windows = [
+        (frames, window) for frames in options.frames for window in clip_windows(member.name, count, frames, options)
+    ]
+    if not windows:
+        return
+    found: dict[int, NDArray[np.float32]] = {}
+    for number, pixels in member.clips([window for _, window in windows], options.pixel_centres):
+        if stop.is_set():
+            raise Stopped
+        output = recognizer.engine.run(pixels[np.newaxis])
+        pooled: NDArray[np.float32] = output.features[0].mean(axis=0, dtype=np.float32)
+        found[number] = output.logits[0] if options.features == "logits" else pooled
+    for length in options.frames:
+        rows = [found[number] for number, (frames, _) in enumerate(windows) if frames == length and number in found]
+        if rows:
+            yield length, np.stack(rows)
+
+
+def _in_order(done: Iterator[Any]) -> Iterator[tuple[Member, dict[int, NDArray[np.float32]] | None, VideoError | None]]:
+    """Yield what was numbered by `enumerate` in that order: sums of floats depend on it."""
+    waiting: dict[int, Any] = {}
+    wanted = 0
+    for (number, member), result, error in done:
+        waiting[number] = member, result, error
+        while wanted in waiting:
+            yield waiting.pop(wanted)
+            wanted += 1
