@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from quovadis.commands.options import (
     LIMITS,
+    AllowPartial,
     AsJSON,
     Device,
     Engine,
@@ -33,7 +34,9 @@ from quovadis.fvd import (
     Member,
     SkippedVideo,
     Statistics,
+    check_plan,
     distances,
+    set_settings,
     set_statistics,
     side_statistics,
 )
@@ -131,6 +134,7 @@ def fvd(
     engine: Engine = EngineChoice.AUTO,
     threads: Threads = None,
     workers: Workers = 2,
+    allow_partial: AllowPartial = False,
     max_pixels: MaxPixels = LIMITS.max_pixels,
     max_frames: MaxFrames = LIMITS.max_frames,
     max_seconds: MaxSeconds = LIMITS.max_seconds,
@@ -138,7 +142,7 @@ def fvd(
     quiet: Quiet = False,
 ) -> None:
     """Measure how far generated videos are from real ones: Fréchet Video Distance and its kernel kin."""
-    if fake is None and stats is None:
+    if fake is None and (stats is None or more_fake):
         raise typer.BadParameter("give a second set to compare with, or --stats to keep the first one's statistics")
     convention = LIKE[like.value]
     options = FVDOptions(
@@ -160,8 +164,12 @@ def fvd(
                 weights_name, device=device, threads=threads, engine=engine.value, notify=notify, progress=download
             )
 
+    known: list[Statistics] = []
+
     def measure(source: str, members: Sequence[Member]) -> Statistics:
         model = network()
+        for other in known:
+            check_plan(other, source, set_settings(model, options), options.frames)
         with VideoProgress(stderr(), source, enabled=not quiet) as progress:
             return set_statistics(
                 model,
@@ -174,11 +182,13 @@ def fvd(
                 on_skip=_report_skipped,
             )
 
-    a = side_statistics([real, *(more_real or [])], measure, kept=stats, limits=limits, notify=notify)
+    side = partial(side_statistics, measure=measure, limits=limits, allow_partial=allow_partial, notify=notify)
+    a = side([real, *(more_real or [])], kept=stats)
     if fake is None:
         typer.echo(stats)
         return
-    b = side_statistics([fake, *(more_fake or [])], measure, limits=limits)
+    known.append(a)
+    b = side([fake, *(more_fake or [])])
     found = distances(
         a,
         b,

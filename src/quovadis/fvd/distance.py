@@ -67,10 +67,8 @@ def distances(
     check_comparable(a, b)
     result = []
     pairs = _pairs(a, b)
-    for length in frames or ():
-        lacking = next((s.source for s in (a, b) if s.settings is not None and length not in s.lengths), None)
-        if lacking is not None:
-            raise MetricError(f"{lacking}: has no clips of {length} frames; measure it anew with --frames {length}")
+    for statistics in (a, b):
+        _check_lengths(statistics, frames or ())
     for length, (left, right) in sorted(pairs.items()):
         if frames and length and length not in frames:
             continue
@@ -105,6 +103,31 @@ def distances(
         counts = left.moments.count, right.moments.count
         result.append(Distance(length, dimensions, *counts, value, interval, kernel, warnings))
     return result
+
+
+def check_plan(known: Statistics, source: str, settings: Mapping[str, Any], frames: Sequence[int]) -> None:
+    """Refuse a set before it is measured if its distance from `known` could not be told.
+
+    Args:
+        known: the other set.
+        source: what errors call the set to be measured.
+        settings: those that it would have.
+        frames: lengths of its clips.
+
+    Raises:
+        MetricError: `known` is of other settings, or has no clips of such a length.
+    """
+    check_comparable(known, Statistics(source, settings, {}))
+    _check_lengths(known, frames)
+
+
+def _check_lengths(statistics: Statistics, frames: Sequence[int]) -> None:
+    lacking = [length for length in frames if length not in statistics.lengths]
+    # Features from elsewhere do not say what clips they are of.
+    if lacking and statistics.settings is not None:
+        options = " ".join(f"--frames {length}" for length in lacking)
+        listed = ", ".join(map(str, lacking))
+        raise MetricError(f"{statistics.source}: has no clips of {listed} frames; measure it anew with {options}")
 
 
 def _pairs(a: Statistics, b: Statistics) -> Mapping[int, tuple[LengthStatistics, LengthStatistics]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, VideoError
-from quovadis.video import VideoLimits, expand_source, open_video
+from quovadis.video import Video, VideoLimits, expand_source, open_video
 from quovadis.video.bilinear import PixelCentres
 from quovadis.video.converters import StretchConverter
 from quovadis.video.gather import gather, wanted_frames
@@ -45,6 +45,7 @@ class FileMember:
 
     path: str
     limits: VideoLimits = field(default_factory=VideoLimits)
+    allow_partial: bool = False
 
     @property
     def name(self) -> str:
@@ -53,17 +54,22 @@ class FileMember:
 
     def count(self) -> int:
         """Return the number of frames, which only decoding tells."""
-        with open_video(self.path, fps="native", limits=self.limits) as video:
+        with self._open(StretchConverter) as video:
             return sum(1 for _ in video.shown())
 
     def clips(self, windows: Sequence[Sequence[int]], centres: PixelCentres) -> Clips:
         """Yield clips of the video's own frames, stretched."""
         wanted = set(wanted_frames(windows))
         converter = StretchConverter(centres)
-        with open_video(self.path, fps="native", limits=self.limits, converter=lambda: converter) as video:
+        with self._open(lambda: converter) as video:
             frames = video.frames_where(wanted.__contains__)
             for number, window in gather(frames, windows):
                 yield number, np.stack([frame.pixels for frame in window])
+
+    def _open(self, converter: Callable[[], StretchConverter]) -> Video:
+        return open_video(
+            self.path, fps="native", limits=self.limits, allow_partial=self.allow_partial, converter=converter
+        )
 
 
 @dataclass(frozen=True)
@@ -86,13 +92,20 @@ class ArrayMember:
                 yield number, np.stack([converter.stretch(self.frames[place]) for place in window])
 
 
-def read_members(source: str, limits: VideoLimits | None = None) -> list[Member] | NDArray[np.floating[Any]]:
+def read_members(
+    source: str, limits: VideoLimits | None = None, *, allow_partial: bool = False
+) -> list[Member] | NDArray[np.floating[Any]]:
     """Return the videos that `source` names, or the features that it holds.
 
     A folder is searched through all its levels for videos, folders of frames, and `.npy` files of videos; a `.npy` file
     holds videos, uint8 of shape N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D.
 
     Hidden files and folders do not count.
+
+    Args:
+        source: a path.
+        limits: the most pixels, frames and seconds to accept of a video; None: the defaults.
+        allow_partial: take what is there of damaged or cut-off videos.
 
     Raises:
         MetricError: nothing is there, or an array of another dtype or shape.
@@ -108,7 +121,7 @@ def read_members(source: str, limits: VideoLimits | None = None) -> list[Member]
     arrays = sorted(_array_files(path), key=natural_key) if path.is_dir() else []
     members: list[Member] = [member for file in arrays for member in _array_members(file, _array(file))]
     try:
-        members += [FileMember(video, limits or VideoLimits()) for video in expand_source(source)]
+        members += [FileMember(video, limits or VideoLimits(), allow_partial) for video in expand_source(source)]
     except VideoError as error:
         if not members:
             raise MetricError(f"{error}; give a folder of videos, of folders of frames, or of .npy files") from error

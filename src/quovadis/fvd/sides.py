@@ -30,6 +30,7 @@ def side_statistics(
     *,
     kept: Path | None = None,
     limits: VideoLimits | None = None,
+    allow_partial: bool = False,
     notify: Notify = ignore_notice,
 ) -> Statistics:
     """Return the statistics of several sources together.
@@ -39,6 +40,7 @@ def side_statistics(
         measure: called for what the network has to run on.
         kept: file of the statistics of all `sources`: if it is there it is read in their place, else written.
         limits: the most pixels, frames and seconds to accept of a video.
+        allow_partial: take what is there of damaged or cut-off videos.
         notify: called with a line when the kept statistics are used.
 
     Raises:
@@ -50,16 +52,16 @@ def side_statistics(
         return load_statistics(kept)
     if kept is not None and not kept.parent.is_dir():
         raise OutputError(f"{kept}: cannot write the statistics: there is no folder {kept.parent}")
-    merged = merge_statistics([_statistics(source, measure, limits) for source in sources])
+    merged = merge_statistics([_statistics(source, measure, limits, allow_partial) for source in sources])
     if kept is not None:
         save_statistics(merged, kept)
     return merged
 
 
-def _statistics(source: str, measure: Measure, limits: VideoLimits | None) -> Statistics:
+def _statistics(source: str, measure: Measure, limits: VideoLimits | None, allow_partial: bool) -> Statistics:
     if source.lower().endswith(".npz"):
         return load_statistics(Path(source))
-    members = read_members(source, limits)
+    members = read_members(source, limits, allow_partial=allow_partial)
     if isinstance(members, np.ndarray):
         try:
             return Statistics(source, None, {0: LengthStatistics.of(members)})

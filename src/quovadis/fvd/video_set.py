@@ -87,8 +87,13 @@ def set_statistics(
             f"{source}: none of its {len(members)} videos gives a clip of {', '.join(map(str, empty))} frames; "
             "ask for fewer with --frames"
         )
-    settings = {**options.settings(), "weights_sha256": recognizer.weights.sha256}
-    return Statistics(source, settings, {frames: total.statistics() for frames, total in sums.items()})
+    lengths = {frames: total.statistics() for frames, total in sums.items()}
+    return Statistics(source, set_settings(recognizer, options), lengths)
+
+
+def set_settings(recognizer: Recognizer, options: FVDOptions) -> dict[str, Any]:
+    """Return the settings that statistics would have."""
+    return {**options.settings(), "weights_sha256": recognizer.weights.sha256}
 
 
 class _Sum:

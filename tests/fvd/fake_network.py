@@ -1,0 +1,103 @@
+"""A network that costs nothing, and videos for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.engines import EngineOutput
+from quovadis.fvd import FVDOptions, Member, Statistics, read_members, set_statistics
+from quovadis.recognizer import Recognizer
+from quovadis.results import WeightsIdentity
+
+Videos = NDArray[np.uint8]
+"""RGB, shape videos, frames, height, width, 3."""
+
+LOGITS = 5
+
+
+class MeansEngine:
+    """Logits: the mean of each channel, of the first and of the last frame; pooled features: means of two corners."""
+
+    description = {"engine": "means"}  # noqa: RUF012 - as the protocol has it
+    clips_at_once = 1
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+        self._lock = Lock()
+
+    def run(self, clips: NDArray[np.float32], endpoints: Sequence[str] = ()) -> EngineOutput:
+        assert clips.dtype == np.float32
+        assert clips.shape[0] == 1
+        assert clips.shape[2:] == (224, 224, 3)
+        with self._lock:
+            self.shapes.append(clips.shape)
+        (clip,) = clips
+        logits = np.array([[*clip.mean((0, 1, 2)), clip[0].mean(), clip[-1].mean()]], np.float32)
+        corners = np.stack([clip[:, :9, :9].mean((1, 2, 3)), clip[:, -9:, -9:].mean((1, 2, 3))], axis=1)
+        steps = np.array_split(corners, (len(clip) + 1) // 8)
+        features = np.array([[step.mean(0) for step in steps]], np.float32)
+        return EngineOutput(logits[:, np.newaxis], logits, logits, features)
+
+
+def fake_recognizer(sha256: str = "0" * 64) -> Recognizer:
+    return Recognizer(MeansEngine(), WeightsIdentity("fake", sha256), ())  # type: ignore[arg-type]
+
+
+def noise_videos(count: int, frames: int = 18, seed: int = 0, size: tuple[int, int] = (6, 8)) -> Videos:
+    """Videos whose colours differ from one to the next and over time."""
+    generator = np.random.default_rng(seed)
+    base = generator.integers(40, 216, (count, frames, 1, 1, 3))
+    return (base + generator.integers(-40, 40, (count, frames, *size, 3))).astype(np.uint8)
+
+
+def saved(path: Path, array: NDArray[np.generic]) -> str:
+    """Write an array and return its name as a user gives it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, array)
+    return str(path)
+
+
+def members_of(source: str | Path) -> list[Member]:
+    members = read_members(str(source))
+    assert isinstance(members, list)
+    return members
+
+
+def measured(source: str | Path, options: FVDOptions | None = None, **more: object) -> Statistics:
+    """Run the fake network over a set."""
+    return set_statistics(
+        fake_recognizer(),
+        str(source),
+        members_of(source),
+        options or FVDOptions(),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@dataclass(frozen=True)
+class SlowMember:
+    """A video that is not read before another one has been."""
+
+    member: Member
+    wait_for: Event | None = None
+    tell: Event | None = None
+
+    @property
+    def name(self) -> str:
+        return self.member.name
+
+    def count(self) -> int:
+        return self.member.count()
+
+    def clips(self, windows, centres):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        if self.wait_for is not None:
+            assert self.wait_for.wait(20)
+        yield from self.member.clips(windows, centres)
+        if self.tell is not None:
+            self.tell.set()

@@ -1,0 +1,159 @@
+"""quovadis fvd as users run it: in a process of its own, over tiny folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_network import noise_videos, saved
+
+from quovadis.fvd import load_statistics
+from quovadis.metrics import fvd as fvd_of
+from quovadis.metrics import kvd
+
+REAL, FAKE = 6, 4
+"""Videos of each set."""
+SMALL = ("--frames", "9", "--threads", "2")
+
+
+def fvd(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "quovadis", "fvd", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "COLUMNS": "120", **environment},
+    )
+
+
+def assert_one_line_error(run: subprocess.CompletedProcess[str], *needles: str) -> None:
+    assert run.returncode == 1
+    assert run.stdout == ""
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("quovadis: error: ")
+    for needle in needles:
+        assert needle in line
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Neither weights nor a way to them."""
+    return {"QUOVADIS_OFFLINE": "1", "QUOVADIS_HOME": str(tmp_path_factory.mktemp("empty"))}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`real` and `fake`, and `real` once more in two shards."""
+    path = tmp_path_factory.mktemp("sets")
+    for name, count, seed in (("real", REAL, 0), ("fake", FAKE, 1)):
+        for number, frames in enumerate(noise_videos(count, frames=9, seed=seed, size=(40, 60))):
+            saved(path / name / f"{number}.npy", frames)
+    saved(path / "fake" / "short.npy", noise_videos(1, frames=8)[0])
+    (path / "fake" / "bad.mp4").write_bytes(b"no video")
+    for number in range(REAL):
+        shard = path / ("shard1" if number < 2 else "shard2")
+        shard.mkdir(exist_ok=True)
+        shutil.copy(path / "real" / f"{number}.npy", shard)
+    return path
+
+
+@pytest.fixture(scope="module")
+def first_run(folder: Path, rgb_scratch_path: Path) -> subprocess.CompletedProcess[str]:
+    return fvd(folder / "real", folder / "fake", *SMALL, "--stats", folder / "real.npz", "--json")
+
+
+def distance_in(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert run.returncode == 0, run.stderr
+    (distance,) = json.loads(run.stdout)
+    assert isinstance(distance, dict)
+    return distance
+
+
+def test_json_on_stdout_is_one_document_and_what_to_heed_is_on_stderr(
+    first_run: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    distance = distance_in(first_run)
+    assert (distance["frames"], distance["dimensions"]) == (9, 400)
+    assert (distance["clips_a"], distance["clips_b"]) == (REAL, FAKE)
+    assert distance["fvd"] > 1
+    assert isinstance(distance["kvd"], float)
+    assert distance["interval"] is None
+    lines = first_run.stderr.splitlines()
+    assert len(lines) == 4, first_run.stderr
+    assert "quovadis: left out: short.npy: too short for clips of 9 frames" in lines
+    assert any(line.startswith("quovadis: left out: bad.mp4: ") for line in lines)
+    for name, count in (("real", REAL), ("fake", FAKE)):
+        warning = f"quovadis: warning: {folder / name}: {count} clips in 400 dimensions: the covariance has rank"
+        assert any(line.startswith(warning) for line in lines)
+
+
+def test_kept_statistics_stand_for_the_real_videos(first_run: subprocess.CompletedProcess[str], folder: Path) -> None:
+    kept = folder / "real.npz"
+    # The folder is not looked at: it need not be there.
+    run = fvd(folder / "absent", folder / "fake", *SMALL, "--stats", kept, "--json", "--quiet")
+    found, expected = distance_in(run), distance_in(first_run)
+    assert f"quovadis: {kept} is there: its statistics are used, not {folder / 'absent'}" in run.stderr
+    assert found["fvd"] == pytest.approx(expected["fvd"], rel=1e-9)
+    assert found["kvd"] == pytest.approx(expected["kvd"], rel=1e-9)
+
+
+def test_shards_are_merged_to_what_the_whole_gives(
+    first_run: subprocess.CompletedProcess[str], folder: Path, offline: dict[str, str]
+) -> None:
+    merged = folder / "merged.npz"
+    run = fvd(folder / "shard1", "--more-real", folder / "shard2", *SMALL, "--stats", merged)
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"{merged}\n", "")
+    (whole,), (parts,) = (load_statistics(path).lengths.values() for path in (folder / "real.npz", merged))
+    assert parts.moments.count == REAL
+    np.testing.assert_allclose(parts.moments.mean, whole.moments.mean, rtol=1e-9)
+    # Compared with each other, both need no network.
+    distance = distance_in(fvd(folder / "real.npz", merged, "--json", **offline))
+    assert distance["fvd"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_set_to_be_measured_otherwise_is_refused_before_it_is_measured(
+    first_run: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    run = fvd(folder / "real.npz", folder / "fake", *SMALL, "--like", "stylegan-v")
+    assert_one_line_error(run, "other settings (pixel_centres: tensorflow1 and half-pixel)")
+
+
+def test_features_need_no_weights(tmp_path: Path, offline: dict[str, str]) -> None:
+    generator = np.random.default_rng(0)
+    a, b = generator.normal(size=(40, 5)), generator.normal(0.4, 1.1, size=(30, 5))
+    sources = [saved(tmp_path / "a.npy", a), saved(tmp_path / "b.npy", b)]
+    run = fvd(*sources, "--json", "--bootstrap", "20", **offline)
+    distance = distance_in(run)
+    assert run.stderr == ""
+    assert distance["frames"] == 0
+    assert distance["fvd"] == pytest.approx(fvd_of(a, b), rel=1e-9)
+    assert distance["kvd"] == pytest.approx(kvd(a, b), rel=1e-9)
+    assert 0 <= distance["interval"]["lower"] < distance["interval"]["upper"]
+    table = fvd(*sources, "--like", "stylegan-v", "--no-kvd", **offline)
+    assert f"{fvd_of(a, b, covariance='population'):.4f}" in table.stdout
+    assert table.stderr == ""
+
+
+def test_what_cannot_be_measured_is_one_line_and_needs_no_network(tmp_path: Path, offline: dict[str, str]) -> None:
+    features = saved(tmp_path / "a.npy", np.random.default_rng(0).normal(size=(40, 5)))
+    absent = tmp_path / "absent"
+    assert_one_line_error(fvd(absent, features, **offline), f"{absent}: no such file or folder")
+    assert_one_line_error(fvd(features, f"{absent}.npz", **offline), f"{absent}.npz: no such file")
+    assert_one_line_error(
+        fvd(features, features, "--stats", absent / "a.npz", **offline), f"{absent / 'a.npz'}: cannot write"
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("--frames", "8", "b"), ("--like", "inception", "b")], ids=str)
+def test_a_wrong_command_line_exits_with_2(options: tuple[str, ...]) -> None:
+    run = fvd("a", *options)
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
