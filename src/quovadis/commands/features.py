@@ -35,7 +35,7 @@ from quovadis.commands.options import (
     stderr,
 )
 from quovadis.features import LIKE, FeatureOptions
-from quovadis.features.extract import extract_features
+from quovadis.features.extract import Extracted, extract_features
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.runner import expand_sources
@@ -150,6 +150,7 @@ def features(
             limits=VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds),
             allow_partial=allow_partial,
             observer=progress,
+            on_done=_report_notes,
             on_failure=fail,
         )
     if as_json:
@@ -161,6 +162,11 @@ def features(
             console.print(f"{output / video.files[0]}: {shape}", soft_wrap=True, markup=False)
     if failures:
         raise typer.Exit(1)
+
+
+def _report_notes(video: Extracted) -> None:
+    for note in video.notes:
+        notify(f"note: {video.source}: {note}")
 
 
 def _options(

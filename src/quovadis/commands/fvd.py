@@ -86,11 +86,14 @@ def fvd(
     real: Annotated[
         str,
         typer.Argument(
+            metavar="REAL",
             help="Folder of videos, of frames or of .npy; .npy of videos or features; .npz of --stats.",
             show_default=False,
         ),
     ],
-    fake: Annotated[str | None, typer.Argument(help="The same; left out, only --stats is written.")] = None,
+    fake: Annotated[
+        str | None, typer.Argument(metavar="FAKE", help="The same; left out, only --stats is written.")
+    ] = None,
     more_real: Annotated[
         list[str] | None, typer.Option(metavar="SOURCE", help="More of REAL, such as another shard's .npz; repeat.")
     ] = None,

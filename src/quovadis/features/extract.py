@@ -13,7 +13,7 @@ from quovadis.errors import OutputError, VideoError
 from quovadis.features.formats import FeatureFormat, feature_writer
 from quovadis.features.names import output_names
 from quovadis.features.options import FeatureOptions
-from quovadis.features.rows import frame_rate, open_rows
+from quovadis.features.rows import frame_rate, looped_note, open_rows
 from quovadis.ledger import Ledger
 from quovadis.recognizer import Recognizer
 from quovadis.version import __version__
@@ -145,7 +145,7 @@ def _extract(
     stop: Event,
 ) -> Extracted:
     writer = feature_writer(form, folder, job.name)
-    rows, shape = 0, ()
+    rows, shape, looped = 0, (), False
     try:
         with open_rows(recognizer.engine, job.source, options, limits=limits, allow_partial=allow_partial) as stream:
             if stream.live:
@@ -154,9 +154,10 @@ def _extract(
                 if stop.is_set():
                     raise Stopped
                 writer.append(row)
-                rows, shape = rows + 1, row.values.shape
+                rows, shape, looped = rows + 1, row.values.shape, row.looped
             files = writer.finish(frame_rate(stream, options))
-            return Extracted(job.source, tuple(files), (rows, *shape), stream.report.notes)
+            notes = (looped_note(rows, options),) if looped else ()
+            return Extracted(job.source, tuple(files), (rows, *shape), (*stream.report.notes, *notes))
     except OSError as error:
         raise OutputError(f"{folder}: cannot write the features of {job.source}: {error.strerror or error}") from error
     finally:
@@ -172,7 +173,7 @@ def _names(ledger: Ledger, keys: Sequence[str]) -> dict[str, str]:
     """Return each video's name: the one that it had in an earlier run, else one that no other video has."""
     known = {key: json.loads(result)["name"] for key, result in ledger.results()}
     new = [key for key in keys if key not in known]
-    return known | dict(zip(new, output_names(new, known.values()), strict=True))
+    return known | dict(zip(new, output_names(new, known), strict=True))
 
 
 def _known(ledger: Ledger, job: _Job, folder: Path) -> Extracted | None:

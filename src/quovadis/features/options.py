@@ -35,8 +35,8 @@ class FeatureOptions:
     sampling: Sampling = field(default_factory=Sampling)
     """Windows over the video, or `dense`: every frame once and one feature for every step of 8 frames."""
     full_windows: bool = False
-    """Whether only full windows count, and the video's rest is dropped; else the rest is looped or joined as in
-    `classify`."""
+    """Whether only full windows count, and the video's rest is dropped. Else a rest of 9 frames or more is looped, as
+    in `classify`; a shorter one joins the last window or, if the pool is not `all`, is dropped: rows have one shape."""
     lookahead_frames: int = 0
     """Frames that must follow a full window for it to count."""
     geometry: Geometry = field(default_factory=Geometry)

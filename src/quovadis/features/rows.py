@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.dense import dense_steps
+from quovadis.architecture import MINIMUM_FRAMES
+from quovadis.dense import SHORTEST_FRAMES, dense_steps
 from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import VideoError
 from quovadis.features.options import LAST_ENDPOINT, FeatureOptions
@@ -27,6 +28,8 @@ class FeatureRow:
     end_seconds: float
     values: NDArray[np.float32]
     """Shape channels, or steps or time, channels, or time, height, width, channels, as the pool has it."""
+    looped: bool = False
+    """Whether frames were repeated to fill the window, or in dense mode the step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +73,14 @@ def video_features(
     options = options or FeatureOptions()
     with open_rows(engine, source, options, limits=limits, allow_partial=allow_partial) as stream:
         rows = list(stream)
+        notes = (looped_note(len(rows), options),) if rows[-1].looped else ()
         return VideoFeatures(
             source=stream.name,
             values=np.stack([row.values for row in rows]),
             start_seconds=np.array([row.start_seconds for row in rows]),
             end_seconds=np.array([row.end_seconds for row in rows]),
             frames_per_second=frame_rate(stream, options),
-            notes=stream.report.notes,
+            notes=(*stream.report.notes, *notes),
         )
 
 
@@ -114,32 +118,59 @@ def feature_rows(
         VideoError: the video is shorter than what the options need.
         EngineError: the device failed.
     """
-    sampling = options.sampling
-    if options.is_dense:
-        for step in dense_steps(engine, frames, chunk_frames=sampling.chunk_frames):
-            yield FeatureRow(step.start_seconds, step.end_seconds, step.features)
-        return
     counted = CountedFrames(frames)
-    if options.full_windows:
-        clips = full_windows(
-            counted,
-            clip_frames=sampling.clip_frames,
-            stride=sampling.frames_between_clips,
-            lookahead_frames=options.lookahead_frames,
-        )
-    else:
-        clips = clips_from_frames(counted, clip_frames=sampling.clip_frames, stride=sampling.frames_between_clips)
     made = 0
-    wanted = () if options.endpoint == LAST_ENDPOINT and options.pool != "none" else (options.endpoint,)
-    for clip in clips:
-        output = engine.run(clip.pixels[np.newaxis], wanted)
-        yield FeatureRow(clip.start_seconds, clip.end_seconds, _pooled(output, options))
+    for row in _dense_rows(engine, counted, options) if options.is_dense else _window_rows(engine, counted, options):
+        yield row
         made += 1
     if not made:
         raise VideoError(
             f"{name}: {counted.count} frames are too few: features need {options.shortest_frames}; "
             "take shorter windows, or leave the video out"
         )
+
+
+def _dense_rows(engine: Engine, frames: CountedFrames, options: FeatureOptions) -> Iterator[FeatureRow]:
+    for step in dense_steps(engine, frames, chunk_frames=options.sampling.chunk_frames):
+        # Of a longer video, more frames than that have come before the first step is known.
+        looped = frames.count < SHORTEST_FRAMES
+        yield FeatureRow(step.start_seconds, step.end_seconds, step.features, looped)
+
+
+def _window_rows(engine: Engine, frames: Iterable[Frame], options: FeatureOptions) -> Iterator[FeatureRow]:
+    sampling = options.sampling
+    if options.full_windows:
+        clips = full_windows(
+            frames,
+            clip_frames=sampling.clip_frames,
+            stride=sampling.frames_between_clips,
+            lookahead_frames=options.lookahead_frames,
+        )
+    else:
+        clips = _clips(frames, options)
+    wanted = () if options.endpoint == LAST_ENDPOINT and options.pool != "none" else (options.endpoint,)
+    for clip in clips:
+        output = engine.run(clip.pixels[np.newaxis], wanted)
+        yield FeatureRow(clip.start_seconds, clip.end_seconds, _pooled(output, options), clip.looped)
+
+
+def _clips(frames: Iterable[Frame], options: FeatureOptions) -> Iterator[Clip]:
+    """Yield clips as `classify` takes them; all of one length where the length shows in the features' shape."""
+    size = options.sampling.clip_frames
+    ends: deque[float] = deque(maxlen=MINIMUM_FRAMES)
+
+    def watched() -> Iterator[Frame]:
+        for frame in frames:
+            ends.append(frame.seconds + frame.duration_seconds)
+            yield frame
+
+    for clip in clips_from_frames(watched(), clip_frames=size, stride=options.sampling.frames_between_clips):
+        rest = clip.frames - size
+        if rest > 0 and options.pool != "all":
+            # Only of the last clip, so that the ends are those of the video's last frames.
+            yield replace(clip, pixels=clip.pixels[:size], end_seconds=ends[-1 - rest], frames=size)
+        else:
+            yield clip
 
 
 def full_windows(
@@ -170,6 +201,15 @@ def full_windows(
         for _ in range(min(stride, len(held))):
             held.popleft()
         skip = max(stride - clip_frames - lookahead_frames, 0)
+
+
+def looped_note(rows: int, options: FeatureOptions) -> str:
+    """Say why the last of a video's rows was looped."""
+    if options.is_dense:
+        return f"shorter than {SHORTEST_FRAMES} frames, which make one step: looped"
+    if rows == 1:
+        return f"shorter than a window: looped to {options.sampling.clip_frames} frames"
+    return "the last window is not full: its frames were looped"
 
 
 def frame_rate(stream: SourceStream[FeatureRow], options: FeatureOptions) -> float:

@@ -1,0 +1,96 @@
+"""What features are called: by their video, and never like those of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quovadis.features.names import output_names
+
+PARTS = st.sampled_from(["a", "b", "A", "a__b", "clip", "clip_seconds", "clip-2", "Clip", ".hidden", "x:y", "x_y", "ß"])
+"""Names in which upper case, joined folders, second files, numbers and what cannot stand in a name meet."""
+SUFFIXES = st.sampled_from(["", ".mp4", ".avi", ".MP4", ".tar.gz"])
+PATHS = st.builds(
+    lambda folders, stem, suffix: "/" + "/".join([*folders, stem + suffix]),
+    st.lists(PARTS, max_size=3),
+    PARTS,
+    SUFFIXES,
+)
+ANYTHING = st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text)
+
+
+@pytest.mark.parametrize(
+    ("sources", "names"),
+    [
+        (["/v/clip.mp4"], ["clip"]),
+        (["/v/a.mp4", "/v/b.mp4"], ["a", "b"]),
+        # Two of a name: both have their folder before it.
+        (["/v/a/clip.mp4", "/v/b/clip.mp4", "/v/b/other.mp4"], ["a__clip", "b__clip", "other"]),
+        # As many folders as it takes.
+        (["/v/a/x/clip.mp4", "/v/b/x/clip.mp4"], ["a__x__clip", "b__x__clip"]),
+        # Beside each other: the suffix.
+        (["/v/clip.mp4", "/v/clip.avi"], ["clip.mp4", "clip.avi"]),
+        # The same video twice.
+        (["/v/clip.mp4", "/v/clip.mp4"], ["clip-2", "clip-3"]),
+        # On some systems upper and lower case are one.
+        (["/v/a/Clip.mp4", "/v/b/clip.mp4"], ["a__Clip", "b__clip"]),
+        # clip.npy has clip_seconds.npy beside it.
+        (["/v/clip.mp4", "/v/clip_seconds.mp4"], ["clip", "v__clip_seconds"]),
+        (["/v/clip_seconds.mp4", "/v/clip.mp4"], ["clip_seconds", "v__clip"]),
+        # Only the last suffix goes; a hidden file does not stay hidden.
+        (["/v/clip.part1.mp4", "/v/.secret.mp4"], ["clip.part1", "secret"]),
+        (["https://host/a/clip.mp4?token=x/y", "/v/clip.mp4"], ["a__clip", "v__clip"]),
+        (["/v/x:y.mp4"], ["x_y"]),
+    ],
+)
+def test_names_by_example(sources: Sequence[str], names: Sequence[str]) -> None:
+    assert output_names(sources) == names
+
+
+def test_a_folder_of_images_keeps_all_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "shot.v2").mkdir()
+    assert output_names([str(tmp_path / "shot.v2"), str(tmp_path / "shot.v3")]) == ["shot.v2", "shot"]
+
+
+@given(sources=st.lists(PATHS | ANYTHING, max_size=12))
+def test_no_two_videos_share_a_file_on_any_system(sources: list[str]) -> None:
+    names = output_names(sources)
+    assert len(names) == len(sources)
+    files = [file.casefold() for name in names for file in (name, f"{name}_seconds")]
+    assert len(set(files)) == len(files)
+    for name in names:
+        assert name
+        assert not name.startswith(".")
+        assert not set(name) & set("/\\:")
+
+
+@given(
+    source=st.text(st.sampled_from("abcäß漢字🎬"), min_size=1, max_size=300),
+    folder=st.text("漢ab", min_size=1, max_size=90),
+)
+def test_names_are_short_enough_for_file_systems_with_every_suffix(source: str, folder: str) -> None:
+    sources = [f"/{folder}/{source}.mp4", f"/{folder}/{source}.avi", f"/x/{source}.mp4"]
+    names = output_names(sources)
+    assert len(set(names)) == 3
+    assert all(len(f".{name}_timestamps_ms.npy.part".encode()) <= 255 for name in names)
+
+
+@given(sources=st.lists(PATHS | ANYTHING, unique=True, max_size=10), data=st.data())
+def test_a_run_over_the_rest_gives_the_names_of_one_run_over_all(sources: list[str], data: st.DataObject) -> None:
+    whole = dict(zip(sources, output_names(sources), strict=True))
+    # Any of the videos may have been done before the interruption.
+    done = data.draw(st.sets(st.sampled_from(sources))) if sources else set()
+    rest = [source for source in sources if source not in done]
+    names = output_names(rest, {source: whole[source] for source in done})
+    assert names == [whole[source] for source in rest]
+
+
+@given(sources=st.lists(PATHS, unique=True, max_size=8), known=st.dictionaries(PATHS, PARTS, max_size=8))
+def test_a_name_that_is_taken_stays_with_its_video(sources: list[str], known: dict[str, str]) -> None:
+    names = output_names(sources, known)
+    taken = {file.casefold() for name in known.values() for file in (name, f"{name}_seconds")}
+    assert taken.isdisjoint({name.casefold() for name in names} | {f"{name}_seconds".casefold() for name in names})

@@ -1,0 +1,325 @@
+"""Which frames become features: windows as v-iashin/video_features cuts them, windows as `classify` does, and steps."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mean_engine import MeanEngine, numbered_frames, numbers
+from numpy.typing import NDArray
+from PIL import Image
+from synthetic import moving_squares, write_video
+
+from quovadis.errors import ArchitectureError, VideoError
+from quovadis.features import LIKE, FeatureOptions, FeatureRow, feature_rows, video_features
+from quovadis.features.options import like_video_features
+from quovadis.features.rows import full_windows
+from quovadis.sampling import Sampling
+from quovadis.video import VideoLimits, clips_from_frames
+
+LENGTHS = range(60, 401)
+
+
+def as_the_original_does(length: int, stack_size: int, step: int) -> list[tuple[list[int], int]]:
+    """The frames of each stack and the frame at which it is run, by the loop of video_features' extract_i3d.py."""
+    stack: list[int] = []
+    made = []
+    for frame in range(length):
+        stack.append(frame)
+        if len(stack) - 1 == stack_size:
+            made.append((stack[:-1], frame))
+            stack = stack[step:]
+    return made
+
+
+def uneven(length: int) -> list[float]:
+    """Times of frames that no rate explains: an end is then the time of one certain frame and no other."""
+    return [0.04 * i + 0.0001 * i * i for i in range(length)]
+
+
+# --- full windows -----------------------------------------------------------------------------------------------------
+
+
+def test_stacks_of_64_are_those_of_video_features_at_every_length() -> None:
+    for length in LENGTHS:
+        times = uneven(length)
+        made = list(full_windows(numbered_frames(length, seconds=times), clip_frames=64, stride=64, lookahead_frames=1))
+        expected = as_the_original_does(length, 64, 64)
+        assert len(made) == (length - 1) // 64, length
+        assert [numbers(clip.pixels) for clip in made] == [frames for frames, _ in expected], length
+        assert [clip.index for clip in made] == list(range(len(expected)))
+        assert [clip.start_seconds for clip in made] == [times[frames[0]] for frames, _ in expected]
+        assert [clip.end_seconds for clip in made] == [times[following] for _, following in expected]
+        assert not any(clip.looped for clip in made)
+
+
+@given(data=st.data(), stack=st.integers(9, 40), length=st.integers(0, 200))
+def test_other_stacks_and_steps_are_those_of_video_features_too(data: st.DataObject, stack: int, length: int) -> None:
+    step = data.draw(st.integers(1, stack + 1))
+    times = uneven(length)
+    made = full_windows(numbered_frames(length, seconds=times), clip_frames=stack, stride=step, lookahead_frames=1)
+    assert [(numbers(clip.pixels), clip.end_seconds) for clip in made] == [
+        (frames, times[following]) for frames, following in as_the_original_does(length, stack, step)
+    ]
+
+
+@given(size=st.integers(9, 40), stride=st.integers(1, 100), ahead=st.integers(0, 12), length=st.integers(0, 300))
+def test_a_window_counts_if_it_and_what_must_follow_it_are_there(
+    size: int, stride: int, ahead: int, length: int
+) -> None:
+    times = uneven(length)
+    frames = numbered_frames(length, seconds=times)
+    made = list(full_windows(frames, clip_frames=size, stride=stride, lookahead_frames=ahead))
+    starts = [start for start in range(0, length, stride) if start + size + ahead <= length]
+    assert [numbers(clip.pixels) for clip in made] == [list(range(start, start + size)) for start in starts]
+    for clip, start in zip(made, starts, strict=True):
+        # Where no frame need follow, a window ends with its last frame.
+        end = times[start + size] if ahead else times[start + size - 1] + 0.04
+        assert clip.end_seconds == end
+
+
+def test_full_windows_hold_no_more_frames_than_a_window_and_what_follows_it() -> None:
+    taken = 0
+
+    def endless() -> object:
+        nonlocal taken
+        while True:
+            yield numbered_frames(1)[0]
+            taken += 1
+
+    windows = full_windows(endless(), clip_frames=64, stride=64, lookahead_frames=1)  # type: ignore[arg-type]
+    next(windows)
+    assert taken == 64
+    next(windows)
+    assert taken == 128
+
+
+def test_the_preset_gives_1024_values_a_stack_and_refuses_what_has_none() -> None:
+    for length in LENGTHS:
+        engine = MeanEngine()
+        rows = feature_rows(engine, numbered_frames(length), LIKE["video_features"], name="clip.mp4")
+        if length < 65:
+            with pytest.raises(VideoError, match=f"clip.mp4: {length} frames are too few: features need 65"):
+                next(rows)
+            assert not engine.clips
+            continue
+        made = list(rows)
+        assert len(made) == (length - 1) // 64
+        for place, row in enumerate(made):
+            assert row.values.shape == (1024,)
+            assert row.values.dtype == np.float32
+            assert list(row.values[1:4]) == [64 * place, 64 * place + 63, 64]
+
+
+def test_the_preset_is_what_the_original_documents() -> None:
+    options = LIKE["video_features"]
+    assert (options.sampling.clip_frames, options.sampling.frames_between_clips) == (64, 64)
+    assert (options.sampling.fps, options.endpoint, options.pool) == ("native", "Mixed_5c", "all")
+    assert options.shortest_frames == 65
+    assert like_video_features(24, 12).shortest_frames == 25
+    with pytest.raises(ArchitectureError, match="stacks of 8 frames"):
+        like_video_features(8)
+
+
+# --- the preset on a file ---------------------------------------------------------------------------------------------
+
+
+def smooth_pictures(frames: int, width: int, height: int) -> list[NDArray[np.uint8]]:
+    """Waves that move: no edge at which two scalers would have to differ."""
+    y, x = np.mgrid[:height, :width]
+    return [
+        np.stack(
+            [
+                127 + 100 * np.sin((x + 3 * k) / 40),
+                127 + 100 * np.cos((y - k) / 30),
+                127 + 100 * np.sin((x + y + k) / 50),
+            ],
+            -1,
+        )
+        .round()
+        .astype(np.uint8)
+        for k in range(frames)
+    ]
+
+
+def opencv_frames(path: Path) -> tuple[list[NDArray[np.uint8]], list[float], float]:
+    """What OpenCV reads: pictures, CAP_PROP_POS_MSEC after each, and CAP_PROP_FPS."""
+    capture = cv2.VideoCapture(str(path))
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    pictures, times = [], []
+    while True:
+        there, picture = capture.read()
+        if not there:
+            capture.release()
+            return pictures, times, rate
+        pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+        times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+
+
+def resized_and_cropped(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The original's transforms: Pillow's bilinear with the long side truncated, the centre rounded down."""
+    height, width = picture.shape[:2]
+    size = (256, int(256 * height / width)) if width < height else (int(256 * width / height), 256)
+    image = Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR)
+    left, top = (size[0] - 224) // 2, (size[1] - 224) // 2
+    return np.asarray(image.crop((left, top, left + 224, top + 224)))
+
+
+# 347.7 and 353.8 pixels long once scaled, so that rounding and truncating differ; landscape and portrait.
+@pytest.mark.parametrize(("width", "height"), [(326, 240), (246, 340)])
+def test_a_file_gives_the_stacks_times_and_pixels_that_opencv_and_pillow_give(
+    tmp_path: Path, width: int, height: int
+) -> None:
+    pictures = smooth_pictures(130, width, height)
+    path = write_video(tmp_path / "v.mp4", pictures, rate=Fraction(98, 5), pixel_format="yuv444p", options={"crf": "4"})
+    engine = MeanEngine()
+    made = video_features(engine, path, LIKE["video_features"])
+    pictures, times, rate = opencv_frames(path)
+    assert len(pictures) == 130
+    assert made.values.shape == (2, 1024)
+    assert made.values.dtype == np.float32
+    assert made.frames_per_second == pytest.approx(rate, abs=1e-9)
+    np.testing.assert_allclose(made.end_seconds * 1000, [times[64], times[128]], atol=1e-6)
+    np.testing.assert_allclose(made.start_seconds * 1000, [times[0], times[64]], atol=1e-6)
+    for clip, first in zip(engine.clips, (0, 64), strict=True):
+        for place in (0, 31, 63):
+            expected = resized_and_cropped(pictures[first + place]).astype(int)
+            # FFmpeg's scaler against Pillow's, each rounding for itself.
+            assert np.abs(clip[place] - expected).max() <= 2
+
+
+def test_samples_are_taken_for_square_and_a_prepared_picture_is_scaled_all_the_same(tmp_path: Path) -> None:
+    pictures = smooth_pictures(66, 224, 224)
+    options = {"crf": "4"}
+    path = write_video(
+        tmp_path / "v.mp4", pictures, aspect_ratio=Fraction(4, 3), pixel_format="yuv444p", options=options
+    )
+    engine = MeanEngine()
+    video_features(engine, path, LIKE["video_features"])
+    expected = resized_and_cropped(opencv_frames(path)[0][0]).astype(int)
+    assert np.abs(engine.clips[0][0] - expected).max() <= 2
+
+
+# --- windows as classify takes them -----------------------------------------------------------------------------------
+
+
+def rows_of(length: int, **options: object) -> tuple[list[FeatureRow], MeanEngine]:
+    engine = MeanEngine()
+    chosen = FeatureOptions(**options)  # type: ignore[arg-type]
+    return list(feature_rows(engine, numbered_frames(length), chosen)), engine
+
+
+@given(length=st.integers(1, 120), stride=st.integers(1, 40))
+def test_windows_are_those_of_classify(length: int, stride: int) -> None:
+    rows, engine = rows_of(length, sampling=Sampling(clip_frames=16, stride=stride))
+    clips = list(clips_from_frames(numbered_frames(length), clip_frames=16, stride=stride))
+    assert [numbers(clip) for clip in engine.clips] == [numbers(clip.pixels) for clip in clips]
+    for row, clip in zip(rows, clips, strict=True):
+        assert (row.start_seconds, row.end_seconds) == (clip.start_seconds, clip.end_seconds)
+        assert row.looped == clip.looped
+
+
+@pytest.mark.parametrize("pool", ["space", "none"])
+@given(length=st.integers(1, 120), stride=st.integers(1, 40))
+def test_rows_that_show_a_windows_length_have_one_shape_for_which_a_short_rest_is_left_out(
+    pool: str, length: int, stride: int
+) -> None:
+    rows, engine = rows_of(length, sampling=Sampling(clip_frames=16, stride=stride), pool=pool)
+    assert {row.values.shape for row in rows} == {(1, 1024) if pool == "space" else (2, 7, 7, 1024)}
+    clips = list(clips_from_frames(numbered_frames(length), clip_frames=16, stride=stride))
+    assert [numbers(clip) for clip in engine.clips] == [numbers(clip.pixels[:16]) for clip in clips]
+    for row, clip in zip(rows, clips, strict=True):
+        real = min(clip.frames, 16)
+        assert row.start_seconds == clip.start_seconds
+        assert row.end_seconds == pytest.approx(clip.start_seconds + real / 25)
+
+
+@pytest.mark.parametrize(
+    ("length", "looped", "note"),
+    [
+        (5, [True], "shorter than a window: looped to 16 frames"),
+        (15, [True], "shorter than a window: looped to 16 frames"),
+        (16, [False], None),
+        (24, [False], None),
+        (25, [False, True], "the last window is not full: its frames were looped"),
+        (31, [False, True], "the last window is not full: its frames were looped"),
+        (32, [False, False], None),
+    ],
+)
+def test_a_video_whose_frames_are_looped_says_so(length: int, looped: list[bool], note: str | None) -> None:
+    options = FeatureOptions(sampling=Sampling(clip_frames=16))
+    rows, _ = rows_of(length, sampling=options.sampling)
+    assert [row.looped for row in rows] == looped
+    made = video_features(MeanEngine(), np.zeros((length, 224, 224, 3), np.uint8), options)
+    assert made.notes == (() if note is None else (note,))
+
+
+# --- dense ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [1, 14, 15, 16, 56, 80, 200])
+def test_dense_mode_has_a_row_for_every_8_frames_and_says_where_it_looped(length: int) -> None:
+    engine = MeanEngine()
+    rows = list(feature_rows(engine, numbered_frames(length), LIKE["i3d"]))
+    held = max(-(-(length + 1) // 8) * 8 - 1, 15)
+    assert len(rows) == (held + 1) // 8 - 1
+    assert all(row.values.shape == (1024,) for row in rows)
+    assert [row.looped for row in rows] == [length < 15] * len(rows)
+    assert rows[-1].end_seconds == pytest.approx(length / 25)
+
+
+def test_a_dense_video_that_is_looped_says_so() -> None:
+    pixels = np.zeros((15, 224, 224, 3), np.uint8)
+    assert video_features(MeanEngine(), pixels[:14], LIKE["i3d"]).notes == (
+        "shorter than 15 frames, which make one step: looped",
+    )
+    assert video_features(MeanEngine(), pixels, LIKE["i3d"]).notes == ()
+
+
+def test_the_papers_preset_resamples_to_25_frames_a_second(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", moving_squares(60, 64, 48), rate=50)
+    engine = MeanEngine()
+    made = video_features(engine, path, LIKE["i3d"])
+    # 60 frames at 50 a second are 30 at 25, held to 31: three steps.
+    assert made.values.shape == (3, 1024)
+    assert made.frames_per_second == 25
+    assert [len(clip) for clip in engine.clips] == [31]
+
+
+# --- what cannot be ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clip", ["all", "dense"])
+def test_a_part_without_frames_is_an_error_and_not_an_empty_array(clip: str, tmp_path: Path) -> None:
+    sampling = Sampling(clip=clip, start_seconds=60)  # type: ignore[arg-type]
+    path = write_video(tmp_path / "v.mp4", moving_squares(20, 64, 48))
+    for source in (path, np.zeros((20, 224, 224, 3), np.uint8)):
+        with pytest.raises(VideoError, match=r"0 frames are too few|this array, of shape .* is empty"):
+            video_features(MeanEngine(), source, FeatureOptions(sampling=sampling))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"endpoint": "Mixed_9z"}, "no endpoint is called"),
+        ({"pool": "time"}, "no pool is called"),
+        ({"sampling": Sampling(clip="centre")}, "all of a video"),
+        ({"sampling": Sampling(clip="dense"), "endpoint": "Mixed_4f"}, "take windows for other endpoints"),
+        ({"sampling": Sampling(clip="dense"), "pool": "none"}, "take windows"),
+        ({"lookahead_frames": -1}, "give 0 or more"),
+    ],
+)
+def test_impossible_options_are_refused_when_they_are_made(options: dict[str, object], said: str) -> None:
+    with pytest.raises(ArchitectureError, match=said):
+        FeatureOptions(**options)  # type: ignore[arg-type]
+
+
+def test_limits_hold(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", moving_squares(70, 64, 48))
+    with pytest.raises(VideoError, match="--max-frames"):
+        video_features(MeanEngine(), path, LIKE["video_features"], limits=VideoLimits(max_frames=60))
