@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_done_videos_are_told_one_by_one_and_progress_too(videos: list[str], tmp
 
 def test_a_video_named_twice_is_done_once(videos: list[str], tmp_path: Path) -> None:
     made = run([videos[0], videos[0], f"file://{videos[0]}"], tmp_path / "out")
-    assert len(made.done) == 1
+    assert [video.source for video in made.done] == videos[:1]
     assert sorted(files(tmp_path / "out")) == ["one.npy", "one_seconds.npy"]
 
 
@@ -239,6 +240,21 @@ def test_interrupted_and_resumed_is_the_same_bytes_as_uninterrupted(
     assert len(resumed.engine.clips) < 14
     assert resumed.done == whole.done
     assert files(out) == files(tmp_path / "whole")
+
+
+def test_an_interruption_does_not_wait_for_the_end_of_a_long_video(videos: list[str], tmp_path: Path) -> None:
+    class Slow(MeanEngine):
+        def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+            time.sleep(0.02)
+            return super().run(clips, endpoints)
+
+    long = str(write_gray(tmp_path / "long.mp4", 230, first=0))
+    engine = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        run([videos[3], long], tmp_path / "out", engine=engine, observer=Observer(interrupt_after=1))
+    # Two windows of the one that was done, and of the other's 23 a few.
+    assert len(engine.clips) < 20
+    assert sorted(files(tmp_path / "out")) == ["two.npy", "two_seconds.npy"]
 
 
 @pytest.mark.parametrize("first", range(4))

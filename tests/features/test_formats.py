@@ -141,6 +141,16 @@ def test_npz_is_a_sound_archive_whose_members_are_not_compressed(tmp_path: Path)
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
+def test_an_archive_may_be_larger_than_the_old_limit_of_its_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the 2 GiB were 2 kB.
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile, "ZIP64_LIMIT", 2000)
+        write("npz", tmp_path, rows_of(12, (1024,)))
+    assert read_npz(tmp_path).features.shape == (12, 1024)
+
+
 def test_parquet_has_a_row_a_window_and_floats_of_one_width(tmp_path: Path) -> None:
     write("parquet", tmp_path, rows_of(5, (9, 1024)))
     table = pyarrow.parquet.read_table(tmp_path / "clip.parquet")
