@@ -191,11 +191,26 @@ def damage_the_header(content: bytes) -> bytes:
     return b"\xff" * 100 + content[100:]
 
 
+def damage_results(content: bytes) -> bytes:
+    """Overwrite what is not looked at before a result is."""
+    return content[: len(content) // 2] + b"\xff" * (len(content) - len(content) // 2)
+
+
+def damage_settings(content: bytes) -> bytes:
+    return content.replace(b'"pool"', b"?pool?")
+
+
+def other_database(content: bytes) -> bytes:
+    return content.replace(b"result BLOB", b"unrelated B")
+
+
 def cut(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
 
-@pytest.mark.parametrize("damage", [damage_all, damage_the_header, cut])
+@pytest.mark.parametrize(
+    "damage", [damage_all, damage_the_header, damage_results, damage_settings, other_database, cut]
+)
 def test_a_damaged_record_is_one_clear_error_and_restart_helps(
     place: Path, video: Path, damage: Callable[[bytes], bytes]
 ) -> None:
@@ -261,3 +276,11 @@ def test_a_closed_ledger_says_so(place: Path, video: Path) -> None:
         pass
     with pytest.raises(OutputError, match="closed"):
         ledger.load("a", video)
+
+
+def test_a_video_that_changes_while_it_is_worked_on_is_not_done(place: Path, video: Path) -> None:
+    with Ledger(place, {}) as ledger:
+        assert ledger.load("a", video) is None
+        video.write_bytes(b"another video")
+        ledger.store("a", video, b"of the one before")
+        assert ledger.load("a", video) is None

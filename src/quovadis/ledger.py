@@ -35,6 +35,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._restart = restart
         self._lock = FileLock(f"{path}.lock")
         self._database: sqlite3.Connection | None = None
+        self._asked: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Open the ledger.
@@ -68,16 +69,20 @@ class Ledger(AbstractContextManager["Ledger"]):
             if row is None:
                 with self._database:
                     self._database.execute("INSERT INTO settings VALUES (?)", (self._settings,))
-        except sqlite3.Error as error:
+            difference = None if row is None or row[0] == self._settings else _difference(row[0], self._settings)
+        except (sqlite3.Error, ValueError) as error:
+            raise self._unusable(error) from error
+        if difference is not None:
             raise OutputError(
-                f"{self._path}: cannot be used as the record of what is done ({error}); "
-                "--restart begins anew, or give another folder"
-            ) from error
-        if row is not None and row[0] != self._settings:
-            raise OutputError(
-                f"{self._path.parent}: holds results of other settings ({_difference(row[0], self._settings)}); "
+                f"{self._path.parent}: holds results of other settings ({difference}); "
                 "give another folder, or --restart to begin anew"
             )
+
+    def _unusable(self, error: Exception) -> OutputError:
+        return OutputError(
+            f"{self._path}: cannot be used as the record of what is done ({error}); "
+            "--restart begins anew, or give another folder"
+        )
 
     def __exit__(self, *exception: object) -> None:
         """Close the ledger and let others have it."""
@@ -87,29 +92,44 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._lock.release()
 
     def load(self, key: str, path: Path) -> bytes | None:
-        """Return the result of a video, or None if it is not done or its file has changed since."""
-        found = self._connection.execute(
-            "SELECT result FROM videos WHERE key = ? AND file = ?", (_text(key), file_identity(path))
-        ).fetchone()
+        """Return the result of a video, or None if it is not done or its file has changed since.
+
+        Raises:
+            OutputError: the record is damaged.
+        """
+        query = "SELECT result FROM videos WHERE key = ? AND file = ?"
+        # Kept for `store`: a file that changes while it is worked on is not the one that is done.
+        identity = self._asked[key] = file_identity(path)
+        try:
+            found = self._connection.execute(query, (_text(key), identity)).fetchone()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
         return None if found is None else bytes(found[0])
 
     def store(self, key: str, path: Path, result: bytes) -> None:
-        """Keep the result of a video; it is on disk when this returns.
+        """Keep the result of a video, as its file was when it was asked for; it is on disk when this returns.
 
         Raises:
             OutputError: it cannot be written.
         """
         try:
             with self._connection as database:
-                row = (_text(key), file_identity(path), result)
+                row = (_text(key), self._asked.get(key) or file_identity(path), result)
                 database.execute("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", row)
         except sqlite3.Error as error:
             raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
 
     def results(self) -> Iterator[tuple[str, bytes]]:
-        """Yield the key and result of every video, whatever became of its file."""
-        for key, result in self._connection.execute("SELECT key, result FROM videos"):
-            yield str(key), bytes(result)
+        """Yield the key and result of every video, whatever became of its file.
+
+        Raises:
+            OutputError: the record is damaged.
+        """
+        try:
+            for key, result in self._connection.execute("SELECT key, result FROM videos"):
+                yield str(key), bytes(result)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
 
     @property
     def _connection(self) -> sqlite3.Connection:

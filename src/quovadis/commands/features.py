@@ -182,9 +182,11 @@ def _options(
     base = FeatureOptions() if like is None else LIKE[like.value]
     changes: dict[str, Any] = {
         name: value
-        for name, value in (("clip_frames", clip_frames), ("stride", stride), ("fps", fps), ("clip", dense and "dense"))
-        if value
+        for name, value in (("clip_frames", clip_frames), ("stride", stride), ("fps", fps))
+        if value is not None
     }
+    if dense:
+        changes["clip"] = "dense"
     if clip_frames is not None and stride is None:
         changes["stride"] = None
     sampling = replace(base.sampling, **changes)

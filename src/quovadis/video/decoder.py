@@ -82,6 +82,9 @@ class Decoder:
         try:
             self._stream = self._find_stream()
             self._configure(threads)
+            # Read now: once the video is closed, FFmpeg's memory of it is gone.
+            rate = self._stream.average_rate
+            self._frames_per_second = float(rate) if rate else None
         except BaseException:
             self.close()
             raise
@@ -104,8 +107,7 @@ class Decoder:
     @property
     def frames_per_second(self) -> float | None:
         """Average rate by the header, or None."""
-        rate = self._stream.average_rate
-        return float(rate) if rate else None
+        return self._frames_per_second
 
     def _stream_seconds(self) -> Fraction | None:
         stream = self._stream
