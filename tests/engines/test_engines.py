@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import ENDPOINTS, endpoint_shapes
 from quovadis.engines import Engine, EngineOutput, NativeEngine, OpenVINOEngine
+from quovadis.engines.base import check_stream_frames
 from quovadis.engines.native_library import instruction_sets
 from quovadis.engines.torch_engine import TorchEngine
 from quovadis.errors import ArchitectureError
@@ -129,6 +130,22 @@ def test_pixels_between_two_levels_count(
     found = engine.run(between).logits
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
     assert np.abs(engine.run(np.rint(between)).logits - expected).max() > 5e-3
+
+
+def test_what_was_made_ready_for_bytes_is_not_used_for_floats(
+    engine: Engine, cricket_frames: NDArray[np.uint8]
+) -> None:
+    # A length of its own, so that bytes are what comes first.
+    clip = cricket_frames[np.newaxis, :11]
+    halves = clip * np.float32(0.5)
+    first = engine.run(clip).logits
+    assert np.abs(engine.run(halves).logits - engine.run(np.floor(halves)).logits).max() > 1e-2
+    np.testing.assert_array_equal(engine.run(clip).logits, first)
+
+
+def test_streams_take_bytes_alone() -> None:
+    with pytest.raises(ArchitectureError, match="uint8 RGB frames"):
+        check_stream_frames(np.zeros((55, 224, 224, 3), np.float32), is_first=True, is_last=False)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from quovadis.engines.winograd import transform_3x3x3, transform_stem
 from quovadis.errors import EngineError
 
 Map = NDArray[np.float32]
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 sizes = st.integers(1, 17)
 
@@ -47,6 +48,13 @@ def torch_convolution(x: Map, kernel: Map, bias: Map, stride: int, padding: list
     weights = torch.from_numpy(kernel).double().permute(4, 3, 0, 1, 2)
     y = functional.conv3d(images, weights, torch.from_numpy(bias).double(), stride).relu()
     return np.ascontiguousarray(y[0].permute(1, 2, 3, 0).float().numpy())
+
+
+def random_pixels(random: np.random.Generator, shape: tuple[int, ...], dtype: type[np.generic]) -> Pixels:
+    """Floats have fractions."""
+    if dtype == np.float32:
+        return random.uniform(0, 255, shape).astype(np.float32)
+    return random.integers(0, 256, shape, np.uint8)
 
 
 def filled(shape: tuple[int, ...]) -> Map:
@@ -78,11 +86,12 @@ def test_3x3x3(kernels: Kernels, frames: int, height: int, width: int, channels:
         assert not y[..., out:].any()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @settings(max_examples=20, deadline=None)
 @given(frames=st.integers(1, 20), height=st.integers(1, 40), width=st.integers(1, 70), seed=st.integers(0, 9))
-def test_the_stem(kernels: Kernels, frames: int, height: int, width: int, seed: int) -> None:
+def test_the_stem(kernels: Kernels, dtype: type[np.generic], frames: int, height: int, width: int, seed: int) -> None:
     random = np.random.default_rng(seed)
-    pixels = random.integers(0, 256, (frames, height, width, 3), np.uint8)
+    pixels = random_pixels(random, (frames, height, width, 3), dtype)
     kernel = random.standard_normal((7, 7, 7, 3, 48), np.float32) / np.float32(np.sqrt(7**3))
     bias = random.standard_normal(48, np.float32)
     before = tuple(int(value) for value in random.integers(2, 4, 3))
@@ -93,7 +102,9 @@ def test_the_stem(kernels: Kernels, frames: int, height: int, width: int, seed: 
     window = Window((7, 7, 7), (2, 2, 2), before)
     for first in (0, shape[0] // 2):
         y = filled((shape[0] - first, *shape[1:], 48))
-        kernels.stem(view(pixels), pack(transform_stem(kernel), bias), view(y, first), window)
+        kernels.stem(
+            view(pixels), pack(transform_stem(kernel), bias), view(y, first), window, floats=dtype == np.float32
+        )
         np.testing.assert_allclose(y, expected[first:], atol=3e-5)
 
 
@@ -180,11 +191,14 @@ def test_no_sum_overflows_whatever_the_video_shows(integers: Kernels) -> None:
     assert np.abs(y.astype(int) - np.clip(np.rint(exact), 0, 255)).max() <= 1
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @settings(max_examples=15, deadline=None)
 @given(frames=st.integers(1, 20), height=st.integers(1, 40), width=st.integers(1, 70), seed=st.integers(0, 9))
-def test_the_stem_into_shorts(integers: Kernels, frames: int, height: int, width: int, seed: int) -> None:
+def test_the_stem_into_shorts(
+    integers: Kernels, dtype: type[np.generic], frames: int, height: int, width: int, seed: int
+) -> None:
     random = np.random.default_rng(seed)
-    pixels = random.integers(0, 256, (frames, height, width, 3), np.uint8)
+    pixels = random_pixels(random, (frames, height, width, 3), dtype)
     kernel = random.standard_normal((7, 7, 7, 3, 32), np.float32)
     bias = random.standard_normal(32, np.float32)
     before = tuple(int(value) for value in random.integers(2, 4, 3))
@@ -196,7 +210,8 @@ def test_the_stem_into_shorts(integers: Kernels, frames: int, height: int, width
     padded = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 0))).reshape(49, 88, 32)
     packed = pack_integers(padded, bias, bounds_stem(), np.float32(0.25 / 16))
     y = np.full((*shape, 32), 7, np.int16)
-    integers.integers.stem(view(pixels), packed, view(y), Window((7, 7, 7), (2, 2, 2), before))
+    window = Window((7, 7, 7), (2, 2, 2), before)
+    integers.integers.stem(view(pixels), packed, view(y), window, floats=dtype == np.float32)
     assert np.abs(y / 16 - np.maximum(expected, 0) / 0.25).max() < 2
     assert np.abs(y / 16 - np.maximum(expected, 0) / 0.25).mean() < 0.1
 

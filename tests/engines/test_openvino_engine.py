@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import VARIABLE_PREFIX
 from quovadis.engines import CompiledGraphCache, OpenVINOEngine, openvino_engine
+from quovadis.engines.base import Pixels
 from quovadis.errors import EngineError
 from quovadis.weights import load_weights
 
@@ -77,6 +78,25 @@ def test_other_weights_do_not_meet_in_the_cache(rgb_scratch_path: Path, tmp_path
     tensors[f"{VARIABLE_PREFIX}/Logits/Conv3d_0c_1x1/conv_3d/b"] = np.ones(400, np.float32)
     second = OpenVINOEngine(tensors, cache=CompiledGraphCache(tmp_path), weights_sha256="b").run(clip)
     assert np.abs(first.logits - second.logits).max() > 0.1
+
+
+def test_floats_have_a_graph_of_their_own_in_the_cache(
+    rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    tensors = load_weights("rgb-scratch").tensors
+    clip = cricket_frames[np.newaxis, :9]
+    halves = clip * np.float32(0.5)
+
+    def logits(pixels: Pixels, cache: CompiledGraphCache | None) -> NDArray[np.float32]:
+        return OpenVINOEngine(tensors, cache=cache).run(pixels).logits
+
+    logits(clip, CompiledGraphCache(tmp_path))
+    # Nothing is compiled for floats until there are any.
+    assert len(list(tmp_path.iterdir())) == 1
+    made = logits(halves, CompiledGraphCache(tmp_path))
+    assert len(list(tmp_path.iterdir())) == 2
+    np.testing.assert_allclose(made, logits(halves, None), rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(logits(halves, CompiledGraphCache(tmp_path)), made)
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from quovadis import Recognizer, Sampling, VideoLimits, load
+from quovadis.engines.native_library import has_integers
 from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
 from quovadis.errors import EngineError, MissingDependencyError, VideoError
 from quovadis.precision import calibration_clips, quantization_for
@@ -41,11 +43,15 @@ def windows(assets: Path) -> list[Clips]:
 
 
 @pytest.fixture(scope="module")
-def quantized(rgb_scratch_path: Path, windows: list[Clips], tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+def int8_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("int8-home")
+
+
+@pytest.fixture(scope="module")
+def quantized(rgb_scratch_path: Path, windows: list[Clips], int8_home: Path) -> Recognizer:
     """Calibrated on every third window; measured on all."""
-    home = tmp_path_factory.mktemp("int8-home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QUOVADIS_HOME", str(home))
+        patch.setenv("QUOVADIS_HOME", str(int8_home))
         return load(rgb_scratch_path, precision="int8", calibration=windows[::3])
 
 
@@ -77,9 +83,23 @@ def test_feature_maps_have_the_original_scale(
     assert np.linalg.norm(ours.features - exact.features) / np.linalg.norm(exact.features) < 0.15
 
 
-def test_floats_that_are_whole_give_what_bytes_give(quantized: Recognizer, cricket_frames: Clips) -> None:
+@pytest.mark.parametrize("engine", ["native", "openvino"])
+def test_floats_that_are_whole_give_what_bytes_give(
+    engine: Literal["native", "openvino"],
+    quantized: Recognizer,
+    rgb_scratch_path: Path,
+    int8_home: Path,
+    cricket_frames: Clips,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if engine == "native" and not has_integers():
+        pytest.skip("this processor has no AVX-512 VNNI")
+    # Where `quantized` has kept its calibration.
+    monkeypatch.setenv("QUOVADIS_HOME", str(int8_home))
+    model = load(rgb_scratch_path, engine=engine, precision="int8")
+    assert (model.engine.description["engine"], model.engine.description["precision"]) == (engine, "int8")
     clip = cricket_frames[np.newaxis, :16]
-    np.testing.assert_allclose(quantized.run(clip.astype(np.float32)).logits, quantized.run(clip).logits, atol=1e-5)
+    np.testing.assert_allclose(model.run(clip.astype(np.float32)).logits, model.run(clip).logits, rtol=0, atol=1e-5)
 
 
 def test_dense_mode_gives_what_the_whole_graph_gives(quantized: Recognizer, cricket_frames: Clips) -> None:

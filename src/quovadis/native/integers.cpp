@@ -241,8 +241,8 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const std::int
 // Pixels as -127.5 … 127.5, so that transformed they stay below 2^15; what is not whole is rounded.
 constexpr float STEM_SCALE = 127.5f;
 
-void stem(Threads& threads, const View& x, bool floats, const std::int16_t* weights, const float* scale, const float* bias,
-          int64_t out_channels, const View& y, const Window& window) {
+void stem(Threads& threads, const View& x, bool floats, const std::int16_t* weights, const float* scale,
+          const float* bias, int64_t out_channels, const View& y, const Window& window) {
   constexpr int PAIRS = (STEM_KERNEL * 3 + 1) / 2;
   const int64_t product = odd_lines(STEM_W * PANEL * 4) / 4;
   stem_tiles<Vec>(threads, x, floats, y, window, STEM_SCALE, [&](StemBand<Vec>& band, Tile tile, int64_t count,

@@ -94,7 +94,8 @@ EXPORT void quovadis_integer_convolve3(Pool* pool, const View* x, std::int64_t c
 }
 
 EXPORT void quovadis_integer_stem(Pool* pool, const View* x, int floats, const std::int16_t* weights,
-                                  const float* scale, const float* bias, std::int64_t out_channels, const View* y, const Window* window) {
+                                  const float* scale, const float* bias, std::int64_t out_channels, const View* y,
+                                  const Window* window) {
   quovadis::integer_kernels.stem(pool->threads, *x, floats != 0, weights, scale, bias, out_channels, *y, *window);
 }
 
