@@ -72,13 +72,14 @@ def test_both_sets_are_resampled_each_to_its_own_length() -> None:
     assert min(len(side) for side in sides) > 15
 
 
-def test_quantiles_are_reflected_about_the_estimate() -> None:
-    # With the sample's own maximum, resamples can only lie below: the interval must lie above.
+def test_quantiles_are_moved_onto_the_estimate_by_the_bias() -> None:
+    # A sample's own maximum: resamples can only lie below it.
     values = drawn(3, 50)
     made = bootstrap(lambda first, _: float(first.max()), values, values, resamples=300, seed=0)
     assert made.estimate == values.max()
     assert made.bias < 0
-    assert made.lower == made.estimate < made.upper
+    assert made.lower < made.estimate
+    assert made.upper == pytest.approx(made.estimate - made.bias, abs=1e-12)
 
 
 def test_the_ends_are_the_order_statistics_at_places_of_r_plus_1() -> None:
@@ -91,18 +92,61 @@ def test_the_ends_are_the_order_statistics_at_places_of_r_plus_1() -> None:
     made = bootstrap(statistic, drawn(1, 30), drawn(2, 30), resamples=39, seed=4, confidence=0.95)
     resampled = sorted(values[1:])
     # (39 + 1) · 0.025 = 1: the ends are the lowest and the highest value.
-    assert made.lower == pytest.approx(2 * made.estimate - resampled[-1], abs=1e-12)
-    assert made.upper == pytest.approx(2 * made.estimate - resampled[0], abs=1e-12)
+    assert made.lower == pytest.approx(resampled[0] - made.bias, abs=1e-12)
+    assert made.upper == pytest.approx(resampled[-1] - made.bias, abs=1e-12)
     assert made.bias == pytest.approx(np.mean(resampled) - values[0], abs=1e-12)
     assert made.standard_error == pytest.approx(np.std(resampled, ddof=1), abs=1e-12)
 
 
-def test_the_bias_of_a_frechet_distance_is_upward_and_the_interval_makes_up_for_it() -> None:
-    first, second = drawn(1, 60, 10), drawn(2, 60, 10) + 0.3
-    made = bootstrap(fvd, first, second, resamples=100, seed=0)
-    assert made.bias > 3 * made.standard_error / math.sqrt(100)
-    assert made.lower < made.estimate < made.estimate + made.bias
-    assert made.upper - made.estimate < made.estimate - made.lower
+@pytest.mark.parametrize(("count", "shift"), [(60, 0.0), (60, 0.3), (30, 1.0)])
+def test_the_interval_of_a_frechet_distance_covers_that_of_as_many_samples(count: int, shift: float) -> None:
+    def distance(seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return drawn(2 * seed, count, 10), drawn(2 * seed + 1, count, 10) + shift
+
+    # Other samples than those that intervals are made of.
+    others = [fvd(*distance(seed)) for seed in range(1000, 1400)]
+    made = [bootstrap(fvd, *distance(seed), resamples=60, seed=seed) for seed in range(80)]
+    covered = sum(one.lower <= np.mean(others) <= one.upper for one in made)
+    assert covered >= 72
+    assert all(one.lower <= one.estimate <= one.upper for one in made)
+    # It is upward biased, and the bootstrap overrates how far it scatters, the more the smaller it is.
+    scatter = np.mean([one.standard_error for one in made]) / np.std(others)
+    assert 0.9 < scatter < 2.2
+    endless = 10 * shift**2
+    assert np.mean(others) - endless > 0
+    assert 0.5 < np.mean([one.bias for one in made]) / (np.mean(others) - endless) < 2
+
+
+def test_samples_of_one_group_are_resampled_together() -> None:
+    seen: list[set[float]] = []
+
+    def statistic(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+        values, counts = np.unique(first, return_counts=True)
+        seen.append({float(value) for value in values})
+        # Values 0, 1 and 2 are one group, which is taken whole or not at all, however often.
+        assert len({int(counts[values == value].sum()) for value in (0, 1, 2)}) == 1
+        return float(first.mean() - second.mean())
+
+    values = np.arange(8.0)[:, np.newaxis]
+    groups = np.array([4, 4, 4, 0, 1, 2, 3, 9])
+    bootstrap(statistic, values, values, resamples=50, seed=0, groups_a=groups)
+    assert len({frozenset(one) for one in seen}) > 10
+    alone = {"resamples": 20, "seed": 1}
+    assert bootstrap(difference_of_means, values, values, **alone) == bootstrap(  # type: ignore[arg-type]
+        difference_of_means,
+        values,
+        values,
+        groups_b=np.arange(8),
+        **alone,  # type: ignore[arg-type]
+    )
+    with pytest.raises(MetricError, match="features A need a group for each of their 8 samples"):
+        bootstrap(difference_of_means, values, values, resamples=20, seed=0, groups_a=np.arange(7))
+
+
+def test_each_resample_is_told() -> None:
+    told: list[None] = []
+    bootstrap(difference_of_means, drawn(1, 5), drawn(2, 5), resamples=9, seed=0, on_resample=lambda: told.append(None))
+    assert len(told) == 9
 
 
 def test_only_a_floor_cuts_the_interval_off() -> None:

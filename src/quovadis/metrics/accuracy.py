@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.metrics.inputs import check_confidence, checked_count
+from quovadis.metrics.inputs import as_array, check_confidence, checked_count
 
 
 class WilsonInterval(NamedTuple):
@@ -90,7 +90,7 @@ def ranks(scores: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]:
     Raises:
         MetricError: shapes that do not fit, scores that are not a number, labels that are no class.
     """
-    table = np.asarray(scores)
+    table = as_array(scores, "scores")
     if table.ndim != 2 or table.shape[1] == 0:
         raise MetricError(f"scores need shape N,C, a row for each sample, not {table.shape}")
     if table.dtype.kind not in "fiu" or np.isnan(table).any():
@@ -125,7 +125,7 @@ def confusion_matrix(predicted: NDArray[Any], labels: NDArray[Any], classes: int
 
 
 def _checked_classes(indices: NDArray[Any], count: int, classes: int, name: str) -> NDArray[np.int64]:
-    array = np.asarray(indices)
+    array = as_array(indices, name)
     if array.shape != (count,) or array.dtype.kind not in "iu":
         raise MetricError(f"{name} must be {count} integers, not {array.dtype} of shape {array.shape}")
     if count and not (array.min() >= 0 and array.max() < classes):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.metrics.inputs import check_confidence, checked_count
+from quovadis.metrics.inputs import as_array, check_confidence, checked_count
 
 LEAST_RESAMPLES = 2
 """A standard error needs two."""
@@ -27,10 +27,12 @@ class BootstrapInterval:
     """Standard deviation of the statistic over the resamples."""
     lower: float
     upper: float
-    """The basic interval, at the confidence that was asked for."""
+    """The interval at the confidence that was asked for: what as many other samples would have yielded."""
     bias: float
-    """Mean of the statistic over the resamples, less the estimate."""
+    """Mean of the statistic over the resamples, less the estimate: about what the estimate itself lies above, or below,
+    the statistic of endlessly many samples."""
     resamples: int
+    confidence: float
 
 
 def bootstrap(
@@ -42,12 +44,17 @@ def bootstrap(
     seed: int,
     confidence: float = 0.95,
     floor: float | None = None,
+    groups_a: NDArray[Any] | None = None,
+    groups_b: NDArray[Any] | None = None,
+    on_resample: Callable[[], None] | None = None,
 ) -> BootstrapInterval:
-    """Return a statistic of two sets with its basic bootstrap interval (Davison and Hinkley 1997, section 5.2).
+    """Return a statistic of two sets with its centred bootstrap interval (Efron and Tibshirani 1993, chapters 10, 13).
 
-    Both sets are resampled with replacement, each to its own length. The basic interval takes the quantiles of the
-    resamples and reflects them about the estimate: resampling adds the same upward bias to a Fréchet distance that
-    sampling did, so quantiles taken as they are would lie above the estimate twice over.
+    Both sets are resampled with replacement, each to its own length. The interval has the quantiles of the resamples,
+    moved by the bias so that they lie about the estimate. It is one for the statistic of as many samples, which is what
+    a Fréchet distance is compared by: such a distance shrinks as samples grow, and resampling, which takes some twice,
+    adds the same bias once more. Quantiles as they are would lie above the estimate; reflected about it (the basic
+    interval) they would lie below it, about the distance of endlessly many samples.
 
     Args:
         statistic: of two arrays such as those given.
@@ -57,38 +64,64 @@ def bootstrap(
         seed: 0 or more; the same seed yields the same result.
         confidence: between 0 and 1.
         floor: the lowest value that the statistic can have, at which both ends of the interval are cut off.
+        groups_a: shape N, the same value for samples that are not independent, such as clips of one video, which are
+            resampled together; None: all are independent.
+        groups_b: shape M.
+        on_resample: called after each resample.
 
     Raises:
-        MetricError: no samples, fewer than 2 resamples, a negative seed, another confidence, a statistic that is not
-            finite; and what the statistic itself raises.
+        MetricError: no samples, fewer than 2 resamples, a negative seed, another confidence, groups of another length,
+            a statistic that is not finite; and what the statistic itself raises.
     """
     check_confidence(confidence)
     if checked_count(resamples, "the resamples of a bootstrap") < LEAST_RESAMPLES:
         raise MetricError(f"{resamples} resamples are too few; give {LEAST_RESAMPLES} or more")
     generator = np.random.default_rng(checked_count(seed, "the seed of a bootstrap"))
     first, second = _checked_samples(features_a, "features A"), _checked_samples(features_b, "features B")
+    rows_a, rows_b = _grouped(first, groups_a, "features A"), _grouped(second, groups_b, "features B")
     estimate = _value(statistic, first, second)
     values = np.empty(resamples)
     for place in range(resamples):
-        chosen_a = generator.integers(len(first), size=len(first))
-        chosen_b = generator.integers(len(second), size=len(second))
+        chosen_a, chosen_b = _resampled(rows_a, generator), _resampled(rows_b, generator)
         values[place] = _value(statistic, first[chosen_a], second[chosen_b])
+        if on_resample is not None:
+            on_resample()
     tail = (1 - confidence) / 2
     # The book's quantiles are the values at places (R + 1) p, which numpy calls Weibull's.
     low, high = (float(value) for value in np.quantile(values, [tail, 1 - tail], method="weibull"))
+    bias = float(values.mean()) - estimate
     lowest = -math.inf if floor is None else floor
     return BootstrapInterval(
         estimate=estimate,
         standard_error=float(values.std(ddof=1)),
-        lower=max(2 * estimate - high, lowest),
-        upper=max(2 * estimate - low, lowest),
-        bias=float(values.mean()) - estimate,
+        lower=max(low - bias, lowest),
+        upper=max(high - bias, lowest),
+        bias=bias,
         resamples=int(resamples),
+        confidence=confidence,
     )
 
 
+def _grouped(features: NDArray[Any], groups: NDArray[Any] | None, name: str) -> list[NDArray[np.intp]] | int:
+    """Return the rows of each group, or how many rows there are if each is a group of its own."""
+    if groups is None:
+        return len(features)
+    if np.shape(groups) != (len(features),):
+        raise MetricError(f"{name} need a group for each of their {len(features)} samples, not {np.shape(groups)}")
+    _, numbers, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(counts) == len(features):
+        return len(features)
+    return np.split(np.argsort(numbers, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def _resampled(rows: list[NDArray[np.intp]] | int, generator: np.random.Generator) -> NDArray[np.intp]:
+    if isinstance(rows, int):
+        return generator.integers(rows, size=rows)
+    return np.concatenate([rows[place] for place in generator.integers(len(rows), size=len(rows))])
+
+
 def _checked_samples(features: NDArray[Any], name: str) -> NDArray[Any]:
-    array = np.asarray(features)
+    array = as_array(features, name)
     if array.ndim == 0 or len(array) == 0:
         raise MetricError(f"{name} need one sample or more along their first axis, not shape {array.shape}")
     return array

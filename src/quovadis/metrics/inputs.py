@@ -18,13 +18,25 @@ RELATIVE_TOLERANCE = 1e-5
 """How far from symmetric and positive semidefinite a covariance that was computed in float32 may be."""
 
 
+def as_array(values: Any, name: str) -> NDArray[Any]:
+    """Return what a user gave as an array.
+
+    Raises:
+        MetricError: it is none, such as rows of different lengths, or a tensor that requires gradients.
+    """
+    try:
+        return np.asarray(values)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise MetricError(f"{name} cannot be read as an array ({error}); give an array of numpy") from error
+
+
 def checked_features(features: NDArray[Any], name: str) -> NDArray[np.float64]:
     """Return features as float64, shape N,D: N samples, none is allowed, of D dimensions, at least one.
 
     Raises:
         MetricError: another shape, values that are no real numbers, infinite, not a number, or beyond 1e100.
     """
-    array = np.asarray(features)
+    array = as_array(features, name)
     if array.ndim != 2 or array.shape[1] == 0:
         raise MetricError(f"{name} need shape N,D, a row for each sample, not {array.shape}")
     return _checked_reals(array, name)
@@ -59,7 +71,7 @@ def checked_mean(mean: NDArray[Any], name: str) -> NDArray[np.float64]:
     Raises:
         MetricError: another shape, or values that `checked_features` would refuse.
     """
-    array = np.asarray(mean)
+    array = as_array(mean, name)
     if array.ndim != 1 or len(array) == 0:
         raise MetricError(f"{name} needs shape D, not {array.shape}")
     return _checked_reals(array, name)
@@ -77,7 +89,7 @@ def checked_symmetric(matrix: NDArray[Any], dimension: int, name: str) -> NDArra
         MetricError: another shape, values that are not finite, entries that differ from their mirror images by more
             than 1e-5 of the largest, or a negative diagonal.
     """
-    array = np.asarray(matrix)
+    array = as_array(matrix, name)
     if array.shape != (dimension, dimension):
         raise MetricError(f"{name} needs shape {dimension},{dimension} to fit its mean, not {array.shape}")
     values = _checked_reals(array, name, LARGEST_SCATTER)
