@@ -69,12 +69,14 @@ def members_of(source: str | Path) -> list[Member]:
     return members
 
 
-def measured(source: str | Path, options: FVDOptions | None = None, **more: object) -> Statistics:
+def measured(
+    source: str | Path, options: FVDOptions | None = None, *, most_videos: int | None = None, **more: object
+) -> Statistics:
     """Run the fake network over a set."""
     return set_statistics(
         fake_recognizer(),
         str(source),
-        members_of(source),
+        members_of(source)[:most_videos],
         options or FVDOptions(),
         **more,  # type: ignore[arg-type]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ from fake_network import LOGITS, measured, noise_videos, saved
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.fvd import LIKE, FVDOptions, LengthStatistics, Statistics, check_plan, distances
+from quovadis.fvd import FVDOptions, LengthStatistics, Statistics, comparable_options, distances
 from quovadis.metrics import bootstrap, fvd, kvd
 
-SETTINGS = {"clips": "first"}
+SETTINGS = {"clips": "first", "features": "logits"}
 
 
 def normal(count: int, dimensions: int, seed: int, shift: float = 0.0) -> NDArray[np.float32]:
@@ -46,11 +47,6 @@ def test_distances_are_those_of_the_features() -> None:
 def test_the_covariance_is_divided_as_asked_for(covariance: str) -> None:
     (found,) = distances(statistics("real", REAL), statistics("fake", FAKE), covariance=covariance)  # type: ignore[arg-type]
     assert found.fvd == pytest.approx(fvd(REAL, FAKE, covariance=covariance), rel=1e-9)  # type: ignore[arg-type]
-
-
-def test_conventions_are_named_after_whose_they_are() -> None:
-    assert (LIKE["original"].pixel_centres, LIKE["original"].covariance) == ("tensorflow1", "unbiased")
-    assert (LIKE["stylegan-v"].pixel_centres, LIKE["stylegan-v"].covariance) == ("half-pixel", "population")
 
 
 @pytest.mark.parametrize("count", [3, 8, 40])
@@ -87,7 +83,9 @@ def test_too_few_clips_for_the_dimensions_are_warned_of(count: int) -> None:
         assert found.warnings == ()
     else:
         (warning,) = found.warnings
-        assert warning.startswith(f"fake: {count} clips in 6 dimensions: the covariance has rank {count - 1} at most")
+        assert warning.startswith(
+            f"fake: {count} clips of 16 frames in 6 dimensions: the covariance has rank {count - 1} at"
+        )
 
 
 def test_each_set_that_is_too_small_is_named() -> None:
@@ -127,7 +125,7 @@ def test_features_that_nobody_asked_for_are_not_missed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("covariance", ["unbiased", "population"])
 def test_one_clip_is_too_few(covariance: str) -> None:
-    with pytest.raises(MetricError, match="fake: 1 clip is too few; give 2 or more"):
+    with pytest.raises(MetricError, match=r"^fake: 1 clip of 16 frames is too few; give 2 or more$"):
         distances(statistics("real", REAL), statistics("fake", FAKE[:1]), covariance=covariance)  # type: ignore[arg-type]
 
 
@@ -154,7 +152,26 @@ def test_the_interval_is_the_bootstraps_of_the_same_distance(covariance: str) ->
     assert found.interval == expected
     assert found.interval is not None
     assert found.interval.estimate == pytest.approx(found.fvd, rel=1e-9)
-    assert 0 <= found.interval.lower < found.interval.upper
+    assert 0 <= found.interval.lower <= found.fvd <= found.interval.upper
+
+
+def test_clips_of_one_video_are_resampled_together() -> None:
+    # Five clips of each of eight videos, all alike: eight samples, not forty.
+    real, fake = np.repeat(REAL[:8], 5, axis=0), FAKE
+    together = replace(LengthStatistics.of(real), videos=np.repeat(np.arange(8), 5))
+    (apart,) = distances(statistics("real", real), statistics("fake", fake), resamples=60)
+    (found,) = distances(Statistics("real", SETTINGS, {16: together}), statistics("fake", fake), resamples=60)
+    assert found.fvd == apart.fvd
+    assert found.interval is not None
+    assert apart.interval is not None
+    assert found.interval.standard_error > 1.5 * apart.interval.standard_error
+
+
+def test_resamples_are_told() -> None:
+    told: list[None] = []
+    sets = (statistics(name, REAL, lengths=(16, 128)) for name in ("real", "fake"))
+    distances(*sets, resamples=7, on_resample=lambda: told.append(None))
+    assert len(told) == 14
 
 
 def test_the_seed_decides_the_interval() -> None:
@@ -186,8 +203,23 @@ def test_every_length_that_both_have_is_compared_the_shortest_first() -> None:
 def test_a_length_that_is_wanted_and_missing_is_refused() -> None:
     real, fake = statistics("real.npz", REAL, lengths=(16,)), statistics("fake", FAKE, lengths=(16, 128))
     for sets in ((real, fake), (fake, real)):
-        with pytest.raises(MetricError, match=r"^real\.npz: has no clips of 128 frames; measure it anew with --frames"):
+        with pytest.raises(MetricError, match=r"^real\.npz: has no clips of 128 frames, but of 16; .* --frames 128$"):
             distances(*sets, frames=[16, 128])
+
+
+def test_a_length_without_a_distance_does_not_cost_the_others_theirs() -> None:
+    parts = {9: LengthStatistics.of(REAL), 16: LengthStatistics.of(REAL[:1])}
+    real, fake = Statistics("real", SETTINGS, parts), statistics("fake", FAKE, lengths=(9, 16, 128))
+    told: list[str] = []
+    (found,) = distances(real, fake, frames=[9, 16, 128], on_lacking=told.append)
+    assert (found.frames, found.fvd) == (9, pytest.approx(fvd(REAL, FAKE), rel=1e-9))
+    assert told == [
+        "real: has no clips of 128 frames, but of 9, 16; ask for these, or measure it anew with --frames 128",
+        "real: 1 clip of 16 frames is too few; give 2 or more",
+    ]
+    # Without any there is nothing to go on with.
+    with pytest.raises(MetricError, match="1 clip of 16 frames is too few"):
+        distances(real, fake, frames=[16], on_lacking=told.append)
 
 
 def test_sets_without_a_length_in_common_are_refused() -> None:
@@ -196,14 +228,16 @@ def test_sets_without_a_length_in_common_are_refused() -> None:
         distances(real, fake)
 
 
-def test_a_plan_whose_distance_could_not_be_told_is_refused_before_any_work() -> None:
-    real = statistics("real.npz", REAL, lengths=(16, 64))
-    check_plan(real, "fake", {**SETTINGS, "seed": 4}, [64])
-    check_plan(statistics("real.npy", REAL, elsewhere=True), "fake", {"clips": "random"}, [128])
-    with pytest.raises(MetricError, match=r"^real\.npz: has no clips of 9, 128 frames; .* --frames 9 --frames 128$"):
-        check_plan(real, "fake", SETTINGS, [16, 9, 128])
-    with pytest.raises(MetricError, match=r"^real\.npz and fake were .* \(clips: first and random\)"):
-        check_plan(real, "fake", {"clips": "random"}, [16])
+def test_a_set_whose_distance_could_not_be_told_is_refused_before_any_work() -> None:
+    real, elsewhere = statistics("real.npz", REAL, lengths=(16, 64)), statistics("real.npy", REAL, elsewhere=True)
+    options = FVDOptions(frames=(9, 64, 128))
+    assert comparable_options(real, "fake", SETTINGS, options) == replace(options, frames=(64,))
+    assert comparable_options(real, "fake", {**SETTINGS, "clips": "random"}, options) == replace(options, frames=(64,))
+    assert comparable_options(elsewhere, "fake", {"features": "pooled"}, options) == options
+    with pytest.raises(MetricError, match=r"^real\.npz: has no clips of 9 frames, but of 16, 64; .* --frames 9$"):
+        comparable_options(real, "fake", SETTINGS, FVDOptions(frames=(9,)))
+    with pytest.raises(MetricError, match=r"^real\.npz and fake were .* \(features: logits and pooled\)"):
+        comparable_options(real, "fake", {**SETTINGS, "features": "pooled"}, options)
 
 
 # --- features from elsewhere ------------------------------------------------------------------------------------------

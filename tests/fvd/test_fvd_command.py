@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from fake_network import noise_videos, saved
 
+from quovadis import __version__, load
 from quovadis.fvd import load_statistics
 from quovadis.metrics import fvd as fvd_of
 from quovadis.metrics import kvd
@@ -70,9 +71,15 @@ def first_run(folder: Path, rgb_scratch_path: Path) -> subprocess.CompletedProce
     return fvd(folder / "real", folder / "fake", *SMALL, "--stats", folder / "real.npz", "--json")
 
 
-def distance_in(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def document_in(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert run.returncode == 0, run.stderr
-    (distance,) = json.loads(run.stdout)
+    document = json.loads(run.stdout)
+    assert isinstance(document, dict)
+    return document
+
+
+def distance_in(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    (distance,) = document_in(run)["distances"]
     assert isinstance(distance, dict)
     return distance
 
@@ -91,8 +98,61 @@ def test_json_on_stdout_is_one_document_and_what_to_heed_is_on_stderr(
     assert "quovadis: left out: short.npy: too short for clips of 9 frames" in lines
     assert any(line.startswith("quovadis: left out: bad.mp4: ") for line in lines)
     for name, count in (("real", REAL), ("fake", FAKE)):
-        warning = f"quovadis: warning: {folder / name}: {count} clips in 400 dimensions: the covariance has rank"
+        warning = (
+            f"quovadis: warning: {folder / name}: {count} clips of 9 frames in 400 dimensions: the covariance has rank"
+        )
         assert any(line.startswith(warning) for line in lines)
+
+
+def test_the_document_says_all_that_the_figure_depends_on(
+    first_run: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    document = document_in(first_run)
+    assert (document["quovadis"], document["covariance"]) == (__version__, "unbiased")
+    for name, count in (("real", REAL), ("fake", FAKE + 2)):
+        settings, (measured,) = document[name]["settings"], document[name]["measured"]
+        assert (settings["pixel_centres"], settings["clips"], settings["frame_step"]) == ("tensorflow1", "first", 1)
+        assert settings["features"] == "logits"
+        assert settings["weights_sha256"] == load("rgb-scratch").weights.sha256
+        assert (measured["source"], measured["videos"]) == (str(folder / name), count)
+        assert measured["weights"] == "rgb-scratch"
+        assert measured["precision"] == "f32"
+    assert [video["name"] for video in document["fake"]["measured"][0]["left_out"]] == ["bad.mp4", "short.npy"]
+
+
+def test_a_length_that_is_too_long_does_not_cost_the_others_theirs(
+    first_run: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    run = fvd(folder / "real", folder / "fake", *SMALL, "--frames", "12", "--json", "--quiet")
+    assert run.returncode == 1
+    document = json.loads(run.stdout)
+    (distance,), expected = document["distances"], distance_in(first_run)
+    assert (distance["frames"], distance["fvd"]) == (9, pytest.approx(expected["fvd"], rel=1e-9))
+    message = (
+        f"{folder / 'real'}: has no clips of 12 frames, but of 9; ask for these, or measure it anew with --frames 12"
+    )
+    assert message in document["lacking"]
+    assert f"quovadis: error: {message}" in run.stderr.splitlines()
+
+
+def test_stylegan_v_compares_random_clips_with_first_ones(folder: Path) -> None:
+    run = fvd(folder / "real", folder / "fake", *SMALL, "--like", "stylegan-v")
+    assert run.returncode == 0, run.stderr
+    assert "clips: random of the real, first of the fake videos" in run.stdout
+    assert "covariance: population" in run.stdout
+    assert "pixel_centres: half-pixel" in run.stdout
+
+
+def test_kept_statistics_of_other_settings_are_not_used_for_what_is_asked_for(
+    first_run: subprocess.CompletedProcess[str], folder: Path, offline: dict[str, str]
+) -> None:
+    kept = folder / "real.npz"
+    run = fvd(folder / "real", "--stats", kept, "--features", "pooled", **offline)
+    assert_one_line_error(run, f"{kept} was measured with other settings (features: logits, not pooled)")
+    assert_one_line_error(
+        fvd(kept, kept, "--like", "stylegan-v", **offline), "pixel_centres: tensorflow1, not half-pixel"
+    )
+    assert_one_line_error(fvd(kept, kept, "--frames", "16", **offline), "has no clips of 16 frames, but of 9")
 
 
 def test_kept_statistics_stand_for_the_real_videos(first_run: subprocess.CompletedProcess[str], folder: Path) -> None:
@@ -123,7 +183,9 @@ def test_a_set_to_be_measured_otherwise_is_refused_before_it_is_measured(
     first_run: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     run = fvd(folder / "real.npz", folder / "fake", *SMALL, "--like", "stylegan-v")
-    assert_one_line_error(run, "other settings (pixel_centres: tensorflow1 and half-pixel)")
+    assert_one_line_error(run, "other settings (pixel_centres: tensorflow1, not half-pixel, clips: first, not random)")
+    run = fvd(folder / "real", folder / "fake", *SMALL, "--stats", folder / "real.npz", "--features", "pooled")
+    assert_one_line_error(run, "other settings (features: logits, not pooled)")
 
 
 def test_features_need_no_weights(tmp_path: Path, offline: dict[str, str]) -> None:
@@ -136,7 +198,9 @@ def test_features_need_no_weights(tmp_path: Path, offline: dict[str, str]) -> No
     assert distance["frames"] == 0
     assert distance["fvd"] == pytest.approx(fvd_of(a, b), rel=1e-9)
     assert distance["kvd"] == pytest.approx(kvd(a, b), rel=1e-9)
-    assert 0 <= distance["interval"]["lower"] < distance["interval"]["upper"]
+    assert 0 <= distance["interval"]["lower"] <= distance["fvd"] <= distance["interval"]["upper"]
+    drawn = fvd(*sources, "--bootstrap", "20", **offline).stdout
+    assert f"{distance['interval']['lower']:.4f} – {distance['interval']['upper']:.4f}" in drawn
     table = fvd(*sources, "--like", "stylegan-v", "--no-kvd", **offline)
     assert f"{fvd_of(a, b, covariance='population'):.4f}" in table.stdout
     assert table.stderr == ""
@@ -152,7 +216,9 @@ def test_what_cannot_be_measured_is_one_line_and_needs_no_network(tmp_path: Path
     )
 
 
-@pytest.mark.parametrize("options", [(), ("--frames", "8", "b"), ("--like", "inception", "b")], ids=str)
+@pytest.mark.parametrize(
+    "options", [(), ("--frames", "8", "b"), ("--like", "inception", "b"), ("--bootstrap", "1", "b")], ids=str
+)
 def test_a_wrong_command_line_exits_with_2(options: tuple[str, ...]) -> None:
     run = fvd("a", *options)
     assert run.returncode == 2

@@ -107,7 +107,13 @@ def test_names_tell_videos_apart_and_do_not_depend_on_where_the_set_lies(tmp_pat
     assert names["folder of folders of frames"] == ["0", "1", "2"]
     assert names["folder of arrays"] == ["0.npy", "1.npy", "2.npy"]
     assert names["one array of all"] == ["all.npy[0]", "all.npy[1]", "all.npy[2]"]
-    assert names["one array in a folder"] == names["one array of all"]
+    assert names["one array in a folder"] == ["sub/all.npy[0]", "sub/all.npy[1]", "sub/all.npy[2]"]
+
+
+def test_videos_of_one_file_name_in_several_folders_are_told_apart(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        write_frames(tmp_path / folder / "frames", VIDEOS[:1])
+    assert [member.name for member in members_of(tmp_path)] == ["a/frames/0", "b/frames/0"]
 
 
 def test_videos_come_in_natural_order(tmp_path: Path) -> None:
@@ -123,6 +129,21 @@ def test_a_folder_may_hold_videos_frames_and_arrays_together(tmp_path: Path) -> 
     found = sorted(float(clips[0].mean()) for clips in clips_of(members_of(tmp_path)))
     expected = sorted(float(clips[0].mean()) for clips in clips_of(members_of(saved(tmp_path / "all.npy", VIDEOS))))
     assert found == expected
+
+
+def test_videos_frames_and_arrays_come_in_one_order(tmp_path: Path) -> None:
+    write_lossless(tmp_path, VIDEOS[:1], ".mkv", "ffv1", "bgr0")
+    (tmp_path / "0.mkv").rename(tmp_path / "clip2.mkv")
+    saved(tmp_path / "clip1.npy", VIDEOS[1])
+    saved(tmp_path / "clip10.npy", VIDEOS[2])
+    assert [member.name for member in members_of(tmp_path)] == ["clip1.npy", "clip2.mkv", "clip10.npy"]
+
+
+def test_pictures_beside_arrays_are_no_video(tmp_path: Path) -> None:
+    saved(tmp_path / "clip.npy", VIDEOS[0])
+    write_frames(tmp_path, VIDEOS[1:2])
+    Image.fromarray(VIDEOS[0, 0]).save(tmp_path / "plot.png")
+    assert [member.name for member in members_of(tmp_path)] == ["0", "clip.npy"]
 
 
 def test_hidden_files_do_not_count(tmp_path: Path) -> None:

@@ -243,10 +243,11 @@ def test_frame_steps_make_clips_reach_further(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("clips", ["first", "random"])
-def test_a_set_without_a_clip_of_some_length_is_refused(source: Path, clips: str) -> None:
+def test_a_length_without_a_clip_is_left_out_and_a_set_without_any_is_refused(source: Path, clips: str) -> None:
     options = FVDOptions(frames=(16, 19, 30), clips=clips)  # type: ignore[arg-type]
+    assert list(measured(source, options).lengths) == [16]
     with pytest.raises(MetricError, match=r"none of its 12 videos gives a clip of 19, 30 frames; .*--frames") as caught:
-        measured(source, options)
+        measured(source, replace(options, frames=(19, 30)))
     assert str(caught.value).startswith(f"{source}: ")
 
 
@@ -297,7 +298,7 @@ def test_merged_files_are_what_one_pass_gives(source: Path, statistics: Statisti
 
 
 def test_a_shard_may_be_a_file_and_another_a_folder(source: Path, statistics: Statistics, tmp_path: Path) -> None:
-    half = set_statistics(fake_recognizer(), "half", members_of(source), OPTIONS, most_videos=6)
+    half = set_statistics(fake_recognizer(), "half", members_of(source)[:6], OPTIONS)
     save_statistics(half, tmp_path / "half.npz")
     for number, frames in list(enumerate(noise_videos(12)))[6:]:
         saved(tmp_path / "rest" / f"{number}.npy", frames)
@@ -317,26 +318,44 @@ def test_features_are_lost_where_one_shard_has_none(statistics: Statistics, sour
     assert merge_statistics([bare, statistics]).lengths[9].moments.count == 24
 
 
-CHANGES = [
+SAMPLED = [
     ({"clips": "random"}, "clips"),
     ({"clips": "random", "clips_per_video": 2}, "clips_per_video"),
+]
+CHANGES = [
     ({"frame_step": 2}, "frame_step"),
     ({"pixel_centres": "half-pixel"}, "pixel_centres"),
     ({"features": "pooled"}, "features"),
 ]
 
 
+@pytest.mark.parametrize(("change", "name"), CHANGES + SAMPLED, ids=[name for _, name in CHANGES + SAMPLED])
+def test_sets_of_other_settings_are_not_merged(change: dict[str, Any], name: str, source: Path) -> None:
+    base = FVDOptions(frames=(9,))
+    a, b = measured(source, base, most_videos=3), measured(source, replace(base, **change), most_videos=3)
+    with pytest.raises(MetricError, match=rf"other settings \(.*{name}: \S+ and \S+.*\); measure both") as caught:
+        merge_statistics([a, b])
+    assert "\n" not in str(caught.value)
+    assert str(source) in str(caught.value)
+
+
 @pytest.mark.parametrize(("change", "name"), CHANGES, ids=[name for _, name in CHANGES])
-def test_sets_of_other_settings_are_neither_merged_nor_compared(
+def test_sets_whose_features_are_of_another_kind_are_not_compared(
     change: dict[str, Any], name: str, source: Path
 ) -> None:
     base = FVDOptions(frames=(9,))
     a, b = measured(source, base, most_videos=3), measured(source, replace(base, **change), most_videos=3)
-    for refused in (lambda: merge_statistics([a, b]), lambda: distances(a, b)):
-        with pytest.raises(MetricError, match=rf"other settings \(.*{name}: \S+ and \S+.*\); measure both") as caught:
-            refused()
-        assert "\n" not in str(caught.value)
-        assert str(source) in str(caught.value)
+    with pytest.raises(MetricError, match=rf"other settings \({name}: \S+ and \S+\); measure both"):
+        distances(a, b)
+
+
+@pytest.mark.parametrize("change", [change for change, _ in SAMPLED], ids=str)
+def test_other_clips_of_the_videos_are_compared(change: dict[str, Any], source: Path) -> None:
+    # StyleGAN-V takes random clips of the real videos and the first of the generated ones.
+    base = FVDOptions(frames=(9,))
+    a, b = measured(source, replace(base, **change)), measured(source, base)
+    (found,) = distances(a, b)
+    assert (found.clips_a, found.clips_b) == (12 * change.get("clips_per_video", 1), 12)
 
 
 def test_sets_of_other_weights_are_refused(source: Path) -> None:
@@ -368,8 +387,16 @@ def test_the_seed_of_first_clips_is_no_setting(source: Path) -> None:
 
 def test_shards_of_other_lengths_are_not_merged(source: Path, statistics: Statistics) -> None:
     other = measured(source, FVDOptions(frames=(9,)))
-    with pytest.raises(MetricError, match=r"clips of 9 frames cannot be merged with .*'s of 9, 16; .*--frames"):
+    with pytest.raises(
+        MetricError, match=r"with clips of 9 frames cannot be merged with .* has clips of 9, 16 frames; .*--frames"
+    ):
         merge_statistics([statistics, other])
+
+
+def test_features_from_elsewhere_are_not_merged_with_clips(source: Path, tmp_path: Path) -> None:
+    elsewhere = side_statistics([saved(tmp_path / "a.npy", np.ones((4, LOGITS), np.float32))], no_measure)
+    with pytest.raises(MetricError, match=r"a\.npy with features from elsewhere cannot be merged with .* 9 frames"):
+        merge_statistics([measured(source, FVDOptions(frames=(9,))), elsewhere])
 
 
 def test_features_of_other_dimensions_are_not_merged(tmp_path: Path) -> None:

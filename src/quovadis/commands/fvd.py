@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -30,19 +30,23 @@ from quovadis.commands.options import (
 )
 from quovadis.fvd import (
     LIKE,
-    FVDOptions,
     Member,
+    SetPlan,
     SkippedVideo,
     Statistics,
-    check_plan,
+    are_files,
+    check_lengths,
+    comparable_options,
     distances,
+    plan_sets,
     set_settings,
     set_statistics,
     side_statistics,
 )
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS
+from quovadis.metrics.bootstrap import LEAST_RESAMPLES
 from quovadis.recognizer import Recognizer, load
-from quovadis.report.evaluation_table import distance_table
+from quovadis.report.distances import DistanceReport
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
 
@@ -106,17 +110,26 @@ def fvd(
         typer.Option(min=9, help="Frames of a clip; repeat for several lengths.", show_default=str(DEFAULT_FRAMES)),
     ] = None,
     clips: Annotated[
-        ClipChoice, typer.Option(help="The beginning of each video, or clips from anywhere.")
-    ] = ClipChoice.FIRST,
-    clips_per_video: Annotated[int, typer.Option(min=1, help="Random clips of each video.")] = 1,
+        ClipChoice | None,
+        typer.Option(help="The beginning of each video, or clips from anywhere.", show_default="by --like"),
+    ] = None,
+    fake_clips: Annotated[
+        ClipChoice | None, typer.Option(help="The same for FAKE alone.", show_default="as --clips")
+    ] = None,
+    clips_per_video: Annotated[
+        int | None, typer.Option(min=1, help="Random clips of each video.", show_default="1")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of random clips and the bootstrap.")] = 0,
-    frame_step: Annotated[int, typer.Option(min=1, help="Frames from one frame of a clip to the next.")] = 1,
+    frame_step: Annotated[
+        int | None, typer.Option(min=1, help="Frames from one frame of a clip to the next.", show_default="1")
+    ] = None,
     most_videos: Annotated[
         int | None, typer.Option("--videos", min=2, help="Take so many videos of each set, by name.")
     ] = None,
     like: Annotated[
-        LikeChoice, typer.Option(help="Whose pixels and covariance, if not given themselves.")
-    ] = LikeChoice.ORIGINAL,
+        LikeChoice | None,
+        typer.Option(help="Whose pixels, clips and covariance, if not given themselves.", show_default="original"),
+    ] = None,
     centres: Annotated[
         CentresChoice | None, typer.Option("--resize", help="How pictures are stretched.", show_default="by --like")
     ] = None,
@@ -124,15 +137,19 @@ def fvd(
         CovarianceChoice | None, typer.Option(help="Divided by N - 1 or by N.", show_default="by --like")
     ] = None,
     features: Annotated[
-        FeatureChoice, typer.Option(help="The clip's 400 logits, or the 1024 features below them.")
-    ] = FeatureChoice.LOGITS,
+        FeatureChoice | None,
+        typer.Option(help="The clip's 400 logits, or the 1024 features below them.", show_default="logits"),
+    ] = None,
     with_kvd: Annotated[bool, typer.Option("--kvd/--no-kvd", help="Compute the kernel distance too.")] = True,
     bootstrap: Annotated[
         int, typer.Option(metavar="N", min=0, help="Resamples for a 95 % interval; 200 is usual.")
     ] = 0,
     weights_name: Annotated[
-        str, typer.Option("--weights", "-w", help="rgb-scratch is the original metric's network.")
-    ] = DEFAULT_WEIGHTS,
+        str | None,
+        typer.Option(
+            "--weights", "-w", help="rgb-scratch is the original metric's network.", show_default=DEFAULT_WEIGHTS
+        ),
+    ] = None,
     device: Device = "CPU",
     engine: Engine = EngineChoice.AUTO,
     threads: Threads = None,
@@ -147,15 +164,18 @@ def fvd(
     """Measure how far generated videos are from real ones: Fréchet Video Distance and its kernel kin."""
     if fake is None and (stats is None or more_fake):
         raise typer.BadParameter("give a second set to compare with, or --stats to keep the first one's statistics")
-    convention = LIKE[like.value]
-    options = FVDOptions(
-        frames=tuple(dict.fromkeys(frames or [DEFAULT_FRAMES])),
-        clips=clips.value,
+    if 0 < bootstrap < LEAST_RESAMPLES:
+        raise typer.BadParameter(f"a bootstrap needs {LEAST_RESAMPLES} resamples or more; 200 is usual")
+    real_plan, fake_plan = plan_sets(
+        None if like is None else like.value,
+        frames=frames,
+        clips=None if clips is None else clips.value,
+        fake_clips=None if fake_clips is None else fake_clips.value,
         clips_per_video=clips_per_video,
         seed=seed,
         frame_step=frame_step,
-        pixel_centres=convention.pixel_centres if centres is None else centres.value,
-        features=features.value,
+        pixel_centres=None if centres is None else centres.value,
+        features=None if features is None else features.value,
     )
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
 
@@ -164,49 +184,71 @@ def fvd(
         """Load the weights once something has to be run."""
         with DownloadDisplay(stderr(), enabled=not quiet) as download:
             return load(
-                weights_name, device=device, threads=threads, engine=engine.value, notify=notify, progress=download
+                weights_name or DEFAULT_WEIGHTS,
+                device=device,
+                threads=threads,
+                engine=engine.value,
+                notify=notify,
+                progress=download,
             )
 
-    known: list[Statistics] = []
+    def statistics(sources: Sequence[str], plan: SetPlan, kept: Path | None, other: Statistics | None) -> Statistics:
+        def measure(source: str, members: Sequence[Member]) -> Statistics:
+            options = plan.options
+            if other is not None:
+                options = comparable_options(other, source, set_settings(network(), options), options)
+            with VideoProgress(stderr(), source, enabled=not quiet) as progress:
+                return set_statistics(
+                    network(), source, members, options, workers=workers, observer=progress, on_skip=_report_skipped
+                )
 
-    def measure(source: str, members: Sequence[Member]) -> Statistics:
-        model = network()
-        for other in known:
-            check_plan(other, source, set_settings(model, options), options.frames)
-        with VideoProgress(stderr(), source, enabled=not quiet) as progress:
-            return set_statistics(
-                model,
-                source,
-                members,
-                options,
-                most_videos=most_videos,
-                workers=workers,
-                observer=progress,
-                on_skip=_report_skipped,
-            )
+        wanted = dict(plan.named)
+        if weights_name is not None and are_files(sources, kept):
+            wanted["weights_sha256"] = network().weights.sha256
+        return side_statistics(
+            sources,
+            measure,
+            wanted=wanted,
+            frames=frames or (),
+            most_videos=most_videos,
+            kept=kept,
+            limits=limits,
+            allow_partial=allow_partial,
+            notify=notify,
+        )
 
-    side = partial(side_statistics, measure=measure, limits=limits, allow_partial=allow_partial, notify=notify)
-    a = side([real, *(more_real or [])], kept=stats)
+    a = statistics([real, *(more_real or [])], real_plan, stats, None)
     if fake is None:
+        check_lengths(a, frames or ())
         typer.echo(stats)
         return
-    known.append(a)
-    b = side([fake, *(more_fake or [])])
-    found = distances(
-        a,
-        b,
-        frames=frames,
-        covariance=convention.covariance if covariance is None else covariance.value,
-        with_kvd=with_kvd,
-        resamples=bootstrap,
-        seed=seed,
-    )
+    b = statistics([fake, *(more_fake or [])], fake_plan, None, a)
+    chosen = LIKE["original" if like is None else like.value].covariance if covariance is None else covariance.value
+    lacking: list[str] = []
+    with VideoProgress(stderr(), "bootstrap", enabled=not quiet and bootstrap > 0) as progress:
+        progress.start(bootstrap * len(frames or a.lengths), 0)
+        found = distances(
+            a,
+            b,
+            frames=frames,
+            covariance=chosen,
+            with_kvd=with_kvd,
+            resamples=bootstrap,
+            seed=seed,
+            on_resample=lambda: progress.advance(""),
+            on_lacking=lacking.append,
+        )
     for warning in dict.fromkeys(text for distance in found for text in distance.warnings):
         notify(f"warning: {warning}")
+    report = DistanceReport(a, b, found, chosen, seed, lacking)
     if as_json:
-        typer.echo(json.dumps([distance.to_dict() for distance in found], indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
-        Console(highlight=False).print(distance_table(found))
+        Console(highlight=False).print(report.table())
+    for sentence in lacking:
+        notify(f"error: {sentence}")
+    if lacking:
+        raise typer.Exit(1)
 
 
 def _report_skipped(video: SkippedVideo) -> None:

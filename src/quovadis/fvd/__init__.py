@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from quovadis.fvd.distance import Distance, check_plan, distances
+from quovadis.fvd.distance import Distance, comparable_options, distances
 from quovadis.fvd.members import Member, read_members
-from quovadis.fvd.options import LIKE, Covariance, FVDOptions, Like
-from quovadis.fvd.sides import side_statistics
-from quovadis.fvd.statistics import LengthStatistics, Statistics, load_statistics, merge_statistics, save_statistics
+from quovadis.fvd.options import LIKE, Covariance, FVDOptions, Like, SetPlan, plan_sets
+from quovadis.fvd.sides import are_files, side_statistics
+from quovadis.fvd.statistics import (
+    LengthStatistics,
+    Statistics,
+    check_lengths,
+    load_statistics,
+    merge_statistics,
+    save_statistics,
+)
 from quovadis.fvd.video_set import SkippedVideo, set_settings, set_statistics
 
 __all__ = [
@@ -17,12 +24,16 @@ __all__ = [
     "LengthStatistics",
     "Like",
     "Member",
+    "SetPlan",
     "SkippedVideo",
     "Statistics",
-    "check_plan",
+    "are_files",
+    "check_lengths",
+    "comparable_options",
     "distances",
     "load_statistics",
     "merge_statistics",
+    "plan_sets",
     "read_members",
     "save_statistics",
     "set_settings",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from quovadis.errors import MetricError
-from quovadis.fvd.options import Covariance
-from quovadis.fvd.statistics import LengthStatistics, Statistics, check_comparable
+from quovadis.fvd.options import Covariance, FVDOptions
+from quovadis.fvd.statistics import (
+    LengthStatistics,
+    Statistics,
+    check_comparable,
+    check_lengths,
+    has_length,
+    length_lacking,
+)
 from quovadis.metrics import BootstrapInterval, bootstrap, frechet_distance, fvd, kvd
 
 _LEAST_CLIPS = 2
@@ -29,7 +36,7 @@ class Distance:
     fvd: float
     """Fréchet distance of the Gaussians with the sets' means and covariances."""
     interval: BootstrapInterval | None
-    """Of the Fréchet distance, if it was asked for."""
+    """Of the Fréchet distance of as many clips, if it was asked for."""
     kvd: float | None
     """Squared maximum mean discrepancy with the cubic polynomial kernel; None if the features were not kept."""
     warnings: tuple[str, ...]
@@ -49,6 +56,8 @@ def distances(
     with_kvd: bool = True,
     resamples: int = 0,
     seed: int = 0,
+    on_resample: Callable[[], None] | None = None,
+    on_lacking: Callable[[str], None] | None = None,
 ) -> list[Distance]:
     """Return the distances between two sets, a length at a time, the shortest first.
 
@@ -60,27 +69,25 @@ def distances(
         with_kvd: whether to compute the kernel distance too, whose cost grows with the square of the clips.
         resamples: of the bootstrap; 0 for none.
         seed: of the bootstrap.
+        on_resample: called after each resample of each length.
+        on_lacking: called with a sentence on each length that has no distance, if another one has; None: such a length
+            is an error.
 
     Raises:
         MetricError: the sets are of other settings or dimensions, have no length in common, or only one clip.
     """
     check_comparable(a, b)
+    pairs, lacking = _pairs(a, b, frames)
+    if lacking and (on_lacking is None or not pairs):
+        raise MetricError("; ".join(lacking))
     result = []
-    pairs = _pairs(a, b)
-    for statistics in (a, b):
-        _check_lengths(statistics, frames or ())
     for length, (left, right) in sorted(pairs.items()):
-        if frames and length and length not in frames:
-            continue
         dimensions = left.moments.dimension
         if right.moments.dimension != dimensions:
             raise MetricError(
                 f"{a.source} has features of {dimensions} dimensions, {b.source} of {right.moments.dimension}; "
                 "measure both with the same network"
             )
-        for source, part in ((a.source, left), (b.source, right)):
-            if part.moments.count < _LEAST_CLIPS:
-                raise MetricError(f"{source}: {part.moments.count} clip is too few; give {_LEAST_CLIPS} or more")
         unbiased = covariance == "unbiased"
         value = frechet_distance(
             left.moments.mean,
@@ -88,13 +95,20 @@ def distances(
             right.moments.mean,
             right.moments.covariance(unbiased=unbiased),
         )
-        warnings = _warnings(a.source, left, dimensions) + _warnings(b.source, right, dimensions)
+        warnings = _warnings(a.source, length, left) + _warnings(b.source, length, right)
         interval = kernel = None
         if left.features is not None and right.features is not None:
             if resamples:
-                statistic = partial(fvd, covariance=covariance)
                 interval = bootstrap(
-                    statistic, left.features, right.features, resamples=resamples, seed=seed, floor=0.0
+                    partial(fvd, covariance=covariance),
+                    left.features,
+                    right.features,
+                    resamples=resamples,
+                    seed=seed,
+                    floor=0.0,
+                    groups_a=left.videos,
+                    groups_b=right.videos,
+                    on_resample=on_resample,
                 )
             if with_kvd:
                 kernel = kvd(left.features, right.features)
@@ -102,35 +116,53 @@ def distances(
             warnings += ("the statistics hold no features, which KVD and the bootstrap need",)
         counts = left.moments.count, right.moments.count
         result.append(Distance(length, dimensions, *counts, value, interval, kernel, warnings))
+    for sentence in lacking:
+        if on_lacking is not None:
+            on_lacking(sentence)
     return result
 
 
-def check_plan(known: Statistics, source: str, settings: Mapping[str, Any], frames: Sequence[int]) -> None:
-    """Refuse a set before it is measured if its distance from `known` could not be told.
+def comparable_options(known: Statistics, source: str, settings: Mapping[str, Any], options: FVDOptions) -> FVDOptions:
+    """Return how a set is to be measured so that its distance from `known` can be told, or refuse before any work.
 
     Args:
         known: the other set.
         source: what errors call the set to be measured.
         settings: those that it would have.
-        frames: lengths of its clips.
+        options: how it was to be measured; of their lengths those are left that `known` has.
 
     Raises:
-        MetricError: `known` is of other settings, or has no clips of such a length.
+        MetricError: `known` is of other settings, or has no clips of any such length.
     """
     check_comparable(known, Statistics(source, settings, {}))
-    _check_lengths(known, frames)
+    lengths = tuple(length for length in options.frames if has_length(known, length))
+    if not lengths:
+        check_lengths(known, options.frames)
+    return replace(options, frames=lengths)
 
 
-def _check_lengths(statistics: Statistics, frames: Sequence[int]) -> None:
-    lacking = [length for length in frames if length not in statistics.lengths]
-    # Features from elsewhere do not say what clips they are of.
-    if lacking and statistics.settings is not None:
-        options = " ".join(f"--frames {length}" for length in lacking)
-        listed = ", ".join(map(str, lacking))
-        raise MetricError(f"{statistics.source}: has no clips of {listed} frames; measure it anew with {options}")
+_Pair: TypeAlias = tuple[LengthStatistics, LengthStatistics]
 
 
-def _pairs(a: Statistics, b: Statistics) -> Mapping[int, tuple[LengthStatistics, LengthStatistics]]:
+def _pairs(a: Statistics, b: Statistics, frames: Sequence[int] | None) -> tuple[dict[int, _Pair], list[str]]:
+    """Return what can be compared, by length, and why other lengths that are wanted cannot."""
+    pairs: dict[int, _Pair] = {}
+    lacking = [
+        length_lacking(side, length) for length in frames or () for side in (a, b) if not has_length(side, length)
+    ]
+    for length, pair in _common(a, b).items():
+        if frames and length and length not in frames:
+            continue
+        few = [side.source for side, part in zip((a, b), pair, strict=True) if part.moments.count < _LEAST_CLIPS]
+        if few:
+            clip = f"1 clip of {length} frames" if length else "1 sample"
+            lacking += [f"{source}: {clip} is too few; give {_LEAST_CLIPS} or more" for source in few]
+        else:
+            pairs[length] = pair
+    return pairs, lacking
+
+
+def _common(a: Statistics, b: Statistics) -> dict[int, _Pair]:
     shared = [frames for frames in a.lengths if frames in b.lengths]
     if shared:
         return {frames: (a.lengths[frames], b.lengths[frames]) for frames in shared}
@@ -145,11 +177,12 @@ def _pairs(a: Statistics, b: Statistics) -> Mapping[int, tuple[LengthStatistics,
     raise MetricError(f"the sets have no length of clips in common: {lengths}; measure both with the same --frames")
 
 
-def _warnings(source: str, part: LengthStatistics, dimensions: int) -> tuple[str, ...]:
-    count = part.moments.count
+def _warnings(source: str, frames: int, part: LengthStatistics) -> tuple[str, ...]:
+    count, dimensions = part.moments.count, part.moments.dimension
     if count > dimensions:
         return ()
+    clips = f"{count} clips of {frames} frames" if frames else f"{count} samples"
     return (
-        f"{source}: {count} clips in {dimensions} dimensions: the covariance has rank {count - 1} at most, and the "
+        f"{source}: {clips} in {dimensions} dimensions: the covariance has rank {count - 1} at most, and the "
         f"distance is too great; compare it only with distances of as many clips, or take more than {dimensions}",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -27,7 +27,7 @@ class Member(Protocol):
 
     @property
     def name(self) -> str:
-        """What errors and seeds call it."""
+        """What errors and seeds call it: its path in the set."""
         ...
 
     def count(self) -> int:
@@ -44,13 +44,9 @@ class FileMember:
     """A video file, or a folder of frames."""
 
     path: str
+    name: str
     limits: VideoLimits = field(default_factory=VideoLimits)
     allow_partial: bool = False
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return local_path(self.path).name
 
     def count(self) -> int:
         """Return the number of frames, which only decoding tells."""
@@ -98,34 +94,46 @@ def read_members(
     """Return the videos that `source` names, or the features that it holds.
 
     A folder is searched through all its levels for videos, folders of frames, and `.npy` files of videos; a `.npy` file
-    holds videos, uint8 of shape N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D.
-
-    Hidden files and folders do not count.
+    holds videos, uint8 of shape N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D. Hidden files and folders do not
+    count, nor pictures that lie beside videos or `.npy` files.
 
     Args:
         source: a path.
         limits: the most pixels, frames and seconds to accept of a video; None: the defaults.
         allow_partial: take what is there of damaged or cut-off videos.
 
+    Returns:
+        Videos in natural order of their paths in the folder, or features.
+
     Raises:
         MetricError: nothing is there, or an array of another dtype or shape.
     """
     path = local_path(source)
-    if not is_address(source) and not path.exists():
-        raise MetricError(f"{source}: no such file or folder")
+    if not source or (not is_address(source) and not path.exists()):
+        raise MetricError(f"{source or 'a set without a name'}: no such file or folder")
     if _is_array_file(path):
         array = _array(path)
         if array.ndim == 2 and array.dtype.kind == "f" and array.size:
             return np.array(array)
-        return list(_array_members(path, array))
-    arrays = sorted(_array_files(path), key=natural_key) if path.is_dir() else []
-    members: list[Member] = [member for file in arrays for member in _array_members(file, _array(file))]
+        return list(_array_members(path, path.name, array))
+    if not path.is_dir():
+        return [FileMember(source, path.name, limits or VideoLimits(), allow_partial)]
+    arrays = list(_array_files(path))
+    found: dict[Path, Iterable[Member]] = {
+        file: list(_array_members(file, file.relative_to(path).as_posix(), _array(file))) for file in arrays
+    }
     try:
-        members += [FileMember(video, limits or VideoLimits(), allow_partial) for video in expand_source(source)]
+        videos = [Path(video) for video in expand_source(source)]
     except VideoError as error:
-        if not members:
+        if not found:
             raise MetricError(f"{error}; give a folder of videos, of folders of frames, or of .npy files") from error
-    return members
+        videos = []
+    beside_arrays = {file.parent for file in arrays}
+    for video in videos:
+        if video not in beside_arrays:
+            name = path.name if video == path else video.relative_to(path).as_posix()
+            found[video] = [FileMember(str(video), name, limits or VideoLimits(), allow_partial)]
+    return [member for file in sorted(found, key=natural_key) for member in found[file]]
 
 
 def _is_array_file(path: Path) -> bool:
@@ -147,14 +155,14 @@ def _array(path: Path) -> NDArray[Any]:
     return array
 
 
-def _array_members(path: Path, array: NDArray[Any]) -> Iterator[Member]:
+def _array_members(path: Path, name: str, array: NDArray[Any]) -> Iterator[Member]:
     if array.dtype != np.uint8 or array.ndim not in (4, 5) or array.shape[-1] != 3 or 0 in array.shape:
         raise MetricError(
             f"{path}: an array of {array.dtype} and shape {array.shape}; wanted are videos, uint8 RGB of shape "
             "N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D"
         )
     if array.ndim == 4:
-        yield ArrayMember(path.name, array)
+        yield ArrayMember(name, array)
         return
     for place, frames in enumerate(array):
-        yield ArrayMember(f"{path.name}[{place}]", frames)
+        yield ArrayMember(f"{name}[{place}]", frames)

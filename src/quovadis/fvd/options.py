@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
@@ -37,7 +37,7 @@ class FVDOptions:
     clips_per_video: int = 1
     """Of each video, if they are random."""
     seed: int = 0
-    """Of random clips; with a video's file name it decides where they start, whichever videos are beside it."""
+    """Of random clips; with a video's path in its set it decides where they start, whichever videos are beside it."""
     frame_step: int = 1
     """Frames from one frame of a clip to the next, at the video's own rate."""
     pixel_centres: PixelCentres = "tensorflow1"
@@ -84,13 +84,74 @@ class Convention:
 
     pixel_centres: PixelCentres
     covariance: Covariance
+    real_clips: ClipChoice
+    fake_clips: ClipChoice
 
 
 LIKE: Mapping[Like, Convention] = MappingProxyType(
     {
-        "original": Convention("tensorflow1", "unbiased"),
-        "stylegan-v": Convention("half-pixel", "population"),
+        "original": Convention("tensorflow1", "unbiased", "first", "first"),
+        "stylegan-v": Convention("half-pixel", "population", "random", "first"),
     }
 )
 """`original`: Unterthiner et al. 2018, google-research's `frechet_video_distance.py` on TensorFlow 1 and TF-GAN;
-`stylegan-v`: Skorokhodov et al. 2022, and what follows its code."""
+`stylegan-v`: Skorokhodov et al. 2022, and what follows its code (`compute_fvd`: of each real video a clip from
+anywhere, of each generated one the beginning)."""
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """How one set of a comparison is to be measured."""
+
+    options: FVDOptions
+    named: Mapping[str, Any]
+    """Settings that were asked for, by name, without those that are only defaults."""
+
+
+def plan_sets(
+    like: Like | None = None,
+    *,
+    frames: Sequence[int] | None = None,
+    clips: ClipChoice | None = None,
+    fake_clips: ClipChoice | None = None,
+    clips_per_video: int | None = None,
+    seed: int = 0,
+    frame_step: int | None = None,
+    pixel_centres: PixelCentres | None = None,
+    features: FeatureKind | None = None,
+) -> tuple[SetPlan, SetPlan]:
+    """Return how the real and the generated videos are to be measured.
+
+    Args:
+        like: whose conventions to follow where nothing else is asked for; None: the original's.
+        frames: of clips; None: 16.
+        clips: which clips of each video; None: as the convention has it.
+        fake_clips: of each generated video; None: as `clips`.
+        clips_per_video: of videos with random clips; None: 1.
+        seed: of random clips.
+        frame_step: None: 1.
+        pixel_centres: None: as the convention has it.
+        features: None: logits.
+
+    Raises:
+        ArchitectureError: values that cannot be, or that do not go together.
+    """
+    convention = LIKE[like or "original"]
+    given = {"frame_step": frame_step, "pixel_centres": pixel_centres, "features": features}
+    if like is not None and pixel_centres is None:
+        given["pixel_centres"] = convention.pixel_centres
+    named = {name: value for name, value in given.items() if value is not None}
+    fake_clips = fake_clips or clips
+    chosen = (clips or convention.real_clips, fake_clips or convention.fake_clips)
+    plans = []
+    for which, asked in zip(chosen, (clips, fake_clips), strict=True):
+        own: dict[str, Any] = dict(named)
+        if asked is not None or like is not None:
+            own["clips"] = which
+        # Several clips are asked for where clips are random; if nowhere, that is refused.
+        if clips_per_video is not None and (which == "random" or "random" not in chosen):
+            own["clips_per_video"] = clips_per_video
+        defaults = {"pixel_centres": convention.pixel_centres, "clips": which}
+        lengths = tuple(dict.fromkeys(frames or [DEFAULT_FRAMES]))
+        plans.append(SetPlan(FVDOptions(frames=lengths, seed=seed, **{**defaults, **own}), own))
+    return plans[0], plans[1]

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ from quovadis.fetch.durable import publish
 from quovadis.metrics import Moments
 
 _FORMAT = "quovadis fvd 1"
-_IGNORED = ("seed",)
-"""Settings that may differ between sets that are compared or merged."""
+_MAY_DIFFER_IN_A_SET = ("seed",)
+"""Settings that may differ between sets that are merged."""
+_MAY_DIFFER = ("seed", "clips", "clips_per_video")
+"""Settings that may differ between sets that are compared: which clips were taken, not what was computed of them."""
 _UNREADABLE = (
     *(MetricError, OSError, ValueError, KeyError, TypeError, EOFError, MemoryError),
     *(zipfile.BadZipFile, zlib.error, RuntimeError),  # what zipfile raises of archives that are damaged or encrypted
@@ -33,6 +35,8 @@ class LengthStatistics:
     moments: Moments
     features: NDArray[np.floating[Any]] | None = field(default=None, repr=False)
     """Shape clips, dimensions; None where only the moments were kept."""
+    videos: NDArray[np.int64] | None = field(default=None, repr=False)
+    """Shape clips: number of the video that each is from; None: each is from another one."""
 
     @classmethod
     def of(cls, features: NDArray[np.floating[Any]]) -> LengthStatistics:
@@ -46,9 +50,16 @@ class LengthStatistics:
             MetricError: features of different dimensions.
         """
         moments = self.moments.merged(other.moments)
-        kept = self.features is not None and other.features is not None
-        features = np.concatenate([self.features, other.features]) if kept else None
-        return LengthStatistics(moments, features)
+        if self.features is None or other.features is None:
+            return LengthStatistics(moments)
+        features = np.concatenate([self.features, other.features])
+        if self.videos is None and other.videos is None:
+            return LengthStatistics(moments, features)
+        first, second = self._numbered(), other._numbered()
+        return LengthStatistics(moments, features, np.concatenate([first, second + first.max(initial=-1) + 1]))
+
+    def _numbered(self) -> NDArray[np.int64]:
+        return np.arange(self.moments.count, dtype=np.int64) if self.videos is None else self.videos
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +72,9 @@ class Statistics:
     """Everything but lengths that the features depend on; None of features from elsewhere."""
     lengths: Mapping[int, LengthStatistics]
     """By frames of a clip; 0 of features from elsewhere."""
+    measured: tuple[Mapping[str, Any], ...] = ()
+    """How each part was measured, in JSON's types: its source, videos and those left out, weights, engine, version. No
+    part of what is compared."""
 
 
 def merge_statistics(sets: Sequence[Statistics]) -> Statistics:
@@ -73,34 +87,90 @@ def merge_statistics(sets: Sequence[Statistics]) -> Statistics:
         raise MetricError("there is nothing to merge: give one set of videos or more")
     merged = sets[0]
     for other in sets[1:]:
-        check_comparable(merged, other)
+        _check_alike(merged, other, _MAY_DIFFER_IN_A_SET)
         if set(merged.lengths) != set(other.lengths):
             raise MetricError(
-                f"{other.source}: clips of {_listed(other)} frames cannot be merged with {merged.source}'s of "
+                f"{other.source} with {_listed(other)} cannot be merged with {merged.source}, which has "
                 f"{_listed(merged)}; compute both with the same --frames"
             )
         try:
             lengths = {frames: part.merged(other.lengths[frames]) for frames, part in merged.lengths.items()}
         except MetricError as error:
             raise MetricError(f"{other.source} cannot be merged with {merged.source}: {error}") from error
-        merged = Statistics(f"{merged.source} + {other.source}", merged.settings or other.settings, lengths)
+        merged = Statistics(
+            f"{merged.source} + {other.source}",
+            merged.settings or other.settings,
+            lengths,
+            (*merged.measured, *other.measured),
+        )
     return merged
 
 
 def check_comparable(a: Statistics, b: Statistics) -> None:
-    """Refuse sets whose features are not of one kind.
+    """Refuse sets whose features are not of one kind; which clips of their videos were taken may differ.
 
     Raises:
         MetricError: naming what differs.
     """
+    _check_alike(a, b, _MAY_DIFFER)
+
+
+def _check_alike(a: Statistics, b: Statistics, may_differ: Sequence[str]) -> None:
     if a.settings is None or b.settings is None:
         return
-    names = [n for n in {**a.settings, **b.settings} if n not in _IGNORED and a.settings.get(n) != b.settings.get(n)]
+    known = [name for name in {**a.settings, **b.settings} if name not in may_differ]
+    names = [name for name in known if a.settings.get(name) != b.settings.get(name)]
     if names:
         differing = ", ".join(f"{name}: {a.settings.get(name)} and {b.settings.get(name)}" for name in names)
         raise MetricError(
             f"{a.source} and {b.source} were measured with other settings ({differing}); measure both with the same"
         )
+
+
+def check_settings(statistics: Statistics, wanted: Mapping[str, Any]) -> None:
+    """Refuse statistics that were measured otherwise than is asked for.
+
+    Args:
+        statistics: of features from elsewhere nothing is known, and nothing is refused.
+        wanted: settings, by name; those that are not named may be any.
+
+    Raises:
+        MetricError: naming what differs.
+    """
+    settings = statistics.settings
+    if settings is None:
+        return
+    names = [name for name, value in wanted.items() if name in settings and settings[name] != value]
+    if names:
+        differing = ", ".join(f"{name}: {settings[name]}, not {wanted[name]}" for name in names)
+        raise MetricError(
+            f"{statistics.source} was measured with other settings ({differing}); ask for these, or measure it anew"
+        )
+
+
+def check_lengths(statistics: Statistics, frames: Sequence[int]) -> None:
+    """Refuse statistics that lack a length of clips; features from elsewhere do not say what clips they are of.
+
+    Raises:
+        MetricError: naming the lengths that are there.
+    """
+    lacking = [length_lacking(statistics, length) for length in frames if not has_length(statistics, length)]
+    if lacking:
+        raise MetricError("; ".join(lacking))
+
+
+def has_length(statistics: Statistics, frames: int) -> bool:
+    """Tell whether there may be clips of a length; features from elsewhere do not say what clips they are of."""
+    return statistics.settings is None or frames in statistics.lengths
+
+
+def length_lacking(statistics: Statistics, frames: int) -> str:
+    """Return a sentence on a length of clips that is not there."""
+    there = ", ".join(map(str, sorted(statistics.lengths)))
+    return (
+        f"{statistics.source}: has no clips of {frames} frames, but of {there}; ask for these, or measure it anew with "
+        f"--frames {frames}"
+    )
 
 
 def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool = True) -> None:
@@ -114,7 +184,12 @@ def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool =
     Raises:
         OutputError: it cannot be written.
     """
-    document = {"format": _FORMAT, "source": statistics.source, "settings": statistics.settings}
+    document = {
+        "format": _FORMAT,
+        "source": statistics.source,
+        "settings": statistics.settings,
+        "measured": list(statistics.measured),
+    }
     text = json.dumps(document).encode("utf-8", "backslashreplace").decode()
     arrays: dict[str, NDArray[Any]] = {"document": np.array(text)}
     for frames, part in statistics.lengths.items():
@@ -125,6 +200,8 @@ def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool =
         }
         if keep_features and part.features is not None:
             arrays[f"features_{frames}"] = part.features
+            if part.videos is not None:
+                arrays[f"videos_{frames}"] = part.videos
     temporary = path.with_name(f".{path.name}.part")
     try:
         with temporary.open("wb") as file:
@@ -143,13 +220,17 @@ def load_statistics(path: Path) -> Statistics:
     """
     try:
         # Opened here: numpy would leave the file of a damaged archive open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with path.open("rb") as file, _archive(file) as arrays:
+            if "document" not in arrays:
+                raise MetricError("it says nothing of its settings")
             document = json.loads(str(arrays["document"]))
             if document["format"] != _FORMAT:
                 raise MetricError(f'its format is "{document["format"]}", not "{_FORMAT}"')
-            settings = document["settings"]
+            settings, measured = document["settings"], document.get("measured", [])
             if settings is not None and not isinstance(settings, dict):
                 raise MetricError("its settings are no table")
+            if not isinstance(measured, list) or not all(isinstance(part, dict) for part in measured):
+                raise MetricError("how it was measured is no list of tables")
             lengths = {
                 int(name.removeprefix("count_")): _length(arrays, name.removeprefix("count_"))
                 for name in arrays.files
@@ -161,7 +242,14 @@ def load_statistics(path: Path) -> Statistics:
         raise MetricError(f"{path}: no such file") from error
     except _UNREADABLE as error:
         raise MetricError(f"{path}: not statistics that quovadis fvd wrote ({error}); measure anew") from error
-    return Statistics(str(path), settings, lengths)
+    return Statistics(str(path), settings, lengths, tuple(measured))
+
+
+def _archive(file: BinaryIO) -> Any:
+    if not zipfile.is_zipfile(file):
+        raise MetricError("it is no .npz")
+    file.seek(0)
+    return np.load(file, allow_pickle=False)
 
 
 def _length(arrays: Mapping[str, NDArray[Any]], frames: str) -> LengthStatistics:
@@ -169,8 +257,12 @@ def _length(arrays: Mapping[str, NDArray[Any]], frames: str) -> LengthStatistics
     features = arrays.get(f"features_{frames}")
     if features is not None and features.shape != (moments.count, moments.dimension):
         raise MetricError(f"features of shape {features.shape} are not those of its moments")
-    return LengthStatistics(moments, features)
+    videos = arrays.get(f"videos_{frames}")
+    if videos is not None and (videos.shape != (moments.count,) or videos.dtype.kind not in "iu"):
+        raise MetricError(f"the videos of its clips are {videos.dtype} of shape {videos.shape}")
+    return LengthStatistics(moments, features, videos)
 
 
 def _listed(statistics: Statistics) -> str:
-    return ", ".join(map(str, sorted(statistics.lengths)))
+    lengths = sorted(filter(None, statistics.lengths))
+    return f"clips of {', '.join(map(str, lengths))} frames" if lengths else "features from elsewhere"

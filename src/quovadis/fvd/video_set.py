@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from threading import Event
 from typing import Any
 
@@ -17,6 +17,7 @@ from quovadis.fvd.options import FVDOptions
 from quovadis.fvd.statistics import LengthStatistics, Statistics
 from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer
+from quovadis.version import __version__
 from quovadis.workers import Stopped, VideoObserver, each_done
 
 _BATCH_ROWS = 256
@@ -37,7 +38,6 @@ def set_statistics(
     members: Sequence[Member],
     options: FVDOptions,
     *,
-    most_videos: int | None = None,
     keep_features: bool = True,
     workers: int = 2,
     observer: VideoObserver | None = None,
@@ -45,50 +45,61 @@ def set_statistics(
 ) -> Statistics:
     """Run the network over a set of videos.
 
-    The same set gives the same statistics whatever the number of workers.
+    The same set gives the same statistics whatever the number of workers. Lengths that no video is long enough for are
+    left out, if there is any other.
 
     Args:
         recognizer: the network.
         source: what errors call the set.
         members: its videos, as `read_members` gives them.
         options: which frames, pixels and features.
-        most_videos: how many videos to take, in natural order of their names; None: all.
         keep_features: whether the features stay with the moments; KVD and the bootstrap need them.
         workers: videos in work at once, 1 or more.
         observer: told how far the run has come.
         on_skip: called with each video that is too short for a length, or cannot be read.
 
     Raises:
-        MetricError: no video is long enough.
+        MetricError: no video is long enough for any length.
         EngineError: the device failed.
     """
-    members = members[:most_videos]
     if observer is not None:
         observer.start(len(members), 0)
     sums = {frames: _Sum(keep_features) for frames in options.frames}
+    skipped: list[SkippedVideo] = []
+
+    def skip(name: str, reason: str) -> None:
+        skipped.append(SkippedVideo(name, reason))
+        if on_skip is not None:
+            on_skip(skipped[-1])
 
     def make(item: tuple[int, Member], stop: Event) -> dict[int, NDArray[np.float32]]:
         return dict(_member_features(recognizer, item[1], options, stop))
 
     for member, result, error in _in_order(each_done(make, enumerate(members), workers)):
-        if error is not None and on_skip is not None:
-            on_skip(SkippedVideo(member.name, str(error)))
+        if error is not None:
+            skip(member.name, str(error))
         for frames, features in (result or {}).items():
             sums[frames].add(features)
         short = [frames for frames in options.frames if result is not None and frames not in result]
-        if short and on_skip is not None:
-            reason = f"too short for clips of {', '.join(map(str, short))} frames"
-            on_skip(SkippedVideo(member.name, reason))
+        if short:
+            skip(member.name, f"too short for clips of {', '.join(map(str, short))} frames")
         if observer is not None:
             observer.advance("")
-    empty = [frames for frames, total in sums.items() if not total.count]
-    if empty:
+    lengths = {frames: total.statistics() for frames, total in sums.items() if total.count}
+    if not lengths:
+        asked = ", ".join(map(str, options.frames))
         raise MetricError(
-            f"{source}: none of its {len(members)} videos gives a clip of {', '.join(map(str, empty))} frames; "
-            "ask for fewer with --frames"
+            f"{source}: none of its {len(members)} videos gives a clip of {asked} frames; ask for fewer with --frames"
         )
-    lengths = {frames: total.statistics() for frames, total in sums.items()}
-    return Statistics(source, set_settings(recognizer, options), lengths)
+    measured = {
+        "source": source,
+        "videos": len(members),
+        "left_out": [asdict(video) for video in skipped],
+        "quovadis": __version__,
+        "weights": recognizer.weights.name,
+        **recognizer.engine.description,
+    }
+    return Statistics(source, set_settings(recognizer, options), lengths, (measured,))
 
 
 def set_settings(recognizer: Recognizer, options: FVDOptions) -> dict[str, Any]:
@@ -104,10 +115,13 @@ class _Sum:
         self._moments: Moments | None = None
         self._waiting: list[NDArray[np.float32]] = []
         self._kept: list[NDArray[np.float32]] = []
+        self._clips: list[int] = []
         self.count = 0
 
     def add(self, features: NDArray[np.float32]) -> None:
+        """Take the features of one video."""
         self._waiting.append(features)
+        self._clips.append(len(features))
         self.count += len(features)
         if sum(map(len, self._waiting)) >= _BATCH_ROWS:
             self._flush()
@@ -125,14 +139,17 @@ class _Sum:
         self._flush()
         if self._moments is None:
             raise MetricError("there are no features")
-        return LengthStatistics(self._moments, np.concatenate(self._kept) if self._keep else None)
+        if not self._keep:
+            return LengthStatistics(self._moments)
+        videos = np.repeat(np.arange(len(self._clips)), self._clips) if max(self._clips) > 1 else None
+        return LengthStatistics(self._moments, np.concatenate(self._kept), videos)
 
 
 def clip_windows(name: str, count: int | None, frames: int, options: FVDOptions) -> list[list[int]]:
     """Return the frames of each clip of a video, by their numbers; none of a video that is too short.
 
     Args:
-        name: of the video, which with the seed decides where random clips start.
+        name: of the video in its set, which with the seed decides where random clips start.
         count: of its frames; None if it is not known, which is enough for first clips.
         frames: of a clip.
         options: which clips.

@@ -1,9 +1,8 @@
-"""Evaluations, comparisons and distances as tables for a terminal."""
+"""Evaluations and comparisons as tables for a terminal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -12,13 +11,12 @@ from rich.text import Text
 
 from quovadis.evaluation.comparison import Comparison
 from quovadis.evaluation.summary import Summary
-from quovadis.fvd.distance import Distance
 from quovadis.metrics import Proportion
 
 
 def summary_table(summary: Summary) -> Table:
     """Draw the metrics, each with its counts and Wilson 95 % interval."""
-    table = _table("metric", "percent", "counts", "95 % interval")
+    table = plain_table("metric", "percent", "counts", "95 % interval")
     for metric in summary.metrics:
         value = "–" if math.isnan(metric.value) else f"{100 * metric.value:.2f}"
         table.add_row(metric.name, value, *_counts(metric.counts))
@@ -27,10 +25,10 @@ def summary_table(summary: Summary) -> Table:
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """Draw how two evaluations differ."""
-    settings = _table("", "a", "b")
+    settings = plain_table("", "a", "b")
     for name, (a, b) in comparison.settings.items():
         settings.add_row(name, escape(str(a)), escape(str(b)))
-    shares = _table("", "percent", "counts", "95 % interval")
+    shares = plain_table("", "percent", "counts", "95 % interval")
     for name, share in (
         ("top-1 of a", comparison.top1_a),
         ("top-1 of b", comparison.top1_b),
@@ -53,23 +51,8 @@ def comparison_table(comparison: Comparison) -> RenderableType:
     return Group(head, settings, shares, *(Text(line) for line in lines))
 
 
-def distance_table(found: Sequence[Distance]) -> RenderableType:
-    """Draw the distances between two sets, a row for each length."""
-    table = _table("frames", "real clips", "fake clips", "FVD", "95 % interval", "KVD")
-    for distance in found:
-        interval = distance.interval
-        table.add_row(
-            str(distance.frames or "–"),
-            str(distance.clips_a),
-            str(distance.clips_b),
-            f"{distance.fvd:.4f}",
-            "–" if interval is None else f"{interval.lower:.4f} – {interval.upper:.4f}",
-            "–" if distance.kvd is None else f"{distance.kvd:.6f}",
-        )
-    return table
-
-
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """Return an empty table without lines, numbers at the right."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     for place, column in enumerate(columns):
         table.add_column(column, justify="left" if place == 0 else "right")

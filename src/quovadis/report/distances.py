@@ -1,0 +1,74 @@
+"""Distances between sets of videos: a table for a terminal, and a document that a paper can be written from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from quovadis.fvd import Covariance, Distance, Statistics
+from quovadis.report.evaluation_table import plain_table
+from quovadis.version import __version__
+
+
+@dataclass(frozen=True)
+class DistanceReport:
+    """Two sets, their distances, and what these depend on."""
+
+    real: Statistics
+    fake: Statistics
+    distances: Sequence[Distance]
+    """By length of clips, the shortest first."""
+    covariance: Covariance
+    seed: int
+    """Of the bootstrap."""
+    lacking: Sequence[str] = ()
+    """Why lengths that were asked for have no distance."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it in JSON's types."""
+        return {
+            "quovadis": __version__,
+            "covariance": self.covariance,
+            "bootstrap_seed": self.seed,
+            "real": _set_document(self.real),
+            "fake": _set_document(self.fake),
+            "distances": [distance.to_dict() for distance in self.distances],
+            "lacking": list(self.lacking),
+        }
+
+    def table(self) -> RenderableType:
+        """Draw a row for each length, and under them what the figures depend on."""
+        intervals = [distance.interval for distance in self.distances]
+        names = ["frames", "real clips", "fake clips", "FVD"]
+        if any(intervals):
+            names += ["95 % interval", "bias"]
+        table = plain_table(*names, "KVD")
+        for distance, interval in zip(self.distances, intervals, strict=True):
+            cells = [str(distance.frames or "–"), str(distance.clips_a), str(distance.clips_b), f"{distance.fvd:.4f}"]
+            if interval is not None:
+                cells += [f"{interval.lower:.4f} – {interval.upper:.4f}", f"{interval.bias:+.4f}"]
+            elif any(intervals):
+                cells += ["–", "–"]
+            table.add_row(*cells, "–" if distance.kvd is None else f"{distance.kvd:.6f}")
+        lines = [f"covariance: {self.covariance}"]
+        if self.real.settings is not None or self.fake.settings is not None:
+            lines += _setting_lines(self.real.settings or {}, self.fake.settings or {})
+        return Group(table, *(Text(line, style="dim") for line in lines))
+
+
+def _set_document(statistics: Statistics) -> dict[str, Any]:
+    settings = None if statistics.settings is None else dict(statistics.settings)
+    measured = [dict(part) for part in statistics.measured]
+    return {"source": statistics.source, "settings": settings, "measured": measured}
+
+
+def _setting_lines(real: Mapping[str, Any], fake: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for name in {**real, **fake}:
+        a, b = real.get(name, "–"), fake.get(name, "–")
+        lines.append(f"{name}: {a}" if a == b else f"{name}: {a} of the real, {b} of the fake videos")
+    return lines
