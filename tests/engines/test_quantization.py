@@ -98,6 +98,10 @@ def test_floats_that_are_whole_give_what_bytes_give(
     monkeypatch.setenv("QUOVADIS_HOME", str(int8_home))
     model = load(rgb_scratch_path, engine=engine, precision="int8")
     assert (model.engine.description["engine"], model.engine.description["precision"]) == (engine, "int8")
+    kept = Quantization.load(next((int8_home / "quantization").iterdir()))
+    assert kept is not None
+    assert model.engine.description["calibration_sha256"] == kept.identity
+    assert "calibration_sha256" not in load(rgb_scratch_path, engine=engine).engine.description
     clip = cricket_frames[np.newaxis, :16]
     np.testing.assert_allclose(model.run(clip.astype(np.float32)).logits, model.run(clip).logits, rtol=0, atol=1e-5)
 

@@ -220,6 +220,19 @@ def test_a_folder_with_other_settings_is_refused(listed: Dataset, tmp_path: Path
         run(listed.first(1), tmp_path, "deepmind")
 
 
+def test_a_folder_with_another_calibration_is_refused(listed: Dataset, tmp_path: Path) -> None:
+    class Calibrated(ColourEngine):
+        def __init__(self, calibration: str) -> None:
+            super().__init__()
+            self.description = {**ColourEngine.description, "precision": "int8", "calibration_sha256": calibration}
+
+    predictions, _ = run(listed.first(1), tmp_path, engine=Calibrated("aa"))
+    assert predictions.settings["calibration_sha256"] == "aa"
+    assert run(listed.first(2), tmp_path, engine=Calibrated("aa"))[1].earlier == 1
+    with pytest.raises(OutputError, match="calibration_sha256: aa, now bb"):
+        run(listed, tmp_path, engine=Calibrated("bb"))
+
+
 # --- what cannot be evaluated ---------------------------------------------------------------------------------------
 
 

@@ -152,6 +152,17 @@ def test_json_holds_the_right_figures_and_is_the_same_each_time(tmp_path: Path) 
     assert "café" in first["report.json"]
 
 
+def test_the_calibration_of_8_bit_integers_is_told_where_there_is_one(tmp_path: Path) -> None:
+    exact = make_predictions()
+    settings = {**exact.settings, "precision": "int8", "calibration_sha256": "cd" * 32}
+    texts = write_report(tmp_path / "int8", replace(exact, settings=settings))
+    assert json.loads(texts["report.json"])["settings"]["calibration_sha256"] == "cd" * 32
+    row = ["SHA-256 of the calibration", "cd" * 32]
+    assert row in markdown_rows(texts["report.md"])[0]
+    assert row in Page(texts["report.html"]).rows
+    assert "calibration" not in write_report(tmp_path / "f32", exact)["report.md"]
+
+
 def test_the_run_stands_apart(tmp_path: Path) -> None:
     texts = write_report(tmp_path, make_predictions())
     run = json.loads(texts["run.json"])

@@ -75,7 +75,7 @@ class Engine(Protocol):
 
     @property
     def description(self) -> Mapping[str, str]:
-        """What runs: engine name and version, device, precision."""
+        """What runs: `engine`, `version`, `device`, `precision`; in int8 `calibration_sha256` too."""
         ...
 
     @property

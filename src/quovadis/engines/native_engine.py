@@ -61,6 +61,7 @@ class NativeEngine:
         self._arithmetic: Arithmetic = (
             FloatArithmetic(tensors) if quantization is None else IntegerArithmetic(tensors, quantization)
         )
+        self._calibration: Mapping[str, str] = {} if quantization is None else quantization.description
         self.clips_at_once = 1 if hint == "latency" else threads
         """How many calls of `run`, from as many threads, make the most of the processor."""
         workers = [_Worker(Kernels(threads // self.clips_at_once, instruction_set)) for _ in range(self.clips_at_once)]
@@ -74,9 +75,14 @@ class NativeEngine:
 
     @cached_property
     def description(self) -> Mapping[str, str]:
-        """Engine, its version, device and precision."""
-        device = f"CPU ({self._instruction_set})"
-        return {"engine": "native", "version": __version__, "device": device, "precision": self._arithmetic.precision}
+        """Engine, its version, device and precision; in int8 the calibration's SHA-256."""
+        return {
+            "engine": "native",
+            "version": __version__,
+            "device": f"CPU ({self._instruction_set})",
+            "precision": self._arithmetic.precision,
+            **self._calibration,
+        }
 
     def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""

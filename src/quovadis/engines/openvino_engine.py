@@ -95,9 +95,14 @@ class OpenVINOEngine:
 
     @cached_property
     def description(self) -> Mapping[str, str]:
-        """Engine, its version, device and precision."""
-        version = str(ov.get_version()).partition("-")[0]
-        return {"engine": "openvino", "version": version, "device": self._device, "precision": self._precision}
+        """Engine, its version, device and precision; in int8 the calibration's SHA-256."""
+        return {
+            "engine": "openvino",
+            "version": str(ov.get_version()).partition("-")[0],
+            "device": self._device,
+            "precision": self._precision,
+            **({} if self._quantization is None else self._quantization.description),
+        }
 
     @property
     def _precision(self) -> str:

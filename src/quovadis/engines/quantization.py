@@ -59,6 +59,11 @@ class Quantization:
             digest.update(scope.encode() + np.float32(self.ranges[scope]).tobytes() + self.scales[scope].tobytes())
         return digest.hexdigest()
 
+    @property
+    def description(self) -> Mapping[str, str]:
+        """What engines tell of it: another calibration gives other results."""
+        return {"calibration_sha256": self.identity}
+
     def save(self, path: Path) -> None:
         """Write it to a file, which appears whole or not at all.
 

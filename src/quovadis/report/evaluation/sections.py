@@ -14,7 +14,10 @@ from quovadis.report.evaluation.content import Column, Report, Section, Table, c
 from quovadis.report.evaluation.documents import per_second
 from quovadis.version import __version__
 
-_NOT_OF_PROTOCOL = ("protocol", "weights", "weights_sha256", "engine", "version", "device", "precision", "quovadis")
+_NOT_OF_PROTOCOL = (
+    *("protocol", "weights", "weights_sha256", "engine", "version", "device", "precision", "calibration_sha256"),
+    "quovadis",
+)
 """Settings that have a place of their own in the report; all others are the protocol's."""
 
 
@@ -51,9 +54,15 @@ def _facts(predictions: Predictions) -> Table:
         ("engine", f"{settings.get('engine')} {settings.get('version')}"),
         ("device", str(settings.get("device"))),
         ("precision", str(settings.get("precision"))),
+        *_calibration(settings),
         ("quovadis", str(settings.get("quovadis", __version__))),
     ]
     return Table((Column("setting"), Column("value")), tuple(rows))
+
+
+def _calibration(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    identity = settings.get("calibration_sha256")
+    return [] if identity is None else [("SHA-256 of the calibration", str(identity))]
 
 
 def _protocol(settings: Mapping[str, Any]) -> str:
