@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,121 @@ def test_a_subset_is_the_first_that_exist_in_order_of_annotation(tmp_path: Path,
     assert len(found.existing) == 2
 
 
+KINETICS_JSON = {
+    "labels": ["archery", "abseiling"],
+    "database": {
+        "one": {"subset": "validation", "annotations": {"label": "archery"}},
+        "x-1_000005_000015": {"subset": "training", "annotations": {"label": "abseiling"}},
+        "tested": {"subset": "testing", "annotations": {}},
+    },
+}
+"""As `kinetics_json.py` of 3D-ResNets writes it: the test part has no labels."""
+
+
+def test_only_the_chosen_part_of_json_needs_labels(tmp_path: Path, videos: Path) -> None:
+    text = json.dumps(KINETICS_JSON)
+    (example,) = read(tmp_path / "a.json", text, videos=videos).examples
+    assert (example.key, example.label) == ("one", 5)
+    (example,) = read(tmp_path / "a.json", text, videos=videos, split="training").examples
+    assert (example.key, example.label) == ("x-1_000005_000015", 0)
+    with pytest.raises(DatasetError, match=r"a\.json: tested has no label"):
+        read(tmp_path / "a.json", text, videos=videos, split="testing")
+
+
+@pytest.mark.parametrize(
+    "before_rows",
+    [
+        "Label, YouTube_ID ,time_start,Time_End,split\n",
+        '"label", "youtube_id", "time_start", "time_end", "split"\n',
+        "\n# of 2017\nlabel,youtube_id,time_start,time_end,split\n",
+    ],
+)
+def test_the_header_of_a_csv_may_be_written_in_many_ways(tmp_path: Path, videos: Path, before_rows: str) -> None:
+    found = read(tmp_path / "a.csv", before_rows + "archery, x-1,5,15,val\n", videos=videos)
+    assert found.format == "kinetics-csv"
+    assert [(example.key, example.label) for example in found.existing] == [("x-1_000005_000015", 5)]
+    with pytest.raises(DatasetError, match=f"line {before_rows.count(chr(10)) + 1} "):
+        read(tmp_path / "a.csv", before_rows + "archery,x-1,five,15,val\n", videos=videos)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "one.mp4 5\n./one.mp4 5\n"),
+        ("a.txt", "one.mp4 5\none 6\n"),
+        ("a.txt", "archery/../one.mp4 5\none.mp4 5\n"),
+        ("a.txt", "linked.mp4 5\none.mp4 5\n"),
+        (
+            "a.json",
+            json.dumps(
+                {
+                    "database": {
+                        k: {"subset": "val", "annotations": {"label": 5}} for k in ("archery/two", "archery/two.mkv")
+                    }
+                }
+            ),
+        ),
+    ],
+)
+def test_a_video_that_is_named_twice_in_two_ways_counts_once(
+    tmp_path: Path, videos: Path, name: str, text: str
+) -> None:
+    (videos / "linked.mp4").symlink_to(videos / "one.mp4")
+    with pytest.raises(DatasetError, match="are one video") as caught:
+        read(tmp_path / name, text, videos=videos)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+# --- folders of frames ----------------------------------------------------------------------------------------------
+
+
+def write_frames(folder: Path, *names: str, declared: str | None = None) -> None:
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes(b"x")
+    if declared is not None:
+        (folder / "n_frames").write_text(declared)
+
+
+@pytest.fixture
+def extracted(tmp_path: Path) -> Path:
+    """Of five folders of one class, two with frames."""
+    root = tmp_path / "archery"
+    write_frames(root / "a", declared="0")
+    write_frames(root / "b", "image_00001.jpg")
+    write_frames(root / "c", "image_00001.jpg", declared="-1\n")
+    write_frames(root / "d")
+    write_frames(root / "e", "image_00001.jpg", declared="1")
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", ["folders", "list", "kinetics-json", "kinetics-csv"])
+def test_folders_without_frames_are_missing_and_no_part_of_a_subset(extracted: Path, form: str) -> None:
+    """As the accuracy checker, which passes over them before it counts."""
+    if form == "folders":
+        found = read_dataset(extracted, kinetics400(), subset=2)
+    elif form == "list":
+        found = read(extracted / "a.txt", "".join(f"archery/{n} 5\n" for n in "abcde"), subset=2)
+    elif form == "kinetics-json":
+        database = {name: {"subset": "validation", "annotations": {"label": "archery"}} for name in "abcde"}
+        found = read(extracted / "a.json", json.dumps({"labels": ["archery"], "database": database}), subset=2)
+    else:
+        for name in "abcde":
+            (extracted / "archery" / name).rename(extracted / "archery" / f"{name}_000001_000002")
+        rows = "".join(f"archery,{name},1,2,val\n" for name in "abcde")
+        found = read(extracted / "a.csv", f"label,youtube_id,time_start,time_end,split\n{rows}", subset=2)
+    assert found.format == form
+    assert [e.path.name[0] for e in found.existing if e.path] == ["b", "e"]
+    assert [e.why_missing for e in found.missing] == ["no frames in it"] * 3
+
+
+def test_a_video_stands_in_for_an_empty_folder_of_its_name(extracted: Path) -> None:
+    (extracted / "archery" / "d.mp4").write_bytes(b"x")
+    found = read(extracted / "a.txt", "archery/d 5\narchery/a 5\ngone 5\n")
+    assert [example.path for example in found.existing] == [extracted / "archery" / "d.mp4"]
+    assert [example.why_missing for example in found.missing] == ["no frames in it", "no such video"]
+
+
 def test_a_folder_of_frames_is_an_example_and_other_files_are_not(tmp_path: Path) -> None:
     folder = tmp_path / "archery" / "clip"
     folder.mkdir(parents=True)
@@ -125,7 +241,17 @@ def test_a_folder_of_frames_is_an_example_and_other_files_are_not(tmp_path: Path
         ("a.csv", "label,youtube_id,time_start,time_end,split\narchery,x,five,15,val\n", "line 2"),
         ("a.csv", "youtube_id,time_start,time_end,split\nx,5,15,test\n", "test list without labels"),
         ("a.csv", "label,youtube_id,time_start,time_end,split\n", "no videos"),
+        ("a.csv", "label,youtube_id,time_start,time_end,split\narchery,x-1,inf,15,val\n", "line 2"),
+        ("a.csv", f"# huge\nlabel,youtube_id,time_start,time_end,split\n{'x' * 200_000},x,5,15,val\n", "line 3"),
+        ("a.csv", f"label,youtube_id,time_start,time_end,split\n{'9' * 5000},x,5,15,val\n", "line 2"),
+        ("a.txt", f"one {'9' * 5000}\n", "(line 1)"),
+        ("a.txt", f"\none,{'x' * 200_000}\n", "line 2 cannot be read"),
+        ("a.txt", "my dir/x.mp4 archery\n", "part path and class with a tab"),
         ("a.json", "{", "not JSON"),
+        ("a.json", "[" * 100_000, "not JSON"),
+        ("a.json", f'{{"database": {{"x": {{"subset": {"9" * 5000}}}}}}}', "not JSON"),
+        ("a.json", '{"database": {"one": {"subset": "validation", "annotations": {}}}}', "one has no label"),
+        ("a.json", '{"database": {"one": {"subset": "validation", "annotations": null}}}', "one has no label"),
         ("a.json", '{"labels": []}', "database"),
         ("a.json", '{"database": {"x": {"subset": "validation"}}}', "annotations"),
         (
@@ -142,6 +268,7 @@ def test_a_mistake_has_one_message_that_names_the_file(
         read(tmp_path / name, text, videos=videos)
     assert str(tmp_path / name) in str(caught.value)
     assert needle in str(caught.value)
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
 
 
 def test_unknown_classes_are_named_but_not_all_of_many(tmp_path: Path, videos: Path) -> None:

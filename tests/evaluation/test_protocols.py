@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ from synthetic import moving_squares, write_video
 
 import quovadis
 from quovadis.engines import EngineOutput
-from quovadis.errors import ArchitectureError, VideoError
+from quovadis.errors import ArchitectureError, VideoError, VideoLimitError
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols import (
     DeepMindProtocol,
@@ -230,13 +231,31 @@ def test_a_wrong_number_of_extracted_frames_is_refused(tmp_path: Path, declared:
         Footage(tmp_path).count("native")
 
 
-def test_a_missing_extracted_frame_is_named(tmp_path: Path) -> None:
-    (tmp_path / "n_frames").write_text("3")
-    Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(tmp_path / "image_00001.jpg")
-    footage = Footage(tmp_path)
-    assert footage.count("native") == 3
+def test_more_extracted_frames_declared_than_there_are_is_refused_and_the_first_one_named(tmp_path: Path) -> None:
+    (tmp_path / "n_frames").write_text("4")
+    for number in (1, 3, 4):
+        Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(tmp_path / f"image_{number:05d}.jpg")
+    with pytest.raises(VideoError, match=r"n_frames says 4 frames, but image_00002\.jpg is not there"):
+        Footage(tmp_path).count("native")
     with pytest.raises(VideoError, match=r"image_00002\.jpg"):
-        list(OpenModelZooProtocol().views(footage, ColourEngine()))
+        list(OpenModelZooProtocol().views(Footage(tmp_path), ColourEngine()))
+    footage = Footage(tmp_path, allow_partial=True)
+    assert len(list(OpenModelZooProtocol().views(footage, ColourEngine()))) == 3
+    assert footage.frames == 3
+    (tmp_path / "n_frames").write_text("9" * 15)
+    for allow_partial in (False, True):
+        with pytest.raises(VideoLimitError, match="--max-frames"):
+            Footage(tmp_path, allow_partial=allow_partial).count("native")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="everything can be read here")
+def test_a_folder_that_cannot_be_listed_is_not_laid_to_n_frames(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir(mode=0)
+    with pytest.raises(VideoError, match="cannot be read") as caught:
+        Footage(folder).count("native")
+    folder.chmod(0o700)
+    assert "n_frames" not in str(caught.value)
 
 
 def test_views_that_cannot_be_are_refused() -> None:

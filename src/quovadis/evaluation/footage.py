@@ -6,16 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from quovadis.errors import VideoError
+from quovadis.evaluation.extracted import frame_paths
 from quovadis.video import Video, VideoLimits, open_video
 from quovadis.video.geometry import Converter, FrameConverter
-from quovadis.video.images import images_in
 from quovadis.video.reader import open_images
 
 Item = TypeVar("Item")
-
-_FRAME_NAME = "image_{:05d}.jpg"
-"""Of extracted frames, numbered from 1 (Open Model Zoo's `action_recognition.py`)."""
 
 
 class Footage:
@@ -56,7 +52,7 @@ class Footage:
         if self._path.is_dir():
             return open_images(
                 self.name,
-                frame_paths(self._path),
+                self._frame_paths(),
                 limits=self._limits,
                 allow_partial=self._allow_partial,
                 converter=converter,
@@ -72,38 +68,17 @@ class Footage:
             VideoError: the video cannot be read.
         """
         if self._path.is_dir() and not self._allow_partial:
-            self.frames = len(frame_paths(self._path))
+            self.frames = len(self._frame_paths())
         else:
             with self.open(fps=fps) as video:
                 self.frames = sum(1 for _ in self.watch(video.shown()))
         return self.frames
+
+    def _frame_paths(self) -> list[Path]:
+        return frame_paths(self._path, self._limits, allow_partial=self._allow_partial)
 
     def watch(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield what is read of the video, with a look now and then at whether to go on."""
         for item in items:
             self._check()
             yield item
-
-
-def frame_paths(folder: Path) -> list[Path]:
-    """Return the extracted frames in a folder, in order.
-
-    Raises:
-        VideoError: there are none, or `n_frames` is no number.
-    """
-    declared = folder / "n_frames"
-    try:
-        if declared.is_file():
-            words = declared.read_text(encoding="utf-8").split()
-            count = int(words[0]) if words else 0
-        elif (folder / _FRAME_NAME.format(1)).is_file():
-            count = len(list(folder.glob("*.jpg")))
-        else:
-            count = 0
-            if images := images_in(folder):
-                return images
-    except (ValueError, OSError) as error:
-        raise VideoError(f"{declared}: not a number of frames; mend it or take it away") from error
-    if count <= 0:
-        raise VideoError(f"{folder}: no frames; give {_FRAME_NAME.format(1)} and on")
-    return [folder / _FRAME_NAME.format(number) for number in range(1, count + 1)]

@@ -91,7 +91,7 @@ def run_evaluation(
     examples = _in_order(dataset, protocol)
     settings = {**evaluation_settings(recognizer, protocol), "allow_partial": allow_partial}
     done: dict[str, VideoViews] = {}
-    failures = {e.key: Failure(e.key, "", e.label, "missing", "no such video") for e in dataset.missing}
+    failures = {e.key: Failure(e.key, "", e.label, "missing", e.why_missing) for e in dataset.missing}
     with Ledger(ledger, settings, restart=restart) as record:
         for example, path in examples:
             known = record.load(example.key, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from quovadis.errors import DatasetError
 
 MOST_NAMED = 5
 """Names in one message."""
+LONGEST_NAMED = 100
+"""Characters of a name in a message."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Annotation:
     """Name or number of the class."""
     paths: tuple[str, ...]
     """Where the video may be, from the folder of videos, best first; without suffix where the form has none."""
+    line: int | None = None
+    """Of the annotation, from 1; None where it has no lines."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Example:
     """Index of its class."""
     path: Path | None
     """A video, or a folder of images; None if there is none."""
+    why_missing: str = "no such video"
+    """Why there is none, if there is none."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,11 @@ class Classes:
         Names are compared without regard to case, quotes, and underscores for spaces.
         """
         index = self._by_name.get(plain_name(written))
-        if index is None and written.isascii() and written.isdecimal() and int(written) < self._count:
-            return int(written)
-        return index
+        if index is not None or not (written.isascii() and written.isdecimal()):
+            return index
+        # Python refuses to read a number of thousands of digits.
+        digits = written.lstrip("0")[: len(str(self._count)) + 1] or "0"
+        return int(digits) if int(digits) < self._count else None
 
 
 def plain_name(label: str) -> str:
@@ -90,19 +99,33 @@ def plain_name(label: str) -> str:
     return " ".join(label.strip().strip("\"'").replace("_", " ").casefold().split())
 
 
-def check_labels(annotations: Iterable[Annotation], classes: Classes, source: Path) -> None:
+def check_labels(annotations: Iterable[Annotation], classes: Classes, source: Path, advice: str) -> None:
     """Refuse a dataset with classes that the network does not have.
 
+    Args:
+        annotations: of the whole dataset.
+        classes: of the network.
+        source: for the message.
+        advice: for the message: what may be wrong with the dataset.
+
     Raises:
-        DatasetError: naming them.
+        DatasetError: naming them, and the lines of the first few.
     """
-    unknown = dict.fromkeys(a.label for a in annotations if classes.index(a.label) is None)
+    unknown: dict[str, int | None] = {}
+    for annotation in annotations:
+        if classes.index(annotation.label) is None:
+            unknown.setdefault(annotation.label, annotation.line)
     if unknown:
-        named = ", ".join(f'"{label}"' for label in list(unknown)[:MOST_NAMED])
+        named = ", ".join(_with_line(label, line) for label, line in list(unknown.items())[:MOST_NAMED])
         more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
         raise DatasetError(
-            f"{source}: the network has no class {named}{more}; give its class names with --labels, or mend the dataset"
+            f"{source}: the network has no class {named}{more}; give its class names with --labels, or {advice}"
         )
+
+
+def _with_line(label: str, line: int | None) -> str:
+    short = label if len(label) <= LONGEST_NAMED else f"{label[:LONGEST_NAMED]}…"
+    return f'"{short}"' if line is None else f'"{short}" (line {line})'
 
 
 def check_keys(annotations: Iterable[Annotation], source: Path) -> None:
@@ -116,3 +139,19 @@ def check_keys(annotations: Iterable[Annotation], source: Path) -> None:
         if annotation.key in seen:
             raise DatasetError(f"{source}: {annotation.key} stands in it twice; a video counts once")
         seen.add(annotation.key)
+
+
+def check_paths(examples: Iterable[Example], source: Path) -> None:
+    """Refuse a dataset that names a video twice, in two ways.
+
+    Raises:
+        DatasetError: naming both.
+    """
+    seen: dict[str, str] = {}
+    for example in examples:
+        if example.path is None:
+            continue
+        place = os.path.realpath(example.path)
+        other = seen.setdefault(place, example.key)
+        if other != example.key:
+            raise DatasetError(f"{source}: {other} and {example.key} are one video, {place}; a video counts once")

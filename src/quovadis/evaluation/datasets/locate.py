@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+from quovadis.evaluation.extracted import has_frames
 from quovadis.video.expand import VIDEO_SUFFIXES
+
+NO_SUCH_VIDEO = "no such video"
+NO_FRAMES = "no frames in it"
+
+
+class Found(NamedTuple):
+    """What was found of a video."""
+
+    path: Path | None
+    """None if there is none."""
+    why_missing: str
+    """Why there is none, if there is none."""
+
+
+class _Listing(NamedTuple):
+    """What lies in a folder."""
+
+    names: dict[str, bool]
+    """Everything by name, and whether it is a folder."""
+    stems: dict[str, str]
+    """Names of videos by their names without suffix."""
 
 
 class VideoFinder:
@@ -15,35 +38,49 @@ class VideoFinder:
     def __init__(self, root: Path) -> None:
         """Take the folder; nothing is read yet."""
         self._root = root
-        self._listings: dict[Path, dict[str, Path]] = {}
+        self._listings: dict[Path, _Listing] = {}
 
-    def find(self, paths: Iterable[str]) -> Path | None:
-        """Return the first of `paths`, from the root, that is there: as it is written, or with a video's suffix."""
+    def find(self, paths: Iterable[str]) -> Found:
+        """Return the first of `paths`, from the root, that is there: as it is written, or with a video's suffix.
+
+        A folder without frames is none, as for Open Model Zoo's accuracy checker.
+        """
+        reason = NO_SUCH_VIDEO
         for path in paths:
-            wanted = self._root / path
-            found = self._listing(wanted.parent).get(wanted.name)
-            if found is not None:
-                return found
-        return None
+            for found, is_folder in self._candidates(self._root / path):
+                if not is_folder or has_frames(found):
+                    return Found(found, "")
+                reason = NO_FRAMES
+        return Found(None, reason)
 
-    def _listing(self, folder: Path) -> dict[str, Path]:
+    def _candidates(self, wanted: Path) -> Iterator[tuple[Path, bool]]:
+        folder = wanted.parent
         if folder not in self._listings:
             self._listings[folder] = _list(folder)
-        return self._listings[folder]
+        listing = self._listings[folder]
+        # A name in full comes before another's beginning.
+        for name in (wanted.name, listing.stems.get(wanted.name)):
+            if name is not None and name in listing.names:
+                yield folder / name, listing.names[name]
 
 
-def _list(folder: Path) -> dict[str, Path]:
-    """Return what lies in a folder by name, and videos by their name without suffix too."""
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # Whatever it is, reading it will tell.
+        return False
+
+
+def _list(folder: Path) -> _Listing:
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
+            names = {entry.name: _is_folder(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
     except OSError:
-        return {}
-    listing: dict[str, Path] = {}
+        names = {}
+    stems: dict[str, str] = {}
     for name in names:
         path = Path(name)
         if path.suffix.lower() in VIDEO_SUFFIXES:
-            listing.setdefault(path.stem, folder / name)
-    # A name in full comes before another's beginning.
-    listing.update({name: folder / name for name in names})
-    return listing
+            stems.setdefault(path.stem, name)
+    return _Listing(names, stems)

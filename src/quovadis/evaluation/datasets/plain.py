@@ -7,14 +7,16 @@ from pathlib import Path
 
 from quovadis.errors import DatasetError
 from quovadis.evaluation.datasets.dataset import Annotation
+from quovadis.evaluation.extracted import COUNT_NAME, is_image_name
 from quovadis.video.expand import VIDEO_SUFFIXES
-from quovadis.video.images import IMAGE_SUFFIXES, natural_key
+from quovadis.video.images import natural_key
 
 
 def read_folders(root: Path) -> list[Annotation]:
     """Read a folder for each class, with its videos, or folders of images, in it.
 
-    Hidden files do not count, nor what is neither a video, by its suffix, nor a folder with images.
+    Hidden files do not count, nor what is neither a video, by its suffix, nor a folder with images. A folder that is
+    empty, or whose `n_frames` says 0, counts as a video that is missing.
 
     Raises:
         DatasetError: no folders with videos, or one that cannot be read.
@@ -48,14 +50,17 @@ def read_list(path: Path, text: str) -> list[Annotation]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        columns = [column.strip() for column in _columns(line)]
+        try:
+            columns = [column.strip() for column in _columns(line)]
+        except csv.Error as error:
+            raise DatasetError(f"{path}: line {number} cannot be read ({error}); mend it") from error
         if len(columns) != 2 or not all(columns):
             raise DatasetError(
                 f"{path}: line {number} has {len(columns)} columns, not a path and a class; "
                 "part them with a tab if they hold spaces or commas"
             )
         video, label = columns
-        annotations.append(Annotation(video, label, (video,)))
+        annotations.append(Annotation(video, label, (video,), number))
     if not annotations:
         raise DatasetError(f"{path}: no videos in it")
     return annotations
@@ -72,5 +77,7 @@ def _columns(line: str) -> list[str]:
 
 def _is_example(item: Path) -> bool:
     if item.is_dir():
-        return any(file.suffix.lower() in IMAGE_SUFFIXES or file.name == "n_frames" for file in item.iterdir())
+        # An empty folder is what a failed extraction leaves.
+        names = [file.name for file in item.iterdir()]
+        return not names or any(is_image_name(name) or name == COUNT_NAME for name in names)
     return item.suffix.lower() in VIDEO_SUFFIXES

@@ -7,12 +7,23 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from quovadis.errors import DatasetError
-from quovadis.evaluation.datasets.dataset import Annotation, Classes, Dataset, Example, check_keys, check_labels
-from quovadis.evaluation.datasets.kinetics import CSV_COLUMNS, read_kinetics_csv, read_kinetics_json
+from quovadis.evaluation.datasets.dataset import (
+    Annotation,
+    Classes,
+    Dataset,
+    Example,
+    check_keys,
+    check_labels,
+    check_paths,
+)
+from quovadis.evaluation.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
 from quovadis.evaluation.datasets.locate import VideoFinder
 from quovadis.evaluation.datasets.plain import read_folders, read_list
 
 DatasetFormat: TypeAlias = Literal["auto", "kinetics-csv", "kinetics-json", "folders", "list"]
+
+_MEND = "mend the dataset"
+_ADVICE = {"list": "part path and class with a tab where a path holds spaces or commas"}
 
 
 def read_dataset(
@@ -30,8 +41,8 @@ def read_dataset(
         source: an annotation file, or a folder with one folder for each class.
         labels: the network's class names, in output order.
         videos: the folder with the videos; None: that of the annotation.
-        form: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line names
-            the columns of Kinetics is `kinetics-csv`, any other is a `list`.
+        form: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line, but
+            for empty ones and comments, names the columns of Kinetics is `kinetics-csv`, any other is a `list`.
         split: which part to take where the form has parts; None: of JSON validation, else all.
         subset: how many of the videos that exist to take, from the beginning; None: all.
 
@@ -46,14 +57,15 @@ def read_dataset(
         form, annotations = _read_file(source, form, split)
     if split is not None and form in ("folders", "list"):
         raise DatasetError(f"{source}: {form} have no splits; leave --split out")
-    check_labels(annotations, classes := Classes(labels), source)
+    check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(form, _MEND))
     check_keys(annotations, source)
     finder = VideoFinder(_videos_folder(source, videos))
     examples = []
     for annotation in annotations:
         index = classes.index(annotation.label)
         if index is not None:
-            examples.append(Example(annotation.key, index, finder.find(annotation.paths)))
+            examples.append(Example(annotation.key, index, *finder.find(annotation.paths)))
+    check_paths(examples, source)
     dataset = Dataset(source, form, tuple(examples))
     if not dataset.existing:
         raise DatasetError(
@@ -73,9 +85,8 @@ def _read_file(source: Path, form: DatasetFormat, split: str | None) -> tuple[Da
     except UnicodeDecodeError as error:
         raise DatasetError(f"{source}: not UTF-8 text; give an annotation file, or a folder for each class") from error
     if form == "auto":
-        header = text.partition("\n")[0].lower()
-        is_csv = all(column in header for column in CSV_COLUMNS[1:])
-        form = "kinetics-json" if source.suffix.lower() == ".json" else "kinetics-csv" if is_csv else "list"
+        is_json = source.suffix.lower() == ".json"
+        form = "kinetics-json" if is_json else "kinetics-csv" if is_kinetics_csv(text) else "list"
     if form == "kinetics-json":
         return form, read_kinetics_json(source, text, split)
     if form == "kinetics-csv":

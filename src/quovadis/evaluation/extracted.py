@@ -1,0 +1,83 @@
+"""Folders of extracted frames, as Open Model Zoo and the tools around 3D-ResNets have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quovadis.errors import VideoError, VideoLimitError
+from quovadis.video import VideoLimits
+from quovadis.video.images import IMAGE_SUFFIXES, images_in
+
+COUNT_NAME = "n_frames"
+"""File in the folder that says how many frames there are."""
+_FRAME_NAME = "image_{:05d}.jpg"
+"""Of extracted frames, numbered from 1 (Open Model Zoo's `action_recognition.py`)."""
+
+
+def has_frames(folder: Path) -> bool:
+    """Tell whether a folder has anything to offer: images, and no `n_frames` that says 0 or less.
+
+    What cannot be told without reading more is left to `frame_paths`, and counts as frames here.
+    """
+    try:
+        names = [path.name for path in folder.iterdir()]
+        if COUNT_NAME in names and _declared(folder) <= 0:
+            return False
+    except (OSError, VideoError):
+        return True
+    return any(is_image_name(name) for name in names)
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file is an image by its name; hidden ones do not count."""
+    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def frame_paths(folder: Path, limits: VideoLimits | None = None, *, allow_partial: bool = False) -> list[Path]:
+    """Return the frames in a folder, in order.
+
+    They are `image_00001.jpg` and on, as many as a file `n_frames` says or as there are; without such names, all images
+    in natural order.
+
+    Args:
+        folder: of one video.
+        limits: the most frames to accept; None: the defaults.
+        allow_partial: name frames too that `n_frames` promises and that are not there.
+
+    Raises:
+        VideoError: there are none, fewer than `n_frames` says, or it is no number.
+        VideoLimitError: `n_frames` says more than the limits admit.
+    """
+    try:
+        names = {path.name for path in folder.iterdir()}
+        if COUNT_NAME in names:
+            count = _declared(folder)
+        elif _FRAME_NAME.format(1) in names:
+            count = sum(name.endswith(".jpg") for name in names)
+        elif images := images_in(folder):
+            return images
+        else:
+            count = 0
+    except OSError as error:
+        raise VideoError(f"{error.filename or folder}: cannot be read: {error.strerror}") from error
+    if count <= 0:
+        raise VideoError(f"{folder}: no frames in it; give {_FRAME_NAME.format(1)} and on")
+    most = (limits or VideoLimits()).max_frames
+    if count > most:
+        raise VideoLimitError(f"{folder}: {count:,} frames are more than the limit of {most:,}; --max-frames raises it")
+    wanted = [_FRAME_NAME.format(number) for number in range(1, count + 1)]
+    absent = [name for name in wanted if name not in names]
+    if absent and not allow_partial:
+        there = f"{COUNT_NAME} says {count:,} frames" if COUNT_NAME in names else f"there are {count:,} images"
+        raise VideoError(
+            f"{folder}: {there}, but {absent[0]} is not there; extract them anew, or --allow-partial passes over it"
+        )
+    return [folder / name for name in wanted]
+
+
+def _declared(folder: Path) -> int:
+    path = folder / COUNT_NAME
+    try:
+        return int(path.read_text(encoding="utf-8").split()[0])
+    except (ValueError, IndexError) as error:
+        raise VideoError(f"{path}: not a number of frames; mend it or take it away") from error
