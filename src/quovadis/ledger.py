@@ -12,6 +12,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from quovadis.errors import OutputError
+from quovadis.escape import escaped
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
@@ -71,14 +72,15 @@ class Ledger(AbstractContextManager["Ledger"]):
                     self._database.execute("INSERT INTO settings VALUES (?)", (self._settings,))
             difference = None if row is None or row[0] == self._settings else _difference(row[0], self._settings)
         except (sqlite3.Error, ValueError) as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
         if difference is not None:
             raise OutputError(
                 f"{self._path.parent}: holds results of other settings ({difference}); "
                 "give another folder, or --restart to begin anew"
             )
 
-    def _unusable(self, error: Exception) -> OutputError:
+    def unusable(self, error: Exception) -> OutputError:
+        """Return the error for a record that is damaged, such as a result that cannot be read."""
         return OutputError(
             f"{self._path}: cannot be used as the record of what is done ({error}); "
             "--restart begins anew, or give another folder"
@@ -101,9 +103,9 @@ class Ledger(AbstractContextManager["Ledger"]):
         # Kept for `store`: a file that changes while it is worked on is not the one that is done.
         identity = self._asked[key] = file_identity(path)
         try:
-            found = self._connection.execute(query, (_text(key), identity)).fetchone()
+            found = self._connection.execute(query, (escaped(key), identity)).fetchone()
         except sqlite3.Error as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
         return None if found is None else bytes(found[0])
 
     def store(self, key: str, path: Path, result: bytes) -> None:
@@ -114,7 +116,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         """
         try:
             with self._connection as database:
-                row = (_text(key), self._asked.get(key) or file_identity(path), result)
+                row = (escaped(key), self._asked.get(key) or file_identity(path), result)
                 database.execute("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", row)
         except sqlite3.Error as error:
             raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
@@ -129,7 +131,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             for key, result in self._connection.execute("SELECT key, result FROM videos"):
                 yield str(key), bytes(result)
         except sqlite3.Error as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -140,18 +142,13 @@ class Ledger(AbstractContextManager["Ledger"]):
 
 def file_identity(path: Path) -> str:
     """Return what tells whether a file, or a folder of frames, is still the one it was: place, size, time of change."""
-    place = _text(str(path.absolute()))
+    place = escaped(str(path.absolute()))
     try:
         status = path.stat()
         size = sum(1 for _ in path.iterdir()) if path.is_dir() else status.st_size
     except OSError:
         return f"{place}\n-"
     return f"{place}\n{size}\n{status.st_mtime_ns}"
-
-
-def _text(name: str) -> str:
-    """Return a name whose bytes that are no text are escaped."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _difference(old: str, new: str) -> str:

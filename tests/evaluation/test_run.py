@@ -9,19 +9,19 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from colours import VIDEOS, ColourEngine, logits_of, recognizer
+from colours import VIDEOS, ColourEngine, label_name, logits_of, recognizer, write_clip, write_frames
 from numpy.typing import NDArray
 
 from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
 from quovadis.evaluation.datasets import Dataset, read_dataset
 from quovadis.evaluation.parquet import read_predictions, write_predictions
-from quovadis.evaluation.predictions import Failure, Predictions
+from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import Summary, summarize
@@ -257,6 +257,71 @@ def test_missing_and_unreadable_videos_are_told_and_listed_and_the_rest_is_evalu
     assert found["top-1, failures counted as wrong"] == (5, 12)
     assert found["top-5, failures counted as wrong"] == (7, 12)
     assert predictions.counts == "10 of 12 videos evaluated, 1 missing, 1 unreadable"
+
+
+@pytest.mark.parametrize("protocol", list(KNOWN))
+def test_a_video_that_is_there_in_part_is_told_and_stays_marked(tmp_path: Path, protocol: str) -> None:
+    for video in VIDEOS[:3]:
+        write_clip(tmp_path / "data" / label_name(video) / f"{video.name}.mkv", video)
+    write_frames(tmp_path / "data" / label_name(VIDEOS[3]) / VIDEOS[3].name, VIDEOS[3])
+    whole, cut, _, frames = read_dataset(tmp_path / "data", kinetics400()).existing
+    assert whole.path is not None
+    assert cut.path is not None
+    assert frames.path is not None
+    cut.path.write_bytes(cut.path.read_bytes()[: cut.path.stat().st_size // 2])
+    (frames.path / "image_00050.jpg").write_bytes(b"no image")
+    told: list[PartialVideo] = []
+    arguments = {"allow_partial": True, "on_partial": told.append}
+    dataset = read_dataset(tmp_path / "data", kinetics400())
+    predictions, _ = run(dataset, tmp_path, protocol, **arguments)
+    assert sorted(video.key for video in told) == sorted(video.key for video in predictions.partial)
+    by_key = {video.key: video for video in predictions.partial}
+    assert set(by_key) == {cut.key, frames.key}
+    (note,) = by_key[cut.key].notes
+    assert note.startswith("cut off: ")
+    assert by_key[frames.key] == PartialVideo(
+        frames.key, str(frames.path), ("damaged: 1 of 100 images could not be read",)
+    )
+    assert predictions.counts == "4 of 4 videos evaluated (2 of them partly decoded), 0 missing, 0 unreadable"
+    # Known from the record, and from the file.
+    again, record = run(dataset, tmp_path, protocol, **arguments)
+    assert record.videos == 0
+    assert again.partial == predictions.partial
+    assert len(told) == 2
+    write_predictions(again, tmp_path / "p.parquet")
+    assert read_predictions(tmp_path / "p.parquet").partial == predictions.partial
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda stored: b"",
+        lambda stored: stored[:5],
+        lambda stored: stored[:-3],
+        lambda stored: stored[:-4],
+        lambda stored: stored.replace(b"[100", b"{100"),
+        lambda stored: stored.replace(b"[100", b'["a hundred"'),
+        lambda stored: b"\xff" * len(stored),
+        lambda stored: b"100\n",
+        lambda stored: b"[100, [], false, []]\n",
+        lambda stored: b"[" * 100_000,
+    ],
+)
+def test_a_damaged_result_in_the_record_is_one_clear_error(
+    listed: Dataset, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    run(listed.first(2), tmp_path)
+    with sqlite3.connect(tmp_path / LEDGER_NAME) as database:
+        key, stored = database.execute("SELECT key, result FROM videos ORDER BY key").fetchone()
+        assert damage(stored) != stored
+        database.execute("UPDATE videos SET result = ? WHERE key = ?", (damage(stored), key))
+    database.close()
+    with pytest.raises(OutputError, match="cannot be used as the record of what is done") as refused:
+        run(listed.first(2), tmp_path)
+    assert str(tmp_path / LEDGER_NAME) in str(refused.value)
+    assert "--restart begins anew" in str(refused.value)
+    _, record = run(listed.first(2), tmp_path, restart=True)
+    assert record.videos == 2
 
 
 def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(listed: Dataset, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.evaluation.parquet import read_predictions
-from quovadis.evaluation.predictions import Failure, Predictions
+from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import summarize
 from quovadis.report.evaluation import check_evaluation_dependencies, write, write_evaluation
@@ -129,6 +129,7 @@ def test_json_holds_the_right_figures_and_is_the_same_each_time(tmp_path: Path) 
         "format": "kinetics-csv",
         "examples": 7,
         "evaluated": 5,
+        "partly_decoded": 0,
         "missing": 1,
         "unreadable": 1,
     }
@@ -206,6 +207,25 @@ def test_markdown_has_whole_tables_and_every_name(tmp_path: Path) -> None:
     assert "\\$x^2\\$ \\_or\\_ \\*y\\*" in text
     assert "](confusion.png)" in text
     assert not re.search(r"(?<!\\)<", text)
+
+
+def test_videos_that_were_there_in_part_are_listed_and_counted(tmp_path: Path) -> None:
+    partial = (PartialVideo("two|2", "videos/two|2.mp4", ("cut off: <5 s> missing", "damaged: 2 parts")),)
+    texts = write_report(tmp_path, replace(make_predictions(), partial=partial))
+    report = json.loads(texts["report.json"])
+    assert report["dataset"]["partly_decoded"] == 1
+    assert report["partly_decoded"] == [
+        {"key": "two|2", "path": "videos/two|2.mp4", "notes": ["cut off: <5 s> missing", "damaged: 2 parts"]}
+    ]
+    counts = "5 of 7 videos evaluated (1 of them partly decoded), 1 missing, 1 unreadable."
+    assert counts in texts["report.md"].replace("\\", "")
+    page = Page(texts["report.html"])
+    assert counts in page.text
+    assert ["two|2", "cut off: <5 s> missing; damaged: 2 parts"] in page.rows
+    assert markdown_rows(texts["report.md"])[6][2] == [
+        "two\\|2",
+        "cut off: \\<5 s\\> missing; damaged: 2 parts",
+    ]
 
 
 def test_html_is_one_sound_file_that_asks_for_nothing(tmp_path: Path) -> None:

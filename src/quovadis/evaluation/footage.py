@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from quovadis.evaluation.extracted import frame_paths
-from quovadis.video import Video, VideoLimits, open_video
+from quovadis.video import Video, VideoLimits, VideoReport, open_video
 from quovadis.video.geometry import Converter, FrameConverter
 from quovadis.video.reader import open_images
 
@@ -42,6 +42,17 @@ class Footage:
         self._allow_partial = allow_partial
         self.frames = 0
         """Frames of the video at the rate it was last opened at; known once they were counted or all read."""
+        self._reports: list[VideoReport] = []
+
+    @property
+    def partial(self) -> bool:
+        """Whether the video turned out damaged or cut off; known once it was all read."""
+        return any(report.partial for report in self._reports)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was unusual about the video, in plain sentences; known once it was all read."""
+        return tuple(dict.fromkeys(note for report in self._reports for note in report.notes))
 
     def open(self, *, fps: float | Literal["native"], converter: Callable[[], Converter] = FrameConverter) -> Video:
         """Open the video; extracted frames carry no time and are all kept.
@@ -50,16 +61,20 @@ class Footage:
             VideoError: it cannot be opened.
         """
         if self._path.is_dir():
-            return open_images(
+            video = open_images(
                 self.name,
                 self._frame_paths(),
                 limits=self._limits,
                 allow_partial=self._allow_partial,
                 converter=converter,
             )
-        return open_video(
-            self._path, fps=fps, limits=self._limits, allow_partial=self._allow_partial, converter=converter
-        )
+        else:
+            video = open_video(
+                self._path, fps=fps, limits=self._limits, allow_partial=self._allow_partial, converter=converter
+            )
+        # Filled in while the video is read.
+        self._reports.append(video.report)
+        return video
 
     def count(self, fps: float | Literal["native"]) -> int:
         """Return the number of frames, which of a video only decoding tells.

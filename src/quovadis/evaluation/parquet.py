@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from quovadis.errors import DatasetError, OutputError
-from quovadis.evaluation.predictions import Failure, Predictions
+from quovadis.escape import escaped
+from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.extras import import_extra
-from quovadis.fetch.durable import publish
+from quovadis.fetch.durable import whole_file
 
 _METADATA = b"quovadis"
 _COLUMNS = ("key", "path", "label_index", "frames", "clip", "crop", "start_frame", "logits")
@@ -31,20 +32,21 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
 
     Columns: `key`, `path`, `label_index`, `label`, `frames` of the video; `clip`, `crop`, `start_frame`, `logits`,
     `predicted_index`, `predicted`, `rank` (of the true class, 0 the first) and `probability` (of the true class) of the
-    view. The file's metadata hold the settings, the class names, the dataset and what could not be evaluated.
+    view. The file's metadata hold the settings, the class names, the dataset, what could not be evaluated and
+    what was only in part.
 
     Raises:
         OutputError: the file cannot be written.
         MissingDependencyError: pyarrow is not installed.
     """
-    arrow, parquet = _modules()
+    arrow, parquet = _modules("writing Parquet")
     truth = predictions.truth[predictions.video]
     best = predictions.probabilities.argmax(axis=1)
     own = np.take_along_axis(predictions.probabilities, truth[:, np.newaxis], axis=1)[:, 0]
     names = np.array(predictions.labels, object)
     per_video = {
-        "key": np.array([_text(key) for key in predictions.keys], object),
-        "path": np.array([_text(place) for place in predictions.paths], object),
+        "key": np.array([escaped(key) for key in predictions.keys], object),
+        "path": np.array([escaped(place) for place in predictions.paths], object),
         "label_index": predictions.truth.astype(np.int32),
         "label": names[predictions.truth],
         "frames": predictions.frames,
@@ -67,14 +69,13 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
         "dataset": dict(predictions.dataset),
         "labels": list(predictions.labels),
         "failures": [vars(failure) for failure in predictions.failures],
+        "partial": [vars(video) for video in predictions.partial],
     }
     table = arrow.table(columns).replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        parquet.write_table(table, temporary, compression="zstd")
-        publish(temporary, path)
+        with whole_file(path) as temporary:
+            parquet.write_table(table, temporary, compression="zstd")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot write the predictions: {error.strerror or error}") from error
 
 
@@ -85,13 +86,16 @@ def read_predictions(path: Path) -> Predictions:
         DatasetError: no such file, or another.
         MissingDependencyError: pyarrow is not installed.
     """
-    arrow, parquet = _modules()
+    arrow, parquet = _modules("reading Parquet")
     try:
         table = parquet.read_table(path)
         metadata = json.loads((table.schema.metadata or {})[_METADATA])
         values = {name: table.column(name).combine_chunks() for name in _COLUMNS}
         logits = np.asarray(values["logits"].flatten(), np.float32).reshape(len(table), len(metadata["labels"]))
         failures = tuple(Failure(**failure) for failure in metadata["failures"])
+        partial = tuple(
+            PartialVideo(video["key"], video["path"], tuple(video["notes"])) for video in metadata.get("partial", [])
+        )
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file") from error
     except (OSError, arrow.ArrowException, KeyError, ValueError, TypeError) as error:
@@ -115,14 +119,9 @@ def read_predictions(path: Path) -> Predictions:
         start_frame=np.asarray(values["start_frame"], np.int64),
         logits=logits,
         failures=failures,
+        partial=partial,
     )
 
 
-def _modules() -> tuple[Any, Any]:
-    arrow = import_extra("pyarrow", "writing Parquet")
-    return arrow, import_extra("pyarrow.parquet", "writing Parquet")
-
-
-def _text(name: str) -> str:
-    """Return a name whose bytes that are no text are escaped."""
-    return name.encode("utf-8", "backslashreplace").decode()
+def _modules(purpose: str) -> tuple[Any, Any]:
+    return import_extra("pyarrow", purpose), import_extra("pyarrow.parquet", purpose)

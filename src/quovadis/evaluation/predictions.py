@@ -26,6 +26,16 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True)
+class PartialVideo:
+    """A video that was evaluated by what is there of it."""
+
+    key: str
+    path: str
+    notes: tuple[str, ...]
+    """What is wrong with it, in plain sentences."""
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """Views of labelled videos as arrays, a row a view; those of one video stand together."""
@@ -55,14 +65,17 @@ class Predictions:
     logits: NDArray[np.float32] = field(repr=False)
     """Shape views, classes."""
     failures: tuple[Failure, ...] = ()
+    partial: tuple[PartialVideo, ...] = ()
+    """Videos among the evaluated ones that are damaged or cut off."""
 
     @property
     def counts(self) -> str:
         """How many of the dataset's videos were evaluated, in a sentence."""
         kinds = [failure.kind for failure in self.failures]
+        partly = f" ({len(self.partial):,} of them partly decoded)" if self.partial else ""
         return (
-            f"{len(self.keys)} of {len(self.keys) + len(kinds)} videos evaluated, {kinds.count('missing')} missing, "
-            f"{kinds.count('unreadable')} unreadable"
+            f"{len(self.keys):,} of {len(self.keys) + len(kinds):,} videos evaluated{partly}, "
+            f"{kinds.count('missing'):,} missing, {kinds.count('unreadable'):,} unreadable"
         )
 
     @cached_property

@@ -13,7 +13,7 @@ import numpy as np
 
 from quovadis.evaluation.datasets import Dataset, Example
 from quovadis.evaluation.footage import Footage
-from quovadis.evaluation.predictions import Failure, Predictions
+from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import EvaluationProtocol
 from quovadis.evaluation.video_views import VideoViews
 from quovadis.ledger import Ledger
@@ -65,6 +65,7 @@ def run_evaluation(
     allow_partial: bool = False,
     observer: VideoObserver | None = None,
     on_failure: Callable[[Failure], None] | None = None,
+    on_partial: Callable[[PartialVideo], None] | None = None,
 ) -> tuple[Predictions, RunRecord]:
     """Run the network over a dataset, going on where an earlier run stopped.
 
@@ -82,9 +83,10 @@ def run_evaluation(
         allow_partial: evaluate what is there of a damaged or cut-off video, in place of counting it as unreadable.
         observer: told how far the run has come.
         on_failure: called with each example that cannot be evaluated.
+        on_partial: called with each video that this run evaluates by what is there of it.
 
     Raises:
-        OutputError: the ledger cannot be written, or is of other settings.
+        OutputError: the ledger cannot be written, is damaged, or is of other settings.
         EngineError: the device failed.
     """
     started = time.monotonic()
@@ -96,7 +98,7 @@ def run_evaluation(
         for example, path in examples:
             known = record.load(example.key, path)
             if known is not None:
-                done[example.key] = VideoViews.from_bytes(known)
+                done[example.key] = _known(record, known, len(recognizer.labels))
         earlier = len(done)
         waiting = [(example, path) for example, path in examples if example.key not in done]
         if observer is not None:
@@ -118,6 +120,8 @@ def run_evaluation(
                 record.store(example.key, path, result.to_bytes())
                 done[example.key] = result
                 right += _is_right(result, example.label)
+                if result.partial and on_partial is not None:
+                    on_partial(_partial(example, path, result))
             elif error is not None:
                 failure = Failure(example.key, str(path), example.label, "unreadable", str(error))
                 failures[example.key] = failure
@@ -141,7 +145,18 @@ def _in_order(dataset: Dataset, protocol: EvaluationProtocol) -> list[tuple[Exam
 
 def _video_views(recognizer: Recognizer, protocol: EvaluationProtocol, footage: Footage) -> VideoViews:
     views = sorted(protocol.views(footage, recognizer.engine), key=lambda view: (view.clip, view.crop))
-    return VideoViews(footage.frames, tuple(views))
+    return VideoViews(footage.frames, tuple(views), footage.partial, footage.notes)
+
+
+def _known(ledger: Ledger, stored: bytes, classes: int) -> VideoViews:
+    try:
+        return VideoViews.from_bytes(stored, classes)
+    except ValueError as error:
+        raise ledger.unusable(error) from error
+
+
+def _partial(example: Example, path: Path, video: VideoViews) -> PartialVideo:
+    return PartialVideo(example.key, str(path), video.notes)
 
 
 def _is_right(video: VideoViews, label: int) -> bool:
@@ -174,4 +189,5 @@ def _predictions(
         start_frame=np.array([view.start_frame for _, view in views], np.int64),
         logits=np.stack(logits) if logits else np.empty((0, len(recognizer.labels)), np.float32),
         failures=tuple(failures[example.key] for example in dataset.examples if example.key in failures),
+        partial=tuple(_partial(example, path, video) for example, path, video in kept if video.partial),
     )

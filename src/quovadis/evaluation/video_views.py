@@ -18,18 +18,39 @@ class VideoViews:
     """Of the video, at the protocol's frame rate."""
     views: tuple[View, ...]
     """In order of clip and crop, at least one."""
+    partial: bool = False
+    """Whether the video is damaged or cut off, and only what is there of it was looked at."""
+    notes: tuple[str, ...] = ()
+    """What was unusual about the video, in plain sentences."""
 
     def to_bytes(self) -> bytes:
-        """Return a line of JSON with the number of frames and the place of each view, then all logits."""
+        """Return a line of JSON with all but the logits, then all logits."""
         places = [(view.clip, view.crop, view.start_frame) for view in self.views]
         logits = np.stack([view.logits for view in self.views]).astype("<f4")
-        return json.dumps([self.frames, places]).encode() + b"\n" + logits.tobytes()
+        return json.dumps([self.frames, places, self.partial, self.notes]).encode() + b"\n" + logits.tobytes()
 
     @classmethod
-    def from_bytes(cls, stored: bytes) -> VideoViews:
-        """Read what `to_bytes` wrote."""
+    def from_bytes(cls, stored: bytes, classes: int) -> VideoViews:
+        """Read what `to_bytes` wrote.
+
+        Args:
+            stored: what was written.
+            classes: how many logits a view has.
+
+        Raises:
+            ValueError: it is something else, or not whole.
+        """
         line, _, values = stored.partition(b"\n")
-        frames, places = json.loads(line)
-        logits = np.frombuffer(values, np.dtype("<f4")).reshape(len(places), -1).astype(np.float32)
-        views = (View(clip, crop, start, row) for (clip, crop, start), row in zip(places, logits, strict=True))
-        return cls(int(frames), tuple(views))
+        try:
+            frames, places, partial, notes = json.loads(line)
+            logits = np.frombuffer(values, np.dtype("<f4")).reshape(len(places), classes).astype(np.float32)
+            views = tuple(
+                View(int(clip), int(crop), int(start), row)
+                for (clip, crop, start), row in zip(places, logits, strict=True)
+            )
+            found = cls(int(frames), views, bool(partial), tuple(map(str, notes)))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"a result that is damaged: {error}") from error
+        if not views:
+            raise ValueError("a result without views")
+        return found

@@ -44,6 +44,22 @@ def publish(temporary: Path, destination: Path) -> None:
 
 
 @contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Lend a place to write a file at, which then appears under its own name, on disk, or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # Of this process alone: another may write the same file.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        publish(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
 def sole_process(folder: Path, notify: Notify) -> Iterator[None]:
     """Make `folder` and keep other processes out of it, waiting for one that is at work there.
 

@@ -17,7 +17,12 @@ from quovadis.version import __version__
 def report_document(predictions: Predictions, summary: Summary) -> dict[str, Any]:
     """Return all that the evaluation came to in JSON's types: nothing that another run would have otherwise."""
     kinds = Counter(failure.kind for failure in predictions.failures)
-    counts = {"evaluated": len(predictions.keys), "missing": kinds["missing"], "unreadable": kinds["unreadable"]}
+    counts = {
+        "evaluated": len(predictions.keys),
+        "partly_decoded": len(predictions.partial),
+        "missing": kinds["missing"],
+        "unreadable": kinds["unreadable"],
+    }
     return {
         "quovadis": __version__,
         "settings": dict(predictions.settings),
@@ -28,6 +33,7 @@ def report_document(predictions: Predictions, summary: Summary) -> dict[str, Any
             {**asdict(failure), "label": predictions.labels[failure.label], "label_index": failure.label}
             for failure in predictions.failures
         ],
+        "partly_decoded": [asdict(video) for video in predictions.partial],
     }
 
 

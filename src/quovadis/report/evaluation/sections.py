@@ -35,6 +35,8 @@ def report_content(predictions: Predictions, summary: Summary, record: RunRecord
         _matrix(predictions),
         _classes(predictions, summary),
     ]
+    if predictions.partial:
+        sections.append(_partial(predictions))
     if predictions.failures:
         sections.append(_failures(predictions))
     paragraphs = (
@@ -141,6 +143,15 @@ def _classes(predictions: Predictions, summary: Summary) -> Section:
     rows = tuple((item.label, f"{item.videos:,}", percent(item.top1), percent(item.top5)) for item in summary.classes)
     paragraph = f"Of {total}, {len(rows)} {'has' if len(rows) == 1 else 'have'} videos; of these, by whole videos:"
     return Section(title, (paragraph,), table=Table(columns, rows), folded=counted(len(rows), "class"))
+
+
+def _partial(predictions: Predictions) -> Section:
+    columns = (Column("video"), Column("what is wrong with it"))
+    rows = tuple((video.key, "; ".join(video.notes)) for video in predictions.partial)
+    paragraph = "Damaged or cut off: evaluated, as --allow-partial has it, by what is there of them."
+    return Section(
+        "Partly decoded videos", (paragraph,), table=Table(columns, rows), folded=counted(len(rows), "video")
+    )
 
 
 def _failures(predictions: Predictions) -> Section:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from quovadis.evaluation.parquet import write_predictions
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
-from quovadis.fetch.durable import publish
+from quovadis.fetch.durable import whole_file
 from quovadis.report.evaluation.confusion import confusion_png
 from quovadis.report.evaluation.documents import json_text, report_document, run_document
 from quovadis.report.evaluation.markdown import markdown
@@ -74,12 +73,8 @@ def write_evaluation(predictions: Predictions, summary: Summary, record: RunReco
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        try:
+        with whole_file(path) as temporary:
             temporary.write_bytes(content)
-            publish(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: cannot write the report: {error.strerror}") from error
