@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from test_summary import predictions, scored
 
-from quovadis.errors import DatasetError
+from quovadis.errors import DatasetError, MissingDependencyError
 from quovadis.evaluation.comparison import compare
 from quovadis.evaluation.parquet import read_predictions
 from quovadis.evaluation.predictions import Predictions
@@ -74,6 +75,12 @@ def test_what_cannot_be_compared_is_refused(change: dict[str, object], needle: s
     a = one_view([0, 1])
     with pytest.raises(DatasetError, match=needle):
         compare(a, replace(a, **change))  # type: ignore[arg-type]
+
+
+def test_without_pyarrow_it_is_reading_that_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match=r"reading Parquet needs pyarrow"):
+        read_predictions(tmp_path / "a.parquet")
 
 
 def test_files_that_are_no_predictions_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from quovadis.errors import MetricError
 from quovadis.evaluation.predictions import Failure, Predictions
 from quovadis.evaluation.summary import Summary, summarize
 
@@ -72,10 +73,26 @@ def test_the_reference_of_open_model_zoo_comes_out_exactly() -> None:
     assert share(summary, "clip_accuracy: video") == (293, 400)
     assert share(summary, "clip_accuracy: video, without the last") == (292, 399)
     assert summary.metric("clip_accuracy: mean").value == (778 / 1200 + 293 / 400) / 2
-    compatible = summarize(given, omz_compatible=True)
-    assert compatible.metric("clip_accuracy: mean").value == (778 / 1200 + 292 / 399) / 2
-    both = {"clip_accuracy: video", "clip_accuracy: video, without the last"}
-    assert both <= {metric.name for metric in compatible.metrics}
+    assert summary.metric("clip_accuracy: mean, without the last").value == (778 / 1200 + 292 / 399) / 2
+
+
+def test_a_name_means_one_figure_and_compatibility_says_which_comes_first() -> None:
+    given = predictions(scored([[0, 0, 1], [1, 1, 1], [0, 0, 0]]), [0, 0, 0], protocol="omz")
+    corrected, compatible = summarize(given), summarize(given, omz_compatible=True)
+    assert {m.name: m.value for m in corrected.metrics} == {m.name: m.value for m in compatible.metrics}
+    ours, theirs = (
+        [f"clip_accuracy: {what}{ending}" for what in ("video", "mean")] for ending in ("", ", without the last")
+    )
+    head = ["accuracy@top1", "accuracy@top5", "clip_accuracy: clip"]
+    assert [metric.name for metric in corrected.metrics[:7]] == [*head, *ours, *theirs]
+    assert [metric.name for metric in compatible.metrics[:7]] == [*head, *theirs, *ours]
+    assert (corrected.to_dict()["omz_compatible"], compatible.to_dict()["omz_compatible"]) == (False, True)
+
+
+def test_other_protocols_have_no_figures_to_be_compatible_with() -> None:
+    given = predictions(scored([[0]]), [0], protocol="deepmind")
+    with pytest.raises(MetricError, match="deepmind"):
+        summarize(given, omz_compatible=True)
 
 
 def test_a_video_counts_by_the_mean_of_its_softmaxes() -> None:
@@ -97,6 +114,9 @@ def test_failures_are_counted_as_wrong_in_figures_of_their_own() -> None:
     assert share(videos, "top-5, failures counted as wrong") == (2, 4)
     clips = summarize(predictions(logits, [0, 0], protocol="omz", failures=failures))
     assert share(clips, "accuracy@top1, failures counted as wrong") == (3, 12)
+    assert share(clips, "clip_accuracy: clip, failures counted as wrong") == (3, 12)
+    assert share(clips, "clip_accuracy: video, failures counted as wrong") == (1, 4)
+    assert clips.metric("clip_accuracy: mean, failures counted as wrong").value == 0.25
 
 
 def test_single_views_have_no_figures_of_their_own_where_they_are_the_videos() -> None:

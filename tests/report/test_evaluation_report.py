@@ -7,9 +7,11 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.evaluation.parquet import read_predictions
@@ -17,6 +19,7 @@ from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import summarize
 from quovadis.report.evaluation import check_evaluation_dependencies, write, write_evaluation
+from quovadis.report.evaluation.confusion import confusion_figure
 
 LABELS = ("café", "a|b", "<script>alert(1)</script>", "$x^2$ _or_ *y*", "走る", "never seen")
 TRUTH = (0, 1, 2, 2, 4)
@@ -164,6 +167,33 @@ def test_the_calibration_of_8_bit_integers_is_told_where_there_is_one(tmp_path: 
     assert "calibration" not in write_report(tmp_path / "f32", exact)["report.md"]
 
 
+def test_the_settings_of_a_protocol_read_as_a_sentence(tmp_path: Path) -> None:
+    given = make_predictions()
+    for allow_partial, said in ((False, "deepmind, fps 25, whole frames 320"), (True, ", damaged videos in part")):
+        predictions = replace(given, settings={**given.settings, "allow_partial": allow_partial})
+        facts = markdown_rows(write_report(tmp_path / said, predictions)["report.md"])[0]
+        (protocol,) = [value for name, value in facts if name == "protocol"]
+        assert protocol.endswith(said)
+
+
+@pytest.mark.parametrize("compatible", [False, True])
+def test_which_clip_accuracy_comes_first_is_told(tmp_path: Path, compatible: bool) -> None:
+    predictions = make_predictions(3, "omz")
+    write_evaluation(predictions, summarize(predictions, omz_compatible=compatible), RECORD, tmp_path)
+    assert json.loads((tmp_path / "report.json").read_text())["omz_compatible"] is compatible
+    facts, metrics, *_ = markdown_rows((tmp_path / "report.md").read_text())
+    (said,) = [value for name, value in facts if name == "clip\\_accuracy" or name == "clip_accuracy"]
+    assert ("without the last video" in said) is compatible
+    names = [row[0] for row in metrics if row[0].startswith("clip_accuracy: mean")]
+    expected = ["clip_accuracy: mean", "clip_accuracy: mean, without the last"]
+    assert names[:2] == (expected[::-1] if compatible else expected)
+
+
+def test_the_axis_says_percent_at_each_number(tmp_path: Path) -> None:
+    text = write_report(tmp_path, make_predictions())["report.html"]
+    assert '<span style="left:100%">100 %</span></span><span></span>' in text
+
+
 def test_the_run_stands_apart(tmp_path: Path) -> None:
     texts = write_report(tmp_path, make_predictions())
     run = json.loads(texts["run.json"])
@@ -195,10 +225,10 @@ def test_markdown_has_whole_tables_and_every_name(tmp_path: Path) -> None:
     for table in tables:
         assert {len(row) for row in table} == {len(table[0])}
     assert "5 of 7 videos evaluated, 1 missing, 1 unreadable." in text
-    assert ["top-1", "60.0 %", "3 of 5", "23.1–88.2 %"] in tables[1]
+    assert ["top-1", "60.00 %", "3 of 5", "23.07–88.24 %"] in tables[1]
     assert tables[2][-1][-1] == "the weights evaluated, the same protocol"
     assert "other weights" in tables[2][2][-1]
-    assert ["a\\|b", "1", "100.0 %", "100.0 %"] in tables[5]
+    assert ["1", "a\\|b", "1", "100.0 %", "100.0 %"] in tables[5]
     assert [row[:3] for row in tables[6][2:]] == [
         ["lost \\& gone", "café", "missing"],
         ["bad\\|\\udcff\\<i\\>", "\\<script\\>alert(1)\\</script\\>", "unreadable"],
@@ -242,7 +272,7 @@ def test_html_is_one_sound_file_that_asks_for_nothing(tmp_path: Path) -> None:
     assert not any(name.startswith("on") or name == "href" for _, attributes in page.tags for name in attributes)
     assert "<script>alert(1)</script>" in page.text
     assert "5 of 7 videos evaluated, 1 missing, 1 unreadable." in page.text
-    assert ["top-1", "60.0 %", "3 of 5", "23.1–88.2 %"] in page.rows
+    assert ["top-1", "60.00 %", "3 of 5", "23.07–88.24 %"] in page.rows
     assert ["bad|\\udcff<i>", LABELS[2], "unreadable", "videos/bad.mp4: not a video | <i>"] in page.rows
     assert ["lost & gone", "café", "missing", "no such video"] in page.rows
     assert sum(tag == "details" for tag, _ in page.tags) == 2
@@ -263,27 +293,75 @@ def test_intervals_over_views_of_one_video_are_called_too_narrow(tmp_path: Path)
     several = write_report(tmp_path / "b", make_predictions(3, "omz"))["report.md"]
     assert "too narrow" in several
     assert "too narrow" not in single
-    assert ["accuracy@top1", "60.0 %", "9 of 15", "35.7–80.2 %"] in markdown_rows(several)[1]
+    assert ["accuracy@top1", "60.00 %", "9 of 15", "35.75–80.18 %"] in markdown_rows(several)[1]
 
 
-def test_the_picture_names_classes_or_numbers_them(tmp_path: Path) -> None:
-    few = make_predictions()
-    write_report(tmp_path / "few", few)
-    count = 60
-    many = replace(
-        few,
+def many_classes(count: int) -> Predictions:
+    """Return a video of every second class, each taken for the one before."""
+    truth = np.arange(1, count, 2)
+    videos = len(truth)
+    return replace(
+        make_predictions(),
         labels=tuple(f"class {index}" for index in range(count)),
-        keys=tuple(f"video {index}" for index in range(count)),
-        paths=("",) * count,
-        truth=np.arange(count),
-        frames=np.full(count, 9),
-        **{name: np.zeros(count, np.int64) for name in ("clip", "crop", "start_frame")},
-        video=np.arange(count),
-        logits=np.roll(np.eye(count, dtype=np.float32), 1, axis=1),
+        keys=tuple(f"video {index}" for index in range(videos)),
+        paths=("",) * videos,
+        truth=truth,
+        frames=np.full(videos, 9),
+        **{name: np.zeros(videos, np.int64) for name in ("clip", "crop", "start_frame")},
+        video=np.arange(videos),
+        logits=np.eye(count, dtype=np.float32)[truth - 1],
     )
-    write_report(tmp_path / "many", many)
-    for name in ("few", "many"):
-        assert (tmp_path / name / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
+def ticks(axis: Any) -> list[tuple[float, str]]:
+    return [
+        (float(place), text.get_text()) for place, text in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
+    ]
+
+
+def test_the_picture_names_few_classes() -> None:
+    axes, bar = confusion_figure(make_predictions()).axes
+    # Of six classes one is neither that of a video nor an answer.
+    names = list(enumerate(LABELS[:5]))
+    assert ticks(axes.xaxis) == ticks(axes.yaxis) == names
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "class")
+    assert bar.get_ylabel() == "share of the class's videos"
+    shares = axes.images[0].get_array()
+    # Rows are classes: of the two videos of the third class one was taken for the fourth, which has none of its own.
+    np.testing.assert_array_equal(shares[2], [0, 0, 0.5, 0.5, 0])
+    assert shares.mask[3].all()
+    assert not shares.mask[[0, 1, 2, 4]].any()
+
+
+def test_the_picture_numbers_many_classes_as_the_table_does(tmp_path: Path) -> None:
+    predictions = many_classes(60)
+    axes, bar = confusion_figure(predictions).axes
+    places = range(0, 60, 3)
+    assert ticks(axes.xaxis) == ticks(axes.yaxis) == [(place, str(place)) for place in places]
+    assert axes.get_xlabel() == "predicted class, by number of the output"
+    report = write_report(tmp_path, predictions)
+    for rows in (markdown_rows(report["report.md"])[5], Page(report["report.html"]).rows):
+        assert ["31", "class 31", "1", "0.0 %", "0.0 %"] in rows
+    assert "Numbers are those of the table below" in report["report.md"]
+    assert "cube root" in bar.get_ylabel()
+
+
+def test_a_small_share_of_many_classes_shows() -> None:
+    axes, bar = confusion_figure(many_classes(60)).axes
+    norm = axes.images[0].norm
+    assert (float(norm(0)), float(norm(1))) == (0, 1)
+    # One in a hundred videos is a fifth of the colours from white, not the hundredth that the eye passes over.
+    assert float(norm(0.01)) == pytest.approx(0.01 ** (1 / 3))
+    values = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+    assert ticks(bar.yaxis) == [(value, f"{value:g}") for value in values]
+
+
+def test_the_picture_is_a_png_whatever_is_in_it(tmp_path: Path) -> None:
+    for place, predictions in enumerate((make_predictions(), many_classes(60), make_predictions(evaluated=0))):
+        write_report(tmp_path / str(place), predictions)
+        with Image.open(tmp_path / str(place) / "confusion.png") as image:
+            assert image.format == "PNG"
+            assert min(image.size) >= 300
 
 
 def test_a_report_of_failures_alone(tmp_path: Path) -> None:

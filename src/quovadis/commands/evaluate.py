@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +28,7 @@ from quovadis.commands.options import (
     WeightsName,
     Workers,
     notify,
+    notify_above,
     resumable,
     stderr,
 )
@@ -43,10 +43,18 @@ from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
 from quovadis.evaluation.summary import summarize
 from quovadis.labels import class_names
 from quovadis.recognizer import load
-from quovadis.report.evaluation import check_evaluation_dependencies, write_evaluation
+from quovadis.report.evaluation import (
+    check_evaluation_dependencies,
+    comparison_document,
+    json_text,
+    write_comparison,
+    write_evaluation,
+)
 from quovadis.report.evaluation_table import comparison_table, summary_table
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
+
+DEFAULT_OUTPUT = Path("evaluation")
 
 
 class ProtocolChoice(StrEnum):
@@ -91,11 +99,17 @@ def evaluate(
         int | None, typer.Option(help="Multiview: side of a crop.", show_default="256 for 3 crops, 224 for 1")
     ] = None,
     omz_compatible: Annotated[
-        bool, typer.Option("--omz-compatible", help="Leave the last video out of clip_accuracy, as Open Model Zoo.")
+        bool, typer.Option("--omz-compatible", help="First clip_accuracy without the last video, as Open Model Zoo.")
     ] = False,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the report and the record of what is done.")
-    ] = Path("evaluation"),
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the report and the record of what is done; of --compare for comparison.json.",
+            show_default="evaluation",
+        ),
+    ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="A B", help="Compare two predictions.parquet instead.", show_default=False),
@@ -116,18 +130,16 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure accuracy over labelled videos, as the papers did; stopped, it goes on where it was."""
-    console = Console(highlight=False)
     if compare is not None:
         if dataset is not None:
             raise typer.BadParameter("give either a dataset, or two files to compare")
-        comparison = compare_predictions(*(read_predictions(path) for path in compare))
-        if as_json:
-            typer.echo(json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False))
-        else:
-            console.print(comparison_table(comparison))
+        _compare(*compare, output, as_json=as_json)
         return
     if dataset is None:
         raise typer.BadParameter("give a dataset, or --compare two files")
+    if omz_compatible and protocol is not ProtocolChoice.OMZ:
+        raise typer.BadParameter("--omz-compatible is for --protocol omz: no other has figures of Open Model Zoo's")
+    console, output = Console(highlight=False), output or DEFAULT_OUTPUT
     chosen = make_protocol(protocol.value, clips=clips, crops=crops, crop_size=crop_size)
     check_evaluation_dependencies()
     examples = read_dataset(dataset, class_names(labels), videos=videos, form=form.value, split=split, subset=subset)
@@ -155,7 +167,8 @@ def evaluate(
             limits=VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds),
             allow_partial=allow_partial,
             observer=progress,
-            on_failure=_report_failure,
+            on_failure=lambda failure: notify_above(progress, _failure_line(failure)),
+            on_partial=lambda video: notify_above(progress, f"note: {video.path}: {'; '.join(video.notes)}"),
         )
     summary = summarize(predictions, omz_compatible=omz_compatible)
     write_evaluation(predictions, summary, record, output)
@@ -169,5 +182,18 @@ def evaluate(
         console.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
 
 
-def _report_failure(failure: Failure) -> None:
-    notify(f"not evaluated: {failure.key}: {failure.reason}" if failure.kind == "missing" else failure.reason)
+def _compare(a: Path, b: Path, output: Path | None, *, as_json: bool) -> None:
+    comparison = compare_predictions(read_predictions(a), read_predictions(b))
+    document = comparison_document(comparison, a, b)
+    written = None if output is None else write_comparison(document, output)
+    if as_json:
+        typer.echo(json_text(document), nl=False)
+        return
+    console = Console(highlight=False)
+    console.print(comparison_table(comparison, a, b))
+    if written is not None:
+        console.print(f"comparison: {written}", soft_wrap=True, markup=False)
+
+
+def _failure_line(failure: Failure) -> str:
+    return f"not evaluated: {failure.key}: {failure.reason}" if failure.kind == "missing" else failure.reason

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
 
 LIMITS = VideoLimits()
@@ -47,7 +48,16 @@ def stderr() -> Console:
 
 def notify(message: str) -> None:
     """Say one line on stderr."""
-    typer.echo(f"quovadis: {message}", err=True)
+    typer.echo(_line(message), err=True)
+
+
+def notify_above(progress: VideoProgress, message: str) -> None:
+    """Say one line on stderr while a bar may be drawn there."""
+    progress.print(_line(message))
+
+
+def _line(message: str) -> str:
+    return f"quovadis: {message}"
 
 
 @contextmanager

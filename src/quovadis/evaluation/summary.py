@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from quovadis.errors import MetricError
 from quovadis.evaluation.predictions import Predictions
+from quovadis.evaluation.protocols import OpenModelZooProtocol
+from quovadis.evaluation.protocols.open_model_zoo import CLIPS
 from quovadis.metrics import Proportion, confusion_matrix
 
 MOST_PAIRS = 20
 MOST_VIDEOS = 20
-_PER_VIDEO = 3
-"""Clips that Open Model Zoo's protocol has of a video."""
+WITHOUT_LAST = ", without the last"
+"""Ends the names of the accuracy checker's own figures: it counts a video when the next one begins, never the last."""
+AS_WRONG = ", failures counted as wrong"
+"""Ends the names of figures that count what is missing or unreadable too."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class Summary:
     """Most frequent first."""
     worst: tuple[WorstVideo, ...]
     """Least probable first."""
+    omz_compatible: bool = False
+    """Whether of both figures of `clip_accuracy` the one without the last video comes first."""
 
     def metric(self, name: str) -> Metric:
         """Return the figure of a name.
@@ -98,6 +105,7 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return the summary in JSON's types."""
         return {
+            "omz_compatible": self.omz_compatible,
             "metrics": [metric.to_dict() for metric in self.metrics],
             "classes": [asdict(item) for item in self.classes],
             "confused": [asdict(item) for item in self.confused],
@@ -110,23 +118,27 @@ def summarize(predictions: Predictions, *, omz_compatible: bool = False) -> Summ
 
     Args:
         predictions: of any protocol.
-        omz_compatible: of the protocol omz, let `clip_accuracy` leave the last video out, as the accuracy checker does.
+        omz_compatible: of the protocol omz, let the figures of `clip_accuracy` that leave the last video out, as the
+            accuracy checker does, come before those of all videos.
+
+    Raises:
+        MetricError: `omz_compatible` with another protocol.
     """
-    is_omz = predictions.settings["protocol"] == "omz"
+    is_omz = predictions.settings["protocol"] == OpenModelZooProtocol.name
+    if omz_compatible and not is_omz:
+        raise MetricError(f"the protocol {predictions.settings['protocol']} has no figures of Open Model Zoo's")
     metrics = _clip_metrics(predictions, omz_compatible) if is_omz else _video_metrics(predictions)
     classes = _classes(predictions)
     if classes:
         metrics.append(Metric("mean class accuracy", float(np.mean([item.top1 for item in classes])), None))
-    return Summary(tuple(metrics), classes, _confused(predictions), _worst(predictions))
+    return Summary(tuple(metrics), classes, _confused(predictions), _worst(predictions), omz_compatible)
 
 
 def _video_metrics(predictions: Predictions) -> list[Metric]:
     ranks = predictions.video_ranks
     metrics = [_share(f"top-{k}", int((ranks < k).sum()), len(ranks)) for k in (1, 5)]
     if failed := len(predictions.failures):
-        metrics += [
-            _share(f"top-{k}, failures counted as wrong", int((ranks < k).sum()), len(ranks) + failed) for k in (1, 5)
-        ]
+        metrics += [_share(f"top-{k}{AS_WRONG}", int((ranks < k).sum()), len(ranks) + failed) for k in (1, 5)]
     views = predictions.view_ranks
     if len(views) > len(ranks):
         metrics += [_share(f"top-{k} of single views", int((views < k).sum()), len(views)) for k in (1, 5)]
@@ -136,19 +148,23 @@ def _video_metrics(predictions: Predictions) -> list[Metric]:
 def _clip_metrics(predictions: Predictions, compatible: bool) -> list[Metric]:
     clips, videos = predictions.view_ranks, predictions.video_ranks
     metrics = [_share(f"accuracy@top{k}", int((clips < k).sum()), len(clips)) for k in (1, 5)]
-    clip = _share("clip_accuracy: clip", int((clips < 1).sum()), len(clips))
-    corrected = _share("clip_accuracy: video", int((videos < 1).sum()), len(videos))
-    # The accuracy checker counts a video when the next one begins, and so never the last.
-    theirs = _share("clip_accuracy: video, without the last", int((videos[:-1] < 1).sum()), max(len(videos) - 1, 0))
-    chosen = theirs if compatible else corrected
-    mean = Metric("clip_accuracy: mean", (clip.value + chosen.value) / 2, None)
-    metrics += [clip, chosen, mean, corrected if compatible else theirs]
+    right_clips, right_videos = int((clips < 1).sum()), int((videos < 1).sum())
+    clip = _share("clip_accuracy: clip", right_clips, len(clips))
+    corrected = _with_mean(clip, "", right_videos, len(videos))
+    theirs = _with_mean(clip, WITHOUT_LAST, int((videos[:-1] < 1).sum()), max(len(videos) - 1, 0))
+    metrics += [clip, *theirs, *corrected] if compatible else [clip, *corrected, *theirs]
     if failed := len(predictions.failures):
-        trials = len(clips) + _PER_VIDEO * failed
-        metrics += [
-            _share(f"accuracy@top{k}, failures counted as wrong", int((clips < k).sum()), trials) for k in (1, 5)
-        ]
+        trials = len(clips) + CLIPS * failed
+        metrics += [_share(f"accuracy@top{k}{AS_WRONG}", int((clips < k).sum()), trials) for k in (1, 5)]
+        clip = _share(f"clip_accuracy: clip{AS_WRONG}", right_clips, trials)
+        metrics += [clip, *_with_mean(clip, AS_WRONG, right_videos, len(videos) + failed)]
     return metrics
+
+
+def _with_mean(clip: Metric, ending: str, right: int, trials: int) -> tuple[Metric, Metric]:
+    """Return `clip_accuracy` over videos, and its mean with the one over clips."""
+    video = _share(f"clip_accuracy: video{ending}", right, trials)
+    return video, Metric(f"clip_accuracy: mean{ending}", (clip.value + video.value) / 2, None)
 
 
 def _share(name: str, successes: int, trials: int) -> Metric:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -23,11 +24,17 @@ def summary_table(summary: Summary) -> Table:
     return table
 
 
-def comparison_table(comparison: Comparison) -> RenderableType:
-    """Draw how two evaluations differ."""
-    settings = plain_table("", "a", "b")
-    for name, (a, b) in comparison.settings.items():
-        settings.add_row(name, escape(str(a)), escape(str(b)))
+def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType:
+    """Draw how the evaluations in two files differ."""
+    parts: list[RenderableType] = [
+        Text(f"a: {a}\nb: {b}", overflow="fold"),
+        Text(f"{comparison.videos:,} videos in both", style="bold"),
+    ]
+    if comparison.settings:
+        settings = plain_table("", "a", "b")
+        for name, values in comparison.settings.items():
+            settings.add_row(name, *(escape(str(value)) for value in values))
+        parts.append(settings)
     shares = plain_table("", "percent", "counts", "95 % interval")
     for name, share in (
         ("top-1 of a", comparison.top1_a),
@@ -37,7 +44,7 @@ def comparison_table(comparison: Comparison) -> RenderableType:
     ):
         shares.add_row(name, f"{100 * share.value:.2f}", *_counts(share))
     lines = [
-        f"right only in a: {comparison.right_only_in_a}, only in b: {comparison.right_only_in_b}; "
+        f"right only in a: {comparison.right_only_in_a:,}, only in b: {comparison.right_only_in_b:,}; "
         f"exact McNemar test: p = {comparison.p_value:.4g}",
         f"logits differ by {comparison.logit_difference_mean:.3g} on average, "
         f"{comparison.logit_difference_greatest:.3g} at most",
@@ -46,9 +53,8 @@ def comparison_table(comparison: Comparison) -> RenderableType:
         f"mean Kullback-Leibler divergence: {comparison.divergence_mean:.3g} nats",
     ]
     if comparison.only_a or comparison.only_b:
-        lines.append(f"left out: {comparison.only_a} videos only in a, {comparison.only_b} only in b")
-    head = Text(f"{comparison.videos} videos in both", style="bold")
-    return Group(head, settings, shares, *(Text(line) for line in lines))
+        lines.append(f"left out: {comparison.only_a:,} videos only in a, {comparison.only_b:,} only in b")
+    return Group(*parts, shares, *(Text(line) for line in lines))
 
 
 def plain_table(*columns: str) -> Table:
@@ -63,4 +69,4 @@ def _counts(share: Proportion | None) -> tuple[str, str]:
     if share is None:
         return "", ""
     lower, upper = share.interval
-    return f"{share.successes}/{share.trials}", f"{100 * lower:.2f} – {100 * upper:.2f}"
+    return f"{share.successes:,}/{share.trials:,}", f"{100 * lower:.2f} – {100 * upper:.2f}"

@@ -88,6 +88,10 @@ class VideoProgress(AbstractContextManager["VideoProgress"]):
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
 
+    def print(self, line: str) -> None:
+        """Print a line above the bar, or where it would be; file names in it are not taken for markup."""
+        self._progress.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
     def start(self, total: int, done: int) -> None:
         """Say how many videos there are, and how many an earlier run has done."""
         self._progress.reset(self._task, total=total, completed=done)

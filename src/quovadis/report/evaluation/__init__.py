@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from quovadis.report.evaluation.write import check_evaluation_dependencies, write_evaluation
+from quovadis.report.evaluation.documents import comparison_document, json_text
+from quovadis.report.evaluation.write import check_evaluation_dependencies, write_comparison, write_evaluation
 
-__all__ = ["check_evaluation_dependencies", "write_evaluation"]
+__all__ = [
+    "check_evaluation_dependencies",
+    "comparison_document",
+    "json_text",
+    "write_comparison",
+    "write_evaluation",
+]

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from quovadis.evaluation.predictions import Predictions
+from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.published import PUBLISHED, PublishedFigure
-from quovadis.evaluation.summary import Metric, Summary
+from quovadis.evaluation.summary import WITHOUT_LAST, Metric, Summary
 from quovadis.report.evaluation.content import (
     NOTHING,
     Bar,
@@ -18,8 +19,8 @@ from quovadis.report.evaluation.content import (
     Mark,
     Section,
     Table,
+    fine_percent,
     interval_percent,
-    percent,
 )
 
 _PUBLISHED_FIELD = MappingProxyType(
@@ -55,6 +56,12 @@ def accuracy_section(predictions: Predictions, summary: Summary) -> Section:
     paragraphs = ["Intervals are Wilson's, with a confidence of 95 %: they tell how sure so many trials make one."]
     if len(predictions.video) > len(predictions.keys):
         paragraphs.append("Views of one video are alike: of clips and single views the intervals are too narrow.")
+    if predictions.settings["protocol"] == OpenModelZooProtocol.name:
+        first = "those without it come first" if summary.omz_compatible else "those of all videos come first"
+        paragraphs.append(
+            "Open Model Zoo's accuracy checker never counts the last video: figures of clip_accuracy that leave it out "
+            f'too end in "{WITHOUT_LAST.strip(", ")}"; {first}.'
+        )
     if predictions.failures:
         paragraphs.append("What is missing or unreadable counts in no figure, unless its name says so.")
     published = published_figures(predictions.settings)
@@ -88,9 +95,9 @@ def published_section(predictions: Predictions) -> Section:
 def _metric_row(metric: Metric) -> tuple[str, ...]:
     counts = metric.counts
     if counts is None:
-        return metric.name, percent(metric.value), "", ""
+        return metric.name, fine_percent(metric.value), "", ""
     interval = interval_percent(counts.interval) if counts.trials else NOTHING
-    return metric.name, percent(metric.value), f"{counts.successes:,} of {counts.trials:,}", interval
+    return metric.name, fine_percent(metric.value), f"{counts.successes:,} of {counts.trials:,}", interval
 
 
 def _bar(metric: Metric, published: tuple[Comparable, ...]) -> Bar:

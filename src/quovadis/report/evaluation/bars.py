@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from quovadis.report.evaluation.content import Bar, interval_percent, percent
+from quovadis.report.evaluation.content import Bar, fine_percent, interval_percent
 
 _TICKS = (0, 25, 50, 75, 100)
 
@@ -19,9 +19,9 @@ def bars_html(bars: tuple[Bar, ...]) -> Iterator[str]:
         text = escape(_description(bar))
         yield f'<span class="name">{escape(bar.name)}</span>'
         yield f'<span class="track" role="img" aria-label="{text}" title="{text}">{_track(bar)}</span>'
-        yield f'<span class="value">{percent(bar.value)}</span>'
-    ticks = "".join(f'<span style="left:{tick}%">{tick}</span>' for tick in _TICKS)
-    yield f'<span></span><span class="axis" aria-hidden="true">{ticks}</span><span>%</span>'
+        yield f'<span class="value">{fine_percent(bar.value)}</span>'
+    ticks = "".join(f'<span style="left:{tick}%">{tick} %</span>' for tick in _TICKS)
+    yield f'<span></span><span class="axis" aria-hidden="true">{ticks}</span><span></span>'
     yield "</div>"
     yield f'<p class="legend">{_legend(bars)}</p>'
 
@@ -39,7 +39,7 @@ def _track(bar: Bar) -> str:
 
 
 def _description(bar: Bar) -> str:
-    parts = [f"{bar.name}: {percent(bar.value)}"]
+    parts = [f"{bar.name}: {fine_percent(bar.value)}"]
     if bar.interval is not None:
         parts.append(f"95 % interval {interval_percent(bar.interval)}")
     return "; ".join([*parts, *(mark.text for mark in bar.marks)])

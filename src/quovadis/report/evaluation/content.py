@@ -77,10 +77,15 @@ def percent(value: float) -> str:
     return NOTHING if math.isnan(value) else f"{100 * value:.1f} %"
 
 
+def fine_percent(value: float) -> str:
+    """Return a share as it is printed beside published ones, which have two decimals."""
+    return NOTHING if math.isnan(value) else f"{100 * value:.2f} %"
+
+
 def interval_percent(interval: tuple[float, float]) -> str:
     """Return both ends of an interval as they are printed."""
     lower, upper = interval
-    return f"{100 * lower:.1f}–{100 * upper:.1f} %"
+    return f"{100 * lower:.2f}–{100 * upper:.2f} %"
 
 
 def counted(number: int, noun: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from quovadis.evaluation.comparison import Comparison
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
@@ -44,6 +46,11 @@ def run_document(record: RunRecord) -> dict[str, Any]:
         "videos_per_second": per_second(record.videos, record),
         "views_per_second": per_second(record.views, record),
     }
+
+
+def comparison_document(comparison: Comparison, a: Path, b: Path) -> dict[str, Any]:
+    """Return how the evaluations in two files differ in JSON's types."""
+    return {"a": str(a), "b": str(b), **comparison.to_dict()}
 
 
 def per_second(number: int, record: RunRecord) -> float | None:

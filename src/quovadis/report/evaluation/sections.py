@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from quovadis.evaluation.predictions import Predictions
+from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
 from quovadis.report.evaluation.accuracy import accuracy_section, published_section
+from quovadis.report.evaluation.confusion import names_are_numbers
 from quovadis.report.evaluation.content import Column, Report, Section, Table, counted, duration, percent
 from quovadis.report.evaluation.documents import per_second
 from quovadis.version import __version__
 
 _NOT_OF_PROTOCOL = (
     *("protocol", "weights", "weights_sha256", "engine", "version", "device", "precision", "calibration_sha256"),
-    "quovadis",
+    *("allow_partial", "quovadis"),
 )
 """Settings that have a place of their own in the report; all others are the protocol's."""
 
@@ -26,7 +28,7 @@ def report_content(predictions: Predictions, summary: Summary, record: RunRecord
     settings, source = predictions.settings, str(predictions.dataset.get("source", ""))
     title = f"Evaluation of {settings.get('weights')} on {Path(source).name or source}, protocol {settings['protocol']}"
     sections = [
-        Section("What was evaluated", table=_facts(predictions)),
+        Section("What was evaluated", table=_facts(predictions, summary)),
         accuracy_section(predictions, summary),
         published_section(predictions),
         Section("Speed", _speed(record)),
@@ -46,11 +48,12 @@ def report_content(predictions: Predictions, summary: Summary, record: RunRecord
     return Report(title, paragraphs, tuple(sections))
 
 
-def _facts(predictions: Predictions) -> Table:
+def _facts(predictions: Predictions, summary: Summary) -> Table:
     settings, dataset = predictions.settings, predictions.dataset
     rows = [
         ("dataset", f"{dataset.get('source')} ({dataset.get('format')})"),
         ("protocol", _protocol(settings)),
+        *_clip_accuracy(settings, summary),
         ("weights", str(settings.get("weights"))),
         ("SHA-256 of the weights", str(settings.get("weights_sha256"))),
         ("engine", f"{settings.get('engine')} {settings.get('version')}"),
@@ -67,9 +70,21 @@ def _calibration(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [] if identity is None else [("SHA-256 of the calibration", str(identity))]
 
 
+def _clip_accuracy(settings: Mapping[str, Any], summary: Summary) -> list[tuple[str, str]]:
+    if settings["protocol"] != OpenModelZooProtocol.name:
+        return []
+    theirs = "without the last video, as Open Model Zoo's tool (--omz-compatible)"
+    return [("clip_accuracy", theirs if summary.omz_compatible else "over all videos")]
+
+
 def _protocol(settings: Mapping[str, Any]) -> str:
-    own = [f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if name not in _NOT_OF_PROTOCOL]
-    return ", ".join([str(settings["protocol"]), *own])
+    own = [_setting(name, value) for name, value in settings.items() if name not in _NOT_OF_PROTOCOL]
+    partly = ["damaged videos in part"] if settings.get("allow_partial") else []
+    return ", ".join([str(settings["protocol"]), *own, *partly])
+
+
+def _setting(name: str, value: Any) -> str:
+    return f"{name.replace('_', ' ')} {value}"
 
 
 def _speed(record: RunRecord) -> tuple[str, ...]:
@@ -132,6 +147,8 @@ def _matrix(predictions: Predictions) -> Section:
         "Each row is a class, each column what its videos were taken for, as a share of the row; only classes that "
         "occur are shown. A grey row is a class that has no videos but that others were taken for."
     )
+    if names_are_numbers(predictions):
+        text += " Numbers are those of the table below. Colours follow the cube root of the share: small ones show too."
     return Section("Confusion matrix", (text,), picture="Confusion matrix: classes by rows, predictions by columns")
 
 
@@ -139,9 +156,15 @@ def _classes(predictions: Predictions, summary: Summary) -> Section:
     title, total = "Accuracy by class", counted(len(predictions.labels), "class")
     if not summary.classes:
         return Section(title, ("No video was evaluated.",))
-    columns = (Column("class"), Column("videos", True), Column("top-1", True), Column("top-5", True))
-    rows = tuple((item.label, f"{item.videos:,}", percent(item.top1), percent(item.top5)) for item in summary.classes)
-    paragraph = f"Of {total}, {len(rows)} {'has' if len(rows) == 1 else 'have'} videos; of these, by whole videos:"
+    columns = (Column("number", True), Column("class"), *(Column(text, True) for text in ("videos", "top-1", "top-5")))
+    rows = tuple(
+        (str(item.index), item.label, f"{item.videos:,}", percent(item.top1), percent(item.top5))
+        for item in summary.classes
+    )
+    paragraph = (
+        f"Of {total}, {len(rows):,} {'has' if len(rows) == 1 else 'have'} videos; of these, by whole videos, with the "
+        "class's number in the network's output:"
+    )
     return Section(title, (paragraph,), table=Table(columns, rows), folded=counted(len(rows), "class"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.evaluation.parquet import write_predictions
@@ -60,16 +61,36 @@ def write_evaluation(predictions: Predictions, summary: Summary, record: RunReco
         "report.md": markdown(content, _PICTURE),
         "report.html": page(content, picture),
     }
-    # Bytes of a file name that are no text become escapes, in JSON its own, which read back as they were.
-    files = {name: text.encode("utf-8", "backslashreplace") for name, text in texts.items()} | {_PICTURE: picture}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot make the folder for the report: {error.strerror}") from error
+    files = {name: _encoded(text) for name, text in texts.items()} | {_PICTURE: picture}
+    _make(folder)
     write_predictions(predictions, folder / _PREDICTIONS)
     for name, content_bytes in files.items():
         _write(folder / name, content_bytes)
     return (folder / _PREDICTIONS, *(folder / name for name in files))
+
+
+def write_comparison(document: dict[str, Any], folder: Path) -> Path:
+    """Write a comparison as `comparison.json` into a folder, made if it is not there, and return the file.
+
+    Raises:
+        OutputError: the folder or the file cannot be written.
+    """
+    _make(folder)
+    path = folder / "comparison.json"
+    _write(path, _encoded(json_text(document)))
+    return path
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make the folder for the report: {error.strerror}") from error
+
+
+def _encoded(text: str) -> bytes:
+    # Bytes of a file name that are no text become escapes, in JSON its own, which read back as they were.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _write(path: Path, content: bytes) -> None:
