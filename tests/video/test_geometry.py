@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import av
@@ -20,6 +20,7 @@ from synthetic import COLOURS, ORIENTATIONS, as_stored, quadrants, set_display_m
 from quovadis.errors import VideoError
 from quovadis.video import geometry, open_video
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry, scaled_size
+from quovadis.video.orientation import Orientation
 
 
 def pixels_of(path: Path) -> list[NDArray[np.uint8]]:
@@ -247,3 +248,24 @@ def test_a_whole_picture_holds_the_usual_crop_in_its_middle() -> None:
     usual = FrameConverter().convert(picture, Fraction(1))
     assert whole.shape == (256, 341, 3)
     np.testing.assert_array_equal(whole[16 : 16 + 224, 58 : 58 + 224], usual)
+
+
+ALL_ORIENTATIONS = [Orientation(*bits) for bits in product((False, True), repeat=3)]
+
+
+# 640x360 becomes 455x256: 224 leaves an odd rest of the long side, 223 of the short one.
+@pytest.mark.parametrize("orientation", ALL_ORIENTATIONS, ids=str)
+@pytest.mark.parametrize("crop", [224, 223])
+@pytest.mark.parametrize("size", [(640, 360), (360, 640)])
+@pytest.mark.parametrize("pixel_format", ["rgb24", "yuv420p"])
+def test_of_an_odd_rest_the_smaller_half_is_cut_off_at_top_and_left_of_the_picture_as_shown(
+    pixel_format: str, size: tuple[int, int], crop: int, orientation: Orientation
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    picture = av.VideoFrame.from_ndarray(noise, format="rgb24").reformat(format=pixel_format)
+    whole = FrameConverter(Geometry(crop=None)).convert(picture, Fraction(1), orientation)
+    top, left = ((length - crop) // 2 for length in whole.shape[:2])
+    assert any((length - crop) % 2 for length in whole.shape[:2])
+    expected = whole[top : top + crop, left : left + crop]
+    made = FrameConverter(Geometry(crop=crop)).convert(picture, Fraction(1), orientation)
+    np.testing.assert_array_equal(made, expected)

@@ -115,8 +115,11 @@ class FrameConverter:
         # FFmpeg converts YUV to planes of colours in half the time that it takes for pixels, to the same values.
         target = _PLANAR if picture.format.name.startswith(("yuv", "nv")) else "rgb24"
         scaled = reformat(self._reformatter, picture, width, height, target)
-        # Scaled before it is turned: turning is cheap on a small picture.
-        rows, columns = (centre_slice(size, self._geometry.crop or size) for size in (height, width))
+        # Scaled and cut before it is turned: turning is cheap on a small picture.
+        rows, columns = (
+            centre_slice(size, self._geometry.crop or size, mirrored=mirrored)
+            for size, mirrored in zip((height, width), orientation.mirrors_stored, strict=True)
+        )
         if target == _PLANAR:
             green, blue, red = (_plane(scaled, index)[rows, columns] for index in range(3))
             pixels = np.stack((red, green, blue), axis=-1)
@@ -125,9 +128,12 @@ class FrameConverter:
         return np.ascontiguousarray(orientation.apply(pixels))
 
 
-def centre_slice(size: int, crop: int) -> slice:
-    """Return where `crop` pixels in the middle of `size` lie; of an odd rest the smaller half comes first."""
-    first = (size - crop) // 2
+def centre_slice(size: int, crop: int, *, mirrored: bool = False) -> slice:
+    """Return where `crop` pixels in the middle of `size` lie.
+
+    Of an odd rest the smaller half comes first as the picture is shown: at the end where the axis is mirrored for that.
+    """
+    first = (size - crop + mirrored) // 2
     return slice(first, first + crop)
 
 

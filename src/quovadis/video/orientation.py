@@ -33,6 +33,11 @@ class Orientation(NamedTuple):
             pixels = pixels[::-1]
         return pixels[:, ::-1] if self.mirror_columns else pixels
 
+    @property
+    def mirrors_stored(self) -> tuple[bool, bool]:
+        """Whether the rows, and whether the columns, of the stored picture are shown in reverse order."""
+        return (self.mirror_columns, self.mirror_rows) if self.transpose else (self.mirror_rows, self.mirror_columns)
+
 
 UPRIGHT = Orientation()
 
