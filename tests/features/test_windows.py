@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from synthetic import moving_squares, write_video
 
-from quovadis.errors import ArchitectureError, VideoError
+from quovadis.errors import VideoError
 from quovadis.features import LIKE, FeatureOptions, FeatureRow, feature_rows, video_features
-from quovadis.features.options import like_video_features
 from quovadis.features.rows import full_windows
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits, clips_from_frames
@@ -114,16 +113,6 @@ def test_the_preset_gives_1024_values_a_stack_and_refuses_what_has_none() -> Non
             assert row.values.shape == (1024,)
             assert row.values.dtype == np.float32
             assert list(row.values[1:4]) == [64 * place, 64 * place + 63, 64]
-
-
-def test_the_preset_is_what_the_original_documents() -> None:
-    options = LIKE["video_features"]
-    assert (options.sampling.clip_frames, options.sampling.frames_between_clips) == (64, 64)
-    assert (options.sampling.fps, options.endpoint, options.pool) == ("native", "Mixed_5c", "all")
-    assert options.shortest_frames == 65
-    assert like_video_features(24, 12).shortest_frames == 25
-    with pytest.raises(ArchitectureError, match="stacks of 8 frames"):
-        like_video_features(8)
 
 
 # --- the preset on a file ---------------------------------------------------------------------------------------------
@@ -301,22 +290,6 @@ def test_a_part_without_frames_is_an_error_and_not_an_empty_array(clip: str, tmp
     for source in (path, np.zeros((20, 224, 224, 3), np.uint8)):
         with pytest.raises(VideoError, match=r"0 frames are too few|this array, of shape .* is empty"):
             video_features(MeanEngine(), source, FeatureOptions(sampling=sampling))
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"endpoint": "Mixed_9z"}, "no endpoint is called"),
-        ({"pool": "time"}, "no pool is called"),
-        ({"sampling": Sampling(clip="centre")}, "all of a video"),
-        ({"sampling": Sampling(clip="dense"), "endpoint": "Mixed_4f"}, "take windows for other endpoints"),
-        ({"sampling": Sampling(clip="dense"), "pool": "none"}, "take windows"),
-        ({"lookahead_frames": -1}, "give 0 or more"),
-    ],
-)
-def test_impossible_options_are_refused_when_they_are_made(options: dict[str, object], said: str) -> None:
-    with pytest.raises(ArchitectureError, match=said):
-        FeatureOptions(**options)  # type: ignore[arg-type]
 
 
 def test_limits_hold(tmp_path: Path) -> None:

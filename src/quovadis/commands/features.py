@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from quovadis.architecture import CLIP_FRAMES
 from quovadis.commands.options import (
     LIMITS,
     AllowPartial,
@@ -34,11 +35,13 @@ from quovadis.commands.options import (
     resumable,
     stderr,
 )
-from quovadis.features import LIKE, FeatureOptions
+from quovadis.features import FeatureOptions
 from quovadis.features.extract import Extracted, extract_features
+from quovadis.features.options import EXACT_STACK_MULTIPLE, STACK_FRAMES, like_video_features
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.runner import expand_sources
+from quovadis.sampling import FRAMES_PER_SECOND, Sampling
 from quovadis.video import VideoLimits
 
 
@@ -77,7 +80,9 @@ def features(
         LikeChoice | None,
         typer.Option(help="As v-iashin/video_features does, or as the paper: 25 fps, a feature every 8 frames."),
     ] = None,
-    endpoint: Annotated[str, typer.Option(help="Layer of the network, as quovadis info lists them.")] = "Mixed_5c",
+    endpoint: Annotated[
+        str, typer.Option(help="Layer of the network: those of quovadis info, but for Input and Logits.")
+    ] = "Mixed_5c",
     pool: Annotated[
         PoolChoice, typer.Option(help="Average over space, over all, or keep the whole map.")
     ] = PoolChoice.ALL,
@@ -117,6 +122,11 @@ def features(
 ) -> None:
     """Write features of videos, for other models to learn from; stopped, it goes on where it was."""
     options = _options(like, endpoint, pool, clip_frames, stride, fps, dense=dense)
+    if like is LikeChoice.VIDEO_FEATURES and options.sampling.clip_frames % EXACT_STACK_MULTIPLE:
+        notify(
+            f"note: of stacks of {options.sampling.clip_frames} frames video_features' own values differ by tens of "
+            f"per cent: its network pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
+        )
     usual = FormatChoice.VIDEO_FEATURES if like is LikeChoice.VIDEO_FEATURES else FormatChoice.NPY
     failures = 0
 
@@ -175,19 +185,20 @@ def _options(
     pool: PoolChoice,
     clip_frames: int | None,
     stride: int | None,
-    fps: float | str | None,
+    fps: Any,
     *,
     dense: bool,
 ) -> FeatureOptions:
-    base = FeatureOptions() if like is None else LIKE[like.value]
-    changes: dict[str, Any] = {
-        name: value
-        for name, value in (("clip_frames", clip_frames), ("stride", stride), ("fps", fps))
-        if value is not None
-    }
-    if dense:
-        changes["clip"] = "dense"
-    if clip_frames is not None and stride is None:
-        changes["stride"] = None
-    sampling = replace(base.sampling, **changes)
-    return replace(base, endpoint=endpoint, pool=pool.value, sampling=sampling)
+    if like is LikeChoice.VIDEO_FEATURES:
+        if dense:
+            raise typer.BadParameter("video_features takes windows: leave out --dense, or take --like i3d")
+        base = like_video_features(clip_frames or STACK_FRAMES, stride or clip_frames or STACK_FRAMES)
+        sampling = base.sampling if fps is None else replace(base.sampling, fps=fps)
+        return replace(base, endpoint=endpoint, pool=pool.value, sampling=sampling)
+    sampling = Sampling(
+        clip="dense" if dense or like is LikeChoice.I3D else "all",
+        clip_frames=clip_frames or CLIP_FRAMES,
+        stride=stride,
+        fps=FRAMES_PER_SECOND if fps is None else fps,
+    )
+    return FeatureOptions(endpoint=endpoint, pool=pool.value, sampling=sampling)

@@ -7,16 +7,19 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
-from quovadis.architecture import ENDPOINTS, MINIMUM_FRAMES
+from quovadis.architecture import CLIP_FRAMES, ENDPOINTS, MINIMUM_FRAMES
 from quovadis.engines.base import check_endpoints
 from quovadis.errors import ArchitectureError
 from quovadis.sampling import Sampling
 from quovadis.video.geometry import Geometry
 
 Pool: TypeAlias = Literal["none", "space", "all"]
-"""`none`: the endpoint's map as it is; `space`: averaged over height and width; `all`: over time too."""
+"""`none`: the endpoint's map as it is; `space`: averaged over height and width, and of `Mixed_5c` over pairs of
+neighbours in time too, as the network's head does; `all`: the mean of these over time."""
 Like: TypeAlias = Literal["video_features", "i3d"]
 LAST_ENDPOINT = ENDPOINTS[-1]
+STACK_FRAMES = 64
+"""What video_features takes unless told otherwise, as stack and as step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +34,16 @@ class FeatureOptions:
     """Name out of `quovadis.ENDPOINTS`."""
     pool: Pool = "all"
     """Of `Mixed_5c`, `space` is the network's own average pool over 2x7x7, a row of 1024 for each step of 8 frames, and
-    `all` the mean of these rows: the usual I3D feature. Of other endpoints both are plain means."""
+    `all` the mean of these rows: the usual I3D feature. Of other endpoints both are plain means. In dense mode both
+    give the steps."""
     sampling: Sampling = field(default_factory=Sampling)
-    """Windows over the video, or `dense`: every frame once and one feature for every step of 8 frames."""
+    """Windows over the video, or `dense`: every frame once and one feature for every step of 8 frames; it has no
+    windows, and takes neither their length nor their stride."""
     full_windows: bool = False
     """Whether only full windows count, and the video's rest is dropped. Else a rest of 9 frames or more is looped, as
     in `classify`; a shorter one joins the last window or, if the pool is not `all`, is dropped: rows have one shape."""
     lookahead_frames: int = 0
-    """Frames that must follow a full window for it to count."""
+    """Frames that must follow a full window for it to count; only with `full_windows`."""
     geometry: Geometry = field(default_factory=Geometry)
     """How pictures are scaled and cut."""
 
@@ -48,12 +53,26 @@ class FeatureOptions:
             raise ArchitectureError(f'no pool is called "{self.pool}"; there are {", ".join(get_args(Pool))}')
         if self.sampling.clip == "centre":
             raise ArchitectureError("features are taken of all of a video: choose clip all or dense")
-        if self.is_dense and (self.endpoint != LAST_ENDPOINT or self.pool == "none"):
+        if self.lookahead_frames < 0:
+            raise ArchitectureError(f"{self.lookahead_frames} frames cannot follow a window: give 0 or more")
+        if self.lookahead_frames and not self.full_windows:
+            raise ArchitectureError(
+                f"{self.lookahead_frames} frames are to follow each window, which goes with full windows alone"
+            )
+        if self.is_dense:
+            self._check_dense()
+
+    def _check_dense(self) -> None:
+        if self.endpoint != LAST_ENDPOINT or self.pool == "none":
             raise ArchitectureError(
                 f"dense mode gives {LAST_ENDPOINT} pooled over space; take windows for other endpoints, or its map"
             )
-        if self.lookahead_frames < 0:
-            raise ArchitectureError(f"{self.lookahead_frames} frames cannot follow a window: give 0 or more")
+        if self.full_windows:
+            raise ArchitectureError("dense mode has no windows that could be full: choose one or the other")
+        if self.sampling.clip_frames != CLIP_FRAMES or self.sampling.stride is not None:
+            raise ArchitectureError(
+                "dense mode has no windows: leave out their length and stride (--clip-frames, --stride)"
+            )
 
     @property
     def is_dense(self) -> bool:
@@ -66,20 +85,29 @@ class FeatureOptions:
         return self.sampling.clip_frames + self.lookahead_frames if self.full_windows and not self.is_dense else 1
 
     def settings(self) -> dict[str, Any]:
-        """Return everything that features depend on, by name, in JSON's types."""
-        sampling = asdict(self.sampling)
-        return {
+        """Return everything that features depend on, by name, in JSON's types; what plays no part is left out."""
+        sampling = self.sampling
+        chosen = {
             "endpoint": self.endpoint,
+            "clip": sampling.clip,
+            "fps": sampling.fps,
+            "start_seconds": sampling.start_seconds,
+            "duration_seconds": sampling.duration_seconds,
+            **asdict(self.geometry),
+        }
+        if self.is_dense:
+            return {**chosen, "chunk_frames": sampling.chunk_frames}
+        return {
+            **chosen,
             "pool": self.pool,
-            **sampling,
-            "stride": self.sampling.frames_between_clips,
+            "clip_frames": sampling.clip_frames,
+            "stride": sampling.frames_between_clips,
             "full_windows": self.full_windows,
             "lookahead_frames": self.lookahead_frames,
-            **asdict(self.geometry),
         }
 
 
-def like_video_features(stack: int = 64, step: int = 64) -> FeatureOptions:
+def like_video_features(stack: int = STACK_FRAMES, step: int = STACK_FRAMES) -> FeatureOptions:
     """Return what v-iashin/video_features extracts with `feature_type=i3d streams=rgb`.
 
     Windows of `stack` frames every `step` frames at the video's own rate, each counted once the frame after it has
@@ -88,10 +116,15 @@ def like_video_features(stack: int = 64, step: int = 64) -> FeatureOptions:
     square.
 
     Raises:
-        ArchitectureError: a stack under 9 frames, or a step under 1.
+        ArchitectureError: a stack under 9 frames, or a step under 1 or over `stack + 1`.
     """
     if stack < MINIMUM_FRAMES:
         raise ArchitectureError(f"stacks of {stack} frames are too short: the network needs at least {MINIMUM_FRAMES}")
+    if step > stack + 1:
+        raise ArchitectureError(
+            f"a step of {step} is not what video_features does: with stacks of {stack} it steps {stack + 1} frames at "
+            "most, whatever it is told; give a --stride of at most that, or leave out --like"
+        )
     return FeatureOptions(
         sampling=Sampling(clip_frames=stack, stride=step, fps="native"),
         full_windows=True,
@@ -99,6 +132,10 @@ def like_video_features(stack: int = 64, step: int = 64) -> FeatureOptions:
         geometry=Geometry(long_side="down", keep_prepared=False, square_samples=True),
     )
 
+
+EXACT_STACK_MULTIPLE = 4
+"""Frames; of stacks of other lengths the network's port in video_features gives other values, since it pads as if they
+were of such a length."""
 
 LIKE: Mapping[Like, FeatureOptions] = MappingProxyType(
     {
