@@ -56,6 +56,15 @@ def test_a_later_result_takes_the_place_of_an_earlier_one(place: Path, video: Pa
         assert list(ledger.results()) == [("a", b"second")]
 
 
+def test_several_results_are_kept_and_others_forgotten_at_once(place: Path, video: Path) -> None:
+    with Ledger(place, SETTINGS) as ledger:
+        ledger.store("a", video, b"first")
+        ledger.update({"b": (video, b"second"), "c": (video, b"third")}, forget=["a", "unknown"])
+        assert list(ledger.results()) == [("b", b"second"), ("c", b"third")]
+        assert ledger.load("b", video) == b"second"
+        assert ledger.load("a", video) is None
+
+
 def test_the_order_of_settings_does_not_matter(place: Path, video: Path) -> None:
     with Ledger(place, SETTINGS) as ledger:
         ledger.store("a", video, b"result")
@@ -114,6 +123,43 @@ def test_a_folder_of_frames_is_another_when_a_frame_is_added(tmp_path: Path) -> 
     (folder / "2.png").touch()
     os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert file_identity(folder) != before
+
+
+@pytest.mark.parametrize("change", ["content", "size alone", "time alone", "name", "swapped"])
+def test_a_folder_of_frames_is_another_when_a_frame_is_changed_in_place(change: str, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    first, second = folder / "1.png", folder / "2.png"
+    for frame, content in ((first, b"one"), (second, b"longer")):
+        frame.write_bytes(content)
+        os.utime(frame, ns=(0, len(content)))
+    status = folder.stat()
+    before = file_identity(folder)
+    match change:
+        case "content":
+            first.write_bytes(b"two")
+        case "size alone":
+            first.write_bytes(b"other")
+            os.utime(first, ns=(0, 3))
+        case "time alone":
+            os.utime(first, ns=(0, 4))
+        case "name":
+            first.rename(folder / "3.png")
+        case "swapped":
+            first.rename(folder / "3.png")
+            second.rename(first)
+            (folder / "3.png").rename(second)
+    os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert file_identity(folder) != before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX systems")
+def test_a_folder_with_a_link_that_leads_nowhere_has_an_identity_too(tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "1.png").symlink_to(tmp_path / "absent")
+    before = file_identity(tmp_path / "frames")
+    (tmp_path / "absent").write_bytes(b"now there")
+    assert file_identity(tmp_path / "frames") != before
 
 
 def test_a_file_elsewhere_is_another(tmp_path: Path) -> None:
@@ -253,6 +299,17 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="cannot be written") as refused, Ledger(place, SETTINGS):
             pass
         assert_one_line(refused.value, place)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="this system has no /proc, where no folder can be made")
+def test_a_folder_that_cannot_be_made_is_said_to_be_the_matter() -> None:
+    place = Path("/proc/quovadis/ledger.sqlite")
+    with (
+        pytest.raises(OutputError, match=r"^/proc/quovadis: .*the folder cannot be made") as refused,
+        Ledger(place, {}),
+    ):
+        pass
+    assert_one_line(refused.value, place)
 
 
 def test_a_result_that_cannot_be_stored_is_an_error_and_what_is_done_is_kept(place: Path, video: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
@@ -47,6 +49,9 @@ class Ledger(AbstractContextManager["Ledger"]):
         folder = self._path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written: the folder cannot be made: {error.strerror}") from error
+        try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise OutputError(f"{folder}: another run is at work here; give another folder") from error
@@ -114,10 +119,21 @@ class Ledger(AbstractContextManager["Ledger"]):
         Raises:
             OutputError: it cannot be written.
         """
+        self.update({key: (path, result)})
+
+    def update(self, results: Mapping[str, tuple[Path, bytes]], forget: Iterable[str] = ()) -> None:
+        """Keep the results of several videos, given by key with their paths, and forget others, all or nothing.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        rows = [
+            (escaped(key), self._asked.get(key) or file_identity(path), result) for key, (path, result) in results.items()
+        ]
         try:
             with self._connection as database:
-                row = (escaped(key), self._asked.get(key) or file_identity(path), result)
-                database.execute("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", row)
+                database.executemany("DELETE FROM videos WHERE key = ?", [(escaped(key),) for key in forget])
+                database.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", rows)
         except sqlite3.Error as error:
             raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
 
@@ -141,14 +157,33 @@ class Ledger(AbstractContextManager["Ledger"]):
 
 
 def file_identity(path: Path) -> str:
-    """Return what tells whether a file, or a folder of frames, is still the one it was: place, size, time of change."""
+    """Return what tells whether a file, or a folder of frames, is still the one it was: place, size, time of change.
+
+    Of a folder these are the names, sizes and times of what lies in it: a frame that is written over in place changes
+    neither the folder's own time nor the number of its frames.
+    """
     place = escaped(str(path.absolute()))
     try:
+        if path.is_dir():
+            return f"{place}\n{_entries_hash(path)}"
         status = path.stat()
-        size = sum(1 for _ in path.iterdir()) if path.is_dir() else status.st_size
     except OSError:
         return f"{place}\n-"
-    return f"{place}\n{size}\n{status.st_mtime_ns}"
+    return f"{place}\n{status.st_size}\n{status.st_mtime_ns}"
+
+
+def _entries_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            try:
+                status = entry.stat()
+            except OSError:
+                # A link that leads nowhere.
+                status = entry.stat(follow_symlinks=False)
+            # No name holds a zero byte, so that no two lists of entries are told alike.
+            digest.update(f"{escaped(entry.name)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
 
 
 def _difference(old: str, new: str) -> str:
