@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -112,6 +113,38 @@ def test_a_file_of_another_size_or_time_is_another_video(place: Path, video: Pat
         video.unlink()
         assert ledger.load("a", video) is None
         assert list(ledger.results()) == [("a", b"result")]
+
+
+def test_a_file_that_was_moved_is_known_by_size_and_time_of_change(place: Path, video: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "two\nlines.mp4"
+    with Ledger(place, SETTINGS) as ledger:
+        ledger.store("a", video, b"result")
+        ledger.store("absent", tmp_path / "absent.mp4", b"result")
+        shutil.copy2(video, elsewhere)
+        status = elsewhere.stat()
+        assert ledger.is_same_elsewhere("a", elsewhere)
+        assert not ledger.is_same_elsewhere("unknown", elsewhere)
+        # What is not there is not the same as something else that is not.
+        assert not ledger.is_same_elsewhere("absent", tmp_path / "elsewhere.mp4")
+        ledger.update({"b": (elsewhere, b"result")})
+        assert ledger.is_same_elsewhere("b", video)
+        os.utime(elsewhere, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+        assert not ledger.is_same_elsewhere("a", elsewhere)
+        elsewhere.write_bytes(b"longer video")
+        os.utime(elsewhere, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert not ledger.is_same_elsewhere("a", elsewhere)
+
+
+def test_a_folder_of_frames_that_was_moved_is_known_by_what_lies_in_it(place: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "1.png").touch()
+    with Ledger(place, SETTINGS) as ledger:
+        ledger.store("a", folder, b"result")
+        moved = folder.rename(tmp_path / "moved")
+        assert ledger.is_same_elsewhere("a", moved)
+        (moved / "2.png").touch()
+        assert not ledger.is_same_elsewhere("a", moved)
 
 
 def test_a_folder_of_frames_is_another_when_a_frame_is_added(tmp_path: Path) -> None:
@@ -305,7 +338,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_said_to_be_the_matter() -> None:
     place = Path("/proc/quovadis/ledger.sqlite")
     with (
-        pytest.raises(OutputError, match=r"^/proc/quovadis: .*the folder cannot be made") as refused,
+        pytest.raises(OutputError, match=r"^/proc/quovadis: .*folder cannot be made") as refused,
         Ledger(place, {}),
     ):
         pass

@@ -128,7 +128,8 @@ class Ledger(AbstractContextManager["Ledger"]):
             OutputError: it cannot be written.
         """
         rows = [
-            (escaped(key), self._asked.get(key) or file_identity(path), result) for key, (path, result) in results.items()
+            (escaped(key), self._asked.get(key) or file_identity(path), content)
+            for key, (path, content) in results.items()
         ]
         try:
             with self._connection as database:
@@ -136,6 +137,19 @@ class Ledger(AbstractContextManager["Ledger"]):
                 database.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", rows)
         except sqlite3.Error as error:
             raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
+
+    def is_same_elsewhere(self, key: str, path: Path) -> bool:
+        """Tell whether a file is the one that a result is of, by its size and time of change, wherever that one lay.
+
+        Raises:
+            OutputError: the record is damaged.
+        """
+        try:
+            found = self._connection.execute("SELECT file FROM videos WHERE key = ?", (escaped(key),)).fetchone()
+        except sqlite3.Error as error:
+            raise self.unusable(error) from error
+        state = _state(path)
+        return found is not None and state != _ABSENT and str(found[0]).rpartition("\n")[2] == state
 
     def results(self) -> Iterator[tuple[str, bytes]]:
         """Yield the key and result of every video, whatever became of its file.
@@ -162,14 +176,21 @@ def file_identity(path: Path) -> str:
     Of a folder these are the names, sizes and times of what lies in it: a frame that is written over in place changes
     neither the folder's own time nor the number of its frames.
     """
-    place = escaped(str(path.absolute()))
+    return f"{escaped(str(path.absolute()))}\n{_state(path)}"
+
+
+_ABSENT = "-"
+
+
+def _state(path: Path) -> str:
+    """Return size and time of change, or what stands for them; no line break is in it."""
     try:
         if path.is_dir():
-            return f"{place}\n{_entries_hash(path)}"
+            return _entries_hash(path)
         status = path.stat()
     except OSError:
-        return f"{place}\n-"
-    return f"{place}\n{status.st_size}\n{status.st_mtime_ns}"
+        return _ABSENT
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _entries_hash(folder: Path) -> str:
