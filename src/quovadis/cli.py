@@ -1,15 +1,17 @@
 """The command line.
 
 Results go to stdout; progress, notices and errors to stderr. Exit codes: 0 all went well, 1 something could not be done
-(each thing with a line on stderr), 2 the command line was wrong, 130 interrupted.
+(each thing with a line on stderr), 2 the command line was wrong, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,6 +21,7 @@ from quovadis.errors import QuovadisError
 from quovadis.version import __version__
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 app = typer.Typer(
     name="quovadis",
@@ -51,8 +54,14 @@ def version_option(
         raise typer.Exit
 
 
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C would, with all that is to be tidied and said: so do schedulers and `docker stop` ask for it."""
+    sys.exit(TERMINATED)
+
+
 def main() -> None:
     """Run the command line; every expected error becomes one line on stderr."""
+    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         # File names may hold bytes that are no text; a terminal's encoding may lack the bars.
         if isinstance(stream, io.TextIOWrapper):

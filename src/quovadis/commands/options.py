@@ -62,10 +62,10 @@ def _line(message: str) -> str:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Tell a user who stops a run that nothing of it is lost."""
+    """Tell a user who stops a run, or what stops it, that nothing of it is lost."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         notify("stopped; the same command goes on from here")
         raise
 
