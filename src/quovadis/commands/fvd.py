@@ -26,13 +26,13 @@ from quovadis.commands.options import (
     Threads,
     Workers,
     notify,
+    notify_above,
     stderr,
 )
 from quovadis.fvd import (
     LIKE,
     Member,
     SetPlan,
-    SkippedVideo,
     Statistics,
     are_files,
     check_lengths,
@@ -194,12 +194,18 @@ def fvd(
 
     def statistics(sources: Sequence[str], plan: SetPlan, kept: Path | None, other: Statistics | None) -> Statistics:
         def measure(source: str, members: Sequence[Member]) -> Statistics:
-            options = plan.options
+            model, options = network(), plan.options
             if other is not None:
-                options = comparable_options(other, source, set_settings(network(), options), options)
+                options = comparable_options(other, source, set_settings(model, options), options)
             with VideoProgress(stderr(), source, enabled=not quiet) as progress:
                 return set_statistics(
-                    network(), source, members, options, workers=workers, observer=progress, on_skip=_report_skipped
+                    model,
+                    source,
+                    members,
+                    options,
+                    workers=workers,
+                    observer=progress,
+                    on_skip=lambda video: notify_above(progress, f"left out: {video.name}: {video.reason}"),
                 )
 
         wanted = dict(plan.named)
@@ -249,7 +255,3 @@ def fvd(
         notify(f"error: {sentence}")
     if lacking:
         raise typer.Exit(1)
-
-
-def _report_skipped(video: SkippedVideo) -> None:
-    notify(f"left out: {video.name}: {video.reason}")
