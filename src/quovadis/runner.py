@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from quovadis.errors import QuovadisError
+from quovadis.errors import QuovadisError, VideoError
 from quovadis.recognizer import Recognizer
 from quovadis.results import ClipPrediction, VideoPrediction
 from quovadis.sampling import Sampling
-from quovadis.video import VideoLimits, expand_source
+from quovadis.video import VideoLimits, expand_source, open_video
+from quovadis.video.source import is_address
 
 
 class ClipObserver(Protocol):
@@ -50,6 +51,25 @@ def expand_sources(
             if fail_fast:
                 break
     return sources
+
+
+def why_none_opens(
+    sources: Iterable[str], limits: VideoLimits, *, allow_partial: bool
+) -> list[tuple[str, VideoError]] | None:
+    """Return each source and why it cannot be opened, or None as soon as one can.
+
+    Addresses and cameras count as ones that can: they are opened once.
+    """
+    errors = []
+    for source in sources:
+        if is_address(source):
+            return None
+        try:
+            with open_video(source, limits=limits, allow_partial=allow_partial):
+                return None
+        except VideoError as error:
+            errors.append((source, error))
+    return errors
 
 
 def classify_sources(

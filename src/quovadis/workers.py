@@ -25,6 +25,17 @@ class VideoObserver(Protocol):
         ...
 
 
+class VideoPartObserver(VideoObserver, Protocol):
+    """One that also shows how far the videos in work have come."""
+
+    def reach(self, video: str, part: float) -> None:
+        """Take how much of a video is done, from 0 to 1: 1 just before `advance` is told of it, and never earlier.
+
+        Called from the threads in which the videos are worked on.
+        """
+        ...
+
+
 class Done(NamedTuple, Generic[Item, Result]):
     """An item that is finished, one way or the other."""
 

@@ -1,107 +1,23 @@
-"""Features of many videos with a network that is quick: what is done, done anew, refused and left, whatever happens."""
+"""Features of many videos with a network that is quick: what is made, what is noted, and what has none."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import threading
-import time
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from filelock import FileLock
-from mean_engine import MeanEngine, recognizer, write_gray
-from numpy.typing import NDArray
+from mean_engine import write_gray
 from PIL import Image
+from runs import STACKS, Observer, files, run
 
-from quovadis.engines import EngineOutput
-from quovadis.errors import EngineError, OutputError
 from quovadis.features import LIKE, FeatureOptions
-from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
-from quovadis.features.options import like_video_features
+from quovadis.features.extract import Extracted
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
 from quovadis.video.decoder import Decoder
-
-WINDOWS = FeatureOptions(sampling=Sampling(clip_frames=10))
-STACKS = like_video_features(10, 10)
-VIDEOS = {"one.mp4": 30, "a/clip.mp4": 41, "b/clip.mp4": 55, "two.avi": 21}
-"""Frames of each: 3, 4, 5 and 2 full windows of 10, and as many stacks of 10 but for the first."""
-
-
-@pytest.fixture(scope="module")
-def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("originals")
-    for place, (name, frames) in enumerate(VIDEOS.items()):
-        write_gray(folder / name, frames, first=20 + 40 * place)
-    return folder
-
-
-@pytest.fixture
-def videos(originals: Path, tmp_path: Path) -> list[str]:
-    """Copies, which a test may change."""
-    shutil.copytree(originals, tmp_path / "videos")
-    return [str(tmp_path / "videos" / name) for name in VIDEOS]
-
-
-class Run(NamedTuple):
-    """What one run gave."""
-
-    done: list[Extracted]
-    failures: int
-    told: list[tuple[str, str]]
-    """Sources that failed, and what was said of them."""
-    engine: MeanEngine
-
-
-def run(
-    sources: Sequence[str],
-    folder: Path,
-    options: FeatureOptions = WINDOWS,
-    form: str = "npy",
-    engine: MeanEngine | None = None,
-    **arguments: object,
-) -> Run:
-    engine = engine or MeanEngine()
-    told: list[tuple[str, str]] = []
-    done, failures = extract_features(
-        recognizer(engine),
-        sources,
-        folder,
-        options,
-        form,  # type: ignore[arg-type]
-        on_failure=lambda source, error: told.append((source, str(error))),
-        **arguments,  # type: ignore[arg-type]
-    )
-    return Run(done, failures, told, engine)
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """Everything in a folder that is not hidden."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
-
-
-class Observer:
-    """Someone who watches, and may press Ctrl-C after some videos."""
-
-    def __init__(self, interrupt_after: int = -1) -> None:
-        self.left = interrupt_after
-        self.advanced = 0
-
-    def start(self, total: int, done: int) -> None:
-        self.total, self.done = total, done
-
-    def advance(self, note: str) -> None:
-        self.advanced += 1
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-
 
 # --- what is made -----------------------------------------------------------------------------------------------------
 
@@ -135,6 +51,17 @@ def test_done_videos_are_told_one_by_one_and_progress_too(videos: list[str], tmp
     assert run(videos, tmp_path / "out", on_done=told.append, observer=again).done == made.done
     assert (again.total, again.done, again.advanced) == (4, 4, 0)
     assert told == []
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_progress_goes_on_within_videos(workers: int, videos: list[str], tmp_path: Path) -> None:
+    observer = Observer()
+    run([*videos, str(tmp_path / "absent.mp4")], tmp_path / "out", workers=workers, observer=observer)
+    assert set(observer.parts) == {*videos, str(tmp_path / "absent.mp4")}
+    for source, windows in zip(videos, (3, 4, 5, 2), strict=True):
+        assert observer.parts[source] == pytest.approx([*(row / windows for row in range(windows)), 1], abs=0.1)
+        assert observer.parts[source] == sorted(observer.parts[source])
+    assert observer.parts[str(tmp_path / "absent.mp4")] == [1]
 
 
 def test_a_video_named_twice_is_done_once(videos: list[str], tmp_path: Path) -> None:
@@ -174,184 +101,6 @@ def test_every_format_is_the_same_bytes_each_time(form: str, videos: list[str], 
     assert first.done == second.done
     assert files(tmp_path / "first") == files(tmp_path / "second")
     assert len(files(tmp_path / "first")) == 4 * len(first.done[0].files)
-
-
-# --- going on ---------------------------------------------------------------------------------------------------------
-
-
-def test_what_is_done_is_not_done_again(videos: list[str], tmp_path: Path) -> None:
-    first = run(videos, tmp_path / "out")
-    before = files(tmp_path / "out")
-    again = run(videos, tmp_path / "out")
-    assert again.engine.clips == []
-    assert again.done == first.done
-    assert files(tmp_path / "out") == before
-
-
-def test_more_videos_are_done_beside_those_that_are(videos: list[str], tmp_path: Path) -> None:
-    run(videos[:2], tmp_path / "out")
-    more = run(videos, tmp_path / "out")
-    assert [video.files[0] for video in more.done] == ["one.npy", "clip.npy", "b__clip.npy", "two.npy"]
-    # The five windows of one and the two of the other.
-    assert len(more.engine.clips) == 7
-
-
-@pytest.mark.parametrize("lost", ["two.npy", "two_seconds.npy"])
-def test_a_video_one_of_whose_files_is_gone_is_done_anew(lost: str, videos: list[str], tmp_path: Path) -> None:
-    run(videos, tmp_path / "out")
-    before = files(tmp_path / "out")
-    (tmp_path / "out" / lost).unlink()
-    assert len(run(videos, tmp_path / "out").engine.clips) == 2
-    assert files(tmp_path / "out") == before
-
-
-def test_a_video_that_has_changed_is_done_anew_under_its_name(videos: list[str], tmp_path: Path) -> None:
-    run(videos, tmp_path / "out")
-    before = files(tmp_path / "out")
-    write_gray(Path(videos[1]), 20, first=200)
-    changed = run(videos, tmp_path / "out")
-    assert changed.done[1].shape == (2, 1024)
-    assert len(changed.engine.clips) == 2
-    after = files(tmp_path / "out")
-    assert {name for name in after if after[name] != before[name]} == {"a__clip.npy", "a__clip_seconds.npy"}
-
-
-def test_restart_does_everything_anew(videos: list[str], tmp_path: Path) -> None:
-    run(videos, tmp_path / "out")
-    before = files(tmp_path / "out")
-    again = run(videos, tmp_path / "out", restart=True)
-    assert len(again.engine.clips) == 14
-    assert files(tmp_path / "out") == before
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("form", ["npy", "hdf5"])
-def test_interrupted_and_resumed_is_the_same_bytes_as_uninterrupted(
-    form: str, workers: int, videos: list[str], tmp_path: Path
-) -> None:
-    whole = run(videos, tmp_path / "whole", form=form)
-    out = tmp_path / "parts"
-    for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
-            run(videos, out, form=form, workers=workers, observer=Observer(interrupt_after=1))
-        assert not any(thread.name.startswith("quovadis-video") for thread in threading.enumerate())
-        assert not list(out.glob(".*.part"))
-    resumed = run(videos, out, form=form, workers=workers)
-    assert len(resumed.engine.clips) < 14
-    assert resumed.done == whole.done
-    assert files(out) == files(tmp_path / "whole")
-
-
-def test_an_interruption_does_not_wait_for_the_end_of_a_long_video(videos: list[str], tmp_path: Path) -> None:
-    class Slow(MeanEngine):
-        def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
-            time.sleep(0.02)
-            return super().run(clips, endpoints)
-
-    long = str(write_gray(tmp_path / "long.mp4", 230, first=0))
-    engine = Slow()
-    with pytest.raises(KeyboardInterrupt):
-        run([videos[3], long], tmp_path / "out", engine=engine, observer=Observer(interrupt_after=1))
-    # Two windows of the one that was done, and of the other's 23 a few.
-    assert len(engine.clips) < 20
-    assert sorted(files(tmp_path / "out")) == ["two.npy", "two_seconds.npy"]
-
-
-@pytest.mark.parametrize("first", range(4))
-def test_whichever_video_was_done_first_names_are_those_of_one_run(
-    first: int, videos: list[str], tmp_path: Path
-) -> None:
-    whole = run(videos, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        run(
-            [*videos[first:], *videos[:first]],
-            tmp_path / "parts",
-            workers=1,
-            observer=Observer(interrupt_after=1),
-        )
-    assert run(videos, tmp_path / "parts").done == whole.done
-    assert files(tmp_path / "parts") == files(tmp_path / "whole")
-
-
-def test_what_a_killed_run_left_unfinished_is_written_over(videos: list[str], tmp_path: Path) -> None:
-    run(videos, tmp_path / "whole")
-    (tmp_path / "out").mkdir()
-    for name in (".one.npy.part", ".one_seconds.npy.part", "two.npy"):
-        (tmp_path / "out" / name).write_bytes(b"half a file")
-    run(videos, tmp_path / "out")
-    assert files(tmp_path / "out") == files(tmp_path / "whole")
-    assert not list((tmp_path / "out").glob(".*.part"))
-
-
-def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(videos: list[str], tmp_path: Path) -> None:
-    class Failing(MeanEngine):
-        def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
-            if len(self.clips) >= 5:
-                raise EngineError("out of memory")
-            return super().run(clips, endpoints)
-
-    with pytest.raises(EngineError, match="out of memory"):
-        run(videos, tmp_path / "out", engine=Failing(), workers=1)
-    # The first has three windows, and the second was in work.
-    assert sorted(files(tmp_path / "out")) == ["one.npy", "one_seconds.npy"]
-    assert not list((tmp_path / "out").glob(".*.part"))
-    assert len(run(videos, tmp_path / "out").engine.clips) == 14 - 3
-
-
-# --- what is refused --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"options": replace(WINDOWS, pool="space")}, r"pool: all, now space"),
-        (
-            {"options": FeatureOptions(sampling=Sampling(clip_frames=12))},
-            r"clip_frames: 10, now 12.*stride: 10, now 12",
-        ),
-        ({"options": STACKS}, r"fps: 25\.0, now native.*full_windows: False, now True.*lookahead_frames: 0, now 1"),
-        ({"form": "npz"}, r"format: npy, now npz"),
-        ({"engine": MeanEngine("2")}, r"version: 1, now 2"),
-    ],
-    ids=["pool", "frames", "preset", "format", "engine"],
-)
-def test_a_folder_of_other_settings_is_refused_with_what_differs(
-    changed: dict[str, object], said: str, videos: list[str], tmp_path: Path
-) -> None:
-    run(videos[:1], tmp_path / "out")
-    before = files(tmp_path / "out")
-    with pytest.raises(OutputError, match=said) as refused:
-        run(videos, tmp_path / "out", **changed)  # type: ignore[arg-type]
-    assert len(str(refused.value).splitlines()) == 1
-    assert "--restart" in str(refused.value)
-    assert str(tmp_path / "out") in str(refused.value)
-    assert files(tmp_path / "out") == before
-    run(videos[:1], tmp_path / "out", restart=True, **changed)  # type: ignore[arg-type]
-
-
-def test_a_folder_in_which_another_run_is_at_work_is_refused(videos: list[str], tmp_path: Path) -> None:
-    run(videos[:1], tmp_path / "out")
-    with FileLock(tmp_path / "out" / f"{LEDGER_NAME}.lock"), pytest.raises(OutputError, match="another run is at work"):
-        run(videos, tmp_path / "out")
-    assert len(run(videos, tmp_path / "out").done) == 4
-
-
-def test_a_folder_that_is_a_file_is_an_error(videos: list[str], tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("not a folder")
-    with pytest.raises(OutputError, match=f"{tmp_path / 'out'}: cannot be written"):
-        run(videos, tmp_path / "out")
-
-
-@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full, a disk without room")
-@pytest.mark.parametrize(("form", "part"), [("npy", ".one.npy.part"), ("hdf5", ".one.h5.part")])
-def test_a_full_disk_is_one_error_and_the_run_can_go_on(
-    form: str, part: str, videos: list[str], tmp_path: Path
-) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / part).symlink_to("/dev/full")
-    with pytest.raises(OutputError, match=r"cannot write the features of .*one\.mp4: No space left on device"):
-        run(videos, tmp_path / "out", form=form, workers=1)
-    assert len(run(videos, tmp_path / "out", form=form).done) == 4
 
 
 # --- videos without features ------------------------------------------------------------------------------------------

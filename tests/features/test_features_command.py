@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from quovadis.cli import TERMINATED
+
 
 def quovadis(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command with stdout and stderr kept apart."""
     return subprocess.run(
-        [sys.executable, "-m", "quovadis", "features", *map(str, arguments), "-w", "rgb-scratch", "--threads", "2"],
+        [sys.executable, "-m", "quovadis", "features", "-w", "rgb-scratch", "--threads", "2", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=240,
@@ -60,6 +64,7 @@ def test_two_videos_give_two_arrays_and_a_line_each_and_a_second_run_the_same_as
         "files": ["archery.npy", "archery_seconds.npy"],
         "shape": [2, 1024],
         "notes": [],
+        "partial": False,
     }
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.npy")} == before
 
@@ -82,3 +87,59 @@ def test_like_video_features_leaves_out_what_is_too_short_with_one_line_and_does
     assert features.dtype == np.float32
     assert np.load(tmp_path / "out" / "archery_fps.npy") == pytest.approx(25)
     np.testing.assert_allclose(np.load(tmp_path / "out" / "archery_timestamps_ms.npy"), [2560, 5120])
+
+
+def test_where_nothing_can_be_opened_nothing_is_loaded_or_made(assets: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    sources = [tmp_path / "absent.mp4", tmp_path / "empty.mp4"]
+    run = quovadis(*sources, "-o", tmp_path / "out", "-w", "no-such-weights")
+    assert run.returncode == 1
+    assert [line.startswith("quovadis: error: ") for line in run.stderr.splitlines()] == [True, True]
+    assert all(str(source) in run.stderr for source in sources)
+    assert run.stdout == ""
+    assert not (tmp_path / "out").exists()
+    assert quovadis(*sources, "-o", tmp_path / "out", "--json").stdout == "[]\n"
+
+
+def test_notes_are_told_once_and_again_by_a_later_run(rgb_scratch_path: Path, assets: Path, tmp_path: Path) -> None:
+    source = assets / "clips" / "sign_language_thanks.mkv"
+    lines = []
+    for _ in range(2):
+        run = quovadis(source, "-o", tmp_path / "out")
+        assert run.returncode == 0
+        lines.append([line for line in run.stderr.splitlines() if "looped" in line])
+    assert lines[0] == lines[1] == [f"quovadis: note: {source}: shorter than a window: looped to 79 frames"]
+
+
+def test_features_like_the_originals_say_where_they_are_of_other_weights(
+    rgb_scratch_path: Path, assets: Path, tmp_path: Path
+) -> None:
+    source = assets / "clips" / "sign_language_thanks.mkv"
+    options = ("--like", "video_features", "--clip-frames", "16")
+    for name, noted in (("auto", True), ("rgb-scratch", False)):
+        run = quovadis(source, "-o", tmp_path / name, *options, "-w", name)
+        assert run.returncode == 0, run.stderr
+        # 51 frames: three stacks of 16 and what follows them.
+        assert np.load(tmp_path / name / "sign_language_thanks_rgb.npy").shape == (3, 1024)
+        said = "note: video_features' own features are those of rgb-imagenet, and these are of rgb-scratch"
+        assert (said in run.stderr) == noted
+
+
+def test_terminated_it_says_what_ctrl_c_says_and_leaves_nothing_half_done(
+    rgb_scratch_path: Path, assets: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    sources = [assets / "clips" / name for name in ("sign_language_thanks.mkv", "archery.avi", "arm_wrestling.mp4")]
+    command = [sys.executable, "-m", "quovadis", "features", *map(str, sources), "-o", str(out)]
+    command += ["-w", "rgb-scratch", "--threads", "2", "--workers", "1", "--stride", "3"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not list(out.glob("*_seconds.npy")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == TERMINATED
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1] == "quovadis: stopped; the same command goes on from here"
+    assert "sign_language_thanks.npy" in listing(out)
+    assert "arm_wrestling.npy" not in listing(out)
+    assert not list(out.glob(".*.part"))

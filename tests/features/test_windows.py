@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mean_engine import MeanEngine, numbered_frames, numbers
 from numpy.typing import NDArray
 from PIL import Image
-from synthetic import moving_squares, write_video
+from synthetic import ORIENTATIONS, as_stored, moving_squares, set_display_matrix, write_video
 
 from quovadis.errors import VideoError
 from quovadis.features import LIKE, FeatureOptions, FeatureRow, feature_rows, video_features
@@ -159,17 +159,22 @@ def resized_and_cropped(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(image.crop((left, top, left + 224, top + 224)))
 
 
-# 347.7 and 353.8 pixels long once scaled, so that rounding and truncating differ; landscape and portrait.
+# 347.7 and 353.8 pixels long once scaled, so that rounding and truncating differ; landscape and portrait. The rest of
+# 347 less 224 is odd, so that it matters on which side of the picture as shown the smaller half is cut off.
 @pytest.mark.parametrize(("width", "height"), [(326, 240), (246, 340)])
+@pytest.mark.parametrize("turned", ["upright", "quarter turn right", "half turn", "quarter turn left"])
 def test_a_file_gives_the_stacks_times_and_pixels_that_opencv_and_pillow_give(
-    tmp_path: Path, width: int, height: int
+    tmp_path: Path, turned: str, width: int, height: int
 ) -> None:
-    pictures = smooth_pictures(130, width, height)
-    path = write_video(tmp_path / "v.mp4", pictures, rate=Fraction(98, 5), pixel_format="yuv444p", options={"crf": "4"})
+    orientation = ORIENTATIONS[turned]
+    stored = (as_stored(picture, orientation) for picture in smooth_pictures(130, width, height))
+    path = write_video(tmp_path / "v.mp4", stored, rate=Fraction(98, 5), pixel_format="yuv444p", options={"crf": "4"})
+    set_display_matrix(path, orientation)
     engine = MeanEngine()
     made = video_features(engine, path, LIKE["video_features"])
     pictures, times, rate = opencv_frames(path)
     assert len(pictures) == 130
+    assert pictures[0].shape == (height, width, 3)
     assert made.values.shape == (2, 1024)
     assert made.values.dtype == np.float32
     assert made.frames_per_second == pytest.approx(rate, abs=1e-9)
@@ -180,6 +185,19 @@ def test_a_file_gives_the_stacks_times_and_pixels_that_opencv_and_pillow_give(
             expected = resized_and_cropped(pictures[first + place]).astype(int)
             # FFmpeg's scaler against Pillow's, each rounding for itself.
             assert np.abs(clip[place] - expected).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["archery.avi", "arm_wrestling.mp4", "clean_and_jerk.mp4"])
+def test_of_real_clips_pixels_are_what_the_documentation_says_apart(name: str, assets: Path) -> None:
+    engine = MeanEngine()
+    video_features(engine, assets / "clips" / name, LIKE["video_features"])
+    pictures = [resized_and_cropped(picture).astype(int) for picture in opencv_frames(assets / "clips" / name)[0]]
+    pairs = [(clip[i], pictures[64 * k + i]) for k, clip in enumerate(engine.clips) for i in range(0, 64, 16)]
+    apart = float(np.mean([np.abs(ours - theirs).mean() for ours, theirs in pairs]))
+    assert 1.1 < apart < 1.5
+    # A crop that lay one pixel beside theirs would be much further off.
+    beside = [np.abs(ours[:, :-1].astype(int) - theirs[:, 1:]).mean() for ours, theirs in pairs]
+    assert apart < 0.6 * np.mean(beside)
 
 
 def test_samples_are_taken_for_square_and_a_prepared_picture_is_scaled_all_the_same(tmp_path: Path) -> None:
@@ -249,6 +267,21 @@ def test_a_video_whose_frames_are_looped_says_so(length: int, looped: list[bool]
 
 
 # --- dense ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_papers_preset_has_a_step_for_every_8_frames_at_every_length() -> None:
+    for length in LENGTHS:
+        engine = MeanEngine()
+        rows = list(feature_rows(engine, numbered_frames(length), LIKE["i3d"]))
+        # Frames 0..14 make the first step, each 8 more another; what is left is held to a full one.
+        assert len(rows) == -(-(length - 15) // 8) + 1, length
+        assert engine.pushed == 15 + 8 * (len(rows) - 1), length
+        # A step is of the frames around its middle; the first and last reach to the ends.
+        starts = [0, *((8 * place + 4) / 25 for place in range(1, len(rows)))]
+        assert [row.start_seconds for row in rows] == pytest.approx(starts), length
+        assert [row.end_seconds for row in rows] == pytest.approx([*starts[1:], length / 25]), length
+        assert {row.values.shape for row in rows} == {(1024,)}
+        assert not any(row.looped for row in rows)
 
 
 @pytest.mark.parametrize("length", [1, 14, 15, 16, 56, 80, 200])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
@@ -31,16 +32,17 @@ from quovadis.commands.options import (
     WeightsName,
     Workers,
     notify,
+    notify_above,
     parse_fps,
     resumable,
     stderr,
 )
 from quovadis.features import FeatureOptions
-from quovadis.features.extract import Extracted, extract_features
+from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.features.options import EXACT_STACK_MULTIPLE, STACK_FRAMES, like_video_features
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
-from quovadis.runner import expand_sources
+from quovadis.runner import expand_sources, why_none_opens
 from quovadis.sampling import FRAMES_PER_SECOND, Sampling
 from quovadis.video import VideoLimits
 
@@ -128,14 +130,22 @@ def features(
             f"per cent: its network pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
         )
     usual = FormatChoice.VIDEO_FEATURES if like is LikeChoice.VIDEO_FEATURES else FormatChoice.NPY
-    failures = 0
+    unusable: list[str] = []
 
     def fail(source: str, error: Exception) -> None:
-        nonlocal failures
-        failures += 1
+        unusable.append(source)
         notify(f"error: {error}")
 
     expanded = expand_sources(sources, fail)
+    limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
+    # Known before anything is loaded or written; but what an earlier run has of a video is for the record to say.
+    if not expanded or not (output / LEDGER_NAME).exists():
+        errors = why_none_opens(expanded, limits, allow_partial=allow_partial)
+        if errors is not None:
+            for source, error in errors:
+                fail(source, error)
+            _show([], output, as_json=as_json)
+            raise typer.Exit(1)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
         model = load(
             weights_name,
@@ -148,8 +158,17 @@ def features(
             notify=notify,
             progress=download,
         )
+    if like is LikeChoice.VIDEO_FEATURES and weights_name == "auto" and model.weights.name != "rgb-imagenet":
+        notify(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
+    told: set[str] = set()
     with resumable(), VideoProgress(stderr(), "features", enabled=not quiet) as progress:
-        done, _ = extract_features(
+
+        def tell_notes(video: Extracted) -> None:
+            told.add(video.source)
+            for note in video.notes:
+                notify_above(progress, f"note: {video.source}: {note}")
+
+        made = extract_features(
             model,
             expanded,
             output,
@@ -157,26 +176,29 @@ def features(
             (form or usual).value,
             restart=restart,
             workers=workers,
-            limits=VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds),
+            limits=limits,
             allow_partial=allow_partial,
             observer=progress,
-            on_done=_report_notes,
-            on_failure=fail,
+            on_done=tell_notes,
+            on_failure=lambda source, error: notify_above(progress, f"error: {error}"),
         )
-    if as_json:
-        typer.echo(json.dumps([asdict(video) for video in done], indent=2, ensure_ascii=False))
-    else:
-        console = Console(highlight=False)
-        for video in done:
-            shape = " x ".join(map(str, video.shape))
-            console.print(f"{output / video.files[0]}: {shape}", soft_wrap=True, markup=False)
-    if failures:
+        # What is unusual of a video is no less so when an earlier run has done it.
+        for video in made.videos:
+            if video.source not in told:
+                tell_notes(video)
+    _show(made.videos, output, as_json=as_json)
+    if unusable or made.failures:
         raise typer.Exit(1)
 
 
-def _report_notes(video: Extracted) -> None:
-    for note in video.notes:
-        notify(f"note: {video.source}: {note}")
+def _show(videos: Sequence[Extracted], output: Path, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(video) for video in videos], indent=2, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for video in videos:
+        shape = " x ".join(map(str, video.shape))
+        console.print(f"{output / video.files[0]}: {shape}", soft_wrap=True, markup=False)
 
 
 def _options(

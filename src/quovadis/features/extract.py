@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,19 @@ from typing import Any, NamedTuple
 
 from quovadis.errors import OutputError, VideoError
 from quovadis.features.formats import FeatureFormat, feature_writer
-from quovadis.features.names import output_names
 from quovadis.features.options import FeatureOptions
+from quovadis.features.record import Entry, FeatureRecord, Job
 from quovadis.features.rows import frame_rate, looped_note, open_rows
 from quovadis.ledger import Ledger
 from quovadis.recognizer import Recognizer
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
-from quovadis.video.source import is_address, local_path
-from quovadis.workers import Stopped, VideoObserver, each_done
+from quovadis.workers import Stopped, VideoPartObserver, each_done
 
 LEDGER_NAME = ".quovadis-features.sqlite"
 """Beside the features: which videos are done, with what settings, and what their files are called."""
+_LARGEST_PART = 0.99
+"""Of a video in work: how many rows there will be is an estimate, and what is written is not yet complete."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,26 @@ class Extracted:
     """Of the features, the number of windows first."""
     notes: tuple[str, ...] = ()
     """Plain sentences on what was unusual."""
+    partial: bool = False
+    """Whether a part of the video could not be read."""
 
 
-class _Job(NamedTuple):
-    source: str
-    key: str
-    name: str
-    path: Path
+@dataclass(frozen=True)
+class Extraction:
+    """What a run over many videos gave."""
+
+    videos: tuple[Extracted, ...]
+    """All that have features, those of earlier runs too, in the order in which they were given."""
+    failures: int
+    """How many have none."""
+
+
+class _Rows(NamedTuple):
+    """What was written of a video."""
+
+    shape: tuple[int, ...]
+    notes: tuple[str, ...]
+    partial: bool
 
 
 def feature_settings(recognizer: Recognizer, options: FeatureOptions, form: FeatureFormat) -> dict[str, Any]:
@@ -67,10 +80,10 @@ def extract_features(
     workers: int = 2,
     limits: VideoLimits | None = None,
     allow_partial: bool = False,
-    observer: VideoObserver | None = None,
+    observer: VideoPartObserver | None = None,
     on_done: Callable[[Extracted], None] | None = None,
     on_failure: Callable[[str, VideoError], None] | None = None,
-) -> tuple[list[Extracted], int]:
+) -> Extraction:
     """Extract features of videos into files, leaving out what an earlier run has done.
 
     Files appear whole under their names, and only of videos with at least one window.
@@ -81,69 +94,73 @@ def extract_features(
         folder: where the files go; made if it is not there.
         options: which features.
         form: how they are written.
-        restart: extract everything anew.
+        restart: extract everything anew, and write over whatever has the name of a file.
         workers: videos in work at once, 1 or more.
         limits: the most pixels, frames and seconds to accept.
-        allow_partial: take what is there of a damaged or cut-off video.
+        allow_partial: take what is there of a damaged or cut-off video; without it such features of an earlier run do
+            not count.
         observer: told how far the run has come.
         on_done: called with each video as it is done.
-        on_failure: called with each video that has no features, and why.
-
-    Returns:
-        All videos that have features, those of earlier runs too, in the order of `sources`; how many have none.
+        on_failure: called with each video that has no features, and why; those of an earlier run stay, and are named.
 
     Raises:
-        OutputError: the folder cannot be written, or holds features of other settings.
+        OutputError: the folder cannot be written, or holds features of other settings or files of others.
         MissingDependencyError: the format needs a package that is not installed.
         EngineError: the device failed.
     """
     # Whether the format can be written is known now, not after the first video.
     feature_writer(form, folder, "check")
-    keys = list(dict.fromkeys(_key(source) for source in sources))
-    by_key = {_key(source): source for source in reversed(sources)}
-    done: dict[str, Extracted] = {}
-    failures = 0
     with Ledger(folder / LEDGER_NAME, feature_settings(recognizer, options, form), restart=restart) as ledger:
-        names = _names(ledger, keys)
-        jobs = []
-        for key in keys:
-            job = _Job(by_key[key], key, names[key], local_path(by_key[key]))
-            known = _known(ledger, job, folder)
-            if known is None:
-                jobs.append(job)
-            else:
-                done[key] = known
+        record = FeatureRecord(ledger, folder, form)
+        jobs = record.jobs(sources)
+        entries = {job.key: record.done(job, partial=allow_partial) for job in jobs}
+        done = {job.key: _extracted(job, entry) for job in jobs if (entry := entries[job.key]) is not None}
+        waiting = [job for job in jobs if job.key not in done]
+        record.begin(waiting, overwrite=restart)
         if observer is not None:
-            observer.start(len(keys), len(done))
+            observer.start(len(jobs), len(done))
 
-        def make(job: _Job, stop: Event) -> Extracted:
-            return _extract(recognizer, job, folder, options, form, limits, allow_partial, stop)
+        def make(job: Job, stop: Event) -> _Rows:
+            def on_row(part: float) -> None:
+                if stop.is_set():
+                    raise Stopped
+                if observer is not None:
+                    observer.reach(job.key, part)
 
-        for job, result, error in each_done(make, jobs, workers):
+            return _extract(recognizer, job, folder, options, form, limits, allow_partial, on_row)
+
+        failures = 0
+        for job, result, error in each_done(make, waiting, workers):
             if result is not None:
-                ledger.store(job.key, job.path, _to_bytes(job.name, result))
-                done[job.key] = result
+                done[job.key] = _extracted(job, record.finish(job, *result[:2], partial=result.partial))
                 if on_done is not None:
-                    on_done(result)
+                    on_done(done[job.key])
             elif error is not None:
                 failures += 1
+                told = record.fail(job, error)
                 if on_failure is not None:
-                    on_failure(job.source, error)
+                    on_failure(job.source, told)
             if observer is not None:
+                observer.reach(job.key, 1.0)
                 observer.advance("")
-    return [done[key] for key in keys if key in done], failures
+    return Extraction(tuple(done[job.key] for job in jobs if job.key in done), failures)
+
+
+def _extracted(job: Job, entry: Entry) -> Extracted:
+    return Extracted(job.source, tuple(entry.files), entry.shape, entry.notes, entry.partial)
 
 
 def _extract(
     recognizer: Recognizer,
-    job: _Job,
+    job: Job,
     folder: Path,
     options: FeatureOptions,
     form: FeatureFormat,
     limits: VideoLimits | None,
     allow_partial: bool,
-    stop: Event,
-) -> Extracted:
+    on_row: Callable[[float], None],
+) -> _Rows:
+    """Write the features of a video, and tell before each row which part of it is done, as far as can be known."""
     writer = feature_writer(form, folder, job.name)
     rows, shape, looped = 0, (), False
     try:
@@ -151,41 +168,13 @@ def _extract(
             if stream.live:
                 raise VideoError(f"{job.source}: a live source has no end; use classify, or record it first")
             for row in stream:
-                if stop.is_set():
-                    raise Stopped
+                on_row(min(rows / stream.expected, _LARGEST_PART) if stream.expected else 0.0)
                 writer.append(row)
                 rows, shape, looped = rows + 1, row.values.shape, row.looped
-            files = writer.finish(frame_rate(stream, options))
+            writer.finish(frame_rate(stream, options))
             notes = (looped_note(rows, options),) if looped else ()
-            return Extracted(job.source, tuple(files), (rows, *shape), (*stream.report.notes, *notes))
+            return _Rows((rows, *shape), (*stream.report.notes, *notes), stream.report.partial)
     except OSError as error:
         raise OutputError(f"{folder}: cannot write the features of {job.source}: {error.strerror or error}") from error
     finally:
         writer.abandon()
-
-
-def _key(source: str) -> str:
-    place = source if is_address(source) else str(local_path(source).absolute())
-    return place.encode("utf-8", "backslashreplace").decode()
-
-
-def _names(ledger: Ledger, keys: Sequence[str]) -> dict[str, str]:
-    """Return each video's name: the one that it had in an earlier run, else one that no other video has."""
-    known = {key: json.loads(result)["name"] for key, result in ledger.results()}
-    new = [key for key in keys if key not in known]
-    return known | dict(zip(new, output_names(new, known), strict=True))
-
-
-def _known(ledger: Ledger, job: _Job, folder: Path) -> Extracted | None:
-    stored = ledger.load(job.key, job.path)
-    if stored is None:
-        return None
-    entry = json.loads(stored)
-    if not all((folder / name).is_file() for name in entry["files"]):
-        return None
-    return Extracted(job.source, tuple(entry["files"]), tuple(entry["shape"]), tuple(entry["notes"]))
-
-
-def _to_bytes(name: str, result: Extracted) -> bytes:
-    entry = {"name": name, "files": result.files, "shape": result.shape, "notes": result.notes}
-    return json.dumps(entry).encode()

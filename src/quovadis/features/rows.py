@@ -92,7 +92,19 @@ def open_rows(
     limits: VideoLimits | None = None,
     allow_partial: bool = False,
 ) -> SourceStream[FeatureRow]:
-    """Open a video for its features, made as they are asked for; see `video_features`."""
+    """Open a video for its features, which are made as they are asked for.
+
+    Args:
+        engine: the network.
+        source: as for `video_features`.
+        options: which features.
+        limits: the most pixels, frames and seconds to accept; None: the defaults.
+        allow_partial: take what is there of a damaged or cut-off video.
+
+    Raises:
+        VideoError: the video cannot be opened, or is an array of another dtype or shape. Taking rows raises what
+            `feature_rows` does, and a VideoError where the video is damaged, cut off, or exceeds the limits.
+    """
     frames = open_frames(
         source,
         options.sampling,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from threading import Lock
 from typing import Self
 
 from rich.console import Console
@@ -30,12 +31,22 @@ class _ClipsPerSecond(ProgressColumn):
         return Text("– clips/s" if speed is None else f"{speed:.2f} clips/s", style="cyan")
 
 
-def _bar(console: Console, state: ProgressColumn, *, enabled: bool, period_seconds: float = 30) -> Progress:
+class _VideosDone(ProgressColumn):
+    """Whole videos, of which the bar shows parts too."""
+
+    def render(self, task: Task) -> Text:
+        total = "?" if task.total is None else f"{task.total:.0f}"
+        return Text(f"{task.fields['done']:>{len(total)}}/{total}", style="progress.download")
+
+
+def _bar(
+    console: Console, count: ProgressColumn, state: ProgressColumn, *, enabled: bool, period_seconds: float = 30
+) -> Progress:
     """Return a bar with what is counted, a column of its own, and the time left by the speed of a period."""
     return Progress(
         TextColumn("{task.description}", table_column=Column(max_width=36, no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=None),
-        MofNCompleteColumn(),
+        count,
         state,
         TimeRemainingColumn(),
         console=console,
@@ -53,7 +64,9 @@ class ClipProgress(AbstractContextManager["ClipProgress"]):
     """A bar for the video at hand: clips done, clips a second, time left. Gone when it is done."""
 
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
-        self._progress = _bar(console, _ClipsPerSecond(table_column=Column(no_wrap=True)), enabled=enabled)
+        self._progress = _bar(
+            console, MofNCompleteColumn(), _ClipsPerSecond(table_column=Column(no_wrap=True)), enabled=enabled
+        )
         self._task = self._progress.add_task(escape(title), total=None)
 
     def __enter__(self) -> Self:
@@ -73,13 +86,19 @@ class ClipProgress(AbstractContextManager["ClipProgress"]):
 
 
 class VideoProgress(AbstractContextManager["VideoProgress"]):
-    """A bar for many videos: how many are done, how things stand, time left. A `workers.VideoObserver`."""
+    """A bar for many videos: how many are done, how things stand, time left. A `workers.VideoPartObserver`.
+
+    Where it is told of parts, the bar moves within videos, of which several may be in work at once.
+    """
 
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
         note = TextColumn("{task.fields[note]}", style="cyan", table_column=Column(no_wrap=True))
         # Videos differ in length; a minute's worth of them tells more than the last few.
-        self._progress = _bar(console, note, enabled=enabled, period_seconds=60)
-        self._task = self._progress.add_task(escape(title), total=None, note="")
+        self._progress = _bar(console, _VideosDone(), note, enabled=enabled, period_seconds=60)
+        self._task = self._progress.add_task(escape(title), total=None, note="", done=0)
+        self._done = 0
+        self._parts: dict[str, float] = {}
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -94,11 +113,23 @@ class VideoProgress(AbstractContextManager["VideoProgress"]):
 
     def start(self, total: int, done: int) -> None:
         """Say how many videos there are, and how many an earlier run has done."""
-        self._progress.reset(self._task, total=total, completed=done)
+        self._done = done
+        self._progress.reset(self._task, total=total, completed=done, done=done, note="")
+
+    def reach(self, video: str, part: float) -> None:
+        """Say how much of a video in work is done, from 0 to 1."""
+        with self._lock:
+            self._parts[video] = part
+            self._progress.update(self._task, completed=self._done + sum(self._parts.values()))
 
     def advance(self, note: str) -> None:
         """Count one video; `note` says how things stand."""
-        self._progress.update(self._task, advance=1, note=note)
+        with self._lock:
+            # Counted as whole from now on, and no longer by its part.
+            self._parts = {video: part for video, part in self._parts.items() if part < 1}
+            self._done += 1
+            completed = self._done + sum(self._parts.values())
+            self._progress.update(self._task, completed=completed, done=self._done, note=note)
 
 
 class DownloadDisplay(AbstractContextManager["DownloadDisplay"]):

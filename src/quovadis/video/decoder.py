@@ -239,7 +239,7 @@ class Decoder:
             seconds = self.report.seconds_found
             raise VideoError(
                 f"{self._name}: {what}, after {self.report.frames_decoded} frames ({seconds:.2f} s); "
-                "--allow-partial classifies what can be read"
+                "--allow-partial takes what can be read"
             )
         self.report.damaged_packets += 1
 
@@ -266,7 +266,7 @@ class Decoder:
         report = self.report
         shortfall = None if self.live else self._shortfall(account)
         if shortfall is not None and not self._allow_partial:
-            raise TruncatedVideoError(f"{self._name}: cut off: {shortfall}; --allow-partial classifies what is there")
+            raise TruncatedVideoError(f"{self._name}: cut off: {shortfall}; --allow-partial takes what is there")
         if report.frames_decoded == 0:
             raise VideoError(f"{self._name}: no frame in it could be decoded; check or convert the file")
         notes = [] if shortfall is None else [f"cut off: {shortfall}"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from quovadis.features.formats.files import FeatureWriter
@@ -10,11 +12,26 @@ from quovadis.features.formats.hdf5 import HDF5Writer
 from quovadis.features.formats.numpy_files import NumpyWriter
 from quovadis.features.formats.parquet import ParquetWriter
 
-__all__ = ["FeatureFormat", "FeatureWriter", "feature_writer"]
+__all__ = ["FeatureFormat", "FeatureWriter", "feature_writer", "file_names"]
 
 FeatureFormat: TypeAlias = Literal["npy", "npz", "parquet", "hdf5", "video_features"]
 """`npy`: `<name>.npy` and `<name>_seconds.npy`; `npz`, `parquet` and `hdf5`: one file; `video_features`:
 `<name>_rgb.npy`, `<name>_fps.npy` and `<name>_timestamps_ms.npy`, as v-iashin/video_features names them."""
+
+_SUFFIXES: Mapping[FeatureFormat, tuple[str, ...]] = MappingProxyType(
+    {
+        "npy": (".npy", "_seconds.npy"),
+        "npz": (".npz",),
+        "parquet": (".parquet",),
+        "hdf5": (".h5",),
+        "video_features": ("_rgb.npy", "_fps.npy", "_timestamps_ms.npy"),
+    }
+)
+
+
+def file_names(form: FeatureFormat, name: str) -> list[str]:
+    """Return what the files of a video are called, before they are written."""
+    return [name + suffix for suffix in _SUFFIXES[form]]
 
 
 def feature_writer(form: FeatureFormat, folder: Path, name: str) -> FeatureWriter:

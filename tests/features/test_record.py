@@ -1,0 +1,366 @@
+"""Features in a folder over several runs: what is done, done anew, moved, refused and left, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from mean_engine import MeanEngine, write_gray
+from numpy.typing import NDArray
+from runs import STACKS, WINDOWS, Observer, files, run
+
+from quovadis.engines import EngineOutput
+from quovadis.errors import EngineError, OutputError
+from quovadis.features import FeatureOptions
+from quovadis.features.extract import LEDGER_NAME
+from quovadis.sampling import Sampling
+
+# --- going on ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_done_is_not_done_again(videos: list[str], tmp_path: Path) -> None:
+    first = run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    again = run(videos, tmp_path / "out")
+    assert again.engine.clips == []
+    assert again.done == first.done
+    assert files(tmp_path / "out") == before
+
+
+def test_more_videos_are_done_beside_those_that_are(videos: list[str], tmp_path: Path) -> None:
+    run(videos[:2], tmp_path / "out")
+    more = run(videos, tmp_path / "out")
+    assert [video.files[0] for video in more.done] == ["one.npy", "clip.npy", "b__clip.npy", "two.npy"]
+    # The five windows of one and the two of the other.
+    assert len(more.engine.clips) == 7
+
+
+@pytest.mark.parametrize("lost", ["two.npy", "two_seconds.npy"])
+def test_a_video_one_of_whose_files_is_gone_is_done_anew(lost: str, videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    (tmp_path / "out" / lost).unlink()
+    assert len(run(videos, tmp_path / "out").engine.clips) == 2
+    assert files(tmp_path / "out") == before
+
+
+def test_a_video_that_has_changed_is_done_anew_under_its_name(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    write_gray(Path(videos[1]), 20, first=200)
+    changed = run(videos, tmp_path / "out")
+    assert changed.done[1].shape == (2, 1024)
+    assert len(changed.engine.clips) == 2
+    after = files(tmp_path / "out")
+    assert {name for name in after if after[name] != before[name]} == {"a__clip.npy", "a__clip_seconds.npy"}
+
+
+def test_restart_does_everything_anew(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    again = run(videos, tmp_path / "out", restart=True)
+    assert len(again.engine.clips) == 14
+    assert files(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("form", ["npy", "hdf5"])
+def test_interrupted_and_resumed_is_the_same_bytes_as_uninterrupted(
+    form: str, workers: int, videos: list[str], tmp_path: Path
+) -> None:
+    whole = run(videos, tmp_path / "whole", form=form)
+    out = tmp_path / "parts"
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run(videos, out, form=form, workers=workers, observer=Observer(interrupt_after=1))
+        assert not any(thread.name.startswith("quovadis-video") for thread in threading.enumerate())
+        assert not list(out.glob(".*.part"))
+    resumed = run(videos, out, form=form, workers=workers)
+    assert len(resumed.engine.clips) < 14
+    assert resumed.done == whole.done
+    assert files(out) == files(tmp_path / "whole")
+
+
+def test_an_interruption_does_not_wait_for_the_end_of_a_long_video(videos: list[str], tmp_path: Path) -> None:
+    class Slow(MeanEngine):
+        def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+            time.sleep(0.02)
+            return super().run(clips, endpoints)
+
+    long = str(write_gray(tmp_path / "long.mp4", 230, first=0))
+    engine = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        run([videos[3], long], tmp_path / "out", engine=engine, observer=Observer(interrupt_after=1))
+    # Two windows of the one that was done, and of the other's 23 a few.
+    assert len(engine.clips) < 20
+    assert sorted(files(tmp_path / "out")) == ["two.npy", "two_seconds.npy"]
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_whichever_video_was_done_first_names_are_those_of_one_run(
+    first: int, videos: list[str], tmp_path: Path
+) -> None:
+    whole = run(videos, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            [*videos[first:], *videos[:first]],
+            tmp_path / "parts",
+            workers=1,
+            observer=Observer(interrupt_after=1),
+        )
+    assert run(videos, tmp_path / "parts").done == whole.done
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from mean_engine import MeanEngine
+from runs import run
+
+class Slow(MeanEngine):
+    def run(self, clips, endpoints=()):
+        time.sleep(0.1)
+        return super().run(clips, endpoints)
+
+run(sys.argv[2:], Path(sys.argv[1]), engine=Slow())
+"""
+
+
+def test_killed_and_resumed_is_the_same_bytes_as_uninterrupted(videos: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "parts"
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "video"), *sys.path]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    for wanted in (1, 2, 3):
+        with subprocess.Popen([sys.executable, "-c", PROGRAM, str(out), *videos], env=environment) as process:
+            while process.poll() is None and len(list(out.glob("*_seconds.npy"))) < wanted:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+    resumed = run(videos, out)
+    assert 0 < len(resumed.engine.clips) < 14
+    assert resumed.done == run(videos, tmp_path / "whole").done
+    assert files(out) == files(tmp_path / "whole")
+    assert not list(out.glob(".*.part"))
+
+
+def test_a_file_that_was_cut_short_is_done_anew(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    (tmp_path / "out" / "two.npy").write_bytes(before["two.npy"][:-1])
+    assert len(run(videos, tmp_path / "out").engine.clips) == 2
+    assert files(tmp_path / "out") == before
+
+
+def test_features_of_a_part_do_not_count_where_parts_are_not_taken(videos: list[str], tmp_path: Path) -> None:
+    cut = write_gray(tmp_path / "cut.mkv", 60)
+    cut.write_bytes(cut.read_bytes()[:-1200])
+    sources = [*videos, str(cut)]
+    taken = run(sources, tmp_path / "out", allow_partial=True)
+    assert [video.partial for video in taken.done] == [False] * 4 + [True]
+    again = run(sources, tmp_path / "out", allow_partial=True)
+    assert again.engine.clips == []
+    assert again.done == taken.done
+    refused = run(sources, tmp_path / "out")
+    assert refused.done == taken.done[:4]
+    ((source, message),) = refused.told
+    assert source == str(cut)
+    assert f"its earlier features are left as they are: {tmp_path / 'out' / 'cut.npy'}" in message
+
+
+def test_of_a_video_that_can_no_longer_be_read_earlier_features_are_left_and_named(
+    videos: list[str], tmp_path: Path
+) -> None:
+    run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    content = Path(videos[3]).read_bytes()
+    Path(videos[3]).write_bytes(b"no video")
+    made = run(videos, tmp_path / "out")
+    ((_, message),) = made.told
+    assert message.endswith(f"its earlier features are left as they are: {tmp_path / 'out' / 'two.npy'}")
+    assert "\n" not in message
+    assert files(tmp_path / "out") == before
+    # They do not count until the video has been read again.
+    Path(videos[3]).write_bytes(content)
+    assert len(run(videos, tmp_path / "out").engine.clips) == 2
+
+
+def test_a_damaged_entry_is_one_clear_error(videos: list[str], tmp_path: Path) -> None:
+    for damage in (b"{", b"[]", b'{"name": "one"}', b"\xff", b'{"name": 1, "files": 2}'):
+        run(videos, tmp_path / "out", restart=True)
+        with sqlite3.connect(tmp_path / "out" / LEDGER_NAME) as database:
+            database.execute("UPDATE videos SET result = ? WHERE key = ?", (damage, videos[1]))
+        database.close()
+        with pytest.raises(OutputError, match=r"an entry that is damaged.*--restart") as refused:
+            run(videos, tmp_path / "out")
+        assert "\n" not in str(refused.value)
+
+
+# --- moved videos -----------------------------------------------------------------------------------------------------
+
+
+def moved(videos: list[str], tmp_path: Path) -> list[str]:
+    (tmp_path / "videos").rename(tmp_path / "elsewhere")
+    return [video.replace("/videos/", "/elsewhere/") for video in videos]
+
+
+def test_a_dataset_that_was_moved_keeps_its_features_and_their_names(videos: list[str], tmp_path: Path) -> None:
+    first = run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    sources = moved(videos, tmp_path)
+    for _ in range(2):
+        again = run(sources[::-1], tmp_path / "out")
+        assert again.engine.clips == []
+        assert [video.source for video in again.done] == sources[::-1]
+        assert [video.files for video in again.done] == [video.files for video in first.done][::-1]
+        assert files(tmp_path / "out") == before
+
+
+def test_a_run_that_was_stopped_goes_on_where_the_dataset_was_moved(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(videos, tmp_path / "out", workers=1, observer=Observer(interrupt_after=2))
+    assert len(run(moved(videos, tmp_path), tmp_path / "out").engine.clips) == 5 + 2
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+def test_a_video_that_was_moved_and_changed_leaves_earlier_features_alone(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    sources = moved(videos, tmp_path)
+    write_gray(Path(sources[0]), 20, first=200)
+    made = run(sources, tmp_path / "out")
+    assert len(made.engine.clips) == 2
+    assert made.done[0].files == ("elsewhere__one.npy", "elsewhere__one_seconds.npy")
+    assert {name: content for name, content in files(tmp_path / "out").items() if name in before} == before
+
+
+def test_names_of_videos_that_are_gone_with_their_features_are_free(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    sources = moved(videos, tmp_path)
+    write_gray(Path(sources[0]), 20, first=200)
+    for name in ("one.npy", "one_seconds.npy"):
+        (tmp_path / "out" / name).unlink()
+    assert run(sources, tmp_path / "out").done[0].files == ("one.npy", "one_seconds.npy")
+    assert run(sources, tmp_path / "out").engine.clips == []
+
+
+def test_of_videos_that_cannot_be_told_apart_none_is_taken_for_another(originals: Path, tmp_path: Path) -> None:
+    sources = []
+    for folder in ("a", "b"):
+        (tmp_path / "videos" / folder).mkdir(parents=True)
+        shutil.copy(originals / "one.mp4", tmp_path / "videos" / folder)
+        sources.append(str(tmp_path / "videos" / folder / "one.mp4"))
+        os.utime(sources[-1], (1, 1))
+    run(sources, tmp_path / "out")
+    (tmp_path / "c").mkdir()
+    Path(sources[0]).rename(tmp_path / "c" / "one.mp4")
+    Path(sources[1]).unlink()
+    made = run([str(tmp_path / "c" / "one.mp4")], tmp_path / "out")
+    assert len(made.engine.clips) == 3
+    assert made.done[0].files[0] == "c__one.npy"
+    # In folders of the same names they can be told apart.
+    (tmp_path / "videos").rename(tmp_path / "elsewhere")
+    (tmp_path / "c" / "one.mp4").rename(tmp_path / "elsewhere" / "b" / "one.mp4")
+    (again,) = run([str(tmp_path / "elsewhere" / "b" / "one.mp4")], tmp_path / "out").done
+    assert again.files[0] == "b__one.npy"
+
+
+# --- files of others --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["two.npy", "two_seconds.npy"])
+def test_a_file_that_no_run_has_made_is_not_written_over(name: str, videos: list[str], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_bytes(b"of someone else")
+    with pytest.raises(OutputError, match=f"{tmp_path / 'out' / name}: is there already") as refused:
+        run(videos, tmp_path / "out")
+    assert "--restart" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    # Before any work, and nothing is touched.
+    assert files(tmp_path / "out") == {name: b"of someone else"}
+    assert len(run(videos, tmp_path / "out", restart=True).done) == 4
+    assert (tmp_path / "out" / name).read_bytes() != b"of someone else"
+
+
+def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(videos: list[str], tmp_path: Path) -> None:
+    class Failing(MeanEngine):
+        def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+            if len(self.clips) >= 5:
+                raise EngineError("out of memory")
+            return super().run(clips, endpoints)
+
+    with pytest.raises(EngineError, match="out of memory"):
+        run(videos, tmp_path / "out", engine=Failing(), workers=1)
+    # The first has three windows, and the second was in work.
+    assert sorted(files(tmp_path / "out")) == ["one.npy", "one_seconds.npy"]
+    assert not list((tmp_path / "out").glob(".*.part"))
+    assert len(run(videos, tmp_path / "out").engine.clips) == 14 - 3
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"options": replace(WINDOWS, pool="space")}, r"pool: all, now space"),
+        (
+            {"options": FeatureOptions(sampling=Sampling(clip_frames=12))},
+            r"clip_frames: 10, now 12.*stride: 10, now 12",
+        ),
+        ({"options": STACKS}, r"fps: 25\.0, now native.*full_windows: False, now True.*lookahead_frames: 0, now 1"),
+        ({"form": "npz"}, r"format: npy, now npz"),
+        ({"engine": MeanEngine("2")}, r"version: 1, now 2"),
+    ],
+    ids=["pool", "frames", "preset", "format", "engine"],
+)
+def test_a_folder_of_other_settings_is_refused_with_what_differs(
+    changed: dict[str, object], said: str, videos: list[str], tmp_path: Path
+) -> None:
+    run(videos[:1], tmp_path / "out")
+    before = files(tmp_path / "out")
+    with pytest.raises(OutputError, match=said) as refused:
+        run(videos, tmp_path / "out", **changed)  # type: ignore[arg-type]
+    assert len(str(refused.value).splitlines()) == 1
+    assert "--restart" in str(refused.value)
+    assert str(tmp_path / "out") in str(refused.value)
+    assert files(tmp_path / "out") == before
+    run(videos[:1], tmp_path / "out", restart=True, **changed)  # type: ignore[arg-type]
+
+
+def test_a_folder_in_which_another_run_is_at_work_is_refused(videos: list[str], tmp_path: Path) -> None:
+    run(videos[:1], tmp_path / "out")
+    with FileLock(tmp_path / "out" / f"{LEDGER_NAME}.lock"), pytest.raises(OutputError, match="another run is at work"):
+        run(videos, tmp_path / "out")
+    assert len(run(videos, tmp_path / "out").done) == 4
+
+
+def test_a_folder_that_is_a_file_is_an_error(videos: list[str], tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("not a folder")
+    with pytest.raises(OutputError, match=f"{tmp_path / 'out'}: cannot be written"):
+        run(videos, tmp_path / "out")
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full, a disk without room")
+@pytest.mark.parametrize(("form", "part"), [("npy", ".one.npy.part"), ("hdf5", ".one.h5.part")])
+def test_a_full_disk_is_one_error_and_the_run_can_go_on(
+    form: str, part: str, videos: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / part).symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=r"cannot write the features of .*one\.mp4: No space left on device"):
+        run(videos, tmp_path / "out", form=form, workers=1)
+    assert len(run(videos, tmp_path / "out", form=form).done) == 4
