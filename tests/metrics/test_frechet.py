@@ -87,8 +87,10 @@ def test_without_any_spread_only_the_means_count() -> None:
     assert fvd(np.full((9, 3), 0.1), np.full((5, 3), 0.1)) == pytest.approx(0, abs=1e-12)
 
 
-def test_it_is_the_printed_formula_where_that_is_stable() -> None:
-    first, second = Moments.of(drawn(5, 3000, 24)), Moments.of(drawn(6, 2000, 24))
+# 400 are those of the original metric, the logits.
+@pytest.mark.parametrize("dimension", [24, 400])
+def test_it_is_the_printed_formula_where_that_is_stable(dimension: int) -> None:
+    first, second = Moments.of(drawn(5, 3000, dimension)), Moments.of(drawn(6, 2000, dimension))
     covariances = first.covariance(unbiased=True), second.covariance(unbiased=True)
     root = scipy.linalg.sqrtm(covariances[0] @ covariances[1])
     expected = np.square(first.mean - second.mean).sum() + np.trace(covariances[0] + covariances[1] - 2 * root.real)

@@ -16,7 +16,7 @@ PixelCentres: TypeAlias = Literal["half-pixel", "tensorflow1"]
 def resize(
     pixels: NDArray[Any], height: int, width: int, centres: PixelCentres = "half-pixel", columns: slice = slice(None)
 ) -> NDArray[np.float32]:
-    """Return a picture of another size, not rounded.
+    """Return a picture of another size, shape height, columns, channels, within the range of its pixels, not rounded.
 
     Args:
         pixels: uint8 or float32, shape height, width, channels.
