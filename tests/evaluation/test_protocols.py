@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,12 +13,14 @@ import cv2
 import numpy as np
 import pytest
 from colours import ColourEngine
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from synthetic import moving_squares, write_video
 
 import quovadis
-from quovadis.engines import EngineOutput
+from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import ArchitectureError, VideoError, VideoLimitError
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols import (
@@ -29,6 +32,7 @@ from quovadis.evaluation.protocols import (
     multiview,
     open_model_zoo,
 )
+from quovadis.evaluation.protocols.deepmind import PIECE_FRAMES, pieces
 from quovadis.video.geometry import scaled_size
 
 
@@ -196,28 +200,116 @@ def test_deepmind_loops_what_is_too_short_for_the_network(tmp_path: Path) -> Non
     np.testing.assert_array_equal(engine.seen[0][7:14], engine.seen[0][:7])
 
 
+@given(frames=st.integers(PIECE_FRAMES + 1, 4000))
+def test_pieces_of_a_long_video_are_padded_as_it_is_and_yield_every_step_once(frames: int) -> None:
+    cut = pieces(frames)
+    yielded: list[int] = []
+    for place, piece in enumerate(cut):
+        assert len(piece.frames) <= PIECE_FRAMES
+        assert len(piece.frames) % 8 == frames % 8
+        assert piece.frames.start % 8 == 0
+        first = piece.frames.start // 8
+        yielded += range(first + piece.steps.start, first + piece.steps.stop)
+        # Step s is of the positions s and s + 1, and position p sees the frames 8 p - 47 to 8 p + 54.
+        assert place == 0 or 8 * piece.steps.start >= 47
+        assert place == len(cut) - 1 or 8 * piece.steps.stop + 54 < len(piece.frames)
+    assert yielded == list(range(-(-frames // 8) - 1))
+    assert cut[0].frames.start == 0
+    assert cut[-1].frames.stop == frames
+
+
+@pytest.fixture(scope="module")
+def engine(rgb_scratch_path: Path) -> Engine:
+    return quovadis.load("rgb-scratch", threads=2).engine
+
+
+def as_images(frames: NDArray[np.uint8], folder: Path) -> Path:
+    """Write frames as they are; a folder has no rate, so that all are taken."""
+    for number, picture in enumerate(frames, start=1):
+        Image.fromarray(picture).save(folder / f"image_{number:05d}.png", compress_level=1)
+    return folder
+
+
+def logits_of(folder: Path, engine: Engine) -> NDArray[np.float32]:
+    (view,) = DeepMindProtocol().views(Footage(folder), engine)
+    return view.logits
+
+
+@pytest.mark.parametrize("length", [16, 64, 79, 87, 159])
 def test_deepmind_equals_the_original_graph(
-    rgb_scratch_path: Path, cricket_gif: Path, assets: Path, monkeypatch: pytest.MonkeyPatch
+    length: int, engine: Engine, cricket_frames: NDArray[np.uint8], assets: Path, tmp_path: Path
 ) -> None:
-    """In one piece, and in chunks as videos too long for that are run."""
-    engine = quovadis.load("rgb-scratch", threads=2).engine
-    expected = np.load(assets / "oracle" / "cricket_rgb_scratch.npz")["logits"].reshape(400)
-    (whole,) = DeepMindProtocol().views(Footage(cricket_gif), engine)
-    np.testing.assert_allclose(whole.logits, expected, atol=1e-3)
-    monkeypatch.setattr(deepmind, "WHOLE_FRAMES", 40)
-    footage = Footage(cricket_gif)
-    (chunked,) = DeepMindProtocol().views(footage, engine)
-    np.testing.assert_allclose(chunked.logits, expected, atol=1e-3)
-    assert footage.frames == 79
+    name = "cricket" if length == 79 else f"cricket_T{length}"
+    expected = np.load(assets / "oracle" / f"{name}_rgb_scratch.npz")["logits"].reshape(400)
+    looped = cricket_frames[np.arange(length) % len(cricket_frames)]
+    np.testing.assert_allclose(logits_of(as_images(looped, tmp_path), engine), expected, atol=1e-3)
 
 
-def test_open_model_zoo_s_clips_of_a_prepared_video_equal_the_original_graph(
-    rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8], assets: Path, tmp_path: Path
+def test_in_pieces_too(
+    engine: Engine,
+    cricket_frames: NDArray[np.uint8],
+    assets: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Frames of 224x224 are scaled to 256 and cropped: the graph is the same, the pixels are floats."""
-    for number, picture in enumerate(cricket_frames, start=1):
-        Image.fromarray(picture).save(tmp_path / f"image_{number:05d}.png")
-    engine = quovadis.load("rgb-scratch", threads=2).engine
+    expected = np.load(assets / "oracle" / "cricket_T159_rgb_scratch.npz")["logits"].reshape(400)
+    looped = as_images(cricket_frames[np.arange(159) % len(cricket_frames)], tmp_path)
+    monkeypatch.setattr(deepmind, "PIECE_FRAMES", 136)
+    np.testing.assert_allclose(logits_of(looped, engine), expected, atol=1e-3)
+    # With a margin too small they would not.
+    monkeypatch.setattr(deepmind, "_MARGIN", 3)
+    assert np.abs(logits_of(looped, engine) - expected).max() > 1e-2
+
+
+@pytest.mark.parametrize("length", range(144, 152))
+def test_in_pieces_a_video_of_any_length_has_the_logits_of_the_whole(
+    length: int, engine: Engine, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Padding depends on the length modulo 8."""
+    with quovadis.video.open_video(assets / "clips" / "clean_and_jerk.mp4") as video:
+        frames = np.stack([frame.pixels for frame in islice(video, length)])
+    whole = engine.run(frames[np.newaxis]).logits[0]
+    monkeypatch.setattr(deepmind, "PIECE_FRAMES", 136)
+    footage = Footage(as_images(frames, tmp_path))
+    (view,) = DeepMindProtocol().views(footage, engine)
+    np.testing.assert_allclose(view.logits, whole, atol=1e-3)
+    assert footage.frames == length
+
+
+def test_multiview_shows_the_network_each_crop_and_takes_its_word(
+    engine: Engine, cricket_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    folder = as_images(cricket_frames[:40, 32:], tmp_path)
+    recorder, protocol = Recorder(), MultiviewProtocol(1, 3, crop_size=200)
+    list(protocol.views(Footage(folder), recorder))
+    views = list(protocol.views(Footage(folder), engine))
+    assert [(view.clip, view.crop) for view in views] == [(0, 0), (0, 1), (0, 2)]
+    expected = engine.run(np.stack(recorder.seen)).logits
+    np.testing.assert_allclose(np.stack([view.logits for view in views]), expected, atol=1e-4)
+    assert np.abs(expected[0] - expected[2]).max() > 0.1
+
+
+@pytest.mark.parametrize("crops", [1, 3])
+def test_multiview_crops_each_frame_as_it_is_where_pictures_change_their_shape(crops: int, tmp_path: Path) -> None:
+    wide, high = np.zeros((256, 340, 3), np.uint8), np.zeros((340, 256, 3), np.uint8)
+    wide[:, :, 0] = high[:, :, 0] = 50
+    wide[:, -1, 1] = high[-1, :, 1] = 200
+    for number in range(80):
+        Image.fromarray(wide if number < 40 else high).save(tmp_path / f"image_{number + 1:05d}.png")
+    recorder = Recorder()
+    list(MultiviewProtocol(1, crops).views(Footage(tmp_path), recorder))
+    assert len(recorder.seen) == crops
+    # The last crop reaches to the right, of high pictures to the bottom.
+    last = recorder.seen[-1][..., 1]
+    assert (last[:40, :, -1] == 200).all() == (crops == 3)
+    assert (last[40:, -1, :] == 200).all() == (crops == 3)
+
+
+def test_open_model_zoo_s_clips_are_what_the_network_says_of_its_pixels(
+    engine: Engine, cricket_frames: NDArray[np.uint8], assets: Path, tmp_path: Path
+) -> None:
+    """Frames of 224x224 are scaled to 256 and cropped; the oracle saw them whole, and so agrees on the class alone."""
+    as_images(cricket_frames, tmp_path)
     recorder = Recorder()
     list(OpenModelZooProtocol().views(Footage(tmp_path), recorder))
     first, *_ = OpenModelZooProtocol().views(Footage(tmp_path), engine)

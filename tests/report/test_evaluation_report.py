@@ -41,7 +41,7 @@ def make_predictions(views: int = 1, protocol: str = "deepmind", evaluated: int 
         settings={
             "protocol": protocol,
             "fps": 25,
-            "whole_frames": 320,
+            "piece_frames": 320,
             "weights": "rgb-scratch",
             "weights_sha256": "ab" * 32,
             "engine": "openvino",
@@ -169,7 +169,7 @@ def test_the_calibration_of_8_bit_integers_is_told_where_there_is_one(tmp_path: 
 
 def test_the_settings_of_a_protocol_read_as_a_sentence(tmp_path: Path) -> None:
     given = make_predictions()
-    for allow_partial, said in ((False, "deepmind, fps 25, whole frames 320"), (True, ", damaged videos in part")):
+    for allow_partial, said in ((False, "deepmind, fps 25, piece frames 320"), (True, ", damaged videos in part")):
         predictions = replace(given, settings={**given.settings, "allow_partial": allow_partial})
         facts = markdown_rows(write_report(tmp_path / said, predictions)["report.md"])[0]
         (protocol,) = [value for name, value in facts if name == "protocol"]

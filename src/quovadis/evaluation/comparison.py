@@ -13,7 +13,7 @@ from quovadis.errors import DatasetError
 from quovadis.evaluation.predictions import Predictions
 from quovadis.metrics import Proportion, mcnemar
 
-_ALIKE = ("protocol", "clips", "clip_frames", "crops", "crop_size", "fps", "whole_frames")
+_ALIKE = ("protocol", "clips", "clip_frames", "crops", "crop_size", "fps", "piece_frames")
 """Settings that must be the same: views of different frames cannot be compared one by one."""
 
 

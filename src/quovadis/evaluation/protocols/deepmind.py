@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import MINIMUM_FRAMES
-from quovadis.dense import SHORTEST_FRAMES, dense_steps
+from quovadis.dense import SHORTEST_FRAMES
 from quovadis.engines import Engine
+from quovadis.engines.base import POSITION_FRAMES
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols.protocol import Level, View
+from quovadis.evaluation.protocols.windows import read_windows
 from quovadis.sampling import FRAMES_PER_SECOND
-from quovadis.video import CountedFrames, Frame
+from quovadis.video import Frame
+from quovadis.video.geometry import FrameConverter
 
-WHOLE_FRAMES = 320
+PIECE_FRAMES = 320
 """Frames of the longest video that goes through the network in one piece; Kinetics has 250."""
-_CHUNK_FRAMES = 64
+_MARGIN = 7
+"""Positions in time, of 8 frames, after which what lies before a piece, or after it, is seen no more: position p of the
+last layer sees frames 8 p - 47 to 8 p + 54 at most."""
 
 
 class DeepMindProtocol:
@@ -26,8 +32,8 @@ class DeepMindProtocol:
 
     "At test time the models are applied convolutionally over the whole video taking 224x224 center crops, and the
     predictions are averaged" (paper, section 4.1). Up to 320 frames go through in one piece, padded as TensorFlow pads
-    that length; more go through in chunks in dense mode, which is the same where the length is 7 (mod 8), and otherwise
-    holds the last frame for up to 7. Under 9 frames are looped to 15.
+    that length; more go through in pieces that overlap, of which those time steps are taken that the whole video would
+    have given. Under 9 frames are looped to 15.
     """
 
     name = "deepmind"
@@ -37,22 +43,58 @@ class DeepMindProtocol:
     @property
     def settings(self) -> Mapping[str, int | float | str]:
         """Everything that results depend on."""
-        return {"protocol": self.name, "fps": FRAMES_PER_SECOND, "whole_frames": WHOLE_FRAMES}
+        return {"protocol": self.name, "fps": FRAMES_PER_SECOND, "piece_frames": PIECE_FRAMES}
 
     def views(self, footage: Footage, engine: Engine) -> Iterator[View]:
         """Yield one view: the whole video."""
         with footage.open(fps=FRAMES_PER_SECOND) as video:
-            frames = footage.watch(video)
-            held = list(islice(frames, WHOLE_FRAMES + 1))
-            if len(held) <= WHOLE_FRAMES:
-                footage.frames = len(held)
-                logits = engine.run(_whole(held)[np.newaxis]).logits[0]
-            else:
-                counted = CountedFrames(chain(held, frames))
-                steps = [step.logits for step in dense_steps(engine, counted, chunk_frames=_CHUNK_FRAMES)]
-                footage.frames = counted.count
-                logits = np.mean(steps, axis=0, dtype=np.float64).astype(np.float32)
+            held = list(islice(footage.watch(video), PIECE_FRAMES + 1))
+        if len(held) <= PIECE_FRAMES:
+            footage.frames = len(held)
+            logits = engine.run(_whole(held)[np.newaxis]).logits[0]
+        else:
+            del held
+            logits = _in_pieces(footage, engine)
         yield View(0, 0, 0, logits)
+
+
+class Piece(NamedTuple):
+    """A part of a long video."""
+
+    frames: range
+    steps: slice
+    """Time steps of the piece that are as the whole video would have them, and in no other piece."""
+
+
+def pieces(frames: int) -> list[Piece]:
+    """Cut a video of more than 320 frames into pieces.
+
+    How TensorFlow pads a layer depends on whether its input is even, so that each piece is as long as the video but for
+    a multiple of 8 frames, and begins at one.
+    """
+    size = PIECE_FRAMES - (PIECE_FRAMES - frames) % POSITION_FRAMES
+    positions, last = -(-size // POSITION_FRAMES), (frames - size) // POSITION_FRAMES
+    result: list[Piece] = []
+    # A step is of two positions.
+    done, total = 0, last + positions - 1
+    while done < total:
+        first = min(max(done - _MARGIN, 0), last)
+        end = total if first == last else first + positions - 1 - _MARGIN
+        start = first * POSITION_FRAMES
+        result.append(Piece(range(start, start + size), slice(done - first, end - first)))
+        done = end
+    return result
+
+
+def _in_pieces(footage: Footage, engine: Engine) -> NDArray[np.float32]:
+    cut = pieces(footage.count(FRAMES_PER_SECOND))
+    windows = read_windows(footage, [piece.frames for piece in cut], fps=FRAMES_PER_SECOND, converter=FrameConverter)
+    steps = [
+        engine.run(np.stack([frame.pixels for frame in window.frames])[np.newaxis]).step_logits[0, piece.steps]
+        for window, piece in zip(windows, cut, strict=True)
+    ]
+    mean: NDArray[np.float32] = np.concatenate(steps).mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def _whole(frames: list[Frame]) -> NDArray[np.uint8]:

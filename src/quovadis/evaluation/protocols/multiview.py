@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE
 from quovadis.engines import Engine
@@ -72,12 +73,16 @@ class MultiviewProtocol:
         geometry = Geometry(crop=None, keep_prepared=False)
         reading = read_windows(footage, windows, fps=FRAMES_PER_SECOND, converter=lambda: FrameConverter(geometry))
         for window in reading:
-            height, width = window.frames[0].pixels.shape[:2]
-            for crop, (top, left) in enumerate(crop_corners(height, width, self._size, self._crops)):
-                rows, columns = slice(top, top + self._size), slice(left, left + self._size)
-                pixels = np.stack([frame.pixels[rows, columns] for frame in window.frames])
+            for crop in range(self._crops):
+                # Of a video whose pictures change their shape, as broadcasts do, each has corners of its own.
+                pixels = np.stack([self._cropped(frame.pixels, crop) for frame in window.frames])
                 logits = engine.run(pixels[np.newaxis]).logits[0]
                 yield View(window.number, crop, windows[window.number][0], logits)
+
+    def _cropped(self, pixels: NDArray[np.uint8], crop: int) -> NDArray[np.uint8]:
+        height, width = pixels.shape[:2]
+        top, left = crop_corners(height, width, self._size, self._crops)[crop]
+        return pixels[top : top + self._size, left : left + self._size]
 
 
 def clip_windows(frames: int, clips: int) -> list[list[int]]:
