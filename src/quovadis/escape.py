@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 
 def escaped(name: str) -> str:
     """Return a name whose bytes that are no text are escaped."""
     return name.encode("utf-8", "backslashreplace").decode()
+
+
+def printable(text: str) -> str:
+    """Return a line in which control characters, which terminals obey and file names may hold, are escaped."""
+    return "".join(letter if category(letter) != "Cc" else letter.encode("unicode_escape").decode() for letter in text)

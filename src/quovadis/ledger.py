@@ -98,20 +98,37 @@ class Ledger(AbstractContextManager["Ledger"]):
             self._database = None
         self._lock.release()
 
-    def load(self, key: str, path: Path) -> bytes | None:
+    def load(self, key: str, path: Path, *, wherever: bool = False) -> bytes | None:
         """Return the result of a video, or None if it is not done or its file has changed since.
+
+        Args:
+            key: of the video.
+            path: its file, or folder of frames.
+            wherever: whether a file of the same size and time of change is the same one in another place too.
 
         Raises:
             OutputError: the record is damaged.
         """
-        query = "SELECT result FROM videos WHERE key = ? AND file = ?"
         # Kept for `store`: a file that changes while it is worked on is not the one that is done.
         identity = self._asked[key] = file_identity(path)
+        found = self._row(key)
+        if found is None:
+            return None
+        file, result = found
+        return result if file == identity or (wherever and _is_same_elsewhere(file, identity)) else None
+
+    def _row(self, key: str) -> tuple[str, bytes] | None:
         try:
-            found = self._connection.execute(query, (escaped(key), identity)).fetchone()
+            row = self._connection.execute("SELECT file, result FROM videos WHERE key = ?", (escaped(key),)).fetchone()
         except sqlite3.Error as error:
             raise self.unusable(error) from error
-        return None if found is None else bytes(found[0])
+        return None if row is None else (str(row[0]), self._checked(row[1]))
+
+    def _checked(self, result: object) -> bytes:
+        # SQLite keeps values of any type in any column.
+        if not isinstance(result, bytes):
+            raise self.unusable(ValueError(f"a result that is no bytes but {type(result).__name__}"))
+        return result
 
     def store(self, key: str, path: Path, result: bytes) -> None:
         """Keep the result of a video, as its file was when it was asked for; it is on disk when this returns.
@@ -144,12 +161,8 @@ class Ledger(AbstractContextManager["Ledger"]):
         Raises:
             OutputError: the record is damaged.
         """
-        try:
-            found = self._connection.execute("SELECT file FROM videos WHERE key = ?", (escaped(key),)).fetchone()
-        except sqlite3.Error as error:
-            raise self.unusable(error) from error
-        state = _state(path)
-        return found is not None and state != _ABSENT and str(found[0]).rpartition("\n")[2] == state
+        found = self._row(key)
+        return found is not None and _is_same_elsewhere(found[0], file_identity(path))
 
     def results(self) -> Iterator[tuple[str, bytes]]:
         """Yield the key and result of every video, whatever became of its file.
@@ -159,7 +172,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         """
         try:
             for key, result in self._connection.execute("SELECT key, result FROM videos"):
-                yield str(key), bytes(result)
+                yield str(key), self._checked(result)
         except sqlite3.Error as error:
             raise self.unusable(error) from error
 
@@ -180,6 +193,11 @@ def file_identity(path: Path) -> str:
 
 
 _ABSENT = "-"
+
+
+def _is_same_elsewhere(one: str, other: str) -> bool:
+    state = one.rpartition("\n")[2]
+    return state != _ABSENT and state == other.rpartition("\n")[2]
 
 
 def _state(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.special
 from test_summary import predictions, scored
 
 from quovadis.errors import DatasetError, MissingDependencyError
@@ -48,8 +49,9 @@ def test_differences_of_logits_are_those_of_the_arrays() -> None:
     found = compare(a, b)
     assert found.logit_difference_mean == pytest.approx(np.abs(b.logits - a.logits).mean(), rel=1e-5)
     assert found.logit_difference_greatest == pytest.approx(np.abs(b.logits - a.logits).max(), rel=1e-5)
-    p, q = a.probabilities.astype(float), b.probabilities.astype(float)
+    p, q = (scipy.special.softmax(each.logits.astype(float), axis=1) for each in (a, b))
     assert found.divergence_mean == pytest.approx((p * np.log(p / q)).sum(axis=1).mean(), rel=1e-5)
+    assert compare(a, replace(a, logits=a.logits * np.float32(1 + 1e-7))).divergence_mean >= 0
     assert found.settings == {"precision": (None, "int8")}
     assert found.to_dict()["settings"] == {"precision": [None, "int8"]}
 

@@ -20,6 +20,7 @@ TRUTH = {
     "archery.avi": "archery",
     "clean_and_jerk.mp4": "clean and jerk",
     "horse_riding.gif": "riding or walking with horse",
+    "../assets/v_CricketShot_g04_c01_rgb.gif": "playing cricket",
 }
 
 
@@ -54,13 +55,13 @@ def test_the_real_clips_are_evaluated_stopped_and_evaluated_on(
 ) -> None:
     whole = evaluate(annotation, *SMALL, "-o", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
-    assert "4 of 6 videos evaluated, 1 missing, 1 unreadable" in whole.stdout
+    assert "5 of 7 videos evaluated, 1 missing, 1 unreadable" in whole.stdout
     assert "corrupted.mp4: damaged" in whole.stderr
     assert "gone.mp4: no such video" in whole.stderr
     assert "Traceback" not in whole.stderr
     report = json.loads((tmp_path / "whole" / "report.json").read_text())
     top1 = next(metric for metric in report["metrics"] if metric["name"] == "top-1")
-    assert (top1["successes"], top1["trials"]) == (4, 4)
+    assert (top1["successes"], top1["trials"]) == (5, 5)
 
     stopped = tmp_path / "stopped"
     with subprocess.Popen(command(annotation, *SMALL, "-o", stopped), stderr=subprocess.PIPE, text=True) as process:
@@ -90,8 +91,34 @@ def test_two_engines_are_compared(rgb_scratch_path: Path, annotation: Path, tmp_
     assert found["settings"]["engine"] == ["native", "openvino"]
     assert found["agreement"]["value"] == found["view_agreement"]["value"] == 1.0
     assert 0 < found["logit_difference_greatest"] < 1e-3
-    table = evaluate("--compare", *files)
+    assert 0 <= found["divergence_mean"] < 1e-6
+    table = evaluate("--compare", *files, "-o", tmp_path / "compared")
     assert "exact McNemar test: p = 1" in table.stdout
+    assert f"a: {files[0]}" in table.stdout
+    assert json.loads((tmp_path / "compared" / "comparison.json").read_text()) == found
+
+
+def test_a_video_that_is_there_in_part_has_a_line_and_is_counted(
+    rgb_scratch_path: Path, assets: Path, tmp_path: Path
+) -> None:
+    clip = assets / "clips" / "corrupted.mp4"
+    (tmp_path / "one.tsv").write_text(f"{clip}\tarchery\n")
+    run = evaluate(tmp_path / "one.tsv", *SMALL, "--allow-partial", "-o", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    (line,) = [line for line in run.stderr.splitlines() if "note:" in line]
+    assert line.startswith(f"quovadis: note: {clip}: damaged")
+    assert "1 of 1 videos evaluated (1 of them partly decoded)" in run.stdout
+
+
+def test_a_name_that_would_steer_the_terminal_does_not(tmp_path: Path) -> None:
+    annotation = {"labels": ["archery"], "database": {"b\x1b[31mred\nnew": {"annotations": {"label": "archery"}}}}
+    annotation["database"]["b\x1b[31mred\nnew"]["subset"] = "validation"  # type: ignore[call-overload]
+    (tmp_path / "k.json").write_text(json.dumps(annotation))
+    run = evaluate(tmp_path / "k.json", *SMALL, "-o", tmp_path / "out")
+    assert run.returncode == 1
+    assert r"archery/b\x1b[31mred\nnew" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert "\x1b" not in run.stderr
 
 
 @pytest.mark.parametrize(
@@ -111,3 +138,10 @@ def test_bad_input_is_one_line_and_exit_code_1(tmp_path: Path, arguments: tuple[
 
 def test_nothing_to_do_is_a_mistake_of_the_command_line(tmp_path: Path) -> None:
     assert evaluate().returncode == 2
+
+
+def test_figures_of_open_model_zoo_by_another_protocol_are_too(annotation: Path, tmp_path: Path) -> None:
+    run = evaluate(annotation, "--omz-compatible", "-o", tmp_path / "out")
+    assert run.returncode == 2
+    assert "--protocol omz" in run.stderr
+    assert not (tmp_path / "out").exists()

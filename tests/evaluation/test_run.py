@@ -17,6 +17,7 @@ import pytest
 from colours import VIDEOS, ColourEngine, label_name, logits_of, recognizer, write_clip, write_frames
 from numpy.typing import NDArray
 
+import quovadis
 from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
 from quovadis.evaluation.datasets import Dataset, read_dataset
@@ -181,6 +182,38 @@ def test_killed_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path
     assert parquet(predictions, tmp_path / "parts.parquet") == whole
 
 
+@pytest.mark.parametrize("protocol", list(KNOWN))
+def test_a_dataset_that_was_moved_is_not_evaluated_again(listed: Dataset, tmp_path: Path, protocol: str) -> None:
+    first = run(listed, tmp_path, protocol)[0]
+    shutil.copytree(listed.source.parent, tmp_path / "moved")
+    moved = read_dataset(tmp_path / "moved" / "list.txt", kinetics400())
+    engine = ColourEngine()
+    predictions, record = run(moved, tmp_path, protocol, engine=engine)
+    assert engine.clips == []
+    assert (record.videos, record.earlier) == (0, 12)
+    assert set(predictions.paths) == {str(example.path) for example in moved.examples}
+    np.testing.assert_array_equal(predictions.logits, first.logits)
+
+
+def test_the_number_of_workers_changes_nothing_of_what_the_real_network_says(
+    rgb_scratch_path: Path, assets: Path, tmp_path: Path
+) -> None:
+    annotation = tmp_path / "list.txt"
+    rows = {
+        "horse_riding.gif": "riding or walking with horse",
+        "sign_language_thanks.mkv": "sign language interpreting",
+    }
+    annotation.write_text("".join(f"{assets / 'clips' / name}\t{label}\n" for name, label in rows.items()))
+    dataset, model = read_dataset(annotation, kinetics400()), quovadis.load("rgb-scratch", threads=2)
+    files = []
+    for workers in (1, 2):
+        ledger = tmp_path / str(workers) / LEDGER_NAME
+        found, _ = run_evaluation(model, dataset, make_protocol("omz"), ledger, workers=workers)
+        assert len(found.keys) == 2
+        files.append(parquet(found, tmp_path / f"{workers}.parquet"))
+    assert files[0] == files[1]
+
+
 def test_a_finished_evaluation_runs_the_network_on_nothing(listed: Dataset, tmp_path: Path) -> None:
     run(listed, tmp_path)
     engine = ColourEngine()
@@ -305,10 +338,18 @@ def test_a_video_that_is_there_in_part_is_told_and_stays_marked(tmp_path: Path, 
         lambda stored: b"100\n",
         lambda stored: b"[100, [], false, []]\n",
         lambda stored: b"[" * 100_000,
+        lambda stored: stored.replace(b"[100", b"[Infinity"),
+        lambda stored: stored.replace(b"[100", b"[1e999"),
+        lambda stored: stored.replace(b"[100", b"[" + b"9" * 25),
+        lambda stored: stored.replace(b"[100", b"[-1"),
+        lambda stored: stored.replace(b"[[0, 0,", b"[[1, 0,"),
+        lambda stored: stored[:-4] + np.float32("nan").tobytes(),
+        lambda stored: "no bytes",
+        lambda stored: 7,
     ],
 )
 def test_a_damaged_result_in_the_record_is_one_clear_error(
-    listed: Dataset, tmp_path: Path, damage: Callable[[bytes], bytes]
+    listed: Dataset, tmp_path: Path, damage: Callable[[bytes], bytes | str | int]
 ) -> None:
     run(listed.first(2), tmp_path)
     with sqlite3.connect(tmp_path / LEDGER_NAME) as database:

@@ -95,8 +95,9 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
     rows = np.arange(len(views_a))
     change = np.abs(softmax_a[rows, top_a] - softmax_b[rows, top_a])
     difference = np.abs(a.logits[views_a].astype(np.float64) - b.logits[views_b])
-    tiny = np.finfo(np.float64).tiny
-    divergence = (softmax_a * (np.log(softmax_a + tiny) - np.log(softmax_b + tiny))).sum(axis=1)
+    # Of softmaxes in float32, which do not quite add up to 1, a divergence near 0 would come out below it.
+    log_a, log_b = (_log_softmax(p.logits[i].astype(np.float64)) for p, i in ((a, views_a), (b, views_b)))
+    divergence = (np.exp(log_a) * (log_a - log_b)).sum(axis=1).clip(min=0)
     count = len(shared)
     return Comparison(
         settings=_differences(a.settings, b.settings),
@@ -116,6 +117,12 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
         probability_change_greatest=float(change.max()),
         divergence_mean=float(divergence.mean()),
     )
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
 
 
 def _check_alike(a: Predictions, b: Predictions) -> None:

@@ -91,7 +91,8 @@ def read_predictions(path: Path) -> Predictions:
         table = parquet.read_table(path)
         metadata = json.loads((table.schema.metadata or {})[_METADATA])
         values = {name: table.column(name).combine_chunks() for name in _COLUMNS}
-        logits = np.asarray(values["logits"].flatten(), np.float32).reshape(len(table), len(metadata["labels"]))
+        settings, dataset, labels = metadata["settings"], metadata["dataset"], tuple(metadata["labels"])
+        logits = np.asarray(values["logits"].flatten(), np.float32).reshape(len(table), len(labels))
         failures = tuple(Failure(**failure) for failure in metadata["failures"])
         partial = tuple(
             PartialVideo(video["key"], video["path"], tuple(video["notes"])) for video in metadata.get("partial", [])
@@ -106,9 +107,9 @@ def read_predictions(path: Path) -> Predictions:
     starts[first] = 1
     paths = values["path"].to_pylist()
     return Predictions(
-        settings=metadata["settings"],
-        dataset=metadata["dataset"],
-        labels=tuple(metadata["labels"]),
+        settings=settings,
+        dataset=dataset,
+        labels=labels,
         keys=tuple(keys[place] for place in first),
         paths=tuple(paths[place] for place in first),
         truth=np.asarray(values["label_index"], np.int64)[first],

@@ -96,7 +96,8 @@ def run_evaluation(
     failures = {e.key: Failure(e.key, "", e.label, "missing", e.why_missing) for e in dataset.missing}
     with Ledger(ledger, settings, restart=restart) as record:
         for example, path in examples:
-            known = record.load(example.key, path)
+            # By its key it is the same example, wherever the dataset has been moved.
+            known = record.load(example.key, path, wherever=True)
             if known is not None:
                 done[example.key] = _known(record, known, len(recognizer.labels))
         earlier = len(done)

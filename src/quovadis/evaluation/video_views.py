@@ -9,6 +9,9 @@ import numpy as np
 
 from quovadis.evaluation.protocols import View
 
+_LARGEST = 2**31
+"""More than the frames of any video."""
+
 
 @dataclass(frozen=True, eq=False)
 class VideoViews:
@@ -49,8 +52,11 @@ class VideoViews:
                 for (clip, crop, start), row in zip(places, logits, strict=True)
             )
             found = cls(int(frames), views, bool(partial), tuple(map(str, notes)))
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"a result that is damaged: {error}") from error
-        if not views:
-            raise ValueError("a result without views")
+        numbers = [found.frames, *(number for view in views for number in (view.clip, view.crop, view.start_frame))]
+        if not views or not np.isfinite(logits).all():
+            raise ValueError("a result without views, or with logits that are no numbers")
+        if min(numbers) < 0 or max(numbers) > _LARGEST or len({(view.clip, view.crop) for view in views}) < len(views):
+            raise ValueError("a result of frames, clips or crops that cannot be")
         return found

@@ -68,5 +68,7 @@ def plain_table(*columns: str) -> Table:
 def _counts(share: Proportion | None) -> tuple[str, str]:
     if share is None:
         return "", ""
+    if not share.trials:
+        return "0/0", "–"
     lower, upper = share.interval
     return f"{share.successes:,}/{share.trials:,}", f"{100 * lower:.2f} – {100 * upper:.2f}"

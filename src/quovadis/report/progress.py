@@ -93,8 +93,8 @@ class VideoProgress(AbstractContextManager["VideoProgress"]):
 
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
         note = TextColumn("{task.fields[note]}", style="cyan", table_column=Column(no_wrap=True))
-        # Videos differ in length; a minute's worth of them tells more than the last few.
-        self._progress = _bar(console, _VideosDone(), note, enabled=enabled, period_seconds=60)
+        # Videos differ in length, and one may take minutes: an hour's worth of them tells more than the last few.
+        self._progress = _bar(console, _VideosDone(), note, enabled=enabled, period_seconds=3600)
         self._task = self._progress.add_task(escape(title), total=None, note="", done=0)
         self._done = 0
         self._parts: dict[str, float] = {}

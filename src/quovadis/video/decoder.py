@@ -271,7 +271,8 @@ class Decoder:
             raise VideoError(f"{self._name}: no frame in it could be decoded; check or convert the file")
         notes = [] if shortfall is None else [f"cut off: {shortfall}"]
         if report.damaged_packets:
-            notes.append(f"damaged: {report.damaged_packets} parts of it could not be decoded")
+            parts = "1 part" if report.damaged_packets == 1 else f"{report.damaged_packets} parts"
+            notes.append(f"damaged: {parts} of it could not be decoded")
         report.partial = bool(notes)
         report.notes = tuple(notes)
 

@@ -68,7 +68,8 @@ def _row(row: Mapping[str, str | None], line: int, path: Path) -> Annotation:
         name = f"{identifier}_{int(float(start)):06d}_{int(float(end)):06d}"
     except (ValueError, OverflowError) as error:
         raise DatasetError(
-            f"{path}: line {line} is no {','.join(CSV_COLUMNS)}; a test list without labels cannot be evaluated"
+            f"{path}: line {line} is no {','.join(CSV_COLUMNS)} with times in seconds; mend it "
+            "(a test list without labels cannot be evaluated)"
         ) from error
     return Annotation(name, label, (name, *(f"{folder}/{name}" for folder in label_folders(label))), line)
 
