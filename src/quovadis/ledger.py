@@ -104,7 +104,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         Args:
             key: of the video.
             path: its file, or folder of frames.
-            wherever: whether a file of the same size and time of change is the same one in another place too.
+            wherever: whether it is the same file in another place too.
 
         Raises:
             OutputError: the record is damaged.
@@ -156,7 +156,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
 
     def is_same_elsewhere(self, key: str, path: Path) -> bool:
-        """Tell whether a file is the one that a result is of, by its size and time of change, wherever that one lay.
+        """Tell whether a file is the one that a result is of, by all but its place.
 
         Raises:
             OutputError: the record is damaged.
@@ -184,15 +184,19 @@ class Ledger(AbstractContextManager["Ledger"]):
 
 
 def file_identity(path: Path) -> str:
-    """Return what tells whether a file, or a folder of frames, is still the one it was: place, size, time of change.
+    """Return what tells whether a file, or a folder of frames, is still the one it was.
 
-    Of a folder these are the names, sizes and times of what lies in it: a frame that is written over in place changes
-    neither the folder's own time nor the number of its frames.
+    Its place, size, time of change, and three samples of what is in it: tools that unpack archives may give many files
+    one time. Of a folder it is the same of every file in it that is not hidden: a frame that is written over in place
+    changes neither the folder's own time nor the number of its frames. What is not there, such as an address, is
+    always the same.
     """
-    return f"{escaped(str(path.absolute()))}\n{_state(path)}"
+    state = _state(path)
+    return _ABSENT if state == _ABSENT else f"{escaped(str(path.absolute()))}\n{state}"
 
 
 _ABSENT = "-"
+_SAMPLE_BYTES = 16384
 
 
 def _is_same_elsewhere(one: str, other: str) -> bool:
@@ -201,28 +205,41 @@ def _is_same_elsewhere(one: str, other: str) -> bool:
 
 
 def _state(path: Path) -> str:
-    """Return size and time of change, or what stands for them; no line break is in it."""
+    """Return everything but the place; no line break is in it."""
+    digest = hashlib.sha256()
     try:
-        if path.is_dir():
-            return _entries_hash(path)
-        status = path.stat()
+        if not path.is_dir():
+            status = path.stat()
+            _add_samples(digest, path, status.st_size)
+            return f"{status.st_size} {status.st_mtime_ns} {digest.hexdigest()[:16]}"
+        files = []
+        with os.scandir(path) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                # Features that are written into the folder's own subfolder make it no other video.
+                if entry.name.startswith(".") or entry.is_dir():
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError:
+                    # A link that leads nowhere.
+                    status = entry.stat(follow_symlinks=False)
+                # No name holds a zero byte, so that no two lists of entries are told alike.
+                digest.update(f"{escaped(entry.name)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+                files.append((Path(entry.path), status.st_size))
+        if files and files[len(files) // 2][0].is_file():
+            _add_samples(digest, *files[len(files) // 2])
     except OSError:
         return _ABSENT
-    return f"{status.st_size} {status.st_mtime_ns}"
-
-
-def _entries_hash(folder: Path) -> str:
-    digest = hashlib.sha256()
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            try:
-                status = entry.stat()
-            except OSError:
-                # A link that leads nowhere.
-                status = entry.stat(follow_symlinks=False)
-            # No name holds a zero byte, so that no two lists of entries are told alike.
-            digest.update(f"{escaped(entry.name)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return digest.hexdigest()
+
+
+def _add_samples(digest: hashlib._Hash, path: Path, size: int) -> None:
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        for start in (0, size // 2, max(size - _SAMPLE_BYTES, 0)):
+            file.seek(start)
+            digest.update(file.read(_SAMPLE_BYTES))
 
 
 def _difference(old: str, new: str) -> str:

@@ -19,12 +19,15 @@ import pytest
 from filelock import FileLock
 from mean_engine import MeanEngine, write_gray
 from numpy.typing import NDArray
+from PIL import Image
 from runs import STACKS, WINDOWS, Observer, files, run
+from synthetic import write_video
 
 from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME
+from quovadis.features.record import video_key
 from quovadis.sampling import Sampling
 
 # --- going on ---------------------------------------------------------------------------------------------------------
@@ -278,6 +281,75 @@ def test_of_videos_that_cannot_be_told_apart_none_is_taken_for_another(originals
     assert again.files[0] == "b__one.npy"
 
 
+def test_a_video_of_the_same_name_size_and_time_is_another_by_what_is_in_it(tmp_path: Path) -> None:
+    """Uncompressed videos, unpacked by a tool that gives all files one time."""
+    shades = []
+    for folder, shade in (("one", 50), ("two", 200)):
+        path = tmp_path / folder / "0001.avi"
+        path.parent.mkdir()
+        write_video(path, [np.full((48, 64, 3), shade, np.uint8)] * 20, codec="rawvideo")
+        os.utime(path, (1, 1))
+        (made,) = run([str(path)], tmp_path / "out").done
+        shades.append(np.load(tmp_path / "out" / made.files[0])[0, 0])
+        shutil.rmtree(tmp_path / folder)
+    assert shades == pytest.approx([50, 200], abs=3)
+
+
+# --- the same video ---------------------------------------------------------------------------------------------------
+
+
+def test_however_the_way_to_a_video_is_written_it_is_one(
+    videos: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "videos")
+    monkeypatch.chdir(tmp_path / "videos")
+    spellings = ["one.mp4", "./one.mp4", "a/../one.mp4", "../videos/one.mp4", "../link/one.mp4", videos[0]]
+    made = run(spellings, tmp_path / "out")
+    assert [video.source for video in made.done] == ["one.mp4"]
+    for spelling in spellings:
+        assert run([spelling], tmp_path / "out").engine.clips == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names that are no text exist on POSIX systems")
+def test_a_name_that_is_no_text_is_not_its_own_escape(originals: Path, tmp_path: Path) -> None:
+    sources = [os.fsdecode(os.fsencode(tmp_path) + name) for name in (b"/a\xff.mp4", b"/a\\udcff.mp4", b"/a\\.mp4")]
+    for source in sources:
+        shutil.copy(originals / "one.mp4", source)
+    assert len({video_key(source) for source in sources}) == 3
+    assert len(run(sources, tmp_path / "out").done) == 3
+
+
+def test_a_folder_of_frames_is_the_same_whatever_is_written_into_a_folder_in_it(tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in range(12):
+        Image.new("RGB", (64, 48), (10 * number,) * 3).save(frames / f"{number}.png")
+    assert len(run([str(frames)], frames / "features").engine.clips) == 1
+    (frames / ".DS_Store").touch()
+    assert run([str(frames)], frames / "features").engine.clips == []
+
+
+# --- begun anew -------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_restart_forgets_it_still_knows_for_its_own(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    before = files(tmp_path / "out")
+    restarted = run([videos[2]], tmp_path / "out", restart=True)
+    # Names are as they were, and no other video's file is written over.
+    assert restarted.done[0].files[0] == "b__clip.npy"
+    assert files(tmp_path / "out") == before
+    again = run(videos, tmp_path / "out")
+    assert len(again.engine.clips) == 14 - 5
+    assert [video.files[0] for video in again.done] == ["one.npy", "a__clip.npy", "b__clip.npy", "two.npy"]
+
+
+def test_a_restart_from_a_damaged_record_begins_from_nothing(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    (tmp_path / "out" / LEDGER_NAME).write_bytes(b"no database" * 1000)
+    assert len(run(videos, tmp_path / "out", restart=True).engine.clips) == 14
+
+
 # --- files of others --------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +365,29 @@ def test_a_file_that_no_run_has_made_is_not_written_over(name: str, videos: list
     assert files(tmp_path / "out") == {name: b"of someone else"}
     assert len(run(videos, tmp_path / "out", restart=True).done) == 4
     assert (tmp_path / "out" / name).read_bytes() != b"of someone else"
+
+
+def test_a_file_of_someone_else_is_not_taken_for_features_of_a_video_that_fails(
+    videos: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "two.npy").write_bytes(b"of someone else")
+    content = Path(videos[3]).read_bytes()
+    Path(videos[3]).write_bytes(b"no video")
+    ((_, message),) = run(videos, tmp_path / "out", restart=True).told
+    assert "earlier features" not in message
+    Path(videos[3]).write_bytes(content)
+    with pytest.raises(OutputError, match="is there already"):
+        run(videos, tmp_path / "out")
+    assert (tmp_path / "out" / "two.npy").read_bytes() == b"of someone else"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX systems")
+def test_a_link_that_leads_nowhere_is_a_file_of_others_too(videos: list[str], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "one.npy").symlink_to(tmp_path / "absent")
+    with pytest.raises(OutputError, match=r"one\.npy: is there already"):
+        run(videos, tmp_path / "out")
 
 
 def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(videos: list[str], tmp_path: Path) -> None:

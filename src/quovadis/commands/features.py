@@ -138,8 +138,8 @@ def features(
 
     expanded = expand_sources(sources, fail)
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
-    # Known before anything is loaded or written; but what an earlier run has of a video is for the record to say.
-    if not expanded or not (output / LEDGER_NAME).exists():
+    # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
+    if not expanded or restart or not (output / LEDGER_NAME).exists():
         errors = why_none_opens(expanded, limits, allow_partial=allow_partial)
         if errors is not None:
             for source, error in errors:

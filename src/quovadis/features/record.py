@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from quovadis.errors import OutputError, VideoError
@@ -29,8 +33,9 @@ class Job(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where it lies; of an address, no path that exists."""
-        return local_path(self.source)
+        """Where it lies, however its source is written; of an address, no path that exists."""
+        path = local_path(self.source)
+        return path if is_address(self.source) else Path(_place(path))
 
 
 @dataclass(frozen=True)
@@ -94,15 +99,34 @@ class Entry:
 class FeatureRecord:
     """The entries of a folder, which files are its own, and which names are taken."""
 
-    def __init__(self, ledger: Ledger, folder: Path, form: FeatureFormat) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        folder: Path,
+        form: FeatureFormat,
+        forgotten: Mapping[str, Entry] = MappingProxyType({}),
+    ) -> None:
         """Read all entries of an open ledger.
 
+        Args:
+            ledger: of the folder.
+            folder: where the files are.
+            form: how they are written.
+            forgotten: entries of a ledger that this one replaces: nothing of them is done any more, but their names are
+                taken, and their files are known for our own.
+
         Raises:
-            OutputError: the ledger is damaged.
+            OutputError: the ledger is damaged, or cannot be written.
         """
         self._ledger = ledger
         self._folder = folder
         self._form = form
+        self._begun: set[str] = set()
+        undone = {
+            key: Entry(entry.name, entry.place, dict.fromkeys([*entry.files, *file_names(form, entry.name)]))
+            for key, entry in forgotten.items()
+        }
+        ledger.update({key: (Path(entry.place or key), entry.to_bytes()) for key, entry in undone.items()})
         try:
             self._entries = {key: Entry.from_bytes(content) for key, content in ledger.results()}
         except ValueError as error:
@@ -138,11 +162,11 @@ class FeatureRecord:
                     gone.setdefault(PurePath(key).name, []).append(key)
         for key, source in unknown.items():
             candidates = [] if is_address(source) else gone.get(PurePath(key).name, [])
-            path = local_path(source)
+            path = Path(_place(local_path(source)))
             old = _nearest(key, [old for old in candidates if self._ledger.is_same_elsewhere(old, path)])
             if old is not None:
                 candidates.remove(old)
-                entry = replace(self._entries.pop(old), place=_place(path))
+                entry = replace(self._entries.pop(old), place=str(path))
                 self._ledger.update({key: (path, entry.to_bytes())}, forget=[old])
                 self._entries[key] = entry
 
@@ -183,9 +207,9 @@ class FeatureRecord:
                 continue
             entry = Entry(job.name, _place_of(job), dict.fromkeys(file_names(self._form, job.name)))
             for name in entry.files:
-                if not overwrite and name.casefold() not in own and (self._folder / name).exists():
+                if not overwrite and name.casefold() not in own and os.path.lexists(self._folder / name):
                     raise OutputError(
-                        f"{self._folder / name}: is there already, and no run of this command has made it; "
+                        f"{self._folder / name}: is there already, and nothing says that this command has made it; "
                         "give another folder, or --restart to write over it"
                     )
             begun[job.key] = job.path, entry
@@ -198,6 +222,7 @@ class FeatureRecord:
         for key in replaced:
             del self._entries[key]
         self._entries |= {key: entry for key, (_, entry) in begun.items()}
+        self._begun = set(begun)
 
     def finish(self, job: Job, shape: tuple[int, ...], notes: tuple[str, ...], *, partial: bool) -> Entry:
         """Take a video as done, its files as they are now.
@@ -220,7 +245,8 @@ class FeatureRecord:
         Raises:
             OutputError: the ledger cannot be written.
         """
-        left = self._entries[job.key].any_file(self._folder)
+        # What is there under the names of a video that no earlier run knew is not ours.
+        left = None if job.key in self._begun else self._entries[job.key].any_file(self._folder)
         if left is not None:
             return type(error)(f"{error}; its earlier features are left as they are: {left}")
         self._ledger.update({}, forget=[job.key])
@@ -240,13 +266,28 @@ def _nearest(key: str, others: Sequence[str]) -> str | None:
 
 
 def _place_of(job: Job) -> str | None:
-    return None if is_address(job.source) else _place(job.path)
+    return None if is_address(job.source) else str(job.path)
 
 
 def _place(path: Path) -> str:
-    return str(path.absolute())
+    """Return the path as it is written without `..` and links to folders; a link to a video keeps its name."""
+    if path.name in ("", ".."):
+        return os.path.realpath(path)
+    return str(Path(os.path.realpath(path.parent)) / path.name)
 
 
 def video_key(source: str) -> str:
-    """Return what tells a video from all others: its address, or its absolute path, as text."""
-    return escaped(source if is_address(source) else _place(local_path(source)))
+    """Return what tells a video from all others as text: its address, or its path, as `_place` writes it."""
+    # Backslashes are doubled, so that no name looks like another one's escapes.
+    return escaped((source if is_address(source) else _place(local_path(source))).replace("\\", "\\\\"))
+
+
+def forgotten_entries(ledger: Path) -> dict[str, Entry]:
+    """Return what can be read of the entries of a ledger that is to be begun anew."""
+    if not ledger.is_file():
+        return {}
+    entries: dict[str, Entry] = {}
+    with suppress(sqlite3.Error, ValueError), closing(sqlite3.connect(ledger)) as database:
+        for key, content in database.execute("SELECT key, result FROM videos"):
+            entries[str(key)] = Entry.from_bytes(content)
+    return entries
