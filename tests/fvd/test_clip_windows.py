@@ -35,8 +35,8 @@ def test_clips_lie_within_the_video_and_are_evenly_spaced(
     count: int, frames: int, options: FVDOptions, name: str
 ) -> None:
     windows = clip_windows(name, count, frames, options)
-    is_long_enough = count >= (frames - 1) * options.frame_step + 1
-    assert len(windows) == (options.clips_per_video if is_long_enough else 0)
+    places = max(count - (frames - 1) * options.frame_step, 0)
+    assert len(windows) == min(options.clips_per_video, places)
     for window in windows:
         assert len(window) == frames
         assert window[0] >= 0
@@ -69,7 +69,14 @@ def test_the_first_random_clips_stay_as_more_are_taken() -> None:
 
 
 def test_a_video_as_long_as_a_clip_has_one_place_for_it() -> None:
-    assert starts_of("a.mp4", 16, clips_per_video=3) == [0, 0, 0]
+    assert starts_of("a.mp4", 16, clips_per_video=3) == [0]
+
+
+@given(count=st.integers(16, 60), clips=st.integers(1, 50), seed=st.integers(0, 100))
+def test_no_clip_is_taken_twice_and_as_many_as_there_is_room_for(count: int, clips: int, seed: int) -> None:
+    starts = starts_of("a.mp4", count, clips_per_video=clips, seed=seed)
+    assert len(set(starts)) == len(starts) == min(clips, count - 15)
+    assert all(0 <= start <= count - 16 for start in starts)
 
 
 @pytest.mark.parametrize("vary", ["name", "seed", "clip"])
@@ -81,7 +88,8 @@ def test_starts_are_uniform_whatever_is_varied(vary: str) -> None:
     elif vary == "seed":
         starts = [starts_of("a.mp4", count, seed=number)[0] for number in range(drawn)]
     else:
-        starts = starts_of("a.mp4", count, clips_per_video=drawn)
+        # The second clip of each, of those places that the first has left.
+        starts = [starts_of("a.mp4", count, clips_per_video=2, seed=number)[1] for number in range(drawn)]
     found = np.bincount(starts, minlength=places)
     assert len(found) == places
     # Chi squared with 9 degrees of freedom, of which 33.7 is exceeded once in 10,000 times.

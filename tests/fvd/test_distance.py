@@ -12,7 +12,7 @@ from fake_network import LOGITS, measured, noise_videos, saved
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.fvd import FVDOptions, LengthStatistics, Statistics, comparable_options, distances
+from quovadis.fvd import FVDOptions, LengthStatistics, Statistics, check_before, comparable_options, distances
 from quovadis.metrics import bootstrap, fvd, kvd
 
 SETTINGS = {"clips": "first", "features": "logits"}
@@ -226,6 +226,24 @@ def test_sets_without_a_length_in_common_are_refused() -> None:
     real, fake = statistics("real", REAL, lengths=(16, 9)), statistics("fake", FAKE, lengths=(128,))
     with pytest.raises(MetricError, match=r"no length of clips in common: real has 9, 16 and fake has 128; .*--frames"):
         distances(real, fake)
+
+
+def test_sets_that_do_not_go_together_are_refused_before_the_network_runs() -> None:
+    known = statistics("real.npz", REAL, lengths=(16, 64))
+    elsewhere = statistics("real.npy", REAL, elsewhere=True)
+    dimension = known.lengths[16].moments.dimension
+    check_before([statistics("real.npz", REAL, lengths=(16,)), elsewhere], [])
+    check_before([known], [("fake", SETTINGS, FVDOptions(frames=(9, 64)), dimension)])
+    check_before([elsewhere], [("fake", SETTINGS, FVDOptions(frames=(9,)), dimension)])
+    for planned, said in (
+        (("fake", {**SETTINGS, "features": "pooled"}, FVDOptions(frames=(64,)), dimension), "features: "),
+        (("fake", SETTINGS, FVDOptions(frames=(9,)), dimension), "no length of clips in common"),
+        (("fake", SETTINGS, FVDOptions(frames=(64,)), 1024), f"real.npz has features of {dimension} dimensions"),
+    ):
+        with pytest.raises(MetricError, match=said):
+            check_before([known], [planned])
+    with pytest.raises(MetricError, match=r"real\.npy has features from elsewhere and fake has 9, 16"):
+        check_before([elsewhere], [("fake", SETTINGS, FVDOptions(frames=(9, 16)), dimension)])
 
 
 def test_a_set_whose_distance_could_not_be_told_is_refused_before_any_work() -> None:

@@ -155,12 +155,35 @@ def test_kept_statistics_of_other_settings_are_not_used_for_what_is_asked_for(
     assert_one_line_error(fvd(kept, kept, "--frames", "16", **offline), "has no clips of 16 frames, but of 9")
 
 
+def test_mistakes_in_any_source_are_told_before_the_network_is_loaded(
+    first_run: subprocess.CompletedProcess[str], folder: Path, offline: dict[str, str]
+) -> None:
+    real, absent = folder / "real", folder / "absent"
+    for arguments in ((real, absent), (real, real, "--more-real", absent), (real, folder / "fake", "--videos", "2")):
+        more = ("--more-fake", absent) if "--videos" in arguments else ()
+        assert_one_line_error(fvd(*arguments, *more, **offline), str(absent))
+    kept = folder / "real.npz"
+    for options, needle in (
+        (("--clips", "random", "--seed", "7"), "clips: first, not random"),
+        (("--stats", kept, "--videos", "2"), f"of {REAL} videos, and --videos asks for 2"),
+    ):
+        sources = (kept, kept) if "--seed" in options else (real, real)
+        assert_one_line_error(fvd(*sources, *options, **offline), str(kept), needle)
+
+
+def test_statistics_alone_are_told_as_json_too(folder: Path, tmp_path: Path) -> None:
+    run = fvd(folder / "real", *SMALL, "--videos", "3", "--stats", tmp_path / "kept.npz", "--json")
+    (measured,) = json.loads(run.stdout)["measured"]
+    assert (measured["videos"], measured["most_videos"], measured["allow_partial"]) == (3, 3, False)
+
+
 def test_kept_statistics_stand_for_the_real_videos(first_run: subprocess.CompletedProcess[str], folder: Path) -> None:
     kept = folder / "real.npz"
     # The folder is not looked at: it need not be there.
     run = fvd(folder / "absent", folder / "fake", *SMALL, "--stats", kept, "--json", "--quiet")
     found, expected = distance_in(run), distance_in(first_run)
-    assert f"quovadis: {kept} is there: its statistics are used, not {folder / 'absent'}" in run.stderr
+    said = f"quovadis: {kept} is there: its statistics of {REAL} clips are used, not {folder / 'absent'}"
+    assert said in run.stderr
     assert found["fvd"] == pytest.approx(expected["fvd"], rel=1e-9)
     assert found["kvd"] == pytest.approx(expected["kvd"], rel=1e-9)
 

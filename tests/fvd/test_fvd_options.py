@@ -29,8 +29,10 @@ def test_stylegan_v_takes_random_clips_of_the_real_videos_and_the_first_of_the_g
     assert (real.options.clips, fake.options.clips) == ("random", "first")
     assert real.options.seed == 7
     assert real.options.frames == fake.options.frames == (16, 128)
-    assert real.named == {"pixel_centres": "half-pixel", "clips": "random"}
+    assert real.named == {"pixel_centres": "half-pixel", "clips": "random", "seed": 7}
+    # It plays no part in first clips.
     assert fake.named == {"pixel_centres": "half-pixel", "clips": "first"}
+    assert plan_sets("stylegan-v")[0].options.seed == 0
 
 
 @pytest.mark.parametrize("like", [None, "original", "stylegan-v"])

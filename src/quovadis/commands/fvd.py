@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from quovadis.architecture import convolutions
 from quovadis.commands.options import (
     LIMITS,
     AllowPartial,
@@ -33,20 +34,22 @@ from quovadis.fvd import (
     LIKE,
     Member,
     SetPlan,
+    Side,
     Statistics,
     are_files,
+    check_before,
     check_lengths,
     comparable_options,
     distances,
     plan_sets,
+    prepare_side,
     set_settings,
     set_statistics,
-    side_statistics,
 )
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS
 from quovadis.metrics.bootstrap import LEAST_RESAMPLES
 from quovadis.recognizer import Recognizer, load
-from quovadis.report.distances import DistanceReport
+from quovadis.report.distances import DistanceReport, set_document
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
 
@@ -119,7 +122,9 @@ def fvd(
     clips_per_video: Annotated[
         int | None, typer.Option(min=1, help="Random clips of each video.", show_default="1")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of random clips and the bootstrap.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of random clips and the bootstrap.", show_default="0")
+    ] = None,
     frame_step: Annotated[
         int | None, typer.Option(min=1, help="Frames from one frame of a clip to the next.", show_default="1")
     ] = None,
@@ -192,7 +197,22 @@ def fvd(
                 progress=download,
             )
 
-    def statistics(sources: Sequence[str], plan: SetPlan, kept: Path | None, other: Statistics | None) -> Statistics:
+    def side(sources: Sequence[str], plan: SetPlan, kept: Path | None) -> Side:
+        wanted = dict(plan.named)
+        if weights_name is not None and are_files(sources, kept):
+            wanted["weights_sha256"] = network().weights.sha256
+        return prepare_side(
+            sources,
+            wanted=wanted,
+            frames=frames or (),
+            most_videos=most_videos,
+            kept=kept,
+            limits=limits,
+            allow_partial=allow_partial,
+            notify=notify,
+        )
+
+    def statistics(prepared: Side, plan: SetPlan, other: Statistics | None) -> Statistics:
         def measure(source: str, members: Sequence[Member]) -> Statistics:
             model, options = network(), plan.options
             if other is not None:
@@ -208,27 +228,24 @@ def fvd(
                     on_skip=lambda video: notify_above(progress, f"left out: {video.name}: {video.reason}"),
                 )
 
-        wanted = dict(plan.named)
-        if weights_name is not None and are_files(sources, kept):
-            wanted["weights_sha256"] = network().weights.sha256
-        return side_statistics(
-            sources,
-            measure,
-            wanted=wanted,
-            frames=frames or (),
-            most_videos=most_videos,
-            kept=kept,
-            limits=limits,
-            allow_partial=allow_partial,
-            notify=notify,
-        )
+        return prepared.statistics(measure)
 
-    a = statistics([real, *(more_real or [])], real_plan, stats, None)
+    # All sources are looked at before the network runs, for hours perhaps, over the first of them.
+    prepared = [side([real, *(more_real or [])], real_plan, stats)]
+    if fake is not None:
+        prepared.append(side([fake, *(more_fake or [])], fake_plan, None))
+    planned = [
+        (" + ".join(one.sources), set_settings(network(), plan.options), plan.options, _dimensions(network(), plan))
+        for one, plan in zip(prepared, (real_plan, fake_plan), strict=False)
+        if one.has_videos
+    ]
+    check_before([known for one in prepared for known in one.known], planned)
+    a = statistics(prepared[0], real_plan, None)
     if fake is None:
         check_lengths(a, frames or ())
-        typer.echo(stats)
+        typer.echo(json.dumps(set_document(a), indent=2, ensure_ascii=False) if as_json else stats)
         return
-    b = statistics([fake, *(more_fake or [])], fake_plan, None, a)
+    b = statistics(prepared[1], fake_plan, a)
     chosen = LIKE["original" if like is None else like.value].covariance if covariance is None else covariance.value
     lacking: list[str] = []
     with VideoProgress(stderr(), "bootstrap", enabled=not quiet and bootstrap > 0) as progress:
@@ -240,13 +257,13 @@ def fvd(
             covariance=chosen,
             with_kvd=with_kvd,
             resamples=bootstrap,
-            seed=seed,
+            seed=seed or 0,
             on_resample=lambda: progress.advance(""),
             on_lacking=lacking.append,
         )
     for warning in dict.fromkeys(text for distance in found for text in distance.warnings):
         notify(f"warning: {warning}")
-    report = DistanceReport(a, b, found, chosen, seed, lacking)
+    report = DistanceReport(a, b, found, chosen, seed or 0, lacking)
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
@@ -255,3 +272,8 @@ def fvd(
         notify(f"error: {sentence}")
     if lacking:
         raise typer.Exit(1)
+
+
+def _dimensions(model: Recognizer, plan: SetPlan) -> int:
+    *_, (_, channels) = convolutions()
+    return len(model.labels) if plan.options.features == "logits" else channels

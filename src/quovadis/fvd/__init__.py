@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from quovadis.fvd.distance import Distance, comparable_options, distances
+from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.members import Member, read_members
 from quovadis.fvd.options import LIKE, Covariance, FVDOptions, Like, SetPlan, plan_sets
-from quovadis.fvd.sides import are_files, side_statistics
+from quovadis.fvd.sides import Side, are_files, prepare_side, side_statistics
 from quovadis.fvd.statistics import (
     LengthStatistics,
     Statistics,
@@ -25,15 +25,18 @@ __all__ = [
     "Like",
     "Member",
     "SetPlan",
+    "Side",
     "SkippedVideo",
     "Statistics",
     "are_files",
+    "check_before",
     "check_lengths",
     "comparable_options",
     "distances",
     "load_statistics",
     "merge_statistics",
     "plan_sets",
+    "prepare_side",
     "read_members",
     "save_statistics",
     "set_settings",

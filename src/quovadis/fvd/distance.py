@@ -83,11 +83,7 @@ def distances(
     result = []
     for length, (left, right) in sorted(pairs.items()):
         dimensions = left.moments.dimension
-        if right.moments.dimension != dimensions:
-            raise MetricError(
-                f"{a.source} has features of {dimensions} dimensions, {b.source} of {right.moments.dimension}; "
-                "measure both with the same network"
-            )
+        _check_dimensions(a.source, dimensions, b.source, right.moments.dimension)
         unbiased = covariance == "unbiased"
         value = frechet_distance(
             left.moments.mean,
@@ -141,6 +137,42 @@ def comparable_options(known: Statistics, source: str, settings: Mapping[str, An
     return replace(options, frames=lengths)
 
 
+def check_before(
+    known: Sequence[Statistics], planned: Sequence[tuple[str, Mapping[str, Any], FVDOptions, int]]
+) -> None:
+    """Refuse sets of which no distance could be told, before the network runs.
+
+    Args:
+        known: all statistics and features from files, of both sides.
+        planned: of each side with videos what errors call it, the settings that it would have, its options, and the
+            dimensions of its features.
+
+    Raises:
+        MetricError: naming two that do not go together, and what to do.
+    """
+    expected = [(one, _dimension(one)) for one in known]
+    for source, settings, options, dimension in planned:
+        # Of which lengths there will be clips is known; what they are comes later.
+        lengths: dict[int, Any] = dict.fromkeys(options.frames)
+        expected.append((Statistics(source, settings, lengths), dimension))
+    for place, (one, dimension) in enumerate(expected):
+        for other, other_dimension in expected[:place]:
+            check_comparable(other, one)
+            _check_dimensions(other.source, other_dimension, one.source, dimension)
+            _common(other, one)
+
+
+def _dimension(statistics: Statistics) -> int:
+    return next(iter(statistics.lengths.values())).moments.dimension
+
+
+def _check_dimensions(source_a: str, a: int, source_b: str, b: int) -> None:
+    if a != b:
+        raise MetricError(
+            f"{source_a} has features of {a} dimensions, {source_b} of {b}; measure both with the same network"
+        )
+
+
 _Pair: TypeAlias = tuple[LengthStatistics, LengthStatistics]
 
 
@@ -171,9 +203,7 @@ def _common(a: Statistics, b: Statistics) -> dict[int, _Pair]:
         ((frames_a, left),) = a.lengths.items()
         ((frames_b, right),) = b.lengths.items()
         return {max(frames_a, frames_b): (left, right)}
-    lengths = " and ".join(
-        f"{statistics.source} has {', '.join(map(str, sorted(statistics.lengths)))}" for statistics in (a, b)
-    )
+    lengths = " and ".join(f"{one.source} has {_listed(one)}" for one in (a, b))
     raise MetricError(f"the sets have no length of clips in common: {lengths}; measure both with the same --frames")
 
 
@@ -186,3 +216,7 @@ def _warnings(source: str, frames: int, part: LengthStatistics) -> tuple[str, ..
         f"{source}: {clips} in {dimensions} dimensions: the covariance has rank {count - 1} at most, and the "
         f"distance is too great; compare it only with distances of as many clips, or take more than {dimensions}",
     )
+
+
+def _listed(statistics: Statistics) -> str:
+    return ", ".join(str(length) if length else "features from elsewhere" for length in sorted(statistics.lengths))

@@ -115,7 +115,7 @@ def plan_sets(
     clips: ClipChoice | None = None,
     fake_clips: ClipChoice | None = None,
     clips_per_video: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     frame_step: int | None = None,
     pixel_centres: PixelCentres | None = None,
     features: FeatureKind | None = None,
@@ -128,7 +128,7 @@ def plan_sets(
         clips: which clips of each video; None: as the convention has it.
         fake_clips: of each generated video; None: as `clips`.
         clips_per_video: of videos with random clips; None: 1.
-        seed: of random clips.
+        seed: of random clips; None: 0.
         frame_step: None: 1.
         pixel_centres: None: as the convention has it.
         features: None: logits.
@@ -151,7 +151,9 @@ def plan_sets(
         # Several clips are asked for where clips are random; if nowhere, that is refused.
         if clips_per_video is not None and (which == "random" or "random" not in chosen):
             own["clips_per_video"] = clips_per_video
+        if seed is not None and which == "random":
+            own["seed"] = seed
         defaults = {"pixel_centres": convention.pixel_centres, "clips": which}
         lengths = tuple(dict.fromkeys(frames or [DEFAULT_FRAMES]))
-        plans.append(SetPlan(FVDOptions(frames=lengths, seed=seed, **{**defaults, **own}), own))
+        plans.append(SetPlan(FVDOptions(frames=lengths, **{**defaults, **own}), own))
     return plans[0], plans[1]

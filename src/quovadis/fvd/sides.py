@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, OutputError
 from quovadis.fvd.members import Member, read_members
@@ -28,9 +31,57 @@ Measure: TypeAlias = Callable[[str, Sequence[Member]], Statistics]
 """Runs the network over the videos of a source."""
 
 
-def side_statistics(
+@dataclass(frozen=True)
+class Side:
+    """One side, looked through, before the network runs."""
+
+    sources: tuple[str, ...]
+    known: tuple[Statistics, ...]
+    """Of the sources that need no network."""
+    parts: tuple[Statistics | Videos, ...]
+    """All sources, in order."""
+    kept: Path | None = None
+    """Where the statistics of all are to be written."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for of videos and is no setting, for the record."""
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether the network has to run."""
+        return len(self.known) < len(self.parts)
+
+    def statistics(self, measure: Measure) -> Statistics:
+        """Return the statistics of all sources together, and write them where they are kept.
+
+        Args:
+            measure: called for what the network has to run on.
+
+        Raises:
+            MetricError: sources of other settings, or without a clip.
+            OutputError: the statistics cannot be written.
+        """
+        merged = merge_statistics([self._measured(part, measure) for part in self.parts])
+        if self.kept is not None:
+            save_statistics(merged, self.kept)
+        return merged
+
+    def _measured(self, part: Statistics | Videos, measure: Measure) -> Statistics:
+        if isinstance(part, Statistics):
+            return part
+        found = measure(part.source, part.members)
+        return replace(found, measured=tuple({**record, **self.provenance} for record in found.measured))
+
+
+@dataclass(frozen=True)
+class Videos:
+    """A source that the network has to run on."""
+
+    source: str
+    members: Sequence[Member]
+
+
+def prepare_side(
     sources: Sequence[str],
-    measure: Measure,
     *,
     wanted: Mapping[str, Any] = MappingProxyType({}),
     frames: Sequence[int] = (),
@@ -39,12 +90,11 @@ def side_statistics(
     limits: VideoLimits | None = None,
     allow_partial: bool = False,
     notify: Notify = ignore_notice,
-) -> Statistics:
-    """Return the statistics of several sources together.
+) -> Side:
+    """Look several sources through, so that mistakes are known before the network runs for hours.
 
     Args:
         sources: folders of videos, of frames or of `.npy` files, `.npy` of videos or features, `.npz` of statistics.
-        measure: called for what the network has to run on.
         wanted: settings that statistics from files must have been measured with, by name.
         frames: lengths of clips that they must have.
         most_videos: how many videos, or rows of features, to take of all sources together, in natural order of their
@@ -55,7 +105,7 @@ def side_statistics(
         notify: called with a line when the kept statistics are used.
 
     Raises:
-        MetricError: a source that is not there, holds nothing, or is named twice; sources of other settings.
+        MetricError: a source that is not there, holds nothing, or is named twice; statistics of other settings.
         OutputError: the statistics cannot be written.
     """
     if kept is not None:
@@ -63,27 +113,54 @@ def side_statistics(
             raise OutputError(f"{kept}: statistics are kept in a file that ends in .npz; call it {kept.stem}.npz")
         if kept.exists():
             statistics = _from_file(kept, wanted, frames)
-            notify(f"{kept} is there: its statistics are used, not {', '.join(sources)}")
-            return statistics
-        if not kept.parent.is_dir():
-            raise OutputError(f"{kept}: cannot write the statistics: there is no folder {kept.parent}")
+            _check_most_videos(statistics, kept, most_videos)
+            counts = ", ".join(f"{part.moments.count:,}" for part in statistics.lengths.values())
+            notify(f"{kept} is there: its statistics of {counts} clips are used, not {', '.join(sources)}")
+            return Side(tuple(sources), (statistics,), (statistics,))
+        if not os.access(kept.parent, os.W_OK):
+            raise OutputError(f"{kept}: cannot write the statistics: no folder {kept.parent} that can be written")
     _check_named_once(sources)
-    parts, left = [], most_videos
+    parts: list[Statistics | Videos] = []
+    left = most_videos
     for source in sources:
-        if left == 0:
-            break
         if _is_file_of_statistics(source):
             if most_videos is not None:
                 raise MetricError(f"{source}: no single videos can be taken of statistics; leave --videos out")
             parts.append(_from_file(Path(source), wanted, frames))
-        else:
-            part, taken = _from_videos(source, measure, left, limits, allow_partial)
-            parts.append(part)
-            left = None if left is None else left - taken
-    merged = merge_statistics(parts)
-    if kept is not None:
-        save_statistics(merged, kept)
-    return merged
+            continue
+        members = read_members(source, limits, allow_partial=allow_partial)[:left]
+        left = None if left is None else left - len(members)
+        # A source is looked at, and may be missing, also where no more is taken of it.
+        if len(members):
+            parts.append(_of_features(source, members) if isinstance(members, np.ndarray) else Videos(source, members))
+    known = tuple(part for part in parts if isinstance(part, Statistics))
+    asked = {"most_videos": most_videos, "allow_partial": allow_partial}
+    return Side(tuple(sources), known, tuple(parts), kept, asked)
+
+
+def side_statistics(sources: Sequence[str], measure: Measure, **options: Any) -> Statistics:
+    """Return the statistics of several sources together: `prepare_side`, and then the network.
+
+    Args:
+        sources: as of `prepare_side`.
+        measure: called for what the network has to run on.
+        **options: those of `prepare_side`.
+
+    Raises:
+        MetricError: as `prepare_side`; sources of other settings.
+        OutputError: the statistics cannot be written.
+    """
+    return prepare_side(sources, **options).statistics(measure)
+
+
+def _check_most_videos(statistics: Statistics, kept: Path, most_videos: int | None) -> None:
+    for part in statistics.lengths.values():
+        videos = part.moments.count if part.videos is None else len(np.unique(part.videos))
+        if most_videos is not None and videos > most_videos:
+            raise MetricError(
+                f"{kept} is there, of {videos:,} videos, and --videos asks for {most_videos:,}; "
+                "give another file, or leave --videos out"
+            )
 
 
 def _check_named_once(sources: Sequence[str]) -> None:
@@ -109,14 +186,8 @@ def _from_file(path: Path, wanted: Mapping[str, Any], frames: Sequence[int]) -> 
     return statistics
 
 
-def _from_videos(
-    source: str, measure: Measure, most_videos: int | None, limits: VideoLimits | None, allow_partial: bool
-) -> tuple[Statistics, int]:
-    """Return the statistics of a source, and how many videos were taken of it."""
-    members = read_members(source, limits, allow_partial=allow_partial)[:most_videos]
-    if not isinstance(members, np.ndarray):
-        return measure(source, members), len(members)
+def _of_features(source: str, features: NDArray[Any]) -> Statistics:
     try:
-        return Statistics(source, None, {0: LengthStatistics.of(members)}, ({"source": source},)), len(members)
+        return Statistics(source, None, {0: LengthStatistics.of(features)}, ({"source": source},))
     except MetricError as error:
         raise MetricError(f"{source}: {error}") from error

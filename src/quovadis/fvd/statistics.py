@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, OutputError
-from quovadis.fetch.durable import publish
+from quovadis.fetch.durable import whole_file
 from quovadis.metrics import Moments
 
 _FORMAT = "quovadis fvd 1"
@@ -202,13 +202,10 @@ def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool =
             arrays[f"features_{frames}"] = part.features
             if part.videos is not None:
                 arrays[f"videos_{frames}"] = part.videos
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("wb") as file:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-        publish(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot write the statistics: {error.strerror or error}") from error
 
 

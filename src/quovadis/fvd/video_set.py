@@ -161,7 +161,12 @@ def clip_windows(name: str, count: int | None, frames: int, options: FVDOptions)
         starts = [0]
     else:
         generator = np.random.default_rng([options.seed, zlib.crc32(name.encode("utf-8", "surrogateescape")), frames])
-        starts = [int(start) for start in generator.integers(0, room, options.clips_per_video)]
+        starts = []
+        # None twice: a clip that counted twice would be no evidence of its own.
+        while len(starts) < min(options.clips_per_video, room):
+            start = int(generator.integers(room))
+            if start not in starts:
+                starts.append(start)
     return [[start + place * options.frame_step for place in range(frames)] for start in starts]
 
 

@@ -34,8 +34,8 @@ class DistanceReport:
             "quovadis": __version__,
             "covariance": self.covariance,
             "bootstrap_seed": self.seed,
-            "real": _set_document(self.real),
-            "fake": _set_document(self.fake),
+            "real": set_document(self.real),
+            "fake": set_document(self.fake),
             "distances": [distance.to_dict() for distance in self.distances],
             "lacking": list(self.lacking),
         }
@@ -60,7 +60,8 @@ class DistanceReport:
         return Group(table, *(Text(line, style="dim") for line in lines))
 
 
-def _set_document(statistics: Statistics) -> dict[str, Any]:
+def set_document(statistics: Statistics) -> dict[str, Any]:
+    """Return what a set is of, and how it was measured, in JSON's types."""
     settings = None if statistics.settings is None else dict(statistics.settings)
     measured = [dict(part) for part in statistics.measured]
     return {"source": statistics.source, "settings": settings, "measured": measured}

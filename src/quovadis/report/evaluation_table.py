@@ -61,7 +61,8 @@ def plain_table(*columns: str) -> Table:
     """Return an empty table without lines, numbers at the right."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right")
+        # Where it is narrow, figures go on in the next line: none is cut off.
+        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     return table
 
 
