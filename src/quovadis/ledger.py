@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS videos (key TEXT PRIMARY KEY, file TEXT NOT NULL, result BLOB NOT NULL);
 """
+
+_RESULTS = "SELECT key, result FROM videos"
 
 
 class Ledger(AbstractContextManager["Ledger"]):
@@ -39,6 +41,8 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._lock = FileLock(f"{path}.lock")
         self._database: sqlite3.Connection | None = None
         self._asked: dict[str, str] = {}
+        self.forgotten: dict[str, bytes] = {}
+        """What could be read of the results that a restart has forgotten, by key."""
 
     def __enter__(self) -> Self:
         """Open the ledger.
@@ -66,6 +70,7 @@ class Ledger(AbstractContextManager["Ledger"]):
 
     def _open(self) -> None:
         if self._restart:
+            self.forgotten = self._readable()
             for suffix in ("", "-journal"):
                 Path(f"{self._path}{suffix}").unlink(missing_ok=True)
         try:
@@ -83,6 +88,14 @@ class Ledger(AbstractContextManager["Ledger"]):
                 f"{self._path.parent}: holds results of other settings ({difference}); "
                 "give another folder, or --restart to begin anew"
             )
+
+    def _readable(self) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        if self._path.is_file():
+            with suppress(sqlite3.Error, OutputError), closing(sqlite3.connect(self._path)) as database:
+                for key, result in database.execute(_RESULTS):
+                    found[str(key)] = self._checked(result)
+        return found
 
     def unusable(self, error: Exception) -> OutputError:
         """Return the error for a record that is damaged, such as a result that cannot be read."""
@@ -171,7 +184,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             OutputError: the record is damaged.
         """
         try:
-            for key, result in self._connection.execute("SELECT key, result FROM videos"):
+            for key, result in self._connection.execute(_RESULTS):
                 yield str(key), self._checked(result)
         except sqlite3.Error as error:
             raise self.unusable(error) from error
@@ -226,7 +239,7 @@ def _state(path: Path) -> str:
                 # No name holds a zero byte, so that no two lists of entries are told alike.
                 digest.update(f"{escaped(entry.name)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
                 files.append((Path(entry.path), status.st_size))
-        if files and files[len(files) // 2][0].is_file():
+        if files:
             _add_samples(digest, *files[len(files) // 2])
     except OSError:
         return _ABSENT

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines import EngineOutput
-from quovadis.fvd import FVDOptions, Member, Statistics, read_members, set_statistics
+from quovadis.fvd import FVDOptions, Member, Statistics, prepare_side, read_members, set_statistics
+from quovadis.fvd.sides import Measure
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity
 
@@ -103,3 +105,8 @@ class SlowMember:
         yield from self.member.clips(windows, centres)
         if self.tell is not None:
             self.tell.set()
+
+
+def side_statistics(sources: Sequence[str], measure: Measure, **options: Any) -> Statistics:
+    """Look sources through, and measure them at once."""
+    return prepare_side(sources, **options).statistics(measure)

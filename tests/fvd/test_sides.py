@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_network import fake_recognizer, noise_videos, saved
+from fake_network import fake_recognizer, noise_videos, saved, side_statistics
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, OutputError
@@ -19,7 +19,6 @@ from quovadis.fvd import (
     load_statistics,
     save_statistics,
     set_statistics,
-    side_statistics,
 )
 from quovadis.fvd.members import ArrayMember
 

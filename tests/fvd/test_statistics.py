@@ -21,6 +21,7 @@ from fake_network import (
     members_of,
     noise_videos,
     saved,
+    side_statistics,
 )
 from numpy.typing import NDArray
 from synthetic import moving_squares, write_video
@@ -37,7 +38,6 @@ from quovadis.fvd import (
     merge_statistics,
     save_statistics,
     set_statistics,
-    side_statistics,
 )
 from quovadis.fvd.members import ArrayMember
 from quovadis.metrics import Moments

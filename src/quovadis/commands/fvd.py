@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from quovadis.architecture import convolutions
 from quovadis.commands.options import (
     LIMITS,
     AllowPartial,
@@ -43,6 +42,7 @@ from quovadis.fvd import (
     distances,
     plan_sets,
     prepare_side,
+    set_dimension,
     set_settings,
     set_statistics,
 )
@@ -235,8 +235,8 @@ def fvd(
     if fake is not None:
         prepared.append(side([fake, *(more_fake or [])], fake_plan, None))
     planned = [
-        (" + ".join(one.sources), set_settings(network(), plan.options), plan.options, _dimensions(network(), plan))
-        for one, plan in zip(prepared, (real_plan, fake_plan), strict=False)
+        (" + ".join(one.sources), set_settings(network(), options), options, set_dimension(network(), options))
+        for one, options in zip(prepared, (real_plan.options, fake_plan.options), strict=False)
         if one.has_videos
     ]
     check_before([known for one in prepared for known in one.known], planned)
@@ -272,8 +272,3 @@ def fvd(
         notify(f"error: {sentence}")
     if lacking:
         raise typer.Exit(1)
-
-
-def _dimensions(model: Recognizer, plan: SetPlan) -> int:
-    *_, (_, channels) = convolutions()
-    return len(model.labels) if plan.options.features == "logits" else channels

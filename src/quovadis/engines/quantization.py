@@ -30,6 +30,7 @@ from openvino import opset13
 from quovadis.architecture import HEAD, convolutions
 from quovadis.errors import CacheError, EngineError
 from quovadis.extras import import_extra
+from quovadis.fetch.durable import whole_file
 from quovadis.weights.equalization import equalize, equalizing_scales
 
 INPUT_RANGE = (-128 / 127, 1.0)
@@ -72,12 +73,10 @@ class Quantization:
         """
         arrays: dict[str, Any] = {f"{scope}/range": np.array(value, np.float32) for scope, value in self.ranges.items()}
         arrays |= {f"{scope}/scale": value for scope, value in self.scales.items()}
-        temporary = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with whole_file(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
-            temporary.replace(path)
         except OSError as error:
             raise CacheError(f"{path}: cannot write the calibration: {error.strerror}") from error
 

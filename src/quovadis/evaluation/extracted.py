@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quovadis.errors import VideoError, VideoLimitError
 from quovadis.video import VideoLimits
-from quovadis.video.images import IMAGE_SUFFIXES, images_in
+from quovadis.video.images import images_in, is_image_name
 
 COUNT_NAME = "n_frames"
 """File in the folder that says how many frames there are."""
@@ -26,11 +26,6 @@ def has_frames(folder: Path) -> bool:
     except (OSError, VideoError):
         return True
     return any(is_image_name(name) for name in names)
-
-
-def is_image_name(name: str) -> bool:
-    """Tell whether a file is an image by its name; hidden ones do not count."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def frame_paths(folder: Path, limits: VideoLimits | None = None, *, allow_partial: bool = False) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from quovadis.errors import OutputError, VideoError
 from quovadis.features.formats import FeatureFormat, feature_writer
 from quovadis.features.options import FeatureOptions
-from quovadis.features.record import Entry, FeatureRecord, Job, forgotten_entries
+from quovadis.features.record import Entry, FeatureRecord, Job
 from quovadis.features.rows import frame_rate, looped_note, open_rows
 from quovadis.ledger import Ledger
 from quovadis.recognizer import Recognizer
@@ -110,9 +110,8 @@ def extract_features(
     """
     # Whether the format can be written is known now, not after the first video.
     feature_writer(form, folder, "check")
-    forgotten = forgotten_entries(folder / LEDGER_NAME) if restart else {}
     with Ledger(folder / LEDGER_NAME, feature_settings(recognizer, options, form), restart=restart) as ledger:
-        record = FeatureRecord(ledger, folder, form, forgotten)
+        record = FeatureRecord(ledger, folder, form)
         jobs = record.jobs(sources)
         entries = {job.key: record.done(job, partial=allow_partial) for job in jobs}
         done = {job.key: _extracted(job, entry) for job in jobs if (entry := entries[job.key]) is not None}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path, PurePath
-from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from quovadis.errors import OutputError, VideoError
@@ -99,21 +97,16 @@ class Entry:
 class FeatureRecord:
     """The entries of a folder, which files are its own, and which names are taken."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        folder: Path,
-        form: FeatureFormat,
-        forgotten: Mapping[str, Entry] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, ledger: Ledger, folder: Path, form: FeatureFormat) -> None:
         """Read all entries of an open ledger.
+
+        Of entries that a restart has forgotten nothing is done any more, but their names are taken, and their files are
+        known for our own.
 
         Args:
             ledger: of the folder.
             folder: where the files are.
             form: how they are written.
-            forgotten: entries of a ledger that this one replaces: nothing of them is done any more, but their names are
-                taken, and their files are known for our own.
 
         Raises:
             OutputError: the ledger is damaged, or cannot be written.
@@ -122,11 +115,13 @@ class FeatureRecord:
         self._folder = folder
         self._form = form
         self._begun: set[str] = set()
-        undone = {
-            key: Entry(entry.name, entry.place, dict.fromkeys([*entry.files, *file_names(form, entry.name)]))
-            for key, entry in forgotten.items()
-        }
-        ledger.update({key: (Path(entry.place or key), entry.to_bytes()) for key, entry in undone.items()})
+        undone: dict[str, tuple[Path, bytes]] = {}
+        for key, content in ledger.forgotten.items():
+            with suppress(ValueError):
+                entry = Entry.from_bytes(content)
+                files = dict.fromkeys([*entry.files, *file_names(form, entry.name)])
+                undone[key] = Path(entry.place or key), Entry(entry.name, entry.place, files).to_bytes()
+        ledger.update(undone)
         try:
             self._entries = {key: Entry.from_bytes(content) for key, content in ledger.results()}
         except ValueError as error:
@@ -280,14 +275,3 @@ def video_key(source: str) -> str:
     """Return what tells a video from all others as text: its address, or its path, as `_place` writes it."""
     # Backslashes are doubled, so that no name looks like another one's escapes.
     return escaped((source if is_address(source) else _place(local_path(source))).replace("\\", "\\\\"))
-
-
-def forgotten_entries(ledger: Path) -> dict[str, Entry]:
-    """Return what can be read of the entries of a ledger that is to be begun anew."""
-    if not ledger.is_file():
-        return {}
-    entries: dict[str, Entry] = {}
-    with suppress(sqlite3.Error, ValueError), closing(sqlite3.connect(ledger)) as database:
-        for key, content in database.execute("SELECT key, result FROM videos"):
-            entries[str(key)] = Entry.from_bytes(content)
-    return entries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.members import Member, read_members
 from quovadis.fvd.options import LIKE, Covariance, FVDOptions, Like, SetPlan, plan_sets
-from quovadis.fvd.sides import Side, are_files, prepare_side, side_statistics
+from quovadis.fvd.sides import Side, are_files, prepare_side
 from quovadis.fvd.statistics import (
     LengthStatistics,
     Statistics,
@@ -14,7 +14,7 @@ from quovadis.fvd.statistics import (
     merge_statistics,
     save_statistics,
 )
-from quovadis.fvd.video_set import SkippedVideo, set_settings, set_statistics
+from quovadis.fvd.video_set import SkippedVideo, set_dimension, set_settings, set_statistics
 
 __all__ = [
     "LIKE",
@@ -39,7 +39,7 @@ __all__ = [
     "prepare_side",
     "read_members",
     "save_statistics",
+    "set_dimension",
     "set_settings",
     "set_statistics",
-    "side_statistics",
 ]

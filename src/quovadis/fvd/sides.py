@@ -36,14 +36,17 @@ class Side:
     """One side, looked through, before the network runs."""
 
     sources: tuple[str, ...]
-    known: tuple[Statistics, ...]
-    """Of the sources that need no network."""
     parts: tuple[Statistics | Videos, ...]
     """All sources, in order."""
     kept: Path | None = None
     """Where the statistics of all are to be written."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """What was asked for of videos and is no setting, for the record."""
+
+    @property
+    def known(self) -> list[Statistics]:
+        """Statistics of the sources that need no network."""
+        return [part for part in self.parts if isinstance(part, Statistics)]
 
     @property
     def has_videos(self) -> bool:
@@ -116,7 +119,7 @@ def prepare_side(
             _check_most_videos(statistics, kept, most_videos)
             counts = ", ".join(f"{part.moments.count:,}" for part in statistics.lengths.values())
             notify(f"{kept} is there: its statistics of {counts} clips are used, not {', '.join(sources)}")
-            return Side(tuple(sources), (statistics,), (statistics,))
+            return Side(tuple(sources), (statistics,))
         if not os.access(kept.parent, os.W_OK):
             raise OutputError(f"{kept}: cannot write the statistics: no folder {kept.parent} that can be written")
     _check_named_once(sources)
@@ -133,24 +136,8 @@ def prepare_side(
         # A source is looked at, and may be missing, also where no more is taken of it.
         if len(members):
             parts.append(_of_features(source, members) if isinstance(members, np.ndarray) else Videos(source, members))
-    known = tuple(part for part in parts if isinstance(part, Statistics))
     asked = {"most_videos": most_videos, "allow_partial": allow_partial}
-    return Side(tuple(sources), known, tuple(parts), kept, asked)
-
-
-def side_statistics(sources: Sequence[str], measure: Measure, **options: Any) -> Statistics:
-    """Return the statistics of several sources together: `prepare_side`, and then the network.
-
-    Args:
-        sources: as of `prepare_side`.
-        measure: called for what the network has to run on.
-        **options: those of `prepare_side`.
-
-    Raises:
-        MetricError: as `prepare_side`; sources of other settings.
-        OutputError: the statistics cannot be written.
-    """
-    return prepare_side(sources, **options).statistics(measure)
+    return Side(tuple(sources), tuple(parts), kept, asked)
 
 
 def _check_most_videos(statistics: Statistics, kept: Path, most_videos: int | None) -> None:
@@ -171,7 +158,7 @@ def _check_named_once(sources: Sequence[str]) -> None:
 
 
 def are_files(sources: Sequence[str], kept: Path | None) -> bool:
-    """Tell whether any of what `side_statistics` would return is read from a file, whose settings are then given."""
+    """Tell whether any of a side is read from a file of statistics, whose settings are then given."""
     return (kept is not None and kept.exists()) or any(map(_is_file_of_statistics, sources))
 
 

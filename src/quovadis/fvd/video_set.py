@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.architecture import convolutions
 from quovadis.errors import MetricError, VideoError
 from quovadis.fvd.members import Member
 from quovadis.fvd.options import FVDOptions
@@ -105,6 +106,12 @@ def set_statistics(
 def set_settings(recognizer: Recognizer, options: FVDOptions) -> dict[str, Any]:
     """Return the settings that statistics would have."""
     return {**options.settings(), "weights_sha256": recognizer.weights.sha256}
+
+
+def set_dimension(recognizer: Recognizer, options: FVDOptions) -> int:
+    """Return how many numbers the features of a clip would have."""
+    *_, (_, pooled) = convolutions()
+    return len(recognizer.labels) if options.features == "logits" else pooled
 
 
 class _Sum:

@@ -36,16 +36,14 @@ def natural_key(path: Path) -> tuple[object, ...]:
     return tuple((1, int(part), part) if part.isdecimal() else (0, part.casefold(), part) for part in parts)
 
 
+def is_image_name(name: str) -> bool:
+    """Tell whether a file is an image by its name; hidden ones do not count."""
+    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
 def images_in(folder: Path) -> list[Path]:
     """Return the images that lie directly in `folder`, in natural order; hidden files do not count."""
-    return sorted(
-        (
-            p
-            for p in folder.iterdir()
-            if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and p.is_file()
-        ),
-        key=natural_key,
-    )
+    return sorted((path for path in folder.iterdir() if is_image_name(path.name) and path.is_file()), key=natural_key)
 
 
 class ImageSequence:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from quovadis.errors import DatasetError
 from quovadis.evaluation.datasets.dataset import Annotation
-from quovadis.evaluation.extracted import COUNT_NAME, is_image_name
+from quovadis.evaluation.extracted import COUNT_NAME
 from quovadis.video.expand import VIDEO_SUFFIXES
-from quovadis.video.images import natural_key
+from quovadis.video.images import is_image_name, natural_key
 
 
 def read_folders(root: Path) -> list[Annotation]:
