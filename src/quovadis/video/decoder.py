@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 from av.stream import Disposition
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
+_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Titles that are no UTF-8 are no reason to refuse a video; PyAV 19 replaces what it cannot read of its own accord."""
 _FALLBACK_RATE = Fraction(25)
 _GIF_TRAILER = b";"
 _PACKETS_IN_FLIGHT = 17
@@ -127,8 +129,8 @@ class Decoder:
                 "r",
                 format=instructions.demuxer,
                 options=options,
-                metadata_errors="replace",
                 timeout=timeout,
+                **_METADATA,
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(f"{self._name}: {self._why_not_open(error)}") from error
