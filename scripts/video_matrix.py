@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "video"))
 
 from compare import Difference, differences  # noqa: E402
 from matrix import Case, covering_cases, make  # noqa: E402
+from scenarios import SCENARIOS  # noqa: E402
 from numbered import NotWritten  # noqa: E402
 
 
@@ -37,15 +39,24 @@ class Outcome:
 
 
 def try_case(case: Case) -> Outcome:
+    return _try(str(case), partial(make, case), frame_seconds=1 / case.frames_per_second)
+
+
+def try_scenario(index: int) -> Outcome:
+    scenario = SCENARIOS[index]
+    return _try(str(scenario), scenario.make, has_notes=scenario.has_notes)
+
+
+def _try(name: str, make_file: Callable[[Path], Path], *, frame_seconds: float = 0.04, has_notes: bool = False) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            path = make(case, Path(folder))
+            path = make_file(Path(folder))
         except NotWritten as error:
-            return Outcome(str(case), [], str(error).splitlines()[-1] if str(error) else "no reason given")
+            return Outcome(name, [], str(error).splitlines()[-1] if str(error) else "no reason given")
         try:
-            return Outcome(str(case), differences(path, frame_seconds=1 / case.frames_per_second))
+            return Outcome(name, differences(path, frame_seconds=frame_seconds, has_notes=has_notes))
         except Exception as error:
-            return Outcome(str(case), [Difference("refused", f"{type(error).__name__}: {error}")])
+            return Outcome(name, [Difference("refused", f"{type(error).__name__}: {error}")])
 
 
 def main() -> int:
@@ -58,7 +69,8 @@ def main() -> int:
     began = time.monotonic()
     cases = [case for case in covering_cases(options.count, options.seed) if options.only in str(case)]
     with ProcessPoolExecutor(options.jobs) as pool:
-        for outcome in pool.map(try_case, cases):
+        scenarios = [index for index, scenario in enumerate(SCENARIOS) if options.only in str(scenario)]
+        for outcome in chain(pool.map(try_scenario, scenarios), pool.map(try_case, cases)):
             if outcome.not_written:
                 print(f"NOT WRITTEN {outcome.name}: {outcome.not_written}", flush=True)
             for difference in outcome.found:
