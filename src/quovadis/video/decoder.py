@@ -12,6 +12,8 @@ import av
 from av.stream import Disposition
 
 from quovadis.errors import TruncatedVideoError, VideoError, VideoLimitError
+from quovadis.video.account import PacketAccount, declared_frames, declared_seconds
+from quovadis.video.clock import FrameClock, PacketClock
 from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.limits import VideoLimits
@@ -21,14 +23,14 @@ from quovadis.video.source import OpenInstructions, local_path
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
-    from av.stream import Stream
     from av.video.stream import VideoStream
 
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Titles that are no UTF-8 are no reason to refuse a video; PyAV 19 replaces what it cannot read of its own accord."""
 _FALLBACK_RATE = Fraction(25)
-_GIF_TRAILER = b";"
+_CLOCK_MAY_JUMP = 0x0200
+"""`AVFMT_TS_DISCONT` (libavformat/avformat.h): formats whose timestamps may be discontinuous."""
 _PACKETS_IN_FLIGHT = 17
 """FFmpeg's decoders run at most 16 threads of their own accord."""
 SMALL_PIXELS = 640 * 480
@@ -87,6 +89,12 @@ class Decoder:
             # Read now: once the video is closed, FFmpeg's memory of it is gone.
             rate = self._stream.average_rate
             self._frames_per_second = float(rate) if rate else None
+            self._frame_seconds = Fraction(1) / (rate or _FALLBACK_RATE)
+            self._time_base = time_base = self._stream.time_base or self._frame_seconds
+            has_jumps = bool(self._container.format.flags & _CLOCK_MAY_JUMP)
+            self._packet_clock = PacketClock(time_base, self._frame_seconds) if has_jumps else None
+            self._clock = FrameClock(time_base, self._frame_seconds)
+            self._zero_seconds = self._start_seconds(time_base, is_picture=has_jumps)
         except BaseException:
             self.close()
             raise
@@ -100,8 +108,8 @@ class Decoder:
 
     @property
     def duration_seconds(self) -> float | None:
-        """Length by the header, or None."""
-        seconds = self._stream_seconds()
+        """Length by the header, or FFmpeg's estimate, or None."""
+        seconds = declared_seconds(self._container, self._stream)
         if seconds is None and self._container.duration is not None:
             seconds = Fraction(self._container.duration, 1_000_000)
         return None if seconds is None or seconds <= 0 else float(seconds)
@@ -111,29 +119,28 @@ class Decoder:
         """Average rate by the header, or None."""
         return self._frames_per_second
 
-    def _stream_seconds(self) -> Fraction | None:
-        stream = self._stream
-        if stream.duration is not None and stream.time_base is not None and stream.duration > 0:
-            return stream.duration * stream.time_base
-        return _matroska_duration(stream.metadata.get("DURATION", ""))
-
     # --- opening ----------------------------------------------------------------------------------------------------
+
+    def _start_seconds(self, time_base: Fraction, *, is_picture: bool) -> Fraction | None:
+        """Return the time from which FFmpeg's command counts, by the container's clock, in whole ticks as it does."""
+        if is_picture:
+            start = self._stream.start_time
+            return None if start is None else start * time_base
+        whole = self._container.start_time
+        return None if whole is None else round(Fraction(whole, 1_000_000) / time_base) * time_base
 
     def _open(self, instructions: OpenInstructions) -> InputContainer:
         # The pixel limit holds for probing too: FFmpeg decodes a first frame to learn a stream's format.
-        options = {**instructions.options, "max_pixels": str(self._limits.max_pixels)}
+        # PyAV has FFmpeg make up presentation times where there are none, which are wrong for AVI with B-frames.
+        options = {**instructions.options, "max_pixels": str(self._limits.max_pixels), "fflags": "-genpts"}
         timeout = None if instructions.kind == "file" else (_OPEN_SECONDS, _READ_SECONDS)
         try:
-            return av.open(
-                instructions.address,
-                "r",
-                format=instructions.demuxer,
-                options=options,
-                timeout=timeout,
-                **_METADATA,
+            container: InputContainer = av.open(
+                instructions.address, "r", format=instructions.demuxer, options=options, timeout=timeout, **_METADATA
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(f"{self._name}: {self._why_not_open(error)}") from error
+        return container
 
     def _why_not_open(self, error: Exception) -> str:
         if self._kind == "camera":
@@ -152,7 +159,8 @@ class Decoder:
             raise VideoError(
                 f"{self._name}: {'only sound' if has_sound else 'nothing'} in it, no video; give another file"
             )
-        stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+        # The first of the best; `max` keeps the first.
+        stream = max(streams, key=_rank)
         if stream.codec_context is None:
             raise VideoError(f"{self._name}: its codec cannot be decoded here; convert it, for example to H.264")
         return stream
@@ -165,9 +173,9 @@ class Decoder:
         context.thread_type = "AUTO"
         is_small = context.width * context.height <= SMALL_PIXELS
         context.thread_count = threads or (1 if is_small else 0)
-        self.report.frames_declared = self._stream.frames or None
-        self.report.seconds_declared = None if self.live else self.duration_seconds
-        declared = self.report.seconds_declared
+        self.report.frames_declared = declared_frames(self._stream)
+        promised = None if self.live else declared_seconds(self._container, self._stream)
+        self.report.seconds_declared = declared = None if promised is None else float(promised)
         if declared is not None and declared > self._limits.max_seconds:
             raise self._over("max-seconds", f"{declared:.0f} seconds", f"{self._limits.max_seconds:.0f}")
 
@@ -185,18 +193,44 @@ class Decoder:
             TruncatedVideoError: less was there than declared, unless partial videos are allowed.
             VideoLimitError: more was there than the limits admit.
         """
-        clock = _Clock(Fraction(1) / (self._stream.average_rate or _FALLBACK_RATE))
-        account = _PacketAccount(self._stream.index)
-        for packet in self._packets(account):
-            for picture in self._decode(packet):
-                self._check_pixels(picture.width, picture.height)
-                seconds, duration = clock.stamp(picture)
-                frame = DecodedFrame(picture, self._aspect_ratio(), self._orientation(picture), seconds, duration)
-                self.report.frames_decoded += 1
-                self.report.seconds_found = float(frame.seconds + frame.duration_seconds)
-                self._check_length()
-                yield frame
+        account = PacketAccount(self._container, self._stream, self._frame_seconds)
+        packets = self._continuous(self._packets(account))
+        for picture in self._pictures(packets, account):
+            self._check_pixels(picture.width, picture.height)
+            seconds, duration = self._clock.stamp(picture)
+            frame = DecodedFrame(picture, self._aspect_ratio(), self._orientation(picture), seconds, duration)
+            self.report.frames_decoded += 1
+            self.report.seconds_found = float(frame.seconds + frame.duration_seconds)
+            self._check_length()
+            yield frame
         self._settle(account)
+
+    @property
+    def first_seconds(self) -> Fraction:
+        """When the first frame is shown, counted from where FFmpeg begins to count; known once it was decoded.
+
+        That is the start of the container, which the sound may begin; where clocks may jump, the start of the picture.
+        """
+        first = self._clock.first_seconds
+        if first is None or self._zero_seconds is None:
+            return Fraction(0)
+        return first - self._zero_seconds
+
+    def _pictures(self, packets: Iterator[Packet[VideoStream]], account: PacketAccount) -> Iterator[av.VideoFrame]:
+        for packet in packets:
+            # Sent to a decoder, a packet without content would tell it that the video has ended.
+            if packet.size:
+                yield from self._counted(self._decode(packet, account), account)
+        # Asked for by ourselves: PyAV's last packets, which flush decoders, do not tell whose they are.
+        while pictures := self._decode(None, account):
+            yield from self._counted(pictures, account)
+
+    def _counted(self, pictures: list[av.VideoFrame], account: PacketAccount) -> Iterator[av.VideoFrame]:
+        for picture in pictures:
+            # Of those that are asked for without a packet, PyAV does not know it.
+            picture.time_base = self._time_base
+            account.came_out(picture)
+            yield picture
 
     def _aspect_ratio(self) -> Fraction:
         ratio = self._stream.sample_aspect_ratio
@@ -208,7 +242,7 @@ class Decoder:
             self._angle_and_orientation = picture.rotation, read_orientation(picture)
         return self._angle_and_orientation[1]
 
-    def _packets(self, account: _PacketAccount) -> Iterator[Packet[VideoStream]]:
+    def _packets(self, account: PacketAccount) -> Iterator[Packet[VideoStream]]:
         packets = self._container.demux()
         while True:
             try:
@@ -220,14 +254,28 @@ class Decoder:
                 return
             if packet is None:
                 return
+            # The packets that PyAV ends with, to flush its decoders, have neither content nor time.
+            if not packet.size and packet.pts is None and packet.dts is None:
+                continue
             account.add(packet)
-            if packet.stream_index == self._stream.index:
+            # Of the stream, not `packet.stream_index`, which is not always set.
+            if packet.stream.index == self._stream.index:
                 yield cast("Packet[VideoStream]", packet)
 
-    def _decode(self, packet: Packet[VideoStream]) -> list[av.VideoFrame]:
-        self._recent.append(packet)
+    def _continuous(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+        if self._packet_clock is None:
+            yield from packets
+            return
+        for packet in packets:
+            self._packet_clock.correct(packet)
+            yield packet
+
+    def _decode(self, packet: Packet[VideoStream] | None, account: PacketAccount) -> list[av.VideoFrame]:
+        """Return what the decoder gives for a packet, or for None what it still holds; at its end, nothing."""
+        if packet is not None:
+            self._recent.append(packet)
         try:
-            return packet.decode()
+            pictures = self._stream.codec_context.decode(packet)
         except av.EOFError:
             return []
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -235,6 +283,9 @@ class Decoder:
                 raise self._over("max-pixels", "frames", f"{self._limits.max_pixels:,} pixels") from error
             self._damage(f"damaged: {_reason(error)}")
             return []
+        if packet is not None:
+            account.sent(packet)
+        return pictures
 
     def _damage(self, what: str) -> None:
         if not self._allow_partial:
@@ -264,128 +315,45 @@ class Decoder:
 
     # --- the account at the end -------------------------------------------------------------------------------------
 
-    def _settle(self, account: _PacketAccount) -> None:
+    def _settle(self, account: PacketAccount) -> None:
         report = self.report
         shortfall = None if self.live else self._shortfall(account)
         if shortfall is not None and not self._allow_partial:
-            raise TruncatedVideoError(f"{self._name}: cut off: {shortfall}; --allow-partial takes what is there")
+            raise TruncatedVideoError(f"{self._name}: {shortfall}; --allow-partial takes what is there")
         if report.frames_decoded == 0:
             raise VideoError(f"{self._name}: no frame in it could be decoded; check or convert the file")
-        notes = [] if shortfall is None else [f"cut off: {shortfall}"]
+        notes = [] if shortfall is None else [shortfall]
         if report.damaged_packets:
             parts = "1 part" if report.damaged_packets == 1 else f"{report.damaged_packets} parts"
             notes.append(f"damaged: {parts} of it could not be decoded")
         report.partial = bool(notes)
-        report.notes = tuple(notes)
+        report.notes = (*notes, *self._clock_notes())
 
-    def _shortfall(self, account: _PacketAccount) -> str | None:
-        """Say what is missing from the file, or None.
+    def _shortfall(self, account: PacketAccount) -> str | None:
+        kept_back = 0 if self.report.damaged_packets else account.kept_back()
+        if kept_back:
+            return f"incomplete: {kept_back} frames at its end did not come out of the decoder"
+        missing = account.shortfall(local_path(self._name) if self._kind == "file" else None)
+        return None if missing is None else f"cut off: {missing}"
 
-        A header may declare more frames than are decoded for good reasons: edit lists hide some, encoders drop some. So
-        packets are counted, not frames, and the time up to which they reach decides.
-        """
-        frame_seconds = Fraction(1) / (self._stream.average_rate or _FALLBACK_RATE)
-        declared = self.report.frames_declared
-        stream_seconds = self._stream_seconds()
-        found = account.video_seconds
-        if declared and account.video_packets < declared:
-            # AVI's demuxer shortens the length of a file that it finds cut, but not the number of frames.
-            at_least = max(stream_seconds or Fraction(0), declared * frame_seconds)
-            if found is None or found < at_least - frame_seconds / 2:
-                return f"{account.video_packets} of {declared} declared frames found"
-        if not declared:
-            promised = stream_seconds
-            if promised is None and self._container.duration:
-                # The container's length is that of its longest stream.
-                promised, found = Fraction(self._container.duration, 1_000_000), account.seconds
-            if promised is not None and found is not None and self._kind == "file":
-                tolerance = max(frame_seconds * 5 / 2, promised / 1000)
-                if found < promised - tolerance:
-                    return f"{float(found):.2f} of {float(promised):.2f} declared seconds found"
-        if account.last_is_corrupt:
-            return f"{account.video_packets} frames found, the last of them incomplete"
-        if self._kind == "file" and self._container.format.name == "gif" and not _has_gif_trailer(self._name):
-            return f"{account.video_packets} frames found, and no end mark"
-        return None
+    def _clock_notes(self) -> list[str]:
+        clock = self._packet_clock
+        if clock is None or not clock.jumps:
+            return []
+        times = "once" if clock.jumps == 1 else f"{clock.jumps} times"
+        return [
+            f"its clock jumps {times}, first at {clock.first_jump_seconds:.2f} s: there the video goes on without a gap"
+        ]
 
 
-class _Clock:
-    """Gives frames times that never go back, from timestamps that may be missing or wrong."""
+def _rank(stream: VideoStream) -> int:
+    """Return how good a choice a picture is: the larger the better, the file's default before others.
 
-    def __init__(self, frame_seconds: Fraction) -> None:
-        self._frame_seconds = frame_seconds
-        self._first: Fraction | None = None
-        self._next = Fraction(0)
-        self._last = Fraction(0)
-
-    def stamp(self, picture: av.VideoFrame) -> tuple[Fraction, Fraction]:
-        """Return the frame's time since the first one, and how long it is shown."""
-        base = picture.time_base
-        duration = picture.duration * base if picture.duration and base else self._frame_seconds
-        if picture.pts is None or base is None:
-            seconds = self._next
-        else:
-            stamp = picture.pts * base
-            if self._first is None:
-                self._first = stamp - self._next
-            seconds = stamp - self._first
-        seconds = max(seconds, self._last)
-        self._last, self._next = seconds, seconds + duration
-        return seconds, duration
-
-
-class _PacketAccount:
-    """Counts what a container holds."""
-
-    def __init__(self, video_index: int) -> None:
-        self._video_index = video_index
-        self._starts: dict[int, Fraction] = {}
-        self._ends: dict[int, Fraction] = {}
-        self.video_packets = 0
-        self.last_is_corrupt = False
-
-    def add(self, packet: Packet[Stream]) -> None:
-        """Count one packet; the empty ones that flush decoders do not count."""
-        if packet.size == 0:
-            return
-        index = packet.stream_index
-        if index == self._video_index:
-            self.video_packets += 1
-            self.last_is_corrupt = packet.is_corrupt
-        stamp = packet.dts if packet.pts is None else packet.pts
-        if stamp is not None and packet.time_base:
-            start = stamp * packet.time_base
-            end = start + (packet.duration or 0) * packet.time_base
-            self._starts[index] = min(self._starts.get(index, start), start)
-            self._ends[index] = max(self._ends.get(index, end), end)
-
-    @property
-    def video_seconds(self) -> Fraction | None:
-        """From the first to the end of the last packet of the video."""
-        if self._video_index not in self._ends:
-            return None
-        return self._ends[self._video_index] - self._starts[self._video_index]
-
-    @property
-    def seconds(self) -> Fraction | None:
-        """From the first to the end of the last packet of any stream."""
-        return max(self._ends.values()) - min(self._starts.values()) if self._ends else None
-
-
-def _matroska_duration(text: str) -> Fraction | None:
-    """Read the tag that Matroska's writers keep for each track: `00:00:01.700000000`."""
-    try:
-        hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
-    except ValueError:
-        return None
-
-
-def _has_gif_trailer(name: str) -> bool:
-    with local_path(name).open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(size - 256, 0))
-        return file.read().rstrip(b"\0").endswith(_GIF_TRAILER)
+    The weights are those of FFmpeg's command (`map_auto_video` in fftools/ffmpeg_mux_init.c).
+    """
+    context = stream.codec_context
+    pixels = 0 if context is None else context.width * context.height
+    return pixels + (5_000_000 if stream.disposition & Disposition.default else 0)
 
 
 def _reason(error: Exception) -> str:

@@ -50,6 +50,7 @@ class ImageSequence:
     """Images that are read one by one; offers what `decoder.Decoder` does."""
 
     live = False
+    first_seconds = Fraction(0)
 
     def __init__(self, name: str, paths: list[Path], limits: VideoLimits, *, allow_partial: bool) -> None:
         """Take the images to read.

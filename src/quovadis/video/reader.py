@@ -112,7 +112,7 @@ class Video(AbstractContextManager["Video"]):
             return
         start = tick_of(self._start, fps)
         end = None if self._end is None else max(tick_of(self._end, fps), start + 1)
-        for shown in resample(frames, fps, self._check_tick):
+        for shown in resample(frames, fps, self._check_tick, lambda: self._decoder.first_seconds):
             if shown.tick >= start:
                 yield shown
             # Left before the next frame is decoded: a live source must not be waited for.

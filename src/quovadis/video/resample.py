@@ -21,7 +21,12 @@ def tick_of(seconds: Fraction, fps: Fraction) -> int:
     return int((seconds * fps + Fraction(1, 2)).__floor__())
 
 
-def resample(frames: Iterable[DecodedFrame], fps: Fraction, check_tick: Callable[[int], None]) -> Iterator[Shown]:
+def resample(
+    frames: Iterable[DecodedFrame],
+    fps: Fraction,
+    check_tick: Callable[[int], None],
+    first_seconds: Callable[[], Fraction] = Fraction,
+) -> Iterator[Shown]:
     """Yield a frame for every tick of 1/fps seconds, from the first frame to the end of the last.
 
     Tick k shows the last frame whose own nearest tick is not after k: the rule of FFmpeg's `fps` filter with
@@ -31,11 +36,18 @@ def resample(frames: Iterable[DecodedFrame], fps: Fraction, check_tick: Callable
         frames: in order of time, the first at 0 seconds.
         fps: ticks a second.
         check_tick: called with each tick before anything up to it is yielded, to stop runaway timestamps.
+        first_seconds: returns, once the first frame was taken, its time by the clock whose ticks FFmpeg would take: a
+            picture that begins after the sound begins between two of them. Ticks are numbered from that frame all the
+            same.
     """
     current: DecodedFrame | None = None
-    tick = 0
+    tick = origin = 0
+    phase = Fraction(0)
     for frame in frames:
-        following = tick_of(frame.seconds, fps)
+        if current is None:
+            phase = first_seconds()
+            origin = tick_of(frame.seconds + phase, fps)
+        following = tick_of(frame.seconds + phase, fps) - origin
         check_tick(following)
         if current is not None:
             for shown in range(tick, following):
@@ -43,7 +55,8 @@ def resample(frames: Iterable[DecodedFrame], fps: Fraction, check_tick: Callable
             tick = max(tick, following)
         current = frame
     if current is not None:
-        end = max(tick_of(current.seconds + current.duration_seconds, fps), 1 if tick == 0 else tick)
+        end_seconds = current.seconds + current.duration_seconds + phase
+        end = max(tick_of(end_seconds, fps) - origin, 1 if tick == 0 else tick)
         check_tick(end)
         for shown in range(tick, end):
             yield Shown(shown, current)
