@@ -285,7 +285,7 @@ def make(case: Case, folder: Path) -> Path:
     container = CONTAINERS[case.container]
     path = folder / f"video{case.suffix}"
     later, sound_later, all_later = OFFSETS[case.offset]
-    raw = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-r", RATES[case.rate])
+    raw = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-framerate", RATES[case.rate])
     numbers = write_numbered_frames(folder / "numbers.gray", range(FRAMES))
     inputs: list[str | Path] = ["-itsoffset", later, *raw, "-i", numbers]
     seconds = FRAMES / case.frames_per_second * SOUNDS[case.sound]

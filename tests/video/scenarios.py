@@ -45,7 +45,7 @@ def write(
 ) -> Path:
     """Write numbered frames at 25 a second, with `sound` seconds of sound; `inputs` come after these two."""
     raw = write_numbered_frames(path.with_name("numbers.gray"), numbers)
-    command: list[str | Path] = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-r", "25", "-i", raw]
+    command: list[str | Path] = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-framerate", "25", "-i", raw]
     tracks = ["-map", "0:v"]
     if sound is not None:
         command += ["-f", "lavfi", "-i", f"sine=sample_rate=44100:duration={sound}"]
@@ -144,7 +144,7 @@ def action_camera(folder: Path) -> Path:
         *("-c:d", "copy", "-tag:d", "gpmd", "-write_tmcd", "1"),
         inputs=[
             *("-f", "lavfi", "-i", "sine=duration=2.4"),
-            *("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-r", "25", "-i", others),
+            *("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-framerate", "25", "-i", others),
             *("-f", "data", "-i", telemetry),
         ],
         maps=["-map", "1:a", "-map", "2:v", "-map", "3:d"],
@@ -156,7 +156,7 @@ def two_programs(folder: Path) -> Path:
     return write(
         folder / "clip.ts",
         *(*B2, "-s:v:1", "80x60", "-program", "title=one:st=1", "-program", "title=two:st=0"),
-        inputs=["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-r", "25", "-i", others],
+        inputs=["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-framerate", "25", "-i", others],
         maps=["-map", "1:v"],
     )
 
