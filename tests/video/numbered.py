@@ -99,8 +99,10 @@ def ffmpeg_frames(path: Path) -> Reference:
     run_ffmpeg(
         *("-i", path),
         *("-fps_mode", "passthrough", "-s", size, "-pix_fmt", "gray", "-f", "rawvideo", outputs[0]),
+        # What the filter gives: else the command repeats the first frame for as long as the sound is alone.
         *("-vf", "fps=25", "-fps_mode", "passthrough", "-s", size, "-pix_fmt", "gray", "-f", "rawvideo", outputs[1]),
-        *("-fps_mode", "passthrough", "-enc_time_base", "-1", "-an", "-sn", "-dn", "-s", "16x16", "-f", "framecrc", outputs[2]),
+        *("-fps_mode", "passthrough", "-enc_time_base", "-1", "-an", "-sn", "-dn", "-s", "16x16"),
+        *("-f", "framecrc", outputs[2]),
         must_succeed=False,
     )
     try:
