@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from numbered import Reference, Seen, ffmpeg_frames, frames_seen
+from numbered import Reference, Seen, frames_seen
 
 from quovadis.errors import QuovadisError
 
 THREADS = (1, 2, 8, 16)
-Kind = Literal["refused", "frames", "threads", "times", "25 a second", "seconds", "notes"]
+Kind = Literal["refused", "frames", "threads", "times", "25 a second", "last tick", "seconds", "notes"]
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,17 @@ class Difference:
         return f"{self.kind}: {self.text}"
 
 
-@dataclass(frozen=True)
-class Meant:
-    """A difference that is meant."""
-
-    kinds: tuple[Kind, ...]
-    applies: Callable[[str], bool]
-    """Told by the name of the case."""
-    reason: str
-
-
-def differences(path: Path, *, has_notes: bool = False, frame_seconds: float = 1 / 25) -> list[Difference]:
+def differences(
+    path: Path, reference: Reference, *, has_notes: bool = False, frame_seconds: float = 1 / 25
+) -> list[Difference]:
     """Return how this package reads a sound video otherwise than FFmpeg.
 
     Args:
         path: the video.
+        reference: what FFmpeg makes of it.
         has_notes: whether something unusual is to be noted, as a clock that jumps.
         frame_seconds: how long a frame is shown, for the tolerances of times.
     """
-    reference = ffmpeg_frames(path)
     try:
         return _differences(path, reference, has_notes, frame_seconds)
     except QuovadisError as error:
@@ -70,7 +62,8 @@ def _differences(path: Path, reference: Reference, has_notes: bool, frame_second
             found.append(Difference("threads", f"{threads}, not 1: {what}"))
     at_25, _ = frames_seen(path, 25.0, threads=2)
     if at_25.numbers != reference.at_25:
-        found.append(Difference("25 a second", _told(at_25.numbers, reference.at_25)))
+        kind: Kind = "last tick" if _one_more(at_25.numbers, reference.at_25) else "25 a second"
+        found.append(Difference(kind, _told(at_25.numbers, reference.at_25)))
     if report.partial or (report.notes and not has_notes):
         found.append(Difference("notes", "; ".join(report.notes) or "in part"))
     if has_notes and not report.notes:
@@ -79,6 +72,12 @@ def _differences(path: Path, reference: Reference, has_notes: bool, frame_second
     if abs(report.seconds_found - length) > frame_seconds * 1.01:
         found.append(Difference("seconds", f"{report.seconds_found:.3f}, FFmpeg {length:.3f}"))
     return found
+
+
+def _one_more(ours: Sequence[int], theirs: Sequence[int]) -> bool:
+    """Tell whether one of two lists of frames is the other and one more at the end."""
+    shorter, longer = sorted((ours, theirs), key=len)
+    return len(longer) == len(shorter) + 1 and longer[:-1] == shorter
 
 
 def _length(seen: Seen, frame_seconds: float) -> float:
