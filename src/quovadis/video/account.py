@@ -41,6 +41,8 @@ _PLACEHOLDER_FRAMES = 1 << 30
 """A count that a recorder wrote when it began and never corrected (FFmpeg's AVI: 2^30): more than a year."""
 _KEPT_BACK_MOST = 64
 """Packets whose frames a decoder may keep back: 16 threads, and 16 frames that are waited for to be put in order."""
+_LAST_SOUND_SECONDS = Fraction(1, 2)
+"""How much the last packets of sound may hold without saying so: those of WMA are of up to 0.37 seconds."""
 _SMALLEST_PICTURE_BYTES = 20
 """What is smaller, of MPEG-4, says that the picture before it stays, and makes no frame."""
 
@@ -203,6 +205,8 @@ class PacketAccount:
         if promised is None or found is None:
             return None
         tolerance = max(self._frame_seconds * 5 / 2, promised / 1000)
+        if not is_own and len(self._ends) > 1:
+            tolerance = max(tolerance, _LAST_SOUND_SECONDS)
         if found < promised - tolerance:
             return f"{float(found):.2f} of {float(promised):.2f} declared seconds found"
         return None
