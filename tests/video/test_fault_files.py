@@ -9,7 +9,7 @@ import av
 import pytest
 from boxes import set_edit_list
 from compare import THREADS
-from numbered import frames_seen, require_ffmpeg
+from numbered import frames_seen
 from scenarios import write
 
 from quovadis.errors import VideoError
@@ -137,9 +137,8 @@ class TestTheirTwinsThatAreCut:
     @pytest.mark.parametrize("parts", [[(0.0, 1.2)], [(1.0, 1.4)], [(0.4, 1.4)]], ids=["start", "end", "middle"])
     @pytest.mark.parametrize("options", [(), ("-bf", "2")], ids=["", "B-frames"])
     def test_an_edit_list_over_missing_packets(
-        self, tmp_path: Path, parts: list[tuple[float, float]], options: tuple[str, ...]
+        self, ffmpeg: None, tmp_path: Path, parts: list[tuple[float, float]], options: tuple[str, ...]
     ) -> None:
-        require_ffmpeg()
         path = write(tmp_path / "clip.mp4", "-c:v", "libx264", "-g", "12", "-movflags", "faststart", *options)
         places = packet_places(path)
         set_edit_list(path, parts)
