@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def assets() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return path
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> None:
+    """FFmpeg's command, which makes videos and is what they are compared with."""
+    if shutil.which("ffmpeg") is None:
+        message = "no ffmpeg here to make videos with: install it (apt-get install ffmpeg)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,12 +10,10 @@ from pathlib import Path
 def set_edit_list(path: Path, parts: Sequence[tuple[float, float]]) -> None:
     """Show only these parts of the picture's track, given as start and length in seconds of its media.
 
-    The file's index must lie behind its frames, so that no place of a frame changes.
+    The file's index must lie behind its frames, or the list keep its length, so that no place of a frame changes.
     """
     data = bytearray(path.read_bytes())
     moov = _child(data, 0, len(data), b"moov")
-    if data.index(b"mdat") > moov:
-        raise ValueError("the index lies before the frames")
     trak = _picture_track(data, moov)
     movie_scale = _timescale(data, _child(data, moov + 8, _end(data, moov), b"mvhd"))
     mdia = _child(data, trak + 8, _end(data, trak), b"mdia")
@@ -30,6 +28,8 @@ def set_edit_list(path: Path, parts: Sequence[tuple[float, float]]) -> None:
     )
     box = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(parts)) + entries
     grown = len(box) - (_end(data, elst) - elst)
+    if grown and data.index(b"mdat") > moov:
+        raise ValueError("the index lies before the frames")
     data[elst : _end(data, elst)] = box
     for parent in (moov, trak, edts):
         (size,) = struct.unpack_from(">I", data, parent)

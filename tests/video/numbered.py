@@ -7,7 +7,6 @@ left, so that it survives every codec and every size of the frame.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from quovadis.video import VideoReport, open_video
@@ -150,12 +148,3 @@ def run_ffmpeg(*arguments: str | Path, output: Path | None = None, must_succeed:
         done = subprocess.run(command, stdout=standard_output, stderr=subprocess.PIPE, check=False)
     if must_succeed and done.returncode:
         raise NotWritten(done.stderr.decode(errors="replace").strip())
-
-
-def require_ffmpeg() -> None:
-    """Skip where there is no FFmpeg; with `CI` set, fail."""
-    if shutil.which("ffmpeg") is None:
-        message = "no ffmpeg here to make videos with: install it (apt-get install ffmpeg)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)

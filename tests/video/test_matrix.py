@@ -15,7 +15,7 @@ import pytest
 from matrix import CODECS, CONTAINERS, EDITS, OFFSETS, RATES, SOUNDS, WRITINGS, covering_cases
 from matrix_files import MatrixFile, matrix_files
 from meant import reason_for
-from numbered import NotWritten, Reference, numbered_frame, read_number, require_ffmpeg
+from numbered import NotWritten, Reference, numbered_frame, read_number
 
 COUNT, SEED = 48, 0
 FILES = {file.name: file for file in matrix_files(COUNT, SEED)}
@@ -44,8 +44,7 @@ class Maker:
 
 
 @pytest.fixture(scope="module")
-def maker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
-    require_ffmpeg()
+def maker(ffmpeg: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
     pool = ThreadPoolExecutor(2)
     yield Maker(tmp_path_factory.mktemp("matrix"), pool)
     pool.shutdown(cancel_futures=True)
