@@ -14,6 +14,7 @@ from quovadis.errors import MetricError, VideoError
 from quovadis.video import Video, VideoLimits, expand_source, open_video
 from quovadis.video.bilinear import PixelCentres
 from quovadis.video.converters import StretchConverter
+from quovadis.video.folders import walk_folders
 from quovadis.video.gather import gather, wanted_frames
 from quovadis.video.images import natural_key
 from quovadis.video.source import is_address, local_path
@@ -141,9 +142,8 @@ def _is_array_file(path: Path) -> bool:
 
 
 def _array_files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and _is_array_file(path):
-            yield path
+    for here, names in walk_folders(folder):
+        yield from (here / name for name in names if _is_array_file(here / name))
 
 
 def _array(path: Path) -> NDArray[Any]:
