@@ -107,7 +107,7 @@ def read_members(
         Videos in natural order of their paths in the folder, or features.
 
     Raises:
-        MetricError: nothing is there, or an array of another dtype or shape.
+        MetricError: nothing is there, a folder cannot be read, or an array is of another dtype or shape.
     """
     path = local_path(source)
     if not source or (not is_address(source) and not path.exists()):
@@ -119,7 +119,10 @@ def read_members(
         return list(_array_members(path, path.name, array))
     if not path.is_dir():
         return [FileMember(source, path.name, limits or VideoLimits(), allow_partial)]
-    arrays = list(_array_files(path))
+    try:
+        arrays = list(_array_files(path))
+    except OSError as error:
+        raise MetricError(f"{error.filename or source}: cannot be read: {error.strerror}") from error
     found: dict[Path, Iterable[Member]] = {
         file: list(_array_members(file, file.relative_to(path).as_posix(), _array(file))) for file in arrays
     }

@@ -122,9 +122,7 @@ class PngAnimation:
         self._allow_partial = allow_partial
         with path.open("rb") as file:
             self._outline = outline_png(file, name, limits)
-        self._decoder = Decoder(
-            name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads
-        )
+        self._decoder = Decoder(name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads)
         self.report = self._decoder.report
 
     @property
@@ -282,10 +280,11 @@ class TiffPages(_PillowFrames):
                         self._shortfall = f"{found} whole pages found, and the next is not complete"
                         break
                     self._check(page.width, page.height)
-                    self._pages.append(page.index)
+                    self._pages.append(page.number)
                     if len(self._pages) > limits.max_frames:
                         raise VideoLimitError(
-                            f"{name}: its pages are more than the limit of {limits.max_frames:,}; --max-frames raises it"
+                            f"{name}: its pages are more than the limit of {limits.max_frames:,}; "
+                            "--max-frames raises it"
                         )
         except (ValueError, struct.error) as error:
             raise VideoError(f"{name}: damaged: {error}; check the file") from error

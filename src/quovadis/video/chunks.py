@@ -117,4 +117,6 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
 def _add(outline: Outline, seconds: Fraction, name: str, limits: VideoLimits) -> None:
     outline.durations.append(seconds)
     if len(outline.durations) > limits.max_frames:
-        raise VideoLimitError(f"{name}: its frames are more than the limit of {limits.max_frames:,}; --max-frames raises it")
+        raise VideoLimitError(
+            f"{name}: its frames are more than the limit of {limits.max_frames:,}; --max-frames raises it"
+        )

@@ -12,7 +12,23 @@ from quovadis.video.source import is_address, local_path
 
 VIDEO_SUFFIXES = frozenset(
     {
-        *(".3g2", ".3gp", ".amv", ".apng", ".asf", ".avi", ".avifs", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265", ".hevc", ".ivf"),
+        *(
+            ".3g2",
+            ".3gp",
+            ".amv",
+            ".apng",
+            ".asf",
+            ".avi",
+            ".avifs",
+            ".dv",
+            ".f4v",
+            ".flv",
+            ".gif",
+            ".h264",
+            ".h265",
+            ".hevc",
+            ".ivf",
+        ),
         *(".m1v", ".m2ts", ".m2v", ".m4v", ".mj2", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg"),
         *(
             ".mts",

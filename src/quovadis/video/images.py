@@ -16,6 +16,7 @@ from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.limits import VideoLimits
 from quovadis.video.orientation import read_orientation
+from quovadis.video.signatures import animation_kind
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".jxl"}
@@ -46,7 +47,9 @@ def images_in(folder: Path) -> list[Path]:
 
     A link that leads nowhere is among them: a frame that is missing must not go unnoticed.
     """
-    return sorted((path for path in folder.iterdir() if is_image_name(path.name) and not path.is_dir()), key=natural_key)
+    return sorted(
+        (path for path in folder.iterdir() if is_image_name(path.name) and not path.is_dir()), key=natural_key
+    )
 
 
 class ImageSequence:
@@ -138,6 +141,8 @@ def _read_image(path: Path, limits: VideoLimits) -> tuple[av.VideoFrame, Fractio
             raise VideoError(f"{path}: too large a file to be an image")
         # Read here and given without its name, which FFmpeg would search for patterns such as `%d`.
         content = io.BytesIO(path.read_bytes())
+        if animation_kind(path) == "webp":
+            return _first_of_webp(path, limits), Fraction(1)
         with av.open(content, "r", options=options) as container:
             stream = container.streams.video[0]
             context = stream.codec_context
@@ -155,3 +160,10 @@ def _read_image(path: Path, limits: VideoLimits) -> tuple[av.VideoFrame, Fractio
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration) as error:
         reason = "empty" if path.is_file() and path.stat().st_size == 0 else "not an image that can be read, or damaged"
         raise VideoError(f"{path}: {reason}") from error
+
+
+def _first_of_webp(path: Path, limits: VideoLimits) -> av.VideoFrame:
+    # Imported here, as animations are built on what is above.
+    from quovadis.video.animations import WebpAnimation
+
+    return next(WebpAnimation(str(path), path, limits, allow_partial=False).frames()).picture

@@ -21,7 +21,6 @@ from quovadis.video.series import frame_series
 from quovadis.video.signatures import animation_kind, is_video_content
 from quovadis.video.source import is_address, local_path, open_instructions
 
-
 STILL_NOTE = "a still picture: one frame"
 """Said of a file that turns out to hold no more."""
 

@@ -16,12 +16,16 @@ _RGB_WORDS = frozenset(
     {"img", "image", "images", "im", "frame", "frames", "rgb", "color", "colour", "pic", "picture", "photo"}
 )
 _OTHER_WORDS = frozenset(
-    {"flow", "flowx", "flowy", "x", "y", "u", "v", "tvl", "of", "optical", "depth", "mask", "masks", "seg", "label"}
-    | {"ir", "thermal", "gt", "disparity", "disp", "normal", "normals", "alpha", "heatmap", "pose", "diff", "edge"}
-    | {"thumb", "thumbs", "thumbnail", "preview", "cover", "poster", "segmentation", "semantic", "instance"}
+    {"flow", "flowx", "flowy", "tvl", "depth", "mask", "masks", "seg", "segmentation", "semantic", "instance", "label"}
+    | {"ir", "thermal", "gt", "disparity", "disp", "normals", "alpha", "heatmap", "pose"}
+    | {"thumb", "thumbs", "thumbnail", "preview", "cover", "poster"}
 )
+_FLOW_LETTERS = frozenset("xyuv")
+"""Of optical flow's two directions, where a name is nothing else: `x_00001.jpg`."""
 _JPEG = (".jpg", ".jpeg")
 _MOST_NAMED = 4
+_FEWEST_OF_SERIES = 4
+"""Pictures that belong to a series, for each that does not, from which on the latter are taken for covers and such."""
 
 
 class FrameSeries(NamedTuple):
@@ -75,9 +79,14 @@ def choose_series(folder: Path, images: Sequence[Path]) -> FrameSeries:
         VideoError: there are several series, and their names do not tell which one is the video.
     """
     groups = _split(_by_pattern(images))
-    series = {name: paths for name, paths in groups.items() if len(paths) > 1}
-    singles = sum(len(paths) for paths in groups.values()) - sum(map(len, series.values()))
-    if not series or singles >= max(map(len, series.values())):
+    if sum(map(_is_rgb, groups)) == 1 and all(_is_rgb(name) or _is_other(name) for name in groups):
+        # However few: the names tell all.
+        series = groups
+    else:
+        series = {name: paths for name, paths in groups.items() if len(paths) > 1}
+    in_series = sum(map(len, series.values()))
+    singles = len(images) - in_series
+    if in_series < _FEWEST_OF_SERIES * singles or not series:
         # Loose pictures, or names by which nothing can be told.
         return FrameSeries(sorted(images, key=natural_key))
     name = _rgb_name(folder, series)
@@ -130,8 +139,8 @@ def _by_source(paths: list[Path]) -> list[list[Path]]:
             return [paths]
         sources[match[1].casefold()].append((int(match[2]), path))
     firsts = {min(numbers)[0] for numbers in sources.values()}
-    has_words = all(re.search(r"[^\W\d_]", source) for source in sources)
-    if len(sources) < 2 or len(firsts) > 1 or not has_words or min(map(len, sources.values())) < 2:
+    are_named = all(re.search(r"[^\W\d_]", source) and not re.search(r"\d{4}", source) for source in sources)
+    if len(sources) < 2 or len(firsts) > 1 or not are_named or min(map(len, sources.values())) < 2:
         return [paths]
     return [[path for _, path in numbers] for numbers in sources.values()]
 
@@ -148,12 +157,20 @@ def _words(name: str) -> set[str]:
     return set(re.findall(r"[^\W\d_]+", Path(name).stem.casefold()))
 
 
+def _is_rgb(name: str) -> bool:
+    return not _is_other(name) and (not _words(name) or bool(_words(name) & _RGB_WORDS))
+
+
+def _is_other(name: str) -> bool:
+    words = _words(name)
+    return bool(words & _OTHER_WORDS) or (len(words) == 1 and words <= _FLOW_LETTERS)
+
+
 def _rgb_name(folder: Path, series: dict[str, list[Path]]) -> str:
     if len(series) == 1:
         return next(iter(series))
-    others = {name for name in series if _words(name) & _OTHER_WORDS}
-    likely = [name for name in series if name not in others]
-    named = [name for name in likely if _words(name) & _RGB_WORDS or not _words(name)]
+    likely = [name for name in series if not _is_other(name)]
+    named = [name for name in likely if _is_rgb(name)]
     for names in (named, likely):
         if len(names) == 1:
             return names[0]

@@ -21,7 +21,7 @@ _MOST_BIG_ENTRIES = 1 << 16
 class Page(NamedTuple):
     """One directory of a TIFF."""
 
-    index: int
+    number: int
     """Its number in the file, from 0."""
     width: int
     height: int
