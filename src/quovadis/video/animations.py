@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import av
 import numpy as np
@@ -21,7 +21,7 @@ from quovadis.video.limits import VideoLimits
 from quovadis.video.orientation import UPRIGHT
 from quovadis.video.signatures import AnimationKind
 from quovadis.video.source import open_instructions
-from quovadis.video.tiff import read_pages
+from quovadis.video.tiff import BIG_TIFF_MAGICS, read_pages
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -269,6 +269,7 @@ class TiffPages(_PillowFrames):
         self._name, self._limits, self._allow_partial = name, limits, allow_partial
         self._path = path
         self._pages: list[int] = []
+        self._last_link_at = 0
         self._shortfall = None
         try:
             with path.open("rb") as file:
@@ -281,6 +282,7 @@ class TiffPages(_PillowFrames):
                         break
                     self._check(page.width, page.height)
                     self._pages.append(page.number)
+                    self._last_link_at = page.link_at
                     if len(self._pages) > limits.max_frames:
                         raise VideoLimitError(
                             f"{name}: its pages are more than the limit of {limits.max_frames:,}; "
@@ -300,10 +302,21 @@ class TiffPages(_PillowFrames):
                 "pixels; --max-pixels raises it"
             )
 
+    def _file(self) -> BinaryIO:
+        if self._shortfall is None:
+            return self._path.open("rb")
+        # libtiff follows all pages and writes to the terminal about one that is missing: here the whole ones are all.
+        content = io.BytesIO(self._path.read_bytes())
+        width = 8 if content.read(4) in BIG_TIFF_MAGICS else 4
+        content.seek(self._last_link_at)
+        content.write(bytes(width))
+        content.seek(0)
+        return content
+
     def _pictures(self) -> Iterator[av.VideoFrame]:
         from PIL import TiffImagePlugin
 
-        with self._path.open("rb") as file, TiffImagePlugin.TiffImageFile(file) as image:
+        with self._file() as file, TiffImagePlugin.TiffImageFile(file) as image:
             for index in self._pages:
                 image.seek(index)
                 self._check(*image.size)
@@ -336,7 +349,7 @@ def _settle(name: str, report: VideoReport, shortfall: str | None, allow_partial
     if report.frames_decoded == 0:
         raise VideoError(f"{name}: no frame in it could be decoded; check or convert the file")
     notes = list(report.notes)
-    if shortfall is not None:
+    if shortfall is not None and not any(note.startswith("cut off") for note in notes):
         notes.append(f"cut off: {shortfall}")
     if report.damaged_packets and not report.partial:
         notes.append("damaged: not all of its frames could be decoded")

@@ -87,8 +87,7 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
     """
     outline = Outline(whole_bytes=12)
     declared_bytes = int.from_bytes(content[4:8], "little") + 8
-    # Some writers leave out the byte that fills up a chunk of odd size at the end.
-    end = min(declared_bytes, len(content) + 1)
+    end = min(declared_bytes, len(content))
     place = 12
     while place + 8 <= end:
         kind, size = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
@@ -108,7 +107,7 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
             shown = milliseconds if milliseconds >= _SHORTEST_WEBP else _DEFAULT_WEBP
             _add(outline, Fraction(shown, 1000), name, limits)
         outline.whole_bytes = place
-    if declared_bytes > len(content) + 1 or outline.whole_bytes < end - 8:
+    if declared_bytes > len(content) or outline.whole_bytes < end - 8:
         found = len(outline.durations)
         outline.shortfall = f"{found} whole frames found, in {len(content):,} of {declared_bytes:,} declared bytes"
     return outline

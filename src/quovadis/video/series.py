@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quovadis.errors import VideoError
-from quovadis.video.images import images_in, is_image_name, natural_key
+from quovadis.video.images import images_in, natural_key
 from quovadis.video.signatures import animation_kind
 
 _RGB_WORDS = frozenset(
@@ -52,11 +52,6 @@ def frame_series(folder: Path) -> FrameSeries:
     images = images_in(folder)
     animated = set(animations_among(images))
     return choose_series(folder, [path for path in images if path not in animated])
-
-
-def animations_in(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Return which of the files called `names` in `folder` are animations."""
-    return animations_among([folder / name for name in names if is_image_name(name)])
 
 
 def animations_among(images: Iterable[Path]) -> list[Path]:
@@ -113,7 +108,7 @@ def _split(groups: dict[str, list[Path]]) -> dict[str, list[Path]]:
     for paths in groups.values():
         for part in _by_suffix(paths):
             for piece in _by_source(part):
-                series[_name(piece)] = piece
+                series.setdefault(_name(piece), []).extend(piece)
     return series
 
 

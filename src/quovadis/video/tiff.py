@@ -29,6 +29,8 @@ class Page(NamedTuple):
     """Whether it says that it is a smaller copy, or a mask, of another page."""
     is_whole: bool
     """Whether its directory and its pixels end within the file."""
+    link_at: int
+    """Where in the file the place of the next page is written."""
 
 
 def read_pages(file: BinaryIO) -> Iterator[Page]:
@@ -62,9 +64,9 @@ class _Reader:
         self._count, self._offset = ("Q", "Q") if self._is_big else ("H", "I")
         (self.first,) = struct.unpack_from(self._order + self._offset, head, 8 if self._is_big else 4)
 
-    def page(self, index: int, offset: int) -> tuple[Page, int]:
+    def page(self, number: int, offset: int) -> tuple[Page, int]:
         """Return a page and the offset of the next; 0 after the last."""
-        unreadable = Page(index, 0, 0, False, False), 0
+        unreadable = Page(number, 0, 0, False, False, 0), 0
         try:
             self._file.seek(offset)
             (entries,) = self._take(self._count)
@@ -73,6 +75,7 @@ class _Reader:
             values: dict[int, tuple[int, int]] = {}
             entry = struct.Struct(f"{self._order}HH{self._offset}{struct.calcsize('=' + self._offset)}s")
             table = self._read(entry.size * entries)
+            link_at = self._file.tell()
             (following,) = self._take(self._offset)
             for tag, kind, count, value in entry.iter_unpack(table):
                 if kind in _CODES and count:
@@ -88,7 +91,7 @@ class _Reader:
             for start, length in zip(values[offsets], values[lengths], strict=True)
         ]
         is_whole = max(ends, default=0) <= self._size
-        return Page(index, width, height, bool(subfile & _REDUCED_OR_MASK), is_whole), following
+        return Page(number, width, height, bool(subfile & _REDUCED_OR_MASK), is_whole, link_at), following
 
     def _ends(self, code: str, count: int, value: bytes) -> tuple[int, int]:
         """Return the first and the last of an entry's numbers, which lie in the entry if they fit into it."""
