@@ -174,9 +174,7 @@ class TestStills:
 
 
 class TestFolders:
-    def test_animations_are_videos_of_their_own_and_stills_beside_them_are_not(
-        self, made: Path, tmp_path: Path
-    ) -> None:
+    def test_animations_are_videos_and_stills_beside_them_are_not(self, made: Path, tmp_path: Path) -> None:
         for name in KINDS:
             shutil.copy(made / name, tmp_path / name)
         numbered(1).save(tmp_path / "poster.jpg")
