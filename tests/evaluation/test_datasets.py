@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from colours import VIDEOS
+from PIL import Image
 
 from quovadis.errors import DatasetError
 from quovadis.evaluation.datasets import Dataset, read_dataset
