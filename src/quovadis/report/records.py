@@ -84,8 +84,7 @@ class JSONWriter:
     def close(self) -> None:
         """Write the document."""
         document = {"quovadis": __version__, "results": self._results, "failures": self._failures}
-        json.dump(document, self._stream, ensure_ascii=False, indent=2)
-        self._stream.write("\n")
+        self._stream.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         self._stream.flush()
 
 
