@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from threading import Event
 
 import pytest
 
-from quovadis.errors import EngineError, VideoError
+from quovadis.errors import ArchitectureError, EngineError, OutputError, UnexpectedError, VideoError
 from quovadis.workers import Done, Stopped, each_done
 
 LONG = 20.0
@@ -116,8 +117,42 @@ def test_a_video_that_cannot_be_read_comes_out_with_its_error_and_the_others_wit
     assert [str(one.error) for one in done if one.error] == [f"{item}.mp4: damaged" for item in (0, 3, 6)]
 
 
-@pytest.mark.parametrize("error", [EngineError("out of memory"), ValueError("a mistake"), KeyboardInterrupt()])
-def test_any_other_error_ends_the_whole_and_is_heard_by_what_is_in_work(error: BaseException) -> None:
+UNFORESEEN = (
+    *(RuntimeError("no such stream"), ValueError("two\nlines"), MemoryError(), RecursionError(), struct.error("short")),
+    *(AttributeError("decode"), OSError(5, "Input/output error"), AssertionError()),
+)
+
+
+@pytest.mark.parametrize("raised", UNFORESEEN, ids=lambda error: type(error).__name__)
+def test_an_exception_that_nobody_foresaw_costs_its_video_alone(raised: Exception) -> None:
+    def make(item: int, stop: Event) -> int:
+        if item == 1:
+            raise raised
+        return item
+
+    done = sorted(each_done(make, range(4), 2, name=lambda item: f"{item}.mp4"), key=lambda one: one.item)
+    assert [one.result for one in done] == [0, None, 2, 3]
+    error = done[1].error
+    assert isinstance(error, UnexpectedError)
+    assert error.__cause__ is raised
+    assert str(error).startswith(f"1.mp4: unexpected {type(raised).__name__}")
+    assert "--debug" in str(error)
+    assert "\n" not in str(error)
+
+
+def test_an_error_of_ours_that_is_no_videos_own_costs_no_other_either() -> None:
+    def make(item: int, stop: Event) -> int:
+        raise ArchitectureError("fewer than 9 frames")
+
+    (done,) = each_done(make, ["a.mp4"], 1)
+    assert str(done.error) == "a.mp4: fewer than 9 frames"
+    assert not isinstance(done.error, UnexpectedError)
+
+
+@pytest.mark.parametrize("error", [EngineError("out of memory"), OutputError("disk full"), KeyboardInterrupt()])
+def test_what_the_next_video_would_meet_too_ends_the_whole_and_is_heard_by_what_is_in_work(
+    error: BaseException,
+) -> None:
     heard = Event()
     waiting = Event()
     begun: list[int] = []

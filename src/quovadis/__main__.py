@@ -1,6 +1,21 @@
-"""`python -m quovadis`: the command line."""
+"""`python -m quovadis`, and the command `quovadis`: the command line."""
 
-from quovadis.cli import main
+from __future__ import annotations
+
+from quovadis.interrupts import handle_interrupts, leave
+
+
+def main() -> None:
+    """Run the command line, quiet about Ctrl-C from the beginning: importing it takes longer than most of its jobs."""
+    handle_interrupts(leave)
+    from quovadis.cli import main as run
+
+    try:
+        run()
+    finally:
+        # All is tidied: what Python still does before it ends needs no traceback.
+        handle_interrupts(leave)
+
 
 if __name__ == "__main__":
     main()

@@ -16,11 +16,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from quovadis.commands import classify, convert, evaluate, features, fvd, info, weights
+from quovadis.commands.command import Debug, add_command
 from quovadis.commands.options import notify
 from quovadis.errors import QuovadisError
+from quovadis.faults import describe, log_traceback, show_tracebacks_if_asked
+from quovadis.interrupts import INTERRUPTED, handle_interrupts
 from quovadis.version import __version__
 
-INTERRUPTED = 130
 TERMINATED = 143
 
 app = typer.Typer(
@@ -40,13 +42,14 @@ for command in (
     info.info,
     info.sample,
 ):
-    app.command()(command)
+    add_command(app, command)
 app.add_typer(weights.app, name="weights")
 
 
 @app.callback(invoke_without_command=True)
 def version_option(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+    debug: Debug = False,
 ) -> None:
     """Recognise human actions in video with I3D."""
     if version:
@@ -60,8 +63,18 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line; every expected error becomes one line on stderr."""
+    """Run the command line; every error becomes one line on stderr."""
+    try:
+        # From here on Ctrl-C is an exception, as `__main__` has kept it from being while modules were imported.
+        handle_interrupts(signal.default_int_handler)
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
     signal.signal(signal.SIGTERM, _terminate)
+    show_tracebacks_if_asked()
     for stream in (sys.stdout, sys.stderr):
         # File names may hold bytes that are no text; a terminal's encoding may lack the bars.
         if isinstance(stream, io.TextIOWrapper):
@@ -77,9 +90,12 @@ def main() -> None:
     except OSError as error:
         # A reader that leaves a pipe, as `head` does, needs no word; a full disk behind stdout does.
         if not isinstance(error, BrokenPipeError):
-            notify(f"error: {error.filename or 'stdout'}: {error.strerror}")
+            log_traceback(error)
+            notify(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
         # Python would try to write the rest at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    except Exception as error:
+        log_traceback(error)
+        notify(f"error: {describe(error)}")
+        sys.exit(1)

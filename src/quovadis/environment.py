@@ -40,9 +40,14 @@ def quantization_folder() -> Path:
     return home() / "quantization"
 
 
+def is_true(value: str) -> bool:
+    """Tell whether the value of a variable that switches something says yes."""
+    return value.strip().lower() in _TRUE
+
+
 def is_offline() -> bool:
     """Tell whether `QUOVADIS_OFFLINE` forbids the network."""
-    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() in _TRUE
+    return is_true(os.environ.get(OFFLINE_VARIABLE, ""))
 
 
 def mirror() -> str | None:

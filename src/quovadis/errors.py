@@ -10,10 +10,12 @@
     ├── EngineError                a device that does not exist, a graph that does not compile
     ├── VideoError                 a video that cannot be read
     │   ├── TruncatedVideoError    less in the file than it declares
-    │   └── VideoLimitError        more in the file than the limits admit
+    │   ├── VideoLimitError        more in the file than the limits admit
+    │   └── UnexpectedError        a fault of Quovadis, or of a library below it, that one video brought to light
     ├── DatasetError               a list of labelled videos that cannot be read, or does not fit
     ├── MetricError                features or predictions that a metric cannot be computed of
     ├── OutputError                a result that cannot be written
+    ├── NotDoneError               a video that a run did not come to, because it ended early
     └── MissingDependencyError     an optional package is not installed
 
 Each message is one sentence, or two, that names the file and says what to do.
@@ -66,6 +68,10 @@ class VideoLimitError(VideoError):
     """A video exceeds one of the limits on pixels, frames or seconds."""
 
 
+class UnexpectedError(VideoError):
+    """Work on one video raised an exception that nobody foresaw, which is a fault of Quovadis and not of the video."""
+
+
 class DatasetError(QuovadisError):
     """A list of labelled videos cannot be read, names classes that the network does not have, or is empty."""
 
@@ -76,6 +82,10 @@ class MetricError(QuovadisError):
 
 class OutputError(QuovadisError):
     """A result cannot be written."""
+
+
+class NotDoneError(QuovadisError):
+    """A run ended before it came to this video."""
 
 
 class MissingDependencyError(QuovadisError):

@@ -38,6 +38,8 @@ def read_labels(path: str | os.PathLike[str], num_classes: int = NUM_CLASSES) ->
     Raises:
         LabelsError: the file cannot be read, a name is empty or doubled, or there are not `num_classes` of them.
     """
+    if not os.fspath(path):
+        raise LabelsError("'': an empty name; give a file of class names, one a line")
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -9,12 +9,14 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
+from threading import RLock
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
 from quovadis.errors import OutputError
 from quovadis.escape import escaped
+from quovadis.fetch.durable import publish
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
@@ -33,13 +35,17 @@ class Ledger(AbstractContextManager["Ledger"]):
         Args:
             path: the database; made, with its folder, if it is not there.
             settings: everything that results depend on, in JSON's types; a ledger of other settings is refused.
-            restart: begin anew whatever is there.
+            restart: begin anew whatever is there. An older ledger stays until there is a result to keep: until `store`
+                or `replace_older` is called, what is written stays in memory.
         """
         self._path = path
         self._settings = json.dumps(settings, sort_keys=True, ensure_ascii=False)
         self._restart = restart
         self._lock = FileLock(f"{path}.lock")
+        # Results may be kept while another thread is about to write the first files.
+        self._use = RLock()
         self._database: sqlite3.Connection | None = None
+        self._replaces_older = False
         self._asked: dict[str, str] = {}
         self.forgotten: dict[str, bytes] = {}
         """What could be read of the results that a restart has forgotten, by key."""
@@ -69,12 +75,11 @@ class Ledger(AbstractContextManager["Ledger"]):
         return self
 
     def _open(self) -> None:
+        self._replaces_older = self._restart and os.path.lexists(self._path)
         if self._restart:
             self.forgotten = self._readable()
-            for suffix in ("", "-journal"):
-                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
         try:
-            self._database = sqlite3.connect(self._path)
+            self._database = _connected(":memory:" if self._replaces_older else self._path)
             self._database.executescript(_SCHEMA)
             row = self._database.execute("SELECT text FROM settings").fetchone()
             if row is None:
@@ -88,6 +93,34 @@ class Ledger(AbstractContextManager["Ledger"]):
                 f"{self._path.parent}: holds results of other settings ({difference}); "
                 "give another folder, or --restart to begin anew"
             )
+
+    def replace_older(self) -> None:
+        """Put this ledger in the place of the older one that a restart forgets; once, whichever thread asks first.
+
+        Called before the first result goes to disk: from here on nothing that is there counts as done.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self._use:
+            if not self._replaces_older:
+                return
+            new = self._path.with_name(f"{self._path.name}.new")
+            try:
+                new.unlink(missing_ok=True)
+                with closing(_connected(new)) as copy:
+                    self._connection.backup(copy)
+                # Left by a run that was killed, it would be taken for the new one's.
+                Path(f"{self._path}-journal").unlink(missing_ok=True)
+                publish(new, self._path)
+                database = _connected(self._path)
+            except (sqlite3.Error, OSError) as error:
+                raise OutputError(f"{self._path}: cannot be written: {error}") from error
+            finally:
+                new.unlink(missing_ok=True)
+            self._connection.close()
+            self._database = database
+            self._replaces_older = False
 
     def _readable(self) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -149,6 +182,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         Raises:
             OutputError: it cannot be written.
         """
+        self.replace_older()
         self.update({key: (path, result)})
 
     def update(self, results: Mapping[str, tuple[Path, bytes]], forget: Iterable[str] = ()) -> None:
@@ -162,7 +196,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             for key, (path, content) in results.items()
         ]
         try:
-            with self._connection as database:
+            with self._use, self._connection as database:
                 database.executemany("DELETE FROM videos WHERE key = ?", [(escaped(key),) for key in forget])
                 database.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", rows)
         except sqlite3.Error as error:
@@ -206,6 +240,11 @@ def file_identity(path: Path) -> str:
     """
     state = _state(path)
     return _ABSENT if state == _ABSENT else f"{escaped(str(path.absolute()))}\n{state}"
+
+
+def _connected(path: Path | str) -> sqlite3.Connection:
+    # One thread at a time uses it, as the ledger sees to.
+    return sqlite3.connect(path, check_same_thread=False)
 
 
 _ABSENT = "-"

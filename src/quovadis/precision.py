@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Literal, TypeAlias
@@ -13,11 +14,12 @@ from quovadis.architecture import CLIP_FRAMES
 from quovadis.engines.openvino_graph import build_graph
 from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization, calibrate
 from quovadis.environment import quantization_folder
-from quovadis.errors import EngineError, VideoError
+from quovadis.errors import EngineError
 from quovadis.progress import Notify
 from quovadis.sampling import Sampling, Source, open_clips
 from quovadis.video import VideoLimits, expand_source
 from quovadis.weights import Weights
+from quovadis.workers import video_error
 
 Precision: TypeAlias = Literal["f32", "int8", "auto"]
 
@@ -65,13 +67,27 @@ def calibration_clips(sources: Sequence[Source], notify: Notify) -> Iterator[NDA
     """Yield clips of 79 frames of each source in turn, as many of each as make 12 together.
 
     Sources that cannot be read are passed over with a line, live ones without.
+
+    Raises:
+        EngineError: there is no source.
     """
-    expanded = [part for source in sources for part in (expand_source(source) if isinstance(source, str) else [source])]
-    each = -(-CALIBRATION_CLIPS // len(expanded))
-    for source in expanded:
+    videos: list[Source] = []
+    for source in sources:
         try:
-            with open_clips(source, Sampling(), VideoLimits()) as clips:
+            videos.extend(expand_source(source) if isinstance(source, str) else [source])
+        except Exception as error:
+            notify(f"not used for calibration: {video_error(_name(source), error)}")
+    if not videos:
+        raise EngineError("int8 has to be calibrated on real clips once, and no video is there to do it on")
+    each = -(-CALIBRATION_CLIPS // len(videos))
+    for video in videos:
+        try:
+            with open_clips(video, Sampling(), VideoLimits()) as clips:
                 if not clips.live:
                     yield from (clip.pixels[:CLIP_FRAMES] for clip in islice(clips, each))
-        except VideoError as error:
-            notify(f"not used for calibration: {error}")
+        except Exception as error:
+            notify(f"not used for calibration: {video_error(_name(video), error)}")
+
+
+def _name(source: Source) -> str:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else "<array>"

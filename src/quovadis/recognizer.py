@@ -8,7 +8,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -300,7 +299,7 @@ def load(
     """
     names = class_names(labels)
     loaded = load_weights(
-        weights if isinstance(weights, str) else Path(weights),
+        weights,
         notify=notify or _logger.warning,
         progress=progress or ignore_download_progress,
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from quovadis.errors import QuovadisError, VideoError
+from quovadis.faults import unexpected
 from quovadis.recognizer import Recognizer
 from quovadis.results import ClipPrediction, VideoPrediction
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits, expand_source, open_video
 from quovadis.video.source import is_address
+from quovadis.workers import video_error
 
 
 class ClipObserver(Protocol):
@@ -46,8 +48,8 @@ def expand_sources(
     for argument in arguments:
         try:
             sources.extend(expand_source(argument))
-        except QuovadisError as error:
-            on_failure(argument, error)
+        except Exception as error:
+            on_failure(argument, video_error(argument, error))
             if fail_fast:
                 break
     return sources
@@ -67,8 +69,8 @@ def why_none_opens(
         try:
             with open_video(source, limits=limits, allow_partial=allow_partial):
                 return None
-        except VideoError as error:
-            errors.append((source, error))
+        except Exception as error:
+            errors.append((source, video_error(source, error)))
     return errors
 
 
@@ -83,6 +85,7 @@ def classify_sources(
     observe: Callable[[str], AbstractContextManager[ClipObserver]],
     on_result: Callable[[VideoPrediction], None],
     on_failure: Callable[[str, QuovadisError], None],
+    on_stop: Callable[[Sequence[str]], None] | None = None,
 ) -> int:
     """Classify every video that `arguments` name, folders searched, and return how many failed.
 
@@ -95,7 +98,9 @@ def classify_sources(
         fail_fast: stop at the first failure.
         observe: given a title, makes the observer of one video.
         on_result: called with each result.
-        on_failure: called with each source that failed, and why.
+        on_failure: called with each source that failed, and why: also where that is an exception that nobody foresaw.
+        on_stop: called with all videos if the run ends before its end, by Ctrl-C or an error that the next video would
+            meet too.
     """
     failures = 0
 
@@ -107,23 +112,51 @@ def classify_sources(
     sources = expand_sources(arguments, fail, fail_fast=fail_fast)
     if failures and fail_fast:
         return failures
-    for place, source in enumerate(sources, start=1):
-        name = Path(source).name or source
-        title = name if len(sources) == 1 else f"[{place}/{len(sources)}] {name}"
-        try:
-            with observe(title) as observer:
-                result = recognizer.classify(
-                    source,
-                    sampling,
-                    limits=limits,
-                    allow_partial=allow_partial,
-                    on_start=observer.expect,
-                    on_clip=partial(_advance, observer),
-                )
-        except QuovadisError as error:
-            fail(source, error)
-            if fail_fast:
-                break
-        else:
-            on_result(result)
+    try:
+        for place, source in enumerate(sources, start=1):
+            name = Path(source).name or source
+            title = name if len(sources) == 1 else f"[{place}/{len(sources)}] {name}"
+            error = _classify(recognizer, source, sampling, limits, allow_partial, partial(observe, title), on_result)
+            if error is not None:
+                fail(source, error)
+                if fail_fast:
+                    break
+    except BaseException:
+        if on_stop is not None:
+            on_stop(sources)
+        raise
     return failures
+
+
+def _classify(
+    recognizer: Recognizer,
+    source: str,
+    sampling: Sampling,
+    limits: VideoLimits,
+    allow_partial: bool,
+    observe: Callable[[], AbstractContextManager[ClipObserver]],
+    on_result: Callable[[VideoPrediction], None],
+) -> QuovadisError | None:
+    """Classify one video, hand its result on, and return why it failed if it did."""
+    with observe() as observer:
+        try:
+            result = recognizer.classify(
+                source,
+                sampling,
+                limits=limits,
+                allow_partial=allow_partial,
+                on_start=observer.expect,
+                on_clip=partial(_advance, observer),
+            )
+        except QuovadisError as error:
+            return error
+        except Exception as error:
+            return unexpected(source, error)
+    try:
+        on_result(result)
+    except (QuovadisError, OSError):
+        # Where results go cannot be written to, which the next video would meet too.
+        raise
+    except Exception as error:
+        return unexpected(source, error)
+    return None

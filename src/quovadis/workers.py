@@ -7,10 +7,23 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Event
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from quovadis.errors import VideoError
+from quovadis.errors import (
+    CacheError,
+    EngineError,
+    MissingDependencyError,
+    OutputError,
+    QuovadisError,
+    VideoError,
+    WeightsError,
+)
+from quovadis.faults import unexpected
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+ENDS_THE_RUN = (CacheError, EngineError, MissingDependencyError, OutputError, WeightsError)
+"""Errors of the machine or of the run, which the next video would meet too."""
 
 
 class VideoObserver(Protocol):
@@ -49,18 +62,43 @@ class Stopped(Exception):  # noqa: N818 - not an error
     """Raised by work that was told to stop."""
 
 
+def video_error(name: str, error: Exception) -> VideoError:
+    """Return what work on one video raised as that video's error, so that it costs no other.
+
+    Args:
+        name: what the user calls the video.
+        error: what was raised.
+
+    Raises:
+        QuovadisError: it is an error that ends the run.
+    """
+    if isinstance(error, VideoError):
+        return error
+    if isinstance(error, ENDS_THE_RUN):
+        raise error
+    if isinstance(error, QuovadisError):
+        return VideoError(f"{name}: {error}")
+    return unexpected(name, error)
+
+
 def each_done(
-    make: Callable[[Item, Event], Result], items: Iterable[Item], workers: int
+    make: Callable[[Item, Event], Result],
+    items: Iterable[Item],
+    workers: int,
+    *,
+    name: Callable[[Item], str] = str,
 ) -> Iterator[Done[Item, Result]]:
     """Yield each item as it is finished, in no certain order, with at most `workers` of them in work.
 
-    A video that cannot be read is yielded with its error; any other error ends the whole. When it ends early, by an
-    error or because no more is asked for, what is in work is told so through the event and waited for.
+    A video that cannot be read, or whose work raises an exception that nobody foresaw, is yielded with its error; an
+    error that the next video would meet too, such as of the device or the disk, ends the whole. When it ends early, by
+    an error or because no more is asked for, what is in work is told so through the event and waited for.
 
     Args:
         make: does one item; looks at the event now and then, and raises `Stopped` once it is set.
         items: taken as there is room for them.
         workers: threads, 1 or more.
+        name: what the user calls the video of an item, for errors that do not say it.
     """
     stop = Event()
     executor = ThreadPoolExecutor(workers, "quovadis-video")
@@ -76,12 +114,14 @@ def each_done(
             finished, _ = wait(working, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in finished:
                 item = working.pop(future)
+                result, error = None, None
                 try:
                     result = future.result()
-                except VideoError as error:
-                    yield Done(item, None, error)
-                else:
-                    yield Done(item, result, None)
+                except Stopped:
+                    raise
+                except Exception as raised:
+                    error = video_error(name(item), raised)
+                yield Done(item, result, error)
     finally:
         stop.set()
         executor.shutdown(cancel_futures=True)

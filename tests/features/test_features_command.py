@@ -22,7 +22,7 @@ def quovadis(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "quovadis", "features", "-w", "rgb-scratch", "--threads", "2", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
         env={**os.environ, "COLUMNS": "120"},
     )
@@ -136,7 +136,7 @@ def test_terminated_it_says_what_ctrl_c_says_and_leaves_nothing_half_done(
         while process.poll() is None and not list(out.glob("*_seconds.npy")):
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=900)
     assert process.returncode == TERMINATED
     assert "Traceback" not in errors
     assert errors.splitlines()[-1] == "quovadis: stopped; the same command goes on from here"

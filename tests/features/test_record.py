@@ -97,15 +97,24 @@ def test_interrupted_and_resumed_is_the_same_bytes_as_uninterrupted(
 
 
 def test_an_interruption_does_not_wait_for_the_end_of_a_long_video(videos: list[str], tmp_path: Path) -> None:
+    interrupted = threading.Event()
+
+    class Interrupting(Observer):
+        def advance(self, note: str) -> None:
+            interrupted.set()
+            super().advance(note)
+
     class Slow(MeanEngine):
         def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
+            # Two windows are those of the short video; of the long one few are done before the interruption.
+            assert len(self.clips) < 5 or interrupted.wait(60)
             time.sleep(0.02)
             return super().run(clips, endpoints)
 
     long = str(write_gray(tmp_path / "long.mp4", 230, first=0))
     engine = Slow()
     with pytest.raises(KeyboardInterrupt):
-        run([videos[3], long], tmp_path / "out", engine=engine, observer=Observer(interrupt_after=1))
+        run([videos[3], long], tmp_path / "out", engine=engine, observer=Interrupting(interrupt_after=1))
     # Two windows of the one that was done, and of the other's 23 a few.
     assert len(engine.clips) < 20
     assert sorted(files(tmp_path / "out")) == ["two.npy", "two_seconds.npy"]
@@ -128,17 +137,26 @@ def test_whichever_video_was_done_first_names_are_those_of_one_run(
 
 
 PROGRAM = """
-import sys, time
+import os, signal, sys
 from pathlib import Path
-from mean_engine import MeanEngine
 from runs import run
+from quovadis.features.record import FeatureRecord
 
-class Slow(MeanEngine):
-    def run(self, clips, endpoints=()):
-        time.sleep(0.1)
-        return super().run(clips, endpoints)
+left, when = int(sys.argv[2]), sys.argv[3]
+finish = FeatureRecord.finish
 
-run(sys.argv[2:], Path(sys.argv[1]), engine=Slow())
+def finish_and_die(self, *arguments, **options):
+    global left
+    left -= 1
+    if not left and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    entry = finish(self, *arguments, **options)
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return entry
+
+FeatureRecord.finish = finish_and_die
+run(sys.argv[4:], Path(sys.argv[1]))
 """
 
 
@@ -146,12 +164,10 @@ def test_killed_and_resumed_is_the_same_bytes_as_uninterrupted(videos: list[str]
     out = tmp_path / "parts"
     folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "video"), *sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
-    for wanted in (1, 2, 3):
-        with subprocess.Popen([sys.executable, "-c", PROGRAM, str(out), *videos], env=environment) as process:
-            while process.poll() is None and len(list(out.glob("*_seconds.npy"))) < wanted:
-                time.sleep(0.01)
-            process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
+    # Once with files that are there and not yet recorded.
+    for when in ("after", "before", "after"):
+        command = [sys.executable, "-c", PROGRAM, str(out), "1", when, *videos]
+        assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
     resumed = run(videos, out)
     assert 0 < len(resumed.engine.clips) < 14
     assert resumed.done == run(videos, tmp_path / "whole").done

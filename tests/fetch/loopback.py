@@ -50,7 +50,7 @@ def serve(content: bytes, *behaviours: Behaviour) -> Iterator[Loopback]:
                     self.refuse(429)
                     return
                 case "hang":
-                    state.release.wait(30)
+                    state.release.wait(900)
                     self.refuse(200)
                     return
                 case "wrong bytes":
@@ -69,7 +69,7 @@ def serve(content: bytes, *behaviours: Behaviour) -> Iterator[Loopback]:
             elif behaviour == "slow":
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
-                state.release.wait(30)
+                state.release.wait(900)
                 self.wfile.write(body[len(body) // 2 :])
             else:
                 self.wfile.write(body)

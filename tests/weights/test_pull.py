@@ -121,13 +121,17 @@ def test_two_processes_that_pull_at_once_both_end_well_and_fetch_once(
     (folder / "model.ckpt.index").write_bytes(files[0])
     with serve(files[1], "slow") as server:
         mirror_of(server, monkeypatch)
-        runs = [
-            subprocess.Popen([*PULL, "rgb-scratch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            for _ in range(2)
-        ]
-        time.sleep(2.5)
+        said = [home / "errors 1", home / "errors 2"]
+        runs = []
+        for path in said:
+            with path.open("w") as errors:
+                runs.append(subprocess.Popen([*PULL, "rgb-scratch"], stdout=subprocess.PIPE, stderr=errors, text=True))
+        # Until both are there, one of which waits for the other.
+        while not any("another process" in path.read_text() for path in said):
+            assert None in [run.poll() for run in runs]
+            time.sleep(0.02)
         server.release.set()
-        results = [run.communicate(timeout=60) for run in runs]
+        results = [(run.communicate(timeout=900)[0], path.read_text()) for run, path in zip(runs, said, strict=True)]
         assert [run.returncode for run in runs] == [0, 0], results
         assert len(server.ranges) == 1
     assert {output.strip() for output, _ in results} == {str(folder / "model.ckpt")}
@@ -144,8 +148,7 @@ def test_a_killed_pull_is_resumed_by_the_next(
     with serve(files[1], "slow") as server:
         mirror_of(server, monkeypatch)
         with subprocess.Popen([*PULL, "rgb-scratch"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-            deadline = time.monotonic() + 30
-            while not (part.exists() and part.stat().st_size > 1 << 20) and time.monotonic() < deadline:
+            while run.poll() is None and not (part.exists() and part.stat().st_size > 1 << 20):
                 time.sleep(0.02)
             os.kill(run.pid, signal.SIGKILL)
         server.release.set()

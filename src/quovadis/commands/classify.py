@@ -119,7 +119,7 @@ def classify(
     formats = [name for name, wanted in (("json", as_json), ("jsonl", as_jsonl), ("csv", as_csv)) if wanted]
     with ExitStack() as stack:
         results = stack.enter_context(
-            ResultOutput(formats=formats, output=output, plot=plot, top=top, several=len(sources) > 1)
+            ResultOutput(formats=formats, output=output, plot=plot, top=top, several=len(sources) > 1, notify=notify)
         )
         with DownloadDisplay(stderr(), enabled=not quiet) as download:
             model = load(
@@ -145,6 +145,7 @@ def classify(
             observe=lambda title: ClipProgress(stderr(), title, enabled=not quiet),
             on_result=lambda result: results.result(with_segments(result, threshold) if timeline else result),
             on_failure=results.failure,
+            on_stop=results.stop,
         )
     if failures:
         raise typer.Exit(1)

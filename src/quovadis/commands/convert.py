@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from quovadis.commands.options import AsJSON, Labels, Quiet, notify, stderr
+from quovadis.escape import printable
 from quovadis.export import convert as convert_weights
 from quovadis.export.conversion import RECIPES, SERVERS
 from quovadis.export.formats import FORMATS
@@ -87,4 +88,4 @@ def convert(
         typer.echo(json.dumps(done.to_dict(), indent=2))
         return
     for model in done.models:
-        typer.echo(f"{model.path}: {model.format}: {model.difference or 'not verified'}")
+        typer.echo(printable(f"{model.path}: {model.format}: {model.difference or 'not verified'}"))

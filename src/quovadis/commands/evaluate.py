@@ -33,7 +33,7 @@ from quovadis.commands.options import (
     stderr,
 )
 from quovadis.engines.quantization import CALIBRATION_CLIPS
-from quovadis.errors import DatasetError
+from quovadis.errors import DatasetError, UnexpectedError
 from quovadis.evaluation.comparison import compare as compare_predictions
 from quovadis.evaluation.datasets import read_dataset
 from quovadis.evaluation.parquet import read_predictions
@@ -156,7 +156,13 @@ def evaluate(
             progress=download,
         )
     title = f"{dataset.name}, {protocol.value}"
+    faults: list[UnexpectedError] = []
     with resumable(), VideoProgress(stderr(), title, enabled=not quiet) as progress:
+
+        def tell_fault(error: UnexpectedError) -> None:
+            faults.append(error)
+            notify_above(progress, f"error: {error}")
+
         predictions, record = run_evaluation(
             model,
             examples,
@@ -168,7 +174,12 @@ def evaluate(
             allow_partial=allow_partial,
             observer=progress,
             on_failure=lambda failure: notify_above(progress, _failure_line(failure)),
+            on_fault=tell_fault,
             on_partial=lambda video: notify_above(progress, f"note: {video.path}: {'; '.join(video.notes)}"),
+        )
+    if not predictions.keys and (output / "report.json").exists():
+        raise DatasetError(
+            f"{dataset}: none of its videos could be evaluated; the earlier report in {output} is left as it was"
         )
     summary = summarize(predictions, omz_compatible=omz_compatible)
     write_evaluation(predictions, summary, record, output)
@@ -180,6 +191,8 @@ def evaluate(
         console.print(predictions.counts)
         console.print(summary_table(summary))
         console.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
+    if faults:
+        raise typer.Exit(1)
 
 
 def _compare(a: Path, b: Path, output: Path | None, *, as_json: bool) -> None:

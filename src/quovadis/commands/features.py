@@ -37,6 +37,7 @@ from quovadis.commands.options import (
     resumable,
     stderr,
 )
+from quovadis.escape import printable
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.features.options import EXACT_STACK_MULTIPLE, STACK_FRAMES, like_video_features
@@ -198,7 +199,7 @@ def _show(videos: Sequence[Extracted], output: Path, *, as_json: bool) -> None:
     console = Console(highlight=False)
     for video in videos:
         shape = " x ".join(map(str, video.shape))
-        console.print(f"{output / video.files[0]}: {shape}", soft_wrap=True, markup=False)
+        console.print(printable(f"{output / video.files[0]}: {shape}"), soft_wrap=True, markup=False)
 
 
 def _options(

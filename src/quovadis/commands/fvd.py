@@ -34,6 +34,7 @@ from quovadis.fvd import (
     Member,
     SetPlan,
     Side,
+    SkippedVideo,
     Statistics,
     are_files,
     check_before,
@@ -183,6 +184,14 @@ def fvd(
         features=None if features is None else features.value,
     )
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
+    faults: list[SkippedVideo] = []
+
+    def leave_out(progress: VideoProgress, video: SkippedVideo) -> None:
+        if video.is_fault:
+            faults.append(video)
+        notify_above(
+            progress, f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {video.reason}"
+        )
 
     @cache
     def network() -> Recognizer:
@@ -225,7 +234,7 @@ def fvd(
                     options,
                     workers=workers,
                     observer=progress,
-                    on_skip=lambda video: notify_above(progress, f"left out: {video.name}: {video.reason}"),
+                    on_skip=lambda video: leave_out(progress, video),
                 )
 
         return prepared.statistics(measure)
@@ -244,6 +253,8 @@ def fvd(
     if fake is None:
         check_lengths(a, frames or ())
         typer.echo(json.dumps(set_document(a), indent=2, ensure_ascii=False) if as_json else stats)
+        if faults:
+            raise typer.Exit(1)
         return
     b = statistics(prepared[1], fake_plan, a)
     chosen = LIKE["original" if like is None else like.value].covariance if covariance is None else covariance.value
@@ -270,5 +281,5 @@ def fvd(
         Console(highlight=False).print(report.table())
     for sentence in lacking:
         notify(f"error: {sentence}")
-    if lacking:
+    if lacking or faults:
         raise typer.Exit(1)

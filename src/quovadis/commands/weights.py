@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from quovadis import weights
+from quovadis.commands.command import add_command
 from quovadis.commands.options import AsJSON, Quiet, notify, stderr
 from quovadis.errors import QuovadisError
 from quovadis.report.progress import DownloadDisplay
@@ -17,7 +18,6 @@ from quovadis.report.weights_table import catalogue_records, catalogue_table, ve
 app = typer.Typer(help="Fetch, find and check the official weights.", no_args_is_help=True)
 
 
-@app.command("list")
 def list_weights(as_json: AsJSON = False) -> None:
     """List the official weights and which of them are cached."""
     if as_json:
@@ -26,7 +26,6 @@ def list_weights(as_json: AsJSON = False) -> None:
         Console(highlight=False).print(catalogue_table())
 
 
-@app.command()
 def pull(
     name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-scratch.")],
     force: Annotated[bool, typer.Option(help="Fetch again even if cached.")] = False,
@@ -38,7 +37,6 @@ def pull(
     typer.echo(path)
 
 
-@app.command()
 def verify(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Official weights in the cache, or a file.")],
     as_json: AsJSON = False,
@@ -53,10 +51,13 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command("path")
 def weights_path(name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-scratch.")]) -> None:
     """Print where cached weights are."""
     path = weights.cached_path(name)
     if path is None:
         raise QuovadisError(f"{name} is not cached: run quovadis weights pull {name}")
     typer.echo(path)
+
+
+for function, name in ((list_weights, "list"), (pull, "pull"), (verify, "verify"), (weights_path, "path")):
+    add_command(app, function, name)

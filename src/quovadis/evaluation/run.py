@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from quovadis.errors import UnexpectedError
 from quovadis.evaluation.datasets import Dataset, Example
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
@@ -66,6 +67,7 @@ def run_evaluation(
     observer: VideoObserver | None = None,
     on_failure: Callable[[Failure], None] | None = None,
     on_partial: Callable[[PartialVideo], None] | None = None,
+    on_fault: Callable[[UnexpectedError], None] | None = None,
 ) -> tuple[Predictions, RunRecord]:
     """Run the network over a dataset, going on where an earlier run stopped.
 
@@ -84,6 +86,7 @@ def run_evaluation(
         observer: told how far the run has come.
         on_failure: called with each example that cannot be evaluated.
         on_partial: called with each video that this run evaluates by what is there of it, or that has another note.
+        on_fault: called in place of `on_failure` where a video raised an exception that nobody foresaw.
 
     Raises:
         OutputError: the ledger cannot be written, is damaged, or is of other settings.
@@ -116,7 +119,7 @@ def run_evaluation(
 
             return _video_views(recognizer, protocol, Footage(item[1], limits, check, allow_partial=allow_partial))
 
-        for (example, path), result, error in each_done(make, waiting, workers):
+        for (example, path), result, error in each_done(make, waiting, workers, name=lambda item: str(item[1])):
             if result is not None:
                 record.store(example.key, path, result.to_bytes())
                 done[example.key] = result
@@ -126,7 +129,9 @@ def run_evaluation(
             elif error is not None:
                 failure = Failure(example.key, str(path), example.label, "unreadable", str(error))
                 failures[example.key] = failure
-                if on_failure is not None:
+                if isinstance(error, UnexpectedError) and on_fault is not None:
+                    on_fault(error)
+                elif on_failure is not None:
                     on_failure(failure)
             if observer is not None:
                 observer.advance(f"top-1 {100 * right / len(done):.1f} %" if done else "")

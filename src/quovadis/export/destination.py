@@ -61,23 +61,41 @@ class Destination(AbstractContextManager["Destination"]):
         try:
             self._folder.mkdir(parents=self._plan.makes_folder, exist_ok=True)
             files = sorted(path.relative_to(self._content) for path in self._content.rglob("*") if path.is_file())
-            for name in self._plan.entries():
-                self._publish(self._content / name, self._folder / name)
+            self._replace([(self._content / name, self._folder / name) for name in self._plan.entries()])
         except OSError as error:
             raise OutputError(f"{error.filename or self._folder}: cannot write there: {error.strerror}") from error
         return tuple(self._folder / file for file in files)
 
-    def _publish(self, entry: Path, target: Path) -> None:
-        if not entry.is_dir():
-            publish(entry, target)
-            return
-        for file in entry.rglob("*"):
-            if file.is_file():
-                with file.open("rb") as stream:
-                    os.fsync(stream.fileno())
-        if target.exists():
-            target.rename(self._temporary / "replaced")
-        entry.rename(target)
+    def _replace(self, entries: list[tuple[Path, Path]]) -> None:
+        """Give every entry its name, or none: whatever ends this in between, what was there is put back."""
+        for entry, _ in entries:
+            for file in entry.rglob("*") if entry.is_dir() else [entry]:
+                if file.is_file():
+                    with file.open("rb") as stream:
+                        os.fsync(stream.fileno())
+        undo = [(self._temporary / f"replaced-{place}", target) for place, (_, target) in enumerate(entries)]
+        begun = 0
+        try:
+            for (entry, target), (old, _) in zip(entries, undo, strict=True):
+                begun += 1
+                if entry.is_dir():
+                    if target.exists():
+                        target.rename(old)
+                    entry.rename(target)
+                    continue
+                if target.is_file():
+                    _copy(target, old)
+                publish(entry, target)
+        except BaseException:
+            for (entry, target), (old, _) in zip(entries[:begun], undo, strict=False):
+                if os.path.lexists(old):
+                    if target.is_dir():
+                        target.rename(entry)
+                    old.replace(target)
+                elif not entry.exists():
+                    # New, and nothing was there before.
+                    target.rename(entry)
+            raise
 
     def _check_free(self) -> None:
         for name in self._plan.entries():
@@ -85,3 +103,11 @@ class Destination(AbstractContextManager["Destination"]):
             # A broken link is there too.
             if (target.exists() or target.is_symlink()) and not self._overwrite:
                 raise OutputError(f"{target}: is there already; --force replaces it")
+
+
+def _copy(target: Path, old: Path) -> None:
+    """Keep a file under a second name, at no cost where the file system can."""
+    try:
+        old.hardlink_to(target)
+    except OSError:
+        shutil.copy2(target, old, follow_symlinks=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -127,10 +128,12 @@ def extract_features(
                 if observer is not None:
                     observer.reach(job.key, part)
 
-            return _extract(recognizer, job, folder, options, form, limits, allow_partial, on_row)
+            # What an earlier run has is forgotten only once there is something to put in its place.
+            before = ledger.replace_older
+            return _extract(recognizer, job, folder, options, form, limits, allow_partial, on_row, before)
 
         failures = 0
-        for job, result, error in each_done(make, waiting, workers):
+        for job, result, error in each_done(make, waiting, workers, name=lambda job: job.source):
             if result is not None:
                 done[job.key] = _extracted(job, record.finish(job, *result[:2], partial=result.partial))
                 if on_done is not None:
@@ -159,8 +162,13 @@ def _extract(
     limits: VideoLimits | None,
     allow_partial: bool,
     on_row: Callable[[float], None],
+    before_publishing: Callable[[], None],
 ) -> _Rows:
-    """Write the features of a video, and tell before each row which part of it is done, as far as can be known."""
+    """Write the features of a video.
+
+    Before each row it is told which part of the video is done, as far as can be known; before the files get their
+    names, that they will.
+    """
     writer = feature_writer(form, folder, job.name)
     rows, shape, looped = 0, (), False
     try:
@@ -169,12 +177,23 @@ def _extract(
                 raise VideoError(f"{job.source}: a live source has no end; use classify, or record it first")
             for row in stream:
                 on_row(min(rows / stream.expected, _LARGEST_PART) if stream.expected else 0.0)
-                writer.append(row)
+                with _writing(folder, job.source):
+                    writer.append(row)
                 rows, shape, looped = rows + 1, row.values.shape, row.looped
-            writer.finish(frame_rate(stream, options))
+            before_publishing()
+            with _writing(folder, job.source):
+                writer.finish(frame_rate(stream, options))
             notes = (looped_note(rows, options),) if looped else ()
             return _Rows((rows, *shape), (*stream.report.notes, *notes), stream.report.partial)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot write the features of {job.source}: {error.strerror or error}") from error
     finally:
-        writer.abandon()
+        with _writing(folder, job.source):
+            writer.abandon()
+
+
+@contextmanager
+def _writing(folder: Path, source: str) -> Iterator[None]:
+    """Tell errors of the disk, which the next video would meet too, from errors of the video."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write the features of {source}: {error.strerror or error}") from error

@@ -109,9 +109,11 @@ def read_members(
     Raises:
         MetricError: nothing is there, a folder cannot be read, or an array is of another dtype or shape.
     """
+    if not source:
+        raise MetricError("a set without a name: no such file or folder")
     path = local_path(source)
-    if not source or (not is_address(source) and not path.exists()):
-        raise MetricError(f"{source or 'a set without a name'}: no such file or folder")
+    if not is_address(source) and not path.exists():
+        raise MetricError(f"{source}: no such file or folder")
     if _is_array_file(path):
         array = _array(path)
         if array.ndim == 2 and array.dtype.kind == "f" and array.size:

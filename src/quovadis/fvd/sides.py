@@ -111,6 +111,8 @@ def prepare_side(
         MetricError: a source that is not there, holds nothing, or is named twice; statistics of other settings.
         OutputError: the statistics cannot be written.
     """
+    if not all(sources):
+        raise MetricError("a set without a name: no such file or folder")
     if kept is not None:
         if kept.suffix.lower() != ".npz":
             raise OutputError(f"{kept}: statistics are kept in a file that ends in .npz; call it {kept.stem}.npz")

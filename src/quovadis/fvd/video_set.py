@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import convolutions
-from quovadis.errors import MetricError, VideoError
+from quovadis.errors import MetricError, UnexpectedError, VideoError
 from quovadis.fvd.members import Member
 from quovadis.fvd.options import FVDOptions
 from quovadis.fvd.statistics import LengthStatistics, Statistics
@@ -31,6 +31,8 @@ class SkippedVideo:
 
     name: str
     reason: str
+    is_fault: bool = False
+    """Whether that is an exception that nobody foresaw."""
 
 
 def set_statistics(
@@ -68,17 +70,19 @@ def set_statistics(
     sums = {frames: _Sum(keep_features) for frames in options.frames}
     skipped: list[SkippedVideo] = []
 
-    def skip(name: str, reason: str) -> None:
-        skipped.append(SkippedVideo(name, reason))
+    def skip(name: str, reason: str, *, is_fault: bool = False) -> None:
+        skipped.append(SkippedVideo(name, reason, is_fault))
         if on_skip is not None:
             on_skip(skipped[-1])
 
     def make(item: tuple[int, Member], stop: Event) -> dict[int, NDArray[np.float32]]:
         return dict(_member_features(recognizer, item[1], options, stop))
 
-    for member, result, error in _in_order(each_done(make, enumerate(members), workers)):
+    for member, result, error in _in_order(
+        each_done(make, enumerate(members), workers, name=lambda item: item[1].name)
+    ):
         if error is not None:
-            skip(member.name, str(error))
+            skip(member.name, str(error), is_fault=isinstance(error, UnexpectedError))
         for frames, features in (result or {}).items():
             sums[frames].add(features)
         short = [frames for frames in options.frames if result is not None and frames not in result]
@@ -95,7 +99,7 @@ def set_statistics(
     measured = {
         "source": source,
         "videos": len(members),
-        "left_out": [asdict(video) for video in skipped],
+        "left_out": [{"name": video.name, "reason": video.reason} for video in skipped],
         "quovadis": __version__,
         "weights": recognizer.weights.name,
         **recognizer.engine.description,

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from quovadis.escape import printable
 from quovadis.fvd import Covariance, Distance, Statistics
 from quovadis.report.evaluation_table import plain_table
 from quovadis.version import __version__
@@ -57,7 +58,7 @@ class DistanceReport:
         lines = [f"covariance: {self.covariance}"]
         if self.real.settings is not None or self.fake.settings is not None:
             lines += _setting_lines(self.real.settings or {}, self.fake.settings or {})
-        return Group(table, *(Text(line, style="dim") for line in lines))
+        return Group(table, *(Text(printable(line), style="dim") for line in lines))
 
 
 def set_document(statistics: Statistics) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from quovadis.escape import printable
 from quovadis.evaluation.comparison import Comparison
 from quovadis.evaluation.summary import Summary
 from quovadis.metrics import Proportion
@@ -27,13 +28,13 @@ def summary_table(summary: Summary) -> Table:
 def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType:
     """Draw how the evaluations in two files differ."""
     parts: list[RenderableType] = [
-        Text(f"a: {a}\nb: {b}", overflow="fold"),
+        Text(f"a: {printable(str(a))}\nb: {printable(str(b))}", overflow="fold"),
         Text(f"{comparison.videos:,} videos in both", style="bold"),
     ]
     if comparison.settings:
         settings = plain_table("", "a", "b")
         for name, values in comparison.settings.items():
-            settings.add_row(name, *(escape(str(value)) for value in values))
+            settings.add_row(name, *(escape(printable(str(value))) for value in values))
         parts.append(settings)
     shares = plain_table("", "percent", "counts", "95 % interval")
     for name, share in (
@@ -54,7 +55,7 @@ def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType
     ]
     if comparison.only_a or comparison.only_b:
         lines.append(f"left out: {comparison.only_a:,} videos only in a, {comparison.only_b:,} only in b")
-    return Group(*parts, shares, *(Text(line) for line in lines))
+    return Group(*parts, shares, *(Text(printable(line)) for line in lines))
 
 
 def plain_table(*columns: str) -> Table:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Self, cast
 
 from rich.console import Console
 
-from quovadis.errors import OutputError, QuovadisError
+from quovadis.errors import NotDoneError, OutputError, QuovadisError
+from quovadis.progress import Notify
 from quovadis.report.plot import check_plot_dependency, plot_timeline
 from quovadis.report.record_file import RecordFile
 from quovadis.report.records import RecordFormat, RecordWriter, record_writer
@@ -18,18 +21,26 @@ from quovadis.report.table import prediction_table
 from quovadis.results import VideoPrediction
 
 FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
-STDOUT = Path("-")
+STDOUT = (Path("-"), Path("/dev/stdout"))
 
 
 class ResultOutput(AbstractContextManager["ResultOutput"]):
     """Takes results and failures as they come and sends each everywhere it was asked for.
 
-    Records on stdout take the place of the table, so that a program reading stdout sees nothing else. A file is opened
-    before any work is done, so that one that cannot be written is known at once.
+    Records on stdout take the place of the table, so that a program reading stdout sees nothing else. That a file can
+    be written is known before any work is done, but nothing is touched before there is a result to put there. Where a
+    run ends early, records say which videos were not done.
     """
 
     def __init__(
-        self, *, formats: Sequence[str], output: Path | None, plot: Path | None, top: int, several: bool
+        self,
+        *,
+        formats: Sequence[str],
+        output: Path | None,
+        plot: Path | None,
+        top: int,
+        several: bool,
+        notify: Notify,
     ) -> None:
         """Choose the destinations.
 
@@ -39,30 +50,44 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
             plot: picture to draw, or a folder for one picture a video.
             top: how many classes to show.
             several: whether more than one video may come.
+            notify: called with a line for each failure, and where results do not go where they were to go.
 
         Raises:
             OutputError: formats that contradict each other, or a picture's name where several are to come.
             MissingDependencyError: a picture is wanted and matplotlib is not installed.
         """
         self._format = _choose_format(formats, output)
-        self._path = None if output == STDOUT else output
+        self._path = None if output in STDOUT else output
         self._shows_table = self._format is None or self._path is not None
         self._pictures = None if plot is None else Pictures(plot, several=several)
         self._top = top
+        self._notify = notify
         self._console = Console(highlight=False)
+        self._file: RecordFile | None = None
         self._writer: RecordWriter | None = None
+        self._recorded: list[str] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         if self._format is not None:
-            stream = self._stack.enter_context(RecordFile(self._path, whole=self._format == "json"))
-            self._writer = record_writer(self._format, stream, self._top)
-            # Closed also when the run is interrupted: the document then ends with the results so far.
-            self._stack.callback(lambda writer: self._guard(writer.close), self._writer)
+            file = RecordFile(self._path, whole=self._format == "json", notify=self._notify)
+            self._file = self._stack.enter_context(file)
+            self._file.has_results = False
+            self._writer = record_writer(self._format, self._file, self._top)
+            self._stack.push(self._close)
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # A run that ended before it did anything has nothing to say; one that was stopped has the results so far.
+        if self._writer is not None and (kind is None or self._recorded):
+            self._guard(self._writer.close)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
 
     def result(self, result: VideoPrediction) -> None:
         """Show and write one video's result.
@@ -70,9 +95,11 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
         Raises:
             OutputError: it cannot be written.
         """
-        if self._writer is not None:
+        if self._writer is not None and self._file is not None:
             writer = self._writer
             self._guard(lambda: writer.result(result))
+            self._recorded.append(result.source)
+            self._file.has_results = True
         if self._shows_table:
             self._console.print(prediction_table(result, self._top))
         if self._pictures is not None:
@@ -84,10 +111,24 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
         Raises:
             OutputError: it cannot be written.
         """
-        sys.stderr.write(f"quovadis: error: {error}\n")
+        self._notify(f"error: {error}")
+        self._record_failure(source, error)
+
+    def stop(self, sources: Sequence[str]) -> None:
+        """Record for a run that ends early which of its videos were not done, if anything was done."""
+        left = Counter(sources)
+        left.subtract(self._recorded)
+        if self._recorded:
+            # Why the run ends matters more than that this cannot be written.
+            with suppress(OutputError, OSError):
+                for source in left.elements():
+                    self._record_failure(source, NotDoneError(f"{source}: not done: the run ended before"))
+
+    def _record_failure(self, source: str, error: QuovadisError) -> None:
         if self._writer is not None:
             writer = self._writer
             self._guard(lambda: writer.failure(source, error))
+            self._recorded.append(source)
 
     def _guard(self, write: Callable[[], None]) -> None:
         try:
@@ -109,16 +150,31 @@ class Pictures:
         self._folder = plot if is_folder else None
         self._file = plot
         self._taken: set[str] = set()
-        folder = plot if is_folder else plot.parent
-        try:
-            folder.mkdir(parents=is_folder, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot make the folder for pictures: {error.strerror}") from error
+        self._check(plot if is_folder else plot.parent, makes_folder=is_folder)
+
+    @staticmethod
+    def _check(folder: Path, *, makes_folder: bool) -> None:
+        existing = folder
+        while makes_folder and not os.path.lexists(existing):
+            existing = existing.parent
+        if not existing.is_dir():
+            raise OutputError(f"{existing}: there is no such folder for pictures")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise OutputError(f"{existing}: cannot be written to, so that pictures have no place")
 
     def path(self, source: str) -> Path:
-        """Return the picture's path for a video; videos of the same name in different folders are numbered."""
+        """Return the picture's path for a video; videos of the same name in different folders are numbered.
+
+        Raises:
+            OutputError: their folder cannot be made.
+        """
         if self._folder is None:
             return self._file
+        try:
+            # Not before there is a picture to put there.
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self._folder}: cannot make the folder for pictures: {error.strerror}") from error
         stem = Path(source).stem.replace(":", "_") or "video"
         name, number = f"{stem}.png", 2
         while name in self._taken:

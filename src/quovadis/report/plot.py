@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from quovadis.errors import MissingDependencyError, OutputError
+from quovadis.fetch.durable import whole_file
 from quovadis.results import VideoPrediction
 
 
@@ -55,6 +56,8 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")
     try:
-        figure.savefig(path, dpi=120)
+        # The suffix is told: the picture is first written under another name.
+        with whole_file(path) as temporary:
+            figure.savefig(temporary, dpi=120, format=path.suffix.removeprefix(".") or "png")
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: cannot write the picture: {error}") from error

@@ -22,6 +22,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from quovadis.escape import printable
+
 
 class _ClipsPerSecond(ProgressColumn):
     """Speed of the current video."""
@@ -67,7 +69,7 @@ class ClipProgress(AbstractContextManager["ClipProgress"]):
         self._progress = _bar(
             console, MofNCompleteColumn(), _ClipsPerSecond(table_column=Column(no_wrap=True)), enabled=enabled
         )
-        self._task = self._progress.add_task(escape(title), total=None)
+        self._task = self._progress.add_task(escape(printable(title)), total=None)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -95,7 +97,7 @@ class VideoProgress(AbstractContextManager["VideoProgress"]):
         note = TextColumn("{task.fields[note]}", style="cyan", table_column=Column(no_wrap=True))
         # Videos differ in length, and one may take minutes: an hour's worth of them tells more than the last few.
         self._progress = _bar(console, _VideosDone(), note, enabled=enabled, period_seconds=3600)
-        self._task = self._progress.add_task(escape(title), total=None, note="", done=0)
+        self._task = self._progress.add_task(escape(printable(title)), total=None, note="", done=0)
         self._done = 0
         self._parts: dict[str, float] = {}
         self._lock = Lock()
@@ -157,7 +159,7 @@ class DownloadDisplay(AbstractContextManager["DownloadDisplay"]):
 
     def __call__(self, description: str, done_bytes: int, total_bytes: int | None) -> None:
         """Show that `done_bytes` of `total_bytes` have come."""
-        title = escape(description)
+        title = escape(printable(description))
         task = next((task.id for task in self._progress.tasks if task.description == title), None)
         if task is None:
             # Started by the first byte: a start from the cache shows nothing.

@@ -1,54 +1,160 @@
-"""A text file that results are written to, whole or not at all where the format is one document."""
+"""A text file that results are written to: an older file of its name stays until the new one is whole."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from itertools import count
 from pathlib import Path
-from typing import TextIO
+from types import TracebackType
+from typing import Self, TextIO, cast
 
 from quovadis.errors import OutputError
+from quovadis.fetch.durable import publish
+from quovadis.progress import Notify, ignore_notice
 
 
-class RecordFile(AbstractContextManager[TextIO]):
-    """Opens a file for results, or stdout where `path` is None, and closes it durably.
+class RecordFile(AbstractContextManager["RecordFile"]):
+    """Takes the text of a file of results, or of stdout where `path` is None.
 
-    With `whole`, an older file of the name is replaced only once the new one is complete and on disk; otherwise lines
-    reach the file as they are written, so that an interrupted run keeps what it had.
+    Nothing is touched before the first text comes. Where there is no older file, lines reach the file as they are
+    written, so that a run that is stopped, or even killed, keeps what it has; a document (`whole`) appears once it is
+    complete. Where there is an older file, the new one is written beside it, as `name.partial.suffix`, and takes its
+    place once all of it is on disk. A run that ends early leaves the older file as it is, and what it has beside it.
     """
 
-    def __init__(self, path: Path | None, *, whole: bool) -> None:
+    def __init__(self, path: Path | None, *, whole: bool, notify: Notify = ignore_notice) -> None:
+        """Choose the file.
+
+        Args:
+            path: of the file; None: stdout.
+            whole: whether the file is one document, of which a part is worth nothing.
+            notify: called with a line where the file does not become what its name promises.
+        """
         self._path = path
         self._final = None if path is None else Path(os.path.realpath(path))
-        # A device or a pipe is written to; taking its name for a file of ours would destroy it.
-        replaces = whole and self._final is not None and (self._final.is_file() or not self._final.exists())
-        self._written = self._final
-        if replaces and self._final is not None:
-            self._written = self._final.with_name(f".{self._final.name}.{os.getpid()}.part")
+        self._whole = whole
+        self._notify = notify
+        self._written: Path | None = None
         self._stream: TextIO | None = None
+        # A device or a pipe is written to; taking its name for a file of ours would destroy it.
+        self._is_device = self._final is not None and (
+            str(path).startswith("/dev/") or (self._final.exists() and not self._final.is_file())
+        )
+        self._has_older = self._final is not None and not self._is_device and self._final.exists()
+        self._is_complete = False
+        self.has_results = True
+        """Whether what is written is worth an older file."""
 
-    def __enter__(self) -> TextIO:
-        if self._written is None:
-            return sys.stdout
+    def __enter__(self) -> Self:
+        """Check that the file can be written.
+
+        Raises:
+            OutputError: it cannot.
+        """
         try:
-            # Bytes of a file name that are no text become JSON's own escapes, which read back as they were.
-            self._stream = self._written.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+            if self._final is None:
+                self._stream = sys.stdout
+            elif self._is_device:
+                self._stream = _opened(self._final, "w")
+            else:
+                self._check(self._final)
         except OSError as error:
-            raise OutputError(f"{self._path}: cannot write the results: {error.strerror}") from error
+            raise self._error(error) from error
+        return self
+
+    def _check(self, final: Path) -> None:
+        if self._has_older and not os.access(final, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        # Only an attempt tells for certain whether there can be a new file in the folder.
+        attempt = final.with_name(f".{final.name}.{os.getpid()}.part")
+        _opened(attempt, "w").close()
+        attempt.unlink()
+
+    def write(self, text: str) -> int:
+        """Write some text.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        return self._open().write(text)
+
+    def flush(self) -> None:
+        """Let what was written reach the file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._stream is not None:
+            self._stream.flush()
+
+    def _open(self) -> TextIO:
+        if self._stream is not None:
+            return self._stream
+        if self._final is None:
+            raise ValueError("the file of results is not open")
+        final = self._final
+        names = _partial_names(final)
+        if not self._whole and not self._has_older:
+            names = (name for part in ((final,), names) for name in part)
+        for name in names:
+            with suppress(FileExistsError):
+                self._stream, self._written = _opened(name, "x"), name
+                break
+        # Somebody may have made it since.
+        self._has_older = self._written != final and final.exists()
+        assert self._stream is not None  # noqa: S101 - there are always more names
         return self._stream
 
-    def __exit__(self, *exception: object) -> None:
-        if self._stream is None or self._written is None or self._final is None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the file its name, leave it beside an older one, or take it away.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self._stream is None or self._final is None:
             return
+        ended_early = kind is not None
         try:
             with self._stream:
                 self._stream.flush()
-                if self._written.is_file():
-                    os.fsync(self._stream.fileno())
-            if self._written != self._final:
-                self._written.replace(self._final)
-        except OSError as error:
-            if self._written != self._final:
+            self._is_complete = True
+            if self._written is None:
+                return
+            if self._has_older and not self.has_results:
+                self._written.unlink()
+                self._notify(f"there is no result: {self._path} is left as it was")
+            elif self._has_older and ended_early:
+                self._notify(f"{self._path} is left as it was; the results of this run are in {self._written}")
+            elif self._written != self._final:
+                if self._has_older:
+                    shutil.copymode(self._final, self._written)
+                publish(self._written, self._final)
+        except OSError as failure:
+            raise self._error(failure) from failure
+
+    def _error(self, error: OSError) -> OutputError:
+        left = ""
+        if self._written is not None and self._written != self._final:
+            if self._whole and not self._is_complete:
                 self._written.unlink(missing_ok=True)
-            raise OutputError(f"{self._path}: cannot write the results: {error.strerror}") from error
+            else:
+                left = f"; what there is of them is in {self._written}"
+        return OutputError(f"{self._path}: cannot write the results: {error.strerror or error}{left}")
+
+
+def _opened(path: Path, mode: str) -> TextIO:
+    # Bytes of a file name that are no text become JSON's own escapes, which read back as they were.
+    return cast(TextIO, path.open(mode, encoding="utf-8", errors="backslashreplace", newline=""))
+
+
+def _partial_names(final: Path) -> Iterator[Path]:
+    """Yield names for an incomplete file, which people and programs can tell from a complete one."""
+    for number in count(1):
+        yield final.with_name(f"{final.stem}.partial{'' if number == 1 else f'-{number}'}{final.suffix}")

@@ -1,15 +1,17 @@
 """Results for programs: JSON, JSON lines, CSV. One writer a format, all with the same verbs.
 
 Every writer takes results and failures as they come. JSON lines and CSV are written through at once, so that what is
-done is not lost when a long run is stopped; JSON is one document and comes at the end.
+done is not lost when a long run is stopped; JSON is one document and comes at the end. Nothing is written before the
+first of them comes, or the writer is closed.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Mapping
-from typing import Any, Literal, Protocol, TextIO, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Protocol, TypeAlias
 
 from quovadis.errors import QuovadisError
 from quovadis.results import Prediction, VideoPrediction
@@ -34,6 +36,18 @@ CSV_COLUMNS = (
 )
 
 
+class TextSink(Protocol):
+    """Somewhere for text to go: a stream, or a file that is yet to be made."""
+
+    def write(self, text: str, /) -> object:
+        """Write some text."""
+        ...
+
+    def flush(self) -> object:
+        """Let what was written reach its destination."""
+        ...
+
+
 class RecordWriter(Protocol):
     """Somewhere for results to go."""
 
@@ -53,7 +67,7 @@ class RecordWriter(Protocol):
 class JSONWriter:
     """One document: `{"quovadis": version, "results": […], "failures": […]}`."""
 
-    def __init__(self, stream: TextIO, count: int) -> None:
+    def __init__(self, stream: TextSink, count: int) -> None:
         self._stream = stream
         self._count = count
         self._results: list[Mapping[str, Any]] = []
@@ -70,15 +84,14 @@ class JSONWriter:
     def close(self) -> None:
         """Write the document."""
         document = {"quovadis": __version__, "results": self._results, "failures": self._failures}
-        json.dump(document, self._stream, ensure_ascii=False, indent=2)
-        self._stream.write("\n")
+        self._stream.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         self._stream.flush()
 
 
 class JSONLinesWriter:
     """One object a line: a result, or `{"source": …, "error": …}`."""
 
-    def __init__(self, stream: TextIO, count: int) -> None:
+    def __init__(self, stream: TextSink, count: int) -> None:
         self._stream = stream
         self._count = count
 
@@ -104,11 +117,10 @@ class CSVWriter:
     The timeline's segments follow, a row each (`scope` segment).
     """
 
-    def __init__(self, stream: TextIO, count: int) -> None:
+    def __init__(self, stream: TextSink, count: int) -> None:
         self._stream = stream
         self._count = count
-        self._rows = csv.DictWriter(stream, CSV_COLUMNS, restval="", lineterminator="\n")
-        self._rows.writeheader()
+        self._has_header = False
 
     def result(self, result: VideoPrediction) -> None:
         """Write one video's rows."""
@@ -129,21 +141,34 @@ class CSVWriter:
             times = _times(segment.start_seconds, segment.end_seconds)
             best = Prediction(segment.index, segment.label, segment.score)
             spans.append(({"scope": "segment", "clip": place, **times}, [best]))
-        for span, predictions in spans:
-            for rank, prediction in enumerate(predictions, start=1):
-                self._rows.writerow({**common, **span, "rank": rank, **vars(prediction)})
-        self._stream.flush()
+        self._write(
+            {**common, **span, "rank": rank, **vars(prediction)}
+            for span, predictions in spans
+            for rank, prediction in enumerate(predictions, start=1)
+        )
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Write a row with nothing but the source and the error."""
-        self._rows.writerow({"source": source, "error": str(error)})
-        self._stream.flush()
+        self._write([{"source": source, "error": str(error)}])
 
     def close(self) -> None:
-        """Do nothing: every row is already written."""
+        """Write the header if there is no row; every row is already written."""
+        if not self._has_header:
+            self._write([])
+
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        text = io.StringIO()
+        table = csv.DictWriter(text, CSV_COLUMNS, restval="", lineterminator="\n")
+        if not self._has_header:
+            table.writeheader()
+        table.writerows(rows)
+        # At once: however the run ends, all rows of a video are there or none.
+        self._stream.write(text.getvalue())
+        self._has_header = True
+        self._stream.flush()
 
 
-def record_writer(record_format: RecordFormat, stream: TextIO, count: int) -> RecordWriter:
+def record_writer(record_format: RecordFormat, stream: TextSink, count: int) -> RecordWriter:
     """Return the writer of a format, on an open text stream, for the `count` best classes."""
     if record_format == "json":
         return JSONWriter(stream, count)

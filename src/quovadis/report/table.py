@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from quovadis.escape import printable
 from quovadis.results import ClipPrediction, Segment, VideoPrediction
 
 BAR_WIDTH = 30
@@ -26,7 +27,7 @@ def prediction_table(result: VideoPrediction, count: int = 5) -> RenderableType:
         parts.append(_segments(result.segments))
     elif len(result.clips) > 1:
         parts.append(_timeline(result.clips))
-    parts.extend(Text(f"note: {note}", style="yellow") for note in result.notes)
+    parts.extend(Text(printable(f"note: {note}"), style="yellow") for note in result.notes)
     return Group(*parts, "")
 
 
@@ -34,7 +35,7 @@ def _header(result: VideoPrediction) -> Text:
     noun = "clip" if result.mean_logits is None else "step"
     clips = f"1 {noun}" if len(result.clips) == 1 else f"{len(result.clips)} {noun}s"
     seconds = result.clips[-1].end_seconds - result.clips[0].start_seconds
-    text = Text(result.source, style="bold")
+    text = Text(printable(result.source), style="bold")
     return text.append(f"  {clips}, {seconds:.2f} s, weights {result.weights.name}", style="dim not bold")
 
 
@@ -46,7 +47,7 @@ def _top_table(result: VideoPrediction, count: int) -> Table:
     for prediction in result.top(count):
         probability = prediction.probability
         table.add_row(
-            _percent(probability), escape(prediction.label), Bar(1.0, 0.0, probability, width=BAR_WIDTH, color="cyan")
+            _percent(probability), _cell(prediction.label), Bar(1.0, 0.0, probability, width=BAR_WIDTH, color="cyan")
         )
     return table
 
@@ -73,7 +74,7 @@ def _timeline(clips: tuple[ClipPrediction, ...]) -> Table:
         table.add_column("clips", justify="right")
     for row in rows:
         span = f"{row.start_seconds:.2f} – {row.end_seconds:.2f}"
-        cells = [span, escape(row.label), _percent(row.probability)]
+        cells = [span, _cell(row.label), _percent(row.probability)]
         table.add_row(*cells, *([str(row.clips)] if joined else []))
     return table
 
@@ -87,7 +88,7 @@ def _segments(segments: tuple[Segment, ...]) -> RenderableType:
     table.add_column("score", justify="right")
     for segment in segments:
         span = f"{segment.start_seconds:.2f} – {segment.end_seconds:.2f}"
-        table.add_row(span, escape(segment.label), _percent(segment.score))
+        table.add_row(span, _cell(segment.label), _percent(segment.score))
     return table
 
 
@@ -102,6 +103,11 @@ def _join(rows: Iterable[_Row]) -> Iterable[_Row]:
         members = list(group)
         probability = sum(row.probability for row in members) / len(members)
         yield _Row(members[0].start_seconds, members[-1].end_seconds, label, probability, len(members))
+
+
+def _cell(text: str) -> str:
+    """Return text from a file for a cell: no markup, nothing that steers the terminal."""
+    return escape(printable(text))
 
 
 def _percent(probability: float) -> str:

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from quovadis.escape import printable
 from quovadis.weights import CATALOGUE, Verification, cached_path
 
 
@@ -25,7 +26,7 @@ def catalogue_table() -> RenderableType:
     for heading in ("name", "trained on", "cached at"):
         table.add_column(heading, overflow="fold")
     for record in catalogue_records():
-        table.add_row(record["name"], record["description"], escape(record["path"] or "not cached"))
+        table.add_row(record["name"], record["description"], escape(printable(record["path"] or "not cached")))
     return table
 
 
@@ -40,9 +41,9 @@ def verification_table(checked: Verification) -> RenderableType:
         table.add_row("checksums", f"hold on {checked.tensors} tensors, {checked.parameters:,} values")
     for file in checked.files:
         state = {True: "the official file", False: "NOT the official file", None: "not claimed to be official"}
-        table.add_row("file", f"{escape(file.path)}  {file.size:,} bytes, {state[file.official]}")
+        table.add_row("file", f"{escape(printable(file.path))}  {file.size:,} bytes, {state[file.official]}")
         table.add_row("", f"sha256 {file.sha256}")
     parts: list[RenderableType] = ["", table]
     if checked.problem is not None:
-        parts.append(Text(f"problem: {checked.problem}", style="bold red"))
+        parts.append(Text(printable(f"problem: {checked.problem}"), style="bold red"))
     return Group(*parts)

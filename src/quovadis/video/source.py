@@ -65,10 +65,15 @@ def is_address(source: str) -> bool:
 
 
 def local_path(source: str) -> Path:
-    """Return the path of a local source; `file://` addresses are read as such."""
-    if source.lower().startswith("file://"):
-        return Path(unquote(urlsplit(source).path))
-    return Path(source)
+    """Return the path of a local source; `file://` addresses are read as such.
+
+    Raises:
+        VideoError: the name is empty, which a `Path` would take for the current folder.
+    """
+    name = unquote(urlsplit(source).path) if source.lower().startswith("file://") else source
+    if not name:
+        raise VideoError(f"{source or repr(source)}: an empty name; name a video or a folder (is a variable not set?)")
+    return Path(name)
 
 
 def open_instructions(source: str) -> OpenInstructions:

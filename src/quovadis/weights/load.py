@@ -45,6 +45,8 @@ def load_weights(
         MissingDependencyError: a file whose format needs a package that is not installed.
     """
     text = os.fspath(name_or_path)
+    if not text:
+        raise WeightsError("'': an empty name; give a file of weights, auto, or an official name")
     if text == AUTO:
         return _load_auto(progress, notify)
     if text in CATALOGUE:

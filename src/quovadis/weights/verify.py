@@ -66,6 +66,8 @@ def verify(name_or_path: str | os.PathLike[str]) -> Verification:
         WeightsError: there is no such file, or the official weights are not cached.
     """
     text = os.fspath(name_or_path)
+    if not text:
+        raise WeightsError("'': an empty name; give a file of weights, or an official name")
     expected: Mapping[str, OfficialFile] = {}
     path = Path(text)
     if text in CATALOGUE:

@@ -1,0 +1,72 @@
+"""Exceptions that nobody foresaw: one line for the user, and the traceback for who debugs.
+
+Everything that works on many videos turns what it did not foresee into an `UnexpectedError` here, so that one video
+costs no other. The traceback goes to the logger `quovadis` at level DEBUG, which `--debug` shows on stderr.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from quovadis.environment import is_true
+from quovadis.errors import UnexpectedError
+from quovadis.escape import printable
+
+DEBUG_VARIABLE = "QUOVADIS_DEBUG"
+
+_logger = logging.getLogger("quovadis")
+
+
+def unexpected(name: str, error: Exception) -> UnexpectedError:
+    """Return the error for a video whose work raised an exception that nobody foresaw, and log its traceback.
+
+    Args:
+        name: what the user calls the video.
+        error: the exception.
+    """
+    log_traceback(error)
+    found = UnexpectedError(f"{name}: {describe(error)}")
+    found.__cause__ = error
+    return found
+
+
+def describe(error: BaseException) -> str:
+    """Return one line on an exception that nobody foresaw, and what to do about it."""
+    message = " ".join(str(error).split())
+    said = f"unexpected {type(error).__name__}: {message}" if message else f"unexpected {type(error).__name__}"
+    advice = "report it with the traceback above" if is_debugging() else "run again with --debug and report it"
+    return f"{said}; this is a fault of quovadis: {advice}"
+
+
+def log_traceback(error: BaseException) -> None:
+    """Log the traceback of an exception for who debugs."""
+    _logger.debug("%s", type(error).__name__, exc_info=error)
+
+
+def is_debugging() -> bool:
+    """Tell whether tracebacks are shown."""
+    return any(isinstance(handler, _TracebackHandler) for handler in _logger.handlers)
+
+
+def show_tracebacks() -> None:
+    """Show on stderr, from now on, the tracebacks of exceptions that nobody foresaw; safe to call twice."""
+    if not is_debugging():
+        _logger.addHandler(_TracebackHandler(logging.DEBUG))
+        _logger.setLevel(logging.DEBUG)
+
+
+def show_tracebacks_if_asked() -> None:
+    """Show tracebacks if `QUOVADIS_DEBUG` asks for them."""
+    if is_true(os.environ.get(DEBUG_VARIABLE, "")):
+        show_tracebacks()
+
+
+class _TracebackHandler(logging.Handler):
+    """Writes what is logged to stderr, its control characters escaped: messages may hold names of files."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in text.split("\n")))
+        sys.stderr.flush()
