@@ -136,14 +136,14 @@ def smooth_pictures(frames: int, width: int, height: int) -> list[NDArray[np.uin
     ]
 
 
-def opencv_frames(path: Path) -> tuple[list[NDArray[np.uint8]], list[float], float]:
-    """What OpenCV reads: pictures, CAP_PROP_POS_MSEC after each, and CAP_PROP_FPS."""
+def opencv_frames(path: Path, most: int | None = None) -> tuple[list[NDArray[np.uint8]], list[float], float]:
+    """What OpenCV reads, or the first of it: pictures, CAP_PROP_POS_MSEC after each, and CAP_PROP_FPS."""
     capture = cv2.VideoCapture(str(path))
     rate = capture.get(cv2.CAP_PROP_FPS)
     pictures, times = [], []
     while True:
         there, picture = capture.read()
-        if not there:
+        if not there or len(pictures) == most:
             capture.release()
             return pictures, times, rate
         pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))

@@ -161,7 +161,7 @@ def _extract(
     on_row: Callable[[float], None],
 ) -> _Rows:
     """Write the features of a video, and tell before each row which part of it is done, as far as can be known."""
-    writer = feature_writer(form, folder, job.name)
+    writer = feature_writer(form, folder, job.name, options.axis_labels())
     rows, shape, looped = 0, (), False
     try:
         with open_rows(recognizer.engine, job.source, options, limits=limits, allow_partial=allow_partial) as stream:
