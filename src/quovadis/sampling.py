@@ -179,12 +179,12 @@ def open_frames(
     limits: VideoLimits,
     *,
     allow_partial: bool = False,
-    converter: Callable[[], Converter] = FrameConverter,
+    converter: Callable[[], Converter] | None = None,
 ) -> SourceStream[Frame]:
     """Open `source` for its frames, which are decoded ahead in a thread once the first is asked for.
 
     Of a live source that comes faster than it is used, the oldest waiting 8 frames are left out whenever 64 wait. The
-    `converter` makes what turns pictures into pixels; frames in memory always go the usual way.
+    `converter` makes what turns pictures into pixels; None: the usual way.
 
     Raises:
         VideoError: the source cannot be opened, or is an array of another dtype or shape.
@@ -192,8 +192,8 @@ def open_frames(
     if isinstance(source, np.ndarray):
         check_array(source)
         rate, first, frames = _array_part(source, sampling)
-        return SourceStream("<array>", array_frames(frames, fps=rate, first=first))
-    video = _open(source, sampling, limits, allow_partial=allow_partial, converter=converter)
+        return SourceStream("<array>", array_frames(frames, fps=rate, first=first, converter=converter))
+    video = _open(source, sampling, limits, allow_partial=allow_partial, converter=converter or FrameConverter)
     ahead = Prefetch(video, AHEAD_FRAMES, drop=POSITION_FRAMES if video.live else 0)
     return SourceStream(video.name, iter(ahead), expected=_expected(video, sampling), video=video, ahead=ahead)
 

@@ -27,14 +27,15 @@ def test_every_video_has_its_files_and_two_of_one_name_are_kept_apart(videos: li
     assert [video.source for video in made.done] == videos
     assert made.failures == 0
     names = ["one", "a__clip", "b__clip", "two"]
-    assert [video.files for video in made.done] == [(f"{name}.npy", f"{name}_seconds.npy") for name in names]
+    assert [video.files for video in made.done] == [(f"{name}.npy", f"{name}.json") for name in names]
     # A rest of a single frame joins the last window, one of nine would be looped.
     assert [video.shape for video in made.done] == [(3, 1024), (4, 1024), (5, 1024), (2, 1024)]
     assert sorted(files(tmp_path / "out")) == sorted(name for video in made.done for name in video.files)
     for place, video in enumerate(made.done):
-        values, seconds = (np.load(tmp_path / "out" / name) for name in video.files)
+        values = np.load(tmp_path / "out" / video.files[0])
+        times = json.loads((tmp_path / "out" / video.files[1]).read_text())
         assert values.shape == video.shape
-        assert seconds.shape == (len(values), 2)
+        assert len(times["start_seconds"]) == len(times["end_seconds"]) == len(values)
         # The videos differ in brightness, and become brighter by a level a frame.
         assert abs(values[0, 1] - (20 + 40 * place)) < 3
         assert abs(values[1, 1] - values[0, 1] - 10) < 3
@@ -67,7 +68,7 @@ def test_progress_goes_on_within_videos(workers: int, videos: list[str], tmp_pat
 def test_a_video_named_twice_is_done_once(videos: list[str], tmp_path: Path) -> None:
     made = run([videos[0], videos[0], f"file://{videos[0]}"], tmp_path / "out")
     assert [video.source for video in made.done] == videos[:1]
-    assert sorted(files(tmp_path / "out")) == ["one.npy", "one_seconds.npy"]
+    assert sorted(files(tmp_path / "out")) == ["one.json", "one.npy"]
 
 
 def test_workers_change_nothing(videos: list[str], tmp_path: Path) -> None:

@@ -73,6 +73,21 @@ def test_dense_rows_are_the_steps_of_the_whole_video(model: Recognizer, cricket_
     np.testing.assert_allclose(made.values, whole.features[0], rtol=0, atol=1e-4)
 
 
+def test_each_crop_has_the_features_of_a_video_that_was_cut_so_before(
+    model: Recognizer, cricket_frames: NDArray[np.uint8]
+) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (23, 256, 300, 3), np.uint8)
+    # A picture in it, without which all features would be alike.
+    frames[:, 16:240, 40:264] = cricket_frames[:23]
+    right = np.ascontiguousarray(frames[:, 16:240, -224:])
+    for sampling in (Sampling(clip_frames=12), Sampling(clip="dense")):
+        made = model.features(frames, FeatureOptions(sampling=sampling, crops=3))
+        assert made.values.shape == (2, 3, 1024)
+        expected = model.features(right, FeatureOptions(sampling=sampling))
+        np.testing.assert_allclose(made.values[:, 2], expected.values, rtol=0, atol=1e-5)
+        assert np.abs(made.values[:, 0] - made.values[:, 2]).max() > 0.1
+
+
 # --- the original graph ----------------------------------------------------------------------------------------------
 
 

@@ -45,10 +45,11 @@ def test_two_videos_give_two_arrays_and_a_line_each_and_a_second_run_the_same_as
     assert archery.dtype == np.float32
     assert np.isfinite(archery).all()
     assert not np.allclose(archery, horse)
-    seconds = np.load(tmp_path / "out" / "archery_seconds.npy")
-    np.testing.assert_allclose(seconds, [[0, 0.64], [2.56, 3.2]])
+    document = json.loads((tmp_path / "out" / "archery.json").read_text())
+    np.testing.assert_allclose(document["start_seconds"], [0, 2.56])
+    np.testing.assert_allclose(document["end_seconds"], [0.64, 3.2])
     assert listing(tmp_path / "out") == [
-        "archery.npy", "archery_seconds.npy", "horse_riding.npy", "horse_riding_seconds.npy",
+        "archery.json", "archery.npy", "horse_riding.json", "horse_riding.npy",
     ]  # fmt: skip
     assert run.stdout.splitlines() == [
         f"{tmp_path / 'out' / 'archery.npy'}: 2 x 1024",
@@ -61,7 +62,7 @@ def test_two_videos_give_two_arrays_and_a_line_each_and_a_second_run_the_same_as
     assert [video["source"] for video in document] == [str(source) for source in sources]
     assert document[0] == {
         "source": str(sources[0]),
-        "files": ["archery.npy", "archery_seconds.npy"],
+        "files": ["archery.npy", "archery.json"],
         "shape": [2, 1024],
         "notes": [],
         "partial": False,
@@ -133,7 +134,7 @@ def test_terminated_it_says_what_ctrl_c_says_and_leaves_nothing_half_done(
     command = [sys.executable, "-m", "quovadis", "features", *map(str, sources), "-o", str(out)]
     command += ["-w", "rgb-scratch", "--threads", "2", "--workers", "1", "--stride", "3"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and not list(out.glob("*_seconds.npy")):
+        while process.poll() is None and not list(out.glob("*.json")):
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=900)

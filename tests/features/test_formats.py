@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ RATE = 98 / 5
 
 
 class Read(NamedTuple):
-    """What a format holds; None where it has no place for it."""
+    """What a format holds; None where it has no place for it, or nothing tells."""
 
     features: NDArray[np.float32]
     starts: NDArray[np.float64] | None
@@ -35,8 +36,10 @@ class Read(NamedTuple):
 
 
 def read_npy(folder: Path) -> Read:
-    features, seconds = np.load(folder / "clip.npy"), np.load(folder / "clip_seconds.npy")
-    return Read(features, seconds[:, 0], seconds[:, 1], None)
+    document = json.loads((folder / "clip.json").read_text())
+    assert list(document) == ["frames_per_second", "start_seconds", "end_seconds"]
+    starts, ends = (np.array(document[name]) for name in ("start_seconds", "end_seconds"))
+    return Read(np.load(folder / "clip.npy"), starts, ends, document["frames_per_second"])
 
 
 def read_npz(folder: Path) -> Read:
@@ -68,7 +71,7 @@ def read_hdf5(folder: Path) -> Read:
 
 
 FORMATS: dict[str, tuple[Callable[[Path], Read], list[str]]] = {
-    "npy": (read_npy, ["clip.npy", "clip_seconds.npy"]),
+    "npy": (read_npy, ["clip.npy", "clip.json"]),
     "npz": (read_npz, ["clip.npz"]),
     "video_features": (read_video_features, ["clip_rgb.npy", "clip_fps.npy", "clip_timestamps_ms.npy"]),
     "parquet": (read_parquet, ["clip.parquet"]),
@@ -110,17 +113,39 @@ def test_what_was_appended_is_read_back(form: str, shape: tuple[int, ...], count
     np.testing.assert_allclose(found.ends, [row.end_seconds for row in rows], rtol=1e-15)
     if found.starts is not None:
         np.testing.assert_array_equal(found.starts, [row.start_seconds for row in rows])
-    assert found.rate in (None, RATE)
+    assert found.rate == RATE
 
 
-def test_of_the_formats_only_npy_has_no_place_for_the_rate_and_only_video_features_none_for_starts(
-    tmp_path: Path,
-) -> None:
+def test_every_format_has_a_place_for_the_rate_and_only_video_features_none_for_starts(tmp_path: Path) -> None:
     for form, (read, _) in FORMATS.items():
         write(form, tmp_path, rows_of(2, (4,)))
         found = read(tmp_path)
-        assert (found.rate is None) == (form == "npy")
+        assert found.rate == RATE
         assert (found.starts is None) == (form == "video_features")
+
+
+def test_of_npy_a_pattern_for_arrays_finds_features_alone(tmp_path: Path) -> None:
+    write("npy", tmp_path, rows_of(2, (4,)))
+    assert [path.name for path in tmp_path.glob("*.npy")] == ["clip.npy"]
+
+
+def test_every_format_but_video_features_states_the_axes_and_the_crops(tmp_path: Path) -> None:
+    labels = {"axes": ["windows", "crops", "channels"], "crops": ["left or top", "centre", "right or bottom"]}
+    for form in FORMATS:
+        writer = feature_writer(form, tmp_path, "clip", labels)  # type: ignore[arg-type]
+        for row in rows_of(2, (3, 4)):
+            writer.append(row)
+        assert writer.finish(RATE) == FORMATS[form][1]
+    crops = "left or top,centre,right or bottom"
+    document = json.loads((tmp_path / "clip.json").read_text())
+    assert {name: document[name] for name in labels} == labels
+    with np.load(tmp_path / "clip.npz", allow_pickle=False) as archive:
+        assert {name: archive[name].tolist() for name in labels} == labels
+    with h5py.File(tmp_path / "clip.h5") as file:
+        assert (file.attrs["axes"], file.attrs["crops"]) == ("windows,crops,channels", crops)
+    metadata = pyarrow.parquet.read_metadata(tmp_path / "clip.parquet").metadata
+    # A window is a row there: shape and axes are those of a row.
+    assert (metadata[b"shape"], metadata[b"axes"], metadata[b"crops"]) == (b"3,4", b"crops,channels", crops.encode())
 
 
 def test_npy_is_what_numpy_itself_would_have_written_and_can_be_mapped_into_memory(tmp_path: Path) -> None:
@@ -159,11 +184,13 @@ def test_parquet_has_a_row_a_window_and_floats_of_one_width(tmp_path: Path) -> N
 
 
 def test_a_rate_that_nothing_tells_is_no_number(tmp_path: Path) -> None:
-    for form in ("npz", "video_features", "parquet", "hdf5"):
+    for form in FORMATS:
         writer = feature_writer(form, tmp_path, "clip")  # type: ignore[arg-type]
         writer.append(rows_of(1, (4,))[0])
         writer.finish(float("nan"))
-        assert np.isnan(FORMATS[form][0](tmp_path).rate or 0)
+        rate = FORMATS[form][0](tmp_path).rate
+        # JSON has no such number, but null.
+        assert rate is None if form == "npy" else np.isnan(rate or 0)
 
 
 def test_the_same_features_are_the_same_bytes_whenever_they_are_written(tmp_path: Path) -> None:
@@ -248,7 +275,7 @@ def test_an_abandoned_rewrite_leaves_the_earlier_file_as_it_was(form: str, tmp_p
     ("form", "full"),
     [
         ("npy", ".clip.npy.part"),
-        ("npy", ".clip_seconds.npy.part"),
+        ("npy", ".clip.json.part"),
         ("npz", ".clip.features.npy.part"),
         ("npz", ".clip.npz.part"),
         ("video_features", ".clip_rgb.npy.part"),

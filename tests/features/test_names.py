@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quovadis.features.formats import FeatureFormat, file_names
 from quovadis.features.names import output_names
 
-PARTS = st.sampled_from(["a", "b", "A", "a__b", "clip", "clip_seconds", "clip-2", "Clip", ".hidden", "x:y", "x_y", "ß"])
+PARTS = st.sampled_from(["a", "b", "A", "a__b", "clip", "clip.json", "clip-2", "Clip", ".hidden", "x:y", "x_y", "ß"])
 """Names in which upper case, joined folders, second files, numbers and what cannot stand in a name meet."""
 SUFFIXES = st.sampled_from(["", ".mp4", ".avi", ".MP4", ".tar.gz"])
 PATHS = st.builds(
@@ -38,9 +40,6 @@ ANYTHING = st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text
         (["/v/clip.mp4", "/v/clip.mp4"], ["clip-2", "clip-3"]),
         # On some systems upper and lower case are one.
         (["/v/a/Clip.mp4", "/v/b/clip.mp4"], ["a__Clip", "b__clip"]),
-        # clip.npy has clip_seconds.npy beside it.
-        (["/v/clip.mp4", "/v/clip_seconds.mp4"], ["clip", "v__clip_seconds"]),
-        (["/v/clip_seconds.mp4", "/v/clip.mp4"], ["clip_seconds", "v__clip"]),
         # Only the last suffix goes; a hidden file does not stay hidden.
         (["/v/clip.part1.mp4", "/v/.secret.mp4"], ["clip.part1", "secret"]),
         (["https://host/a/clip.mp4?token=x/y", "/v/clip.mp4"], ["a__clip", "v__clip"]),
@@ -60,8 +59,9 @@ def test_a_folder_of_images_keeps_all_of_its_name(tmp_path: Path) -> None:
 def test_no_two_videos_share_a_file_on_any_system(sources: list[str]) -> None:
     names = output_names(sources)
     assert len(names) == len(sources)
-    files = [file.casefold() for name in names for file in (name, f"{name}_seconds")]
-    assert len(set(files)) == len(files)
+    for form in get_args(FeatureFormat):
+        files = [file.casefold() for name in names for file in file_names(form, name)]
+        assert len(set(files)) == len(files)
     for name in names:
         assert name
         assert not name.startswith(".")
@@ -90,5 +90,4 @@ def test_a_run_over_the_rest_gives_the_names_of_one_run_over_all(sources: list[s
 @given(sources=st.lists(PATHS, unique=True, max_size=8), known=st.dictionaries(PATHS, PARTS, max_size=8))
 def test_a_name_that_is_taken_stays_with_its_video(sources: list[str], known: dict[str, str]) -> None:
     names = output_names(sources, known)
-    taken = {file.casefold() for name in known.values() for file in (name, f"{name}_seconds")}
-    assert taken.isdisjoint({name.casefold() for name in names} | {f"{name}_seconds".casefold() for name in names})
+    assert {name.casefold() for name in known.values()}.isdisjoint(name.casefold() for name in names)

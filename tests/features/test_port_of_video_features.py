@@ -1,19 +1,24 @@
-"""What docs/features.md says of video_features' own network, a port by hassony2: measured."""
+"""What docs/features.md says of video_features' own network, a port by hassony2, and of its features: measured."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from test_windows import opencv_frames, resized_and_cropped
 from torch import Tensor
 from torch.nn import BatchNorm3d, functional
 
 import quovadis.torch
 from quovadis.architecture import MaxPool
-from quovadis.features.options import EXACT_STACK_MULTIPLE
+from quovadis.features import video_features
+from quovadis.features.options import EXACT_STACK_MULTIPLE, like_video_features
 
 
 def static_padding(
@@ -35,6 +40,50 @@ class PortedOperations(quovadis.torch._TorchOperations):
         return functional.max_pool3d(x, unit.kernel, unit.stride, ceil_mode=True)
 
 
+@pytest.fixture(scope="module")
+def model(rgb_scratch_path: Path) -> quovadis.torch.I3D:
+    return quovadis.torch.I3D.from_pretrained("rgb-scratch").eval().requires_grad_(False)
+
+
+class TorchEngine:
+    """As much of an engine as the usual feature needs, around a module that is loaded already."""
+
+    def __init__(self, model: quovadis.torch.I3D) -> None:
+        self.model = model
+
+    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> SimpleNamespace:
+        with torch.inference_mode():
+            output = self.model.run(quovadis.torch.normalize(torch.from_numpy(clips)))
+        return SimpleNamespace(features=output.features.numpy())
+
+
+def make_port(model: quovadis.torch.I3D, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn our network into the port's, with the weights that it has, until the test ends."""
+    monkeypatch.setattr(quovadis.torch, "_pad", static_padding)
+    monkeypatch.setattr(quovadis.torch, "_TorchOperations", PortedOperations)
+    for module in model.modules():
+        if isinstance(module, BatchNorm3d):
+            monkeypatch.setattr(module, "eps", 1e-5)
+
+
+def test_the_presets_features_of_real_clips_are_the_originals_but_for_the_epsilon(
+    model: quovadis.torch.I3D, assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = 12
+    preset = like_video_features(stack, stack)
+    # A second: one stack of each clip at least.
+    preset = replace(preset, sampling=replace(preset.sampling, duration_seconds=1.0))
+    paths = [assets / "clips" / name for name in ("archery.avi", "arm_wrestling.mp4", "clean_and_jerk.mp4")]
+    engine = TorchEngine(model)
+    ours = [video_features(engine, path, preset).values[0] for path in paths]  # type: ignore[arg-type]
+    make_port(model, monkeypatch)
+    for path, values in zip(paths, ours, strict=True):
+        # OpenCV reads, Pillow scales, the port computes: nothing of ours but the weights.
+        frames = np.stack([resized_and_cropped(picture) for picture in opencv_frames(path, stack)[0]])
+        theirs = engine.run(frames[np.newaxis]).features[0].mean(0)
+        assert 0 < np.linalg.norm(values - theirs) / np.linalg.norm(theirs) < 0.003, path
+
+
 @pytest.mark.parametrize(
     ("stack", "least", "most"), [(64, 5e-4, 2e-3), (20, 5e-4, 2e-3), (12, 5e-4, 2e-3), (10, 0.2, 0.8), (21, 0.2, 0.8)]
 )
@@ -42,11 +91,10 @@ def test_the_ports_values_differ_by_a_thousandth_for_multiples_of_4_and_by_tens_
     stack: int,
     least: float,
     most: float,
-    rgb_scratch_path: Path,
+    model: quovadis.torch.I3D,
     cricket_frames: NDArray[np.uint8],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = quovadis.torch.I3D.from_pretrained("rgb-scratch").eval().requires_grad_(False)
     clip = quovadis.torch.normalize(torch.from_numpy(cricket_frames[None, :stack]))
 
     def values() -> Tensor:
@@ -54,11 +102,7 @@ def test_the_ports_values_differ_by_a_thousandth_for_multiples_of_4_and_by_tens_
             return model.run(clip).features[0].mean(0)
 
     ours = values()
-    monkeypatch.setattr(quovadis.torch, "_pad", static_padding)
-    monkeypatch.setattr(quovadis.torch, "_TorchOperations", PortedOperations)
-    for module in model.modules():
-        if isinstance(module, BatchNorm3d):
-            module.eps = 1e-5
+    make_port(model, monkeypatch)
     difference = float((values() - ours).norm() / ours.norm())
     assert least < difference < most
     assert (difference < 0.01) == (stack % EXACT_STACK_MULTIPLE == 0)

@@ -50,7 +50,7 @@ def test_more_videos_are_done_beside_those_that_are(videos: list[str], tmp_path:
     assert len(more.engine.clips) == 7
 
 
-@pytest.mark.parametrize("lost", ["two.npy", "two_seconds.npy"])
+@pytest.mark.parametrize("lost", ["two.npy", "two.json"])
 def test_a_video_one_of_whose_files_is_gone_is_done_anew(lost: str, videos: list[str], tmp_path: Path) -> None:
     run(videos, tmp_path / "out")
     before = files(tmp_path / "out")
@@ -67,7 +67,7 @@ def test_a_video_that_has_changed_is_done_anew_under_its_name(videos: list[str],
     assert changed.done[1].shape == (2, 1024)
     assert len(changed.engine.clips) == 2
     after = files(tmp_path / "out")
-    assert {name for name in after if after[name] != before[name]} == {"a__clip.npy", "a__clip_seconds.npy"}
+    assert {name for name in after if after[name] != before[name]} == {"a__clip.npy", "a__clip.json"}
 
 
 def test_restart_does_everything_anew(videos: list[str], tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_an_interruption_does_not_wait_for_the_end_of_a_long_video(videos: list[
         run([videos[3], long], tmp_path / "out", engine=engine, observer=Interrupting(interrupt_after=1))
     # Two windows of the one that was done, and of the other's 23 a few.
     assert len(engine.clips) < 20
-    assert sorted(files(tmp_path / "out")) == ["two.npy", "two_seconds.npy"]
+    assert sorted(files(tmp_path / "out")) == ["two.json", "two.npy"]
 
 
 @pytest.mark.parametrize("first", range(4))
@@ -262,7 +262,7 @@ def test_a_video_that_was_moved_and_changed_leaves_earlier_features_alone(videos
     write_gray(Path(sources[0]), 20, first=200)
     made = run(sources, tmp_path / "out")
     assert len(made.engine.clips) == 2
-    assert made.done[0].files == ("elsewhere__one.npy", "elsewhere__one_seconds.npy")
+    assert made.done[0].files == ("elsewhere__one.npy", "elsewhere__one.json")
     assert {name: content for name, content in files(tmp_path / "out").items() if name in before} == before
 
 
@@ -270,9 +270,9 @@ def test_names_of_videos_that_are_gone_with_their_features_are_free(videos: list
     run(videos, tmp_path / "out")
     sources = moved(videos, tmp_path)
     write_gray(Path(sources[0]), 20, first=200)
-    for name in ("one.npy", "one_seconds.npy"):
+    for name in ("one.npy", "one.json"):
         (tmp_path / "out" / name).unlink()
-    assert run(sources, tmp_path / "out").done[0].files == ("one.npy", "one_seconds.npy")
+    assert run(sources, tmp_path / "out").done[0].files == ("one.npy", "one.json")
     assert run(sources, tmp_path / "out").engine.clips == []
 
 
@@ -369,7 +369,7 @@ def test_a_restart_from_a_damaged_record_begins_from_nothing(videos: list[str], 
 # --- files of others --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["two.npy", "two_seconds.npy"])
+@pytest.mark.parametrize("name", ["two.npy", "two.json"])
 def test_a_file_that_no_run_has_made_is_not_written_over(name: str, videos: list[str], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_bytes(b"of someone else")
@@ -416,7 +416,7 @@ def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(videos: list[st
     with pytest.raises(EngineError, match="out of memory"):
         run(videos, tmp_path / "out", engine=Failing(), workers=1)
     # The first has three windows, and the second was in work.
-    assert sorted(files(tmp_path / "out")) == ["one.npy", "one_seconds.npy"]
+    assert sorted(files(tmp_path / "out")) == ["one.json", "one.npy"]
     assert not list((tmp_path / "out").glob(".*.part"))
     assert len(run(videos, tmp_path / "out").engine.clips) == 14 - 3
 

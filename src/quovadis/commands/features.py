@@ -63,6 +63,23 @@ class PoolChoice(StrEnum):
     ALL = "all"
 
 
+class WindowsChoice(StrEnum):
+    """What becomes of frames at the end that no full window covers."""
+
+    FULL = "full"
+    LOOP = "loop"
+    JOIN = "join"
+
+
+class CropsChoice(StrEnum):
+    """How many crops of each frame."""
+
+    ONE = "1"
+    THREE = "3"
+    FIVE = "5"
+    TEN = "10"
+
+
 class FormatChoice(StrEnum):
     """How features are written."""
 
@@ -95,6 +112,17 @@ def features(
     stride: Annotated[
         int | None, typer.Option(min=1, help="Frames between the starts of windows.", show_default="clip frames")
     ] = None,
+    windows: Annotated[
+        WindowsChoice | None,
+        typer.Option(
+            help="The rest at the end: full leaves it out, loop fills a window with it, join adds it to the last.",
+            show_default="loop 9 frames or more, join fewer; video_features full",
+        ),
+    ] = None,
+    crops: Annotated[
+        CropsChoice,
+        typer.Option(help="1: the centre; 3: along the longer side; 5: corners and centre; 10: these, and mirrored."),
+    ] = CropsChoice.ONE,
     fps: Annotated[
         Any,
         typer.Option(
@@ -124,7 +152,7 @@ def features(
     quiet: Quiet = False,
 ) -> None:
     """Write features of videos, for other models to learn from; stopped, it goes on where it was."""
-    options = _options(like, endpoint, pool, clip_frames, stride, fps, dense=dense)
+    options = _options(like, endpoint, pool, clip_frames, stride, fps, windows, crops, dense=dense)
     if like is LikeChoice.VIDEO_FEATURES and options.sampling.clip_frames % EXACT_STACK_MULTIPLE:
         notify(
             f"note: of stacks of {options.sampling.clip_frames} frames video_features' own values differ by tens of "
@@ -209,6 +237,8 @@ def _options(
     clip_frames: int | None,
     stride: int | None,
     fps: Any,
+    windows: WindowsChoice | None,
+    crops: CropsChoice,
     *,
     dense: bool,
 ) -> FeatureOptions:
@@ -217,11 +247,24 @@ def _options(
             raise typer.BadParameter("video_features takes windows: leave out --dense, or take --like i3d")
         base = like_video_features(clip_frames or STACK_FRAMES, stride or clip_frames or STACK_FRAMES)
         sampling = base.sampling if fps is None else replace(base.sampling, fps=fps)
-        return replace(base, endpoint=endpoint, pool=pool.value, sampling=sampling)
+        options = replace(base, endpoint=endpoint, pool=pool.value, sampling=sampling, **_crops(crops))
+        # Asked for by name, a full window counts whether or not a frame follows it.
+        return options if windows is None else replace(options, lookahead_frames=0, **_remainder(windows))
     sampling = Sampling(
         clip="dense" if dense or like is LikeChoice.I3D else "all",
         clip_frames=clip_frames or CLIP_FRAMES,
         stride=stride,
         fps=FRAMES_PER_SECOND if fps is None else fps,
     )
-    return FeatureOptions(endpoint=endpoint, pool=pool.value, sampling=sampling)
+    chosen = _crops(crops) if windows is None else {**_crops(crops), **_remainder(windows)}
+    return FeatureOptions(endpoint=endpoint, pool=pool.value, sampling=sampling, **chosen)
+
+
+def _crops(crops: CropsChoice) -> dict[str, Any]:
+    return {"crops": int(crops.value)}
+
+
+def _remainder(windows: WindowsChoice) -> dict[str, Any]:
+    if windows is WindowsChoice.FULL:
+        return {"full_windows": True}
+    return {"full_windows": False, "remainder": windows.value}

@@ -169,7 +169,7 @@ def _extract(
     Before each row it is told which part of the video is done, as far as can be known; before the files get their
     names, that they will.
     """
-    writer = feature_writer(form, folder, job.name)
+    writer = feature_writer(form, folder, job.name, options.axis_labels())
     rows, shape, looped = 0, (), False
     try:
         with open_rows(recognizer.engine, job.source, options, limits=limits, allow_partial=allow_partial) as stream:

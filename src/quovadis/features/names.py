@@ -28,21 +28,16 @@ def output_names(sources: Sequence[str], known: Mapping[str, str] = MappingProxy
     candidates = [list(_candidates(source)) for source in sources]
     others = [list(_candidates(source)) for source in known]
     seen = Counter(name for names in candidates + others for name in {name.casefold() for name in names})
-    used = set[str]().union(*map(_reserved, known.values()))
+    used = {name.casefold() for name in known.values()}
     result = []
     for names in candidates:
         unique = (name for name in names if seen[name.casefold()] == 1)
         # The same video named twice ends here.
         numbered = (f"{names[0]}-{number}" for number in count(2))
-        name = next(name for choice in (unique, numbered) for name in choice if used.isdisjoint(_reserved(name)))
-        used |= _reserved(name)
+        name = next(name for choice in (unique, numbered) for name in choice if name.casefold() not in used)
+        used.add(name.casefold())
         result.append(name)
     return result
-
-
-def _reserved(name: str) -> set[str]:
-    """Return a name and that of its second file, which no other video may have either."""
-    return {name.casefold(), f"{name}_seconds".casefold()}
 
 
 def _candidates(source: str) -> Iterator[str]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import tee
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import MINIMUM_FRAMES
-from quovadis.dense import SHORTEST_FRAMES, dense_steps
+from quovadis.dense import SHORTEST_FRAMES, Step, dense_steps
 from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import VideoError
-from quovadis.features.options import LAST_ENDPOINT, FeatureOptions
+from quovadis.features.options import LAST_ENDPOINT, FeatureOptions, Remainder
 from quovadis.sampling import FRAMES_PER_SECOND, Source, SourceStream, open_frames
 from quovadis.video import Clip, CountedFrames, Frame, VideoLimits, clips_from_frames
-from quovadis.video.geometry import FrameConverter
+from quovadis.video.crops import CROPS, Crop, CropConverter
+from quovadis.video.geometry import Converter, FrameConverter
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,8 @@ class FeatureRow:
     start_seconds: float
     end_seconds: float
     values: NDArray[np.float32]
-    """Shape channels, or steps or time, channels, or time, height, width, channels, as the pool has it."""
+    """Shape channels, or steps or time, channels, or time, height, width, channels, as the pool has it; with an axis of
+    crops before these, if there are several."""
     looped: bool = False
     """Whether frames were repeated to fill the window, or in dense mode the step."""
 
@@ -45,6 +48,8 @@ class VideoFeatures:
     """Of each window: the time of the frame after it."""
     frames_per_second: float
     """Rate of the frames that windows are counted in; not a number where nothing tells."""
+    axes: tuple[str, ...] = ()
+    """Names of the axes of `values`, such as windows, crops, channels."""
     notes: tuple[str, ...] = ()
     """Plain sentences on what was unusual."""
 
@@ -80,6 +85,7 @@ def video_features(
             start_seconds=np.array([row.start_seconds for row in rows]),
             end_seconds=np.array([row.end_seconds for row in rows]),
             frames_per_second=frame_rate(stream, options),
+            axes=tuple(options.axis_labels()["axes"]),
             notes=(*stream.report.notes, *notes),
         )
 
@@ -110,9 +116,28 @@ def open_rows(
         options.sampling,
         limits or VideoLimits(),
         allow_partial=allow_partial,
-        converter=lambda: FrameConverter(options.geometry),
+        converter=converter_of(options),
     )
     return frames.mapped(feature_rows(engine, frames, options, name=frames.name))
+
+
+def converter_of(options: FeatureOptions) -> Callable[[], Converter]:
+    """Return what makes converters of frames: to pixels of shape 224, 224, 3, or of several crops to their regions."""
+    several = options.crops > 1
+    geometry = replace(options.geometry, crop=None, keep_prepared=False) if several else options.geometry
+
+    def make() -> Converter:
+        whole: Converter
+        if options.scaler == "pillow":
+            # Imported here: Pillow takes time that most commands have no use for.
+            from quovadis.video.pillow import PillowConverter
+
+            whole = PillowConverter(geometry)
+        else:
+            whole = FrameConverter(geometry)
+        return CropConverter(whole, options.crops) if several else whole
+
+    return make
 
 
 def feature_rows(
@@ -122,7 +147,7 @@ def feature_rows(
 
     Args:
         engine: the network.
-        frames: of one video, in order.
+        frames: of one video, in order, as the converter of `converter_of` makes them.
         options: which features.
         name: what errors call the video.
 
@@ -143,10 +168,27 @@ def feature_rows(
 
 
 def _dense_rows(engine: Engine, frames: CountedFrames, options: FeatureOptions) -> Iterator[FeatureRow]:
-    for step in dense_steps(engine, frames, chunk_frames=options.sampling.chunk_frames):
+    crops = CROPS[options.crops] if options.crops > 1 else ()
+    for steps in _steps_of_crops(engine, frames, crops, options.sampling.chunk_frames):
         # Of a longer video, more frames than that have come before the first step is known.
         looped = frames.count < SHORTEST_FRAMES
-        yield FeatureRow(step.start_seconds, step.end_seconds, step.features, looped)
+        values = np.stack([step.features for step in steps]) if crops else steps[0].features
+        yield FeatureRow(steps[0].start_seconds, steps[0].end_seconds, values, looped)
+
+
+def _steps_of_crops(
+    engine: Engine, frames: Iterable[Frame], crops: Sequence[Crop], chunk_frames: int
+) -> Iterator[tuple[Step, ...]]:
+    """Yield each step of all crops at once; none stands for frames that are not cut into several."""
+
+    def cropped(copy: Iterator[Frame], crop: Crop) -> Iterator[Frame]:
+        return (frame._replace(pixels=crop.of(frame.pixels)) for frame in copy)
+
+    # Each crop goes through the network in a stream of its own. They take turns at every step, so that no more frames
+    # wait for the last of them than a call takes.
+    copies = tee(frames, len(crops)) if crops else ()
+    sequences = [cropped(copy, crop) for copy, crop in zip(copies, crops, strict=True)] or [iter(frames)]
+    return zip(*(dense_steps(engine, each, chunk_frames=chunk_frames) for each in sequences), strict=True)
 
 
 def _window_rows(engine: Engine, frames: Iterable[Frame], options: FeatureOptions) -> Iterator[FeatureRow]:
@@ -162,12 +204,20 @@ def _window_rows(engine: Engine, frames: Iterable[Frame], options: FeatureOption
         clips = _clips(frames, options)
     wanted = () if options.endpoint == LAST_ENDPOINT and options.pool != "none" else (options.endpoint,)
     for clip in clips:
-        output = engine.run(clip.pixels[np.newaxis], wanted)
-        yield FeatureRow(clip.start_seconds, clip.end_seconds, _pooled(output, options), clip.looped)
+        if options.crops == 1:
+            values = _pooled(engine.run(clip.pixels[np.newaxis], wanted), options)
+        else:
+            # One by one, so that ten take no more memory than one.
+            crops = (crop.of(clip.pixels)[np.newaxis] for crop in CROPS[options.crops])
+            values = np.stack([_pooled(engine.run(pixels, wanted), options) for pixels in crops])
+        yield FeatureRow(clip.start_seconds, clip.end_seconds, values, clip.looped)
+
+
+_MIN_LOOPED_FRAMES: Mapping[Remainder, int | None] = {"mixed": MINIMUM_FRAMES, "loop": 1, "join": None}
 
 
 def _clips(frames: Iterable[Frame], options: FeatureOptions) -> Iterator[Clip]:
-    """Yield clips as `classify` takes them; all of one length where the length shows in the features' shape."""
+    """Yield clips that cover the whole video; all of one length where the length shows in the features' shape."""
     size = options.sampling.clip_frames
     ends: deque[float] = deque(maxlen=MINIMUM_FRAMES)
 
@@ -176,7 +226,13 @@ def _clips(frames: Iterable[Frame], options: FeatureOptions) -> Iterator[Clip]:
             ends.append(frame.seconds + frame.duration_seconds)
             yield frame
 
-    for clip in clips_from_frames(watched(), clip_frames=size, stride=options.sampling.frames_between_clips):
+    clips = clips_from_frames(
+        watched(),
+        clip_frames=size,
+        stride=options.sampling.frames_between_clips,
+        min_looped_frames=_MIN_LOOPED_FRAMES[options.remainder],
+    )
+    for clip in clips:
         rest = clip.frames - size
         if rest > 0 and options.pool != "all":
             # Only of the last clip, so that the ends are those of the video's last frames.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import av
@@ -12,28 +12,31 @@ from numpy.typing import NDArray
 from quovadis.architecture import FRAME_SIZE
 from quovadis.errors import VideoError
 from quovadis.video.frames import Frame
-from quovadis.video.geometry import FrameConverter
+from quovadis.video.geometry import Converter, FrameConverter
 
 
-def array_frames(frames: NDArray[np.uint8], *, fps: float, first: int = 0) -> Iterator[Frame]:
-    """Yield the frames of an array, scaled and cropped as a file's would be; those of 224x224 are views of it.
+def array_frames(
+    frames: NDArray[np.uint8], *, fps: float, first: int = 0, converter: Callable[[], Converter] | None = None
+) -> Iterator[Frame]:
+    """Yield the frames of an array, scaled and cropped as a file's would be.
 
     Args:
         frames: RGB, uint8 0..255, shape frames, height, width, 3.
         fps: frames a second, for their times.
         first: number of the first frame, for its time.
+        converter: makes what scales and crops; None: the usual way, in which frames of 224x224 are views of the array.
 
     Raises:
         VideoError: an array of another dtype or shape, or without frames.
     """
     check_array(frames)
-    converter = FrameConverter()
+    convert = (converter or FrameConverter)().convert
     for place, pixels in enumerate(frames, start=first):
-        if pixels.shape[:2] == (FRAME_SIZE, FRAME_SIZE):
+        if converter is None and pixels.shape[:2] == (FRAME_SIZE, FRAME_SIZE):
             ready = np.ascontiguousarray(pixels)
         else:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-            ready = converter.convert(picture, Fraction(1))
+            ready = convert(picture, Fraction(1))
         yield Frame(ready, place / fps, 1 / fps)
 
 

@@ -34,7 +34,9 @@ class Clip:
         return len(self.pixels) > self.frames
 
 
-def clips_from_frames(frames: Iterable[Frame], *, clip_frames: int, stride: int) -> Iterator[Clip]:
+def clips_from_frames(
+    frames: Iterable[Frame], *, clip_frames: int, stride: int, min_looped_frames: int | None = MINIMUM_FRAMES
+) -> Iterator[Clip]:
     """Yield clips of `clip_frames` frames whose starts lie `stride` frames apart.
 
     Frames that no full clip covers: 9 or more make one more clip, which starts at its turn and is looped to full
@@ -46,6 +48,8 @@ def clips_from_frames(frames: Iterable[Frame], *, clip_frames: int, stride: int)
         frames: of one video, in order.
         clip_frames: frames of a clip, at least 9.
         stride: frames from the start of one clip to that of the next, at least 1.
+        min_looped_frames: how many frames that no full clip covers make one more clip; None: no number does, and
+            they join the last clip however many they are.
     """
     window: deque[Frame] = deque()
     # The last full clip is kept back until it is known whether a short rest has to join it.
@@ -58,7 +62,7 @@ def clips_from_frames(frames: Iterable[Frame], *, clip_frames: int, stride: int)
         window.append(frame)
         uncovered += 1
         is_full = len(window) == clip_frames
-        if held and (is_full or uncovered >= MINIMUM_FRAMES):
+        if held and (is_full or (min_looped_frames is not None and uncovered >= min_looped_frames)):
             yield _clip(held, index, clip_frames)
             index, held = index + 1, []
         if is_full:

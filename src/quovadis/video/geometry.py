@@ -138,16 +138,29 @@ def centre_slice(size: int, crop: int, *, mirrored: bool = False) -> slice:
 
 
 def reformat(
-    reformatter: VideoReformatter, picture: av.VideoFrame, width: int, height: int, target: str
+    reformatter: VideoReformatter,
+    picture: av.VideoFrame,
+    width: int,
+    height: int,
+    target: str,
+    interpolation: Interpolation = _SCALING,
 ) -> av.VideoFrame:
     """Scale a picture and convert its colours to full range, by the picture's own range and matrix.
+
+    Args:
+        reformatter: kept from frame to frame.
+        picture: as the decoder gives it.
+        width: of the result, in pixels.
+        height: of the result, in pixels.
+        target: FFmpeg's name of the pixel format.
+        interpolation: how FFmpeg scales, halved colours too where the size stays.
 
     Raises:
         VideoError: FFmpeg cannot convert its format.
     """
     try:
         return reformatter.reformat(
-            picture, width, height, target, interpolation=_SCALING, dst_color_range="JPEG", threads=1
+            picture, width, height, target, interpolation=interpolation, dst_color_range="JPEG", threads=1
         )
     except av.FFmpegError as error:
         raise VideoError(f"frames of the format {picture.format.name} cannot be converted: {error.strerror}") from error

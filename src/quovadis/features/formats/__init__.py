@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -15,12 +15,13 @@ from quovadis.features.formats.parquet import ParquetWriter
 __all__ = ["FeatureFormat", "FeatureWriter", "feature_writer", "file_names"]
 
 FeatureFormat: TypeAlias = Literal["npy", "npz", "parquet", "hdf5", "video_features"]
-"""`npy`: `<name>.npy` and `<name>_seconds.npy`; `npz`, `parquet` and `hdf5`: one file; `video_features`:
-`<name>_rgb.npy`, `<name>_fps.npy` and `<name>_timestamps_ms.npy`, as v-iashin/video_features names them."""
+"""`npy`: `<name>.npy` with the features and `<name>.json` with everything else, so that `*.npy` are features alone;
+`npz`, `parquet` and `hdf5`: one file; `video_features`: `<name>_rgb.npy`, `<name>_fps.npy` and
+`<name>_timestamps_ms.npy`, as v-iashin/video_features names them."""
 
 _SUFFIXES: Mapping[FeatureFormat, tuple[str, ...]] = MappingProxyType(
     {
-        "npy": (".npy", "_seconds.npy"),
+        "npy": (".npy", ".json"),
         "npz": (".npz",),
         "parquet": (".parquet",),
         "hdf5": (".h5",),
@@ -34,16 +35,25 @@ def file_names(form: FeatureFormat, name: str) -> list[str]:
     return [name + suffix for suffix in _SUFFIXES[form]]
 
 
-def feature_writer(form: FeatureFormat, folder: Path, name: str) -> FeatureWriter:
+def feature_writer(
+    form: FeatureFormat, folder: Path, name: str, labels: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> FeatureWriter:
     """Return the writer of one video's features.
+
+    Args:
+        form: how they are written.
+        folder: where the files go.
+        name: what they begin with.
+        labels: `axes`, names of the features' axes, and `crops`, names along the axis of crops, which the file states,
+            all formats' but `video_features`.
 
     Raises:
         MissingDependencyError: the format needs a package that is not installed.
     """
     match form:
         case "parquet":
-            return ParquetWriter(folder, name)
+            return ParquetWriter(folder, name, labels)
         case "hdf5":
-            return HDF5Writer(folder, name)
+            return HDF5Writer(folder, name, labels)
         case _:
-            return NumpyWriter(folder, name, form)
+            return NumpyWriter(folder, name, form, labels)

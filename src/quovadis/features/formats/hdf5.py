@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from quovadis.extras import import_extra
@@ -46,10 +48,13 @@ class _File(io.FileIO):
 
 
 class HDF5Writer:
-    """Datasets `features` and `seconds` (start and end of each window), and the attribute `frames_per_second`."""
+    """Datasets `features` and `seconds` (start and end of each window), and attributes of the file.
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """Choose the file.
+    These are `frames_per_second`, and labels of axes, joined by commas.
+    """
+
+    def __init__(self, folder: Path, name: str, labels: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+        """Choose the file, and what it says of the features' axes.
 
         Raises:
             MissingDependencyError: h5py is not installed.
@@ -57,6 +62,7 @@ class HDF5Writer:
         self._hdf5 = import_extra("h5py", "writing HDF5")
         self._files = Files(folder)
         self._path = self._files.temporary(f"{name}.h5")
+        self._labels = labels
         self._file: Any = None
         self._bytes: _File | None = None
 
@@ -80,6 +86,8 @@ class HDF5Writer:
     def finish(self, frames_per_second: float) -> list[str]:
         """Complete the file and give it its name."""
         self._file.attrs["frames_per_second"] = frames_per_second
+        for label, names in self._labels.items():
+            self._file.attrs[label] = ",".join(names)
         self._close()
         self._check()
         return self._files.publish()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -59,15 +63,24 @@ class GrowingArray:
 class NumpyWriter:
     """One array of features, and what is known of its windows in others: as files of their own, or in one archive."""
 
-    def __init__(self, folder: Path, name: str, layout: Literal["npy", "npz", "video_features"]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        layout: Literal["npy", "npz", "video_features"],
+        labels: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         """Choose the files.
 
         Args:
             folder: where they go.
             name: what they begin with.
-            layout: `npy`: features, and start and end of each window in seconds; `npz`: the same and the frame rate in
-                one archive; `video_features`: features, frame rate, and the end of each window in milliseconds.
+            layout: `npy`: features, and beside them a JSON document with start and end of each window in seconds, frame
+                rate and labels; `npz`: the same as arrays in one archive; `video_features`: features, frame rate, and
+                the end of each window in milliseconds.
+            labels: what is said of the features' axes.
         """
+        self._labels = labels
         self._files = Files(folder)
         self._name = name
         self._layout = layout
@@ -87,7 +100,7 @@ class NumpyWriter:
         seconds = np.array(self._seconds, np.float64)
         rate = np.array(frames_per_second)
         if self._layout == "npy":
-            self._save("_seconds.npy", seconds)
+            self._write_document(frames_per_second)
         elif self._layout == "video_features":
             self._save("_fps.npy", rate)
             self._save("_timestamps_ms.npy", seconds[:, 1] * 1000)
@@ -97,8 +110,10 @@ class NumpyWriter:
                 # Under its name alone: with the time of the temporary file the same features would differ.
                 with self._path.open("rb") as features, file.open("features.npy", "w", force_zip64=True) as member:
                     shutil.copyfileobj(features, member, _COPIED_BYTES)
-                for name, values in (("seconds.npy", seconds), ("frames_per_second.npy", rate)):
-                    with file.open(name, "w") as member:
+                arrays = {"seconds": seconds, "frames_per_second": rate}
+                arrays |= {label: np.array(names) for label, names in self._labels.items()}
+                for name, values in arrays.items():
+                    with file.open(f"{name}.npy", "w") as member:
                         np.lib.format.write_array(member, values)
             self._path.unlink()
         return self._files.publish()
@@ -108,6 +123,15 @@ class NumpyWriter:
         self._features.abandon()
         self._path.unlink(missing_ok=True)
         self._files.abandon()
+
+    def _write_document(self, frames_per_second: float) -> None:
+        document = {
+            "frames_per_second": frames_per_second if isfinite(frames_per_second) else None,
+            **self._labels,
+            "start_seconds": [start for start, _ in self._seconds],
+            "end_seconds": [end for _, end in self._seconds],
+        }
+        self._files.temporary(f"{self._name}.json").write_text(json.dumps(document) + "\n", encoding="utf-8")
 
     def _save(self, suffix: str, values: NDArray[np.float64]) -> None:
         with self._files.temporary(self._name + suffix).open("wb") as file:

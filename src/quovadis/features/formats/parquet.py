@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,13 @@ _GROUP_BYTES = 1 << 24
 
 
 class ParquetWriter:
-    """Columns `start_seconds`, `end_seconds` and `features`, a list of float32; its shape is in the file's metadata."""
+    """Columns `start_seconds`, `end_seconds` and `features`, a list of float32; its shape is in the file's metadata.
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """Choose the file.
+    So are the labels of the shape's axes. All of these are joined by commas.
+    """
+
+    def __init__(self, folder: Path, name: str, labels: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+        """Choose the file, and what it says of the features' axes.
 
         Raises:
             MissingDependencyError: pyarrow is not installed.
@@ -29,6 +34,8 @@ class ParquetWriter:
         self._parquet = import_extra("pyarrow.parquet", "writing Parquet")
         self._files = Files(folder)
         self._path = self._files.temporary(f"{name}.parquet")
+        # A row of the file is one of the features: their first axis is none of a row's.
+        self._labels = {label: names[1:] if label == "axes" else names for label, names in labels.items()}
         self._writer: Any = None
         self._waiting: list[FeatureRow] = []
 
@@ -47,8 +54,9 @@ class ParquetWriter:
             "end_seconds": arrow.array([row.end_seconds for row in self._waiting], arrow.float64()),
             "features": arrow.FixedSizeListArray.from_arrays(arrow.array(values.reshape(-1)), width),
         }
-        shape = ",".join(map(str, values.shape[1:]))
-        table = arrow.table(columns).replace_schema_metadata({"shape": shape})
+        labels = {"shape": list(map(str, values.shape[1:])), **self._labels}
+        metadata = {label: ",".join(names) for label, names in labels.items()}
+        table = arrow.table(columns).replace_schema_metadata(metadata)
         if self._writer is None:
             self._writer = self._parquet.ParquetWriter(self._path, table.schema, compression="zstd")
         self._writer.write_table(table)
