@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import VARIABLE_PREFIX
 from quovadis.errors import WeightsError
+from quovadis.weights.other_networks import refuse_other_network
 from quovadis.weights.state_dict import find_naming, from_state_dict
 
 
@@ -27,9 +28,10 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
     except (SafetensorError, ValueError) as error:
-        raise WeightsError(f"{path}: no safetensors file, or damaged: {error}") from error
+        raise WeightsError(f"{path}: no safetensors file, or damaged: {error}; fetch it again") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: holds a dtype that cannot be read; save the weights as float32") from error
+    refuse_other_network({name: tensor.shape for name, tensor in tensors.items()}, path)
     if any(name.startswith(VARIABLE_PREFIX) for name in tensors):
         return tensors
     naming = find_naming(tensors)

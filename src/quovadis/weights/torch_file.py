@@ -10,9 +10,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from quovadis.errors import WeightsError
+from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
+from quovadis.weights.file_sample import quoted
+from quovadis.weights.other_networks import refuse_other_network
 from quovadis.weights.state_dict import NAMINGS, find_naming, from_state_dict
+from quovadis.weights.torch_outline import TorchOutline, read_outline
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict beside an optimiser's."""
@@ -27,28 +30,54 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
         MissingDependencyError: PyTorch is not installed.
         WeightsError: the file is damaged, holds more than tensors, or is no state dict of I3D RGB.
     """
-    torch = import_extra("torch", "reading a PyTorch state dict")
+    # What PyTorch is not needed for is told before it is asked for.
+    outline = read_outline(path)
+    refuse_other_network(outline.shapes, path)
+    try:
+        torch = import_extra("torch", "reading a PyTorch state dict")
+    except MissingDependencyError as error:
+        raise (_objects_error(outline, path) if outline.classes else error) from None
     try:
         with warnings.catch_warnings():
             # A TorchScript archive makes PyTorch warn before it fails.
             warnings.simplefilter("ignore")
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path}: holds objects other than tensors, which could run code, so it was not opened; save "
-            "model.state_dict() instead of the model"
-        ) from error
+        raise _objects_error(outline, path) from error
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
     except Exception as error:
         # Damaged files fail in many ways: RuntimeError, EOFError, KeyError, UnicodeDecodeError …
-        raise WeightsError(f"{path}: no PyTorch state dict, or damaged ({type(error).__name__})") from error
+        raise WeightsError(
+            f"{path}: no PyTorch state dict, or damaged ({type(error).__name__}); fetch it again"
+        ) from error
     state = _unwrap(loaded)
     naming = find_naming(state)
     if naming is None:
         known = ", ".join(naming.name for naming in NAMINGS)
-        raise WeightsError(f"{path}: no state dict of I3D: it has no key of {known}")
+        first = next(iter(state), None)
+        keys = "it is empty" if first is None else f"its keys, such as {quoted(first)}, are not those of {known}"
+        raise WeightsError(
+            f"{path}: no state dict of I3D: {keys}; save the network's own state_dict(), without anything before its "
+            "names"
+        )
     return from_state_dict({key: _array(torch, key, value, path) for key, value in state.items()}, naming, path)
+
+
+def _objects_error(outline: TorchOutline, path: Path) -> WeightsError:
+    named = f" ({quoted(', '.join(outline.classes[:3]))})" if outline.classes else ""
+    if any("lightning" in text for text in outline.texts):
+        save = (
+            f'it is a checkpoint of PyTorch Lightning: if you trust it, torch.save(torch.load("{path.name}", '
+            'weights_only=False)["state_dict"], "state_dict.pt")'
+        )
+    elif any(name.startswith("torch.nn.modules.") for name in outline.classes):
+        save = "it is a whole model: save model.state_dict() instead of the model"
+    else:
+        save = "save model.state_dict() instead of the model"
+    return WeightsError(
+        f"{path}: holds objects other than tensors{named}, which could run code, so it was not opened; {save}"
+    )
 
 
 def _unwrap(loaded: object) -> Mapping[str, object]:
