@@ -56,6 +56,11 @@ def find_prefix(path: Path) -> Path:
             f"{path}: not weights but the graph of a TensorFlow checkpoint; the weights are in {name}{INDEX_SUFFIX} "
             f"and {name}.data-…, which are not beside it: fetch them too"
         )
+    if path.is_file() and path.name == name:
+        raise WeightsError(
+            f"{path}: no TensorFlow checkpoint (there is no file {name}{INDEX_SUFFIX} beside it) nor a file of another "
+            "format that is read; docs/weights.md lists them"
+        )
     raise WeightsError(f"{path}: no TensorFlow checkpoint: there is no file {name}{INDEX_SUFFIX} beside it")
 
 
@@ -64,6 +69,8 @@ def _prefix_in_folder(folder: Path) -> Path:
     if newest and (folder / (newest + INDEX_SUFFIX)).is_file():
         return folder / newest
     indexes = sorted(folder.glob("*" + INDEX_SUFFIX))
+    if newest and not indexes:
+        return find_prefix(folder / "checkpoint")
     if len(indexes) != 1:
         count = "no" if not indexes else "several"
         raise WeightsError(f"{folder}: {count} TensorFlow checkpoints in this folder; {_advice_for_folder(folder)}")

@@ -73,8 +73,10 @@ def _objects_error(outline: TorchOutline, path: Path) -> WeightsError:
         )
     elif any(name.startswith("torch.nn.modules.") for name in outline.classes):
         save = "it is a whole model: save model.state_dict() instead of the model"
-    else:
+    elif outline.classes:
         save = "save model.state_dict() instead of the model"
+    else:
+        save = "save model.state_dict() instead of the model, with torch.save's own pickle protocol"
     return WeightsError(
         f"{path}: holds objects other than tensors{named}, which could run code, so it was not opened; {save}"
     )

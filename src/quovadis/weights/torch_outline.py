@@ -58,6 +58,9 @@ def read_outline(path: Path) -> TorchOutline:
             key = texts[-1]
         elif name in ("GLOBAL", "STACK_GLOBAL"):
             module, _, attribute = str(value or " ".join(texts[-2:])).partition(" ")
+            if name == "STACK_GLOBAL":
+                # The two texts before it are the class's name.
+                del texts[max(len(texts) - 2, 1) :]
             if not _PLAIN_MODULES.match(module):
                 classes[f"{module}.{attribute}"] = None
         elif name.endswith("UNICODE"):
