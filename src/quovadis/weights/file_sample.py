@@ -14,6 +14,7 @@ ZIP = b"PK\x03\x04"
 _HEAD_BYTES, _TAIL_BYTES = 1 << 16, 16
 _SEARCHED_CHARACTERS = 1 << 14
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_MARKUP = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml|!--)", re.IGNORECASE)
 _MAX_QUOTED_CHARACTERS = 60
 
 
@@ -37,18 +38,17 @@ class FileSample:
     @cached_property
     def text(self) -> str:
         """The beginning as text, without space before it; empty if the file is not text."""
+        if _MARKUP.match(self.head):
+            # Pages come in other encodings too, and with characters that texts do not hold.
+            return self.head.decode("utf-8-sig", "replace").lstrip()
         encoding = "utf-16" if self.head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
         try:
             text = self.head.decode(encoding)
         except UnicodeDecodeError as error:
             # A character at the end of the sample may be incomplete.
-            if len(self.head) < self.size and error.start > len(self.head) - 4:
-                text = self.head[: error.start].decode(encoding)
-            elif re.match(rb"\s*<(!doctype|html)", self.head, re.IGNORECASE):
-                # Pages are written in other encodings too.
-                text = self.head.decode("latin-1")
-            else:
+            if len(self.head) == self.size or error.start <= len(self.head) - 4:
                 return ""
+            text = self.head[: error.start].decode(encoding)
         return "" if _CONTROL_CHARACTERS.search(text) else text.lstrip()
 
     @cached_property

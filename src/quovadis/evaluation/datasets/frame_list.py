@@ -42,7 +42,7 @@ class ListLine(NamedTuple):
         return count
 
 
-def numbers_per_line(lines: Sequence[ListLine], video_paths: Sequence[str], finder: VideoFinder) -> int | None:
+def numbers_per_line(lines: Sequence[ListLine], video_paths: Sequence[str | None], finder: VideoFinder) -> int | None:
     """Decide whether a list is one of frame folders.
 
     A list that names an existing video when its lines are read as path and class is such a list, whatever numbers its
@@ -51,20 +51,23 @@ def numbers_per_line(lines: Sequence[ListLine], video_paths: Sequence[str], find
 
     Args:
         lines: all lines.
-        video_paths: of each line, the path if the line is a path and a class.
+        video_paths: of each line, the path if the line is a path and a class; None if it cannot be.
         finder: knows what is on disk.
 
     Returns:
         How many numbers stand at the end of each line, 2 or 3; None if it is a list of paths and classes.
     """
     fewest = min((line.trailing_numbers for line in lines), default=0)
-    if fewest < _FRAMES_LABEL or any(finder.exists(path) for path in video_paths):
+    if fewest < _FRAMES_LABEL or any(path and finder.exists(path) for path in video_paths):
         return None
     forms = [form for form in (_FRAMES_LABEL, _OFFSET_FRAMES_LABEL) if form <= fewest]
     existing = {form: sum(finder.is_folder(line.split_numbers(form)[0]) for line in lines) for form in forms}
     best = max(forms, key=lambda form: existing[form])
     if existing[best]:
         return best
+    if any(finder.is_folder(line.split_numbers(line.trailing_numbers)[0]) for line in lines):
+        # Several classes on every line: reading it says so.
+        return forms[0]
     words = {len(line.text.split()) - 1 for line in lines}
     return next((form for form in forms if words == {form}), None)
 

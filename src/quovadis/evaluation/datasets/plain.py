@@ -81,11 +81,12 @@ def read_list(path: Path, text: str, finder: VideoFinder) -> list[Annotation]:
     return annotations
 
 
-def _path_before_class(line: str) -> str:
+def _path_before_class(line: str) -> str | None:
     try:
-        return _columns(line)[0].strip()
+        columns = _columns(line)
     except csv.Error:
-        return line
+        return None
+    return columns[0].strip() if len(columns) == 2 else None
 
 
 def _columns(line: str) -> list[str]:
