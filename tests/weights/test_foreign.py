@@ -126,6 +126,8 @@ KINDS: dict[str, tuple[str, bytes | str, str, str]] = {
     "v1 checkpoint": ("model.ckpt", b"\1\2" * 99 + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "old V1 format", "V2 format"),
     "pickle": ("w.pt", pickle.dumps({"a": 1}), "a pickle that torch.save did not write", "model.state_dict()"),
     "png": ("w.png", b"\x89PNG\r\n\x1a\n" + bytes(99), "an image", "--weights"),
+    "avif": ("w.avif", b"\0\0\0\x20ftypavif" + bytes(99), "an image", "--weights"),
+    "core ml": ("w.mlmodel", b"\x08\x04\x12\x02ab" + bytes(99), "a Core ML model", "pull rgb-"),
     "jpeg": ("w.pt", b"\xff\xd8\xff\xe0" + bytes(range(99)), "an image", "--weights"),
     "mp4": ("w.mp4", b"\0\0\0\x20ftypisom" + bytes(99), "a video or sound file", "--weights"),
     "mkv": ("w.mkv", b"\x1a\x45\xdf\xa3" + bytes(99), "a video or sound file", "--weights"),
@@ -235,6 +237,11 @@ NETWORKS: dict[str, tuple[dict[str, tuple[int, ...]], str, str]] = {
         {"conv1.weight": (64, 3, 7, 7), "layer1.0.conv1.weight": (64, 64, 1, 1)},
         "an image network",
         "Inception",
+    ),
+    "behind a prefix": (
+        {"model.Conv3d_1a_7x7.conv3d.weight": (64, 3, 7, 7, 7)},
+        "such as model.Conv3d_1a_7x7.conv3d.weight",
+        "without anything before its names",
     ),
     "transformer": ({"blocks.0.attn.qkv.weight": (2304, 768)}, "a transformer", "Inception"),
 }

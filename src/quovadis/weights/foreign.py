@@ -283,6 +283,7 @@ FOREIGN_KINDS: tuple[ForeignKind, ...] = (
     ForeignKind("an MXNet parameter file, as GluonCV has them", _NOT_READ, _begins(b"\x12\x01" + bytes(14))),
     ForeignKind("a GGUF file, of a language model", _NOT_READ, _begins(b"GGUF")),
     ForeignKind("a TensorFlow Lite model", "give the checkpoint that it was made from", _begins(b"TFL3", at=4)),
+    ForeignKind("a Core ML model", _NOT_READ, lambda s: s.suffix == ".mlmodel" and s.head.startswith(b"\x08")),
     ForeignKind("a TensorRT engine", "give the model that it was built from", _begins(b"ftrt", b"ptrt")),
     ForeignKind("a Torch7 file", _NOT_READ, _begins(b"\x03\0\0\0V 1", at=8)),
     ForeignKind("one NumPy array", "give a file with all tensors, by their original names", _begins(b"\x93NUMPY")),
@@ -310,6 +311,9 @@ FOREIGN_KINDS: tuple[ForeignKind, ...] = (
     ),
     ForeignKind("an image", _GIVE_BOTH, lambda s: s.head[:4] == b"RIFF" and s.head[8:12] == b"WEBP"),
     ForeignKind("an image", _GIVE_BOTH, lambda s: s.head[:2] == b"BM" and s.head[6:10] == b"\0\0\0\0" and s.size > 54),
+    ForeignKind(
+        "an image", _GIVE_BOTH, lambda s: re.match(rb".{4}ftyp(avi[fs]|hei[cxs]|mif1|msf1)|P[1-6]\s", s.head, re.DOTALL)
+    ),
     ForeignKind("an animation", _GIVE_BOTH, _begins(b"GIF8")),
     ForeignKind("a video or sound file", _GIVE_BOTH, _media_box),
     ForeignKind(
@@ -317,7 +321,7 @@ FOREIGN_KINDS: tuple[ForeignKind, ...] = (
         _GIVE_BOTH,
         _begins(b"RIFF", b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"ID3"),
     ),
-    ForeignKind("a video or sound file", _GIVE_BOTH, _begins(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
+    ForeignKind("a video or sound file", _GIVE_BOTH, _begins(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"YUV4MPEG2")),
     ForeignKind("a video", _GIVE_BOTH, _transport_stream),
     ForeignKind("a PDF document", "give the weights file itself", _begins(b"%PDF")),
     # --- nothing that is known

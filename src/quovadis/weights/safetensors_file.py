@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from quovadis.architecture import VARIABLE_PREFIX
 from quovadis.errors import WeightsError
 from quovadis.weights.other_networks import refuse_other_network
-from quovadis.weights.state_dict import find_naming, from_state_dict
+from quovadis.weights.state_dict import find_naming, from_state_dict, unknown_names_error
 
 
 def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     """Read a safetensors file into tensors by their original names.
 
     Raises:
-        WeightsError: the file is damaged, cannot be read, or holds a dtype that NumPy lacks.
+        WeightsError: the file is damaged, cannot be read, holds a dtype that NumPy lacks, or is no state dict of I3D.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -35,4 +35,6 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     if any(name.startswith(VARIABLE_PREFIX) for name in tensors):
         return tensors
     naming = find_naming(tensors)
-    return tensors if naming is None else from_state_dict(tensors, naming, path)
+    if naming is None:
+        raise unknown_names_error(tensors, path)
+    return from_state_dict(tensors, naming, path)

@@ -14,7 +14,7 @@ from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
 from quovadis.weights.file_sample import quoted
 from quovadis.weights.other_networks import refuse_other_network
-from quovadis.weights.state_dict import NAMINGS, find_naming, from_state_dict
+from quovadis.weights.state_dict import find_naming, from_state_dict, unknown_names_error
 from quovadis.weights.torch_outline import TorchOutline, read_outline
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -36,7 +36,12 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
     try:
         torch = import_extra("torch", "reading a PyTorch state dict")
     except MissingDependencyError as error:
-        raise (_objects_error(outline, path) if outline.classes else error) from None
+        # Nobody should install it to be told that the file is another network's.
+        if outline.classes:
+            raise _objects_error(outline, path) from None
+        if outline.shapes and find_naming(_without_parallel(outline.shapes)) is None:
+            raise unknown_names_error(outline.shapes, path) from None
+        raise error from None
     try:
         with warnings.catch_warnings():
             # A TorchScript archive makes PyTorch warn before it fails.
@@ -54,13 +59,7 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
     state = _unwrap(loaded)
     naming = find_naming(state)
     if naming is None:
-        known = ", ".join(naming.name for naming in NAMINGS)
-        first = next(iter(state), None)
-        keys = "it is empty" if first is None else f"its keys, such as {quoted(first)}, are not those of {known}"
-        raise WeightsError(
-            f"{path}: no state dict of I3D: {keys}; save the network's own state_dict(), without anything before its "
-            "names"
-        )
+        raise unknown_names_error(state, path)
     return from_state_dict({key: _array(torch, key, value, path) for key, value in state.items()}, naming, path)
 
 
@@ -89,7 +88,10 @@ def _unwrap(loaded: object) -> Mapping[str, object]:
             break
     if not isinstance(loaded, Mapping):
         return {}
-    state = {str(key): value for key, value in loaded.items()}
+    return _without_parallel({str(key): value for key, value in loaded.items()})
+
+
+def _without_parallel(state: Mapping[str, Any]) -> Mapping[str, Any]:
     if state and all(key.startswith(_PARALLEL) for key in state):
         return {key.removeprefix(_PARALLEL): value for key, value in state.items()}
     return state
