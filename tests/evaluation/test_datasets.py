@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -305,3 +306,83 @@ def test_sources_that_are_no_datasets(tmp_path: Path, videos: Path) -> None:
     (tmp_path / "list.txt").write_text("one 5\n")
     with pytest.raises(DatasetError, match="not a folder"):
         read_dataset(tmp_path / "list.txt", kinetics400(), form="folders")
+
+
+# --- MMAction2's lists of frame folders -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rawframes(tmp_path: Path) -> Path:
+    """Folders of three and five frames, one whose name ends in a number, and a video whose name does."""
+    for name, count in (("some/dir-1", 3), ("some/dir-2", 5), ("clip 12", 5)):
+        write_frames(tmp_path / name, *(f"img_{number:05d}.jpg" for number in range(1, count + 1)))
+    (tmp_path / "my video 12.mp4").write_bytes(b"x")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (("some/dir-1 3 5", "some/dir-2 5 0"), [("some/dir-1", 0, 3), ("some/dir-2", 0, 5)]),
+        (("some/dir-1 1 2 5", "some/dir-2 0 5 0"), [("some/dir-1", 1, 3), ("some/dir-2", 0, 5)]),
+        (("some/dir-2 0 2 5", "some/dir-2 2 3 5"), [("some/dir-2", 0, 2), ("some/dir-2", 2, 5)]),
+        (("some/dir-1\t3\t5", "some/dir-2\t5\t5"), [("some/dir-1", 0, 3), ("some/dir-2", 0, 5)]),
+        (("clip 12 5 5", "clip 12 3 5"), [("clip 12", 0, 5), ("clip 12", 0, 3)]),
+        (("clip 12 1 4 5",), [("clip 12", 1, 5)]),
+        (("some/dir-1 3 5", "gone 7 5"), [("some/dir-1", 0, 3), (None, None, None)]),
+    ],
+)
+def test_a_list_of_frame_folders_is_read_with_and_without_offset(
+    rawframes: Path, lines: tuple[str, ...], found: list[tuple[str | None, int | None, int | None]]
+) -> None:
+    examples = read(rawframes / "list.txt", "\n".join(lines)).examples
+    assert [
+        (str(e.path.relative_to(rawframes)), e.frames.start, e.frames.stop) if e.path and e.frames else (None,) * 3
+        for e in examples
+    ] == found
+    assert len({example.key for example in examples}) == len(examples)
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (("my video 12 5",), "my video 12.mp4"),
+        (("my video 12.mp4 5", "gone 3 5"), "my video 12.mp4"),
+        (("my video 12 5", "some/dir-1 3 5"), "my video 12.mp4"),
+        (("my video 12\t5",), "my video 12.mp4"),
+        (("clip 12 5",), "clip 12"),
+    ],
+)
+def test_a_list_of_paths_that_end_in_numbers_stays_one(rawframes: Path, lines: tuple[str, ...], name: str) -> None:
+    example = read(rawframes / "list.txt", "\n".join(lines)).existing[0]
+    assert example.path == rawframes / name
+    assert example.frames is None
+
+
+@pytest.mark.parametrize(
+    ("text", "needle"),
+    [
+        ("some/dir-1 3 5 6 7\nsome/dir-2 5 5\n", "line 1 has several classes"),
+        ("some/dir-1 3 1 5 6 7\n", "line 1 has several classes"),
+        ("some/dir-1 9999999999 5\n", "line 1: no video has that many frames"),
+        ("some/dir-1 3 5\nsome/dir-1 3 6\n", "stands in it twice"),
+        ("some/dir-1 3 5\n./some/dir-1 3 6\n", "are one video"),
+        ("some/dir-1 3 400\n", 'no class "400"'),
+        ("gone/a 3 5\ngone/b 4 5\n", "looked for as"),
+    ],
+)
+def test_a_mistake_in_a_list_of_frame_folders_has_a_message(rawframes: Path, text: str, needle: str) -> None:
+    with pytest.raises(DatasetError, match=re.escape(needle)) as caught:
+        read(rawframes / "list.txt", text)
+    assert str(rawframes / "list.txt") in str(caught.value)
+
+
+def test_a_folder_of_no_frames_or_a_video_in_its_place_is_missing(rawframes: Path) -> None:
+    (rawframes / "film.mp4").write_bytes(b"x")
+    found = read(rawframes / "list.txt", "some/dir-1 0 5\nfilm 9 5\nsome/dir-2 5 5\n")
+    assert [example.why_missing for example in found.missing] == ["no frames in it", "no folder of frames, but a video"]
+
+
+def test_where_no_folder_is_there_the_message_names_the_folder(rawframes: Path) -> None:
+    with pytest.raises(DatasetError, match=r"none of its 2 videos is there.*gone/a; give their folder with --videos"):
+        read(rawframes / "list.txt", "gone/a 3 5\ngone/b 4 5\n")

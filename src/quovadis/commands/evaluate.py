@@ -150,7 +150,10 @@ def evaluate(
             threads=threads,
             engine=engine.value,
             precision=precision.value,
-            calibration_fallback=[str(example.path) for example in examples.existing[:CALIBRATION_CLIPS]],
+            # A folder of frames may have several examples.
+            calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
+                :CALIBRATION_CLIPS
+            ],
             labels=labels,
             notify=notify,
             progress=download,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from quovadis.evaluation.extracted import extracted_frames
+from quovadis.evaluation.frame_span import select_frames
 from quovadis.video import Video, VideoLimits, VideoReport, open_video
 from quovadis.video.geometry import Converter, FrameConverter
 from quovadis.video.reader import open_images
@@ -25,6 +26,7 @@ class Footage:
         check: Callable[[], None] = lambda: None,
         *,
         allow_partial: bool = False,
+        span: range | None = None,
     ) -> None:
         """Take where it is; nothing is opened.
 
@@ -34,6 +36,7 @@ class Footage:
             limits: the most pixels, frames and seconds to accept; None: the defaults.
             check: called while a long video is read; ends it by raising.
             allow_partial: take what is there of a damaged or cut-off video.
+            span: which frames of a folder of frames, from 0; None: all.
         """
         self.name = str(path)
         """What errors call the video."""
@@ -41,6 +44,7 @@ class Footage:
         self._limits = limits or VideoLimits()
         self._check = check
         self._allow_partial = allow_partial
+        self._span = span
         self.frames = 0
         """Frames of the video at the rate it was last opened at; known once they were counted or all read."""
         self._reports: list[VideoReport] = []
@@ -93,7 +97,11 @@ class Footage:
         return self.frames
 
     def _series(self) -> FrameSeries:
-        return extracted_frames(self._path, self._limits, allow_partial=self._allow_partial)
+        series = extracted_frames(self._path, self._limits, allow_partial=self._allow_partial)
+        if self._span is None:
+            return series
+        paths = select_frames(self._path, series.paths, self._span, self._limits, allow_partial=self._allow_partial)
+        return series._replace(paths=paths)
 
     def watch(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield what is read of the video, with a look now and then at whether to go on."""

@@ -117,7 +117,9 @@ def run_evaluation(
                 if stop.is_set():
                     raise Stopped
 
-            return _video_views(recognizer, protocol, Footage(item[1], limits, check, allow_partial=allow_partial))
+            example, path = item
+            footage = Footage(path, limits, check, allow_partial=allow_partial, span=example.frames)
+            return _video_views(recognizer, protocol, footage)
 
         for (example, path), result, error in each_done(make, waiting, workers, name=lambda item: str(item[1])):
             if result is not None:

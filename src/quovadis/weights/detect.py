@@ -9,6 +9,10 @@ from pathlib import Path
 from quovadis.errors import WeightsError
 
 INDEX_SUFFIX = ".index"
+META_SUFFIX = ".meta"
+"""Of the graph that TensorFlow 1 saves beside a checkpoint."""
+STATE_FIELD = "model_checkpoint_path:"
+"""How the file begins in which TensorFlow notes a folder's newest checkpoint."""
 DATA_SUFFIX = re.compile(r"\.data-\d{5}-of-\d{5}$")
 
 _ZIP = b"PK\x03\x04"
@@ -46,7 +50,7 @@ def weights_format(path: Path) -> WeightsFormat:
     Raises:
         WeightsError: the file cannot be read.
     """
-    if not path.is_file() or path.name.endswith(INDEX_SUFFIX) or DATA_SUFFIX.search(path.name):
+    if not path.is_file() or is_checkpoint_part(path):
         return WeightsFormat.TENSORFLOW_CHECKPOINT
     head = _head(path)
     if head.startswith((_ZIP, _OLD_TORCH)):
@@ -64,6 +68,14 @@ def weights_format(path: Path) -> WeightsFormat:
     if head[:1] and head[0] == _MODEL_FIELD_IR_VERSION:
         return WeightsFormat.ONNX
     return WeightsFormat.TENSORFLOW_CHECKPOINT
+
+
+def is_checkpoint_part(path: Path) -> bool:
+    """Tell whether a file belongs to a TensorFlow checkpoint, by its name, its neighbours, or its first words."""
+    name = path.name
+    if name.endswith((INDEX_SUFFIX, META_SUFFIX)) or DATA_SUFFIX.search(name):
+        return True
+    return path.with_name(name + INDEX_SUFFIX).is_file() or _head(path).lstrip().startswith(STATE_FIELD.encode())
 
 
 def weights_files(path: Path) -> tuple[Path, ...]:

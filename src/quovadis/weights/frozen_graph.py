@@ -21,6 +21,8 @@ from quovadis.weights.wire import WireError, content, integer, read_fields, read
 _FLOAT, _DOUBLE, _HALF = 1, 2, 19
 _DTYPES = {_FLOAT: "<f4", _DOUBLE: "<f8", _HALF: "<f2"}
 """NumPy's names for `DataType` of tensorflow/core/framework/types.proto."""
+_FLOW = "Flow/inception_i3d/"
+"""The scope of the original's other stream."""
 _MOST_BYTES = 1 << 31
 """A protocol buffer holds no more."""
 _MOST_ELEMENTS = 1 << 26
@@ -43,13 +45,18 @@ def read_frozen_graph(path: Path) -> dict[str, NDArray[Any]]:
         constants = {name: tensor for name, tensor in _constants(data) if name.endswith(wanted)}
         scopes = [name.removesuffix(wanted[0]) for name in constants if name.endswith(wanted[0])]
         if not scopes:
+            if any(_FLOW in name for name, _ in _constants(data)):
+                raise WeightsError(
+                    f"{path}: not the weights of I3D RGB but I3D's optical-flow stream; only the RGB stream is "
+                    "supported: give the graph of the RGB stream"
+                )
             raise WeightsError(
                 f"{path}: a TensorFlow graph without the constant {wanted[0]}: not I3D RGB frozen from its original "
                 "variables, or already optimised; freeze it anew from the checkpoint, or convert the checkpoint"
             )
         return {name: _read_tensor(constants[scopes[0] + name]) for name in wanted if scopes[0] + name in constants}
     except (WireError, UnicodeDecodeError, ValueError) as error:
-        raise WeightsError(f"{path}: no TensorFlow frozen graph, or damaged: {error}") from error
+        raise WeightsError(f"{path}: no TensorFlow frozen graph, or damaged: {error}; fetch it again") from error
 
 
 def _constants(graph: bytes) -> Iterator[tuple[str, bytes]]:

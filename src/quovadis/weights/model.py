@@ -15,6 +15,7 @@ from quovadis.architecture import VARIABLE_PREFIX, variable_shapes
 from quovadis.errors import WeightsError
 from quovadis.fetch.files import git_blob_sha1
 from quovadis.weights.catalogue import CATALOGUE
+from quovadis.weights.other_networks import refuse_other_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,7 @@ def make_weights(tensors: Mapping[str, NDArray[Any]], source: Path, file_name: s
     Raises:
         WeightsError: a tensor is missing or unknown, has another shape or dtype, or holds a value that is no number.
     """
+    refuse_other_network({name: tensor.shape for name, tensor in tensors.items()}, source)
     wanted = variable_shapes()
     unknown = [name for name in tensors if name.startswith(VARIABLE_PREFIX + "/") and name not in wanted]
     unknown = [name for name in unknown if not _is_training_state(name)]

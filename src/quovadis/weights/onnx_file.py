@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import Convolution
-from quovadis.errors import WeightsError
+from quovadis.architecture import Convolution, convolutions
+from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
 from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
+from quovadis.weights.wire import WireError, content, read_fields
+
+_GRAPH = 7
+"""Number of the field of `ModelProto` that holds the graph (onnx.proto)."""
+_FIRST_UNIT = next(unit for unit, _ in convolutions())
 
 
 def read_onnx(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -21,22 +26,26 @@ def read_onnx(path: Path) -> dict[str, NDArray[np.float32]]:
         MissingDependencyError: onnx is not installed.
         WeightsError: the file is damaged, or from elsewhere.
     """
-    onnx = import_extra("onnx", "reading ONNX")
+    try:
+        onnx = import_extra("onnx", "reading ONNX")
+    except MissingDependencyError:
+        # Not worth an installation for a model that will not be read.
+        if _is_foreign(path):
+            raise _foreign_error(path, kernel_name(_FIRST_UNIT)) from None
+        raise
     try:
         model = onnx.load(path, load_external_data=False)
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
     except Exception as error:
         # protobuf's own exception is not part of onnx's interface.
-        raise WeightsError(f"{path}: no ONNX model, or damaged ({type(error).__name__})") from error
+        raise WeightsError(f"{path}: no ONNX model, or damaged ({type(error).__name__}); fetch it again") from error
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
 
     def value(name: str) -> NDArray[Any]:
         tensor = initializers.get(name)
         if tensor is None:
-            raise WeightsError(
-                f"{path}: an ONNX model without the tensor {name}: only models that Quovadis wrote are read back"
-            )
+            raise _foreign_error(path, name)
         try:
             array: NDArray[Any] = onnx.numpy_helper.to_array(tensor)
         except (ValueError, TypeError) as error:
@@ -50,3 +59,19 @@ def read_onnx(path: Path) -> dict[str, NDArray[np.float32]]:
         return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)))
 
     return unfold_batch_norm(folded)
+
+
+def _foreign_error(path: Path, name: str) -> WeightsError:
+    return WeightsError(
+        f"{path}: an ONNX model without the tensor {name}: only models that Quovadis wrote are read back; give the "
+        "checkpoint that it was exported from"
+    )
+
+
+def _is_foreign(path: Path) -> bool:
+    """Tell whether a file is a `ModelProto` whose graph does not name the network's first kernel."""
+    try:
+        graph = next((content(field) for number, field in read_fields(path.read_bytes()) if number == _GRAPH), None)
+    except (OSError, WireError):
+        return False
+    return graph is not None and kernel_name(_FIRST_UNIT).encode() not in graph

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import Convolution
 from quovadis.errors import WeightsError
 from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
+from quovadis.weights.foreign import refuse_foreign
 
 
 def read_openvino(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -26,6 +27,7 @@ def read_openvino(path: Path) -> dict[str, NDArray[np.float32]]:
     binary = path.with_suffix(".bin")
     if not binary.is_file():
         raise WeightsError(f"{path}: its weights are missing: there is no file {binary.name} beside it")
+    refuse_foreign(binary, text_only=True)
     try:
         model = ov.Core().read_model(path)
     except RuntimeError as error:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import HEAD, STAGES, Convolution, Mixed, convolution_variables, variable_shapes
 from quovadis.errors import WeightsError
+from quovadis.weights.file_sample import quoted
 
 _TO_TORCH, _FROM_TORCH = (4, 3, 0, 1, 2), (2, 3, 4, 1, 0)
 """Between t, h, w, in, out and PyTorch's out, in, t, h, w."""
@@ -114,6 +115,17 @@ def find_naming(state: Mapping[str, object]) -> Naming | None:
     shared = {naming: sum(key in state for _, key in _keys(naming)) for naming in NAMINGS}
     best = max(shared, key=lambda naming: shared[naming])
     return best if shared[best] else None
+
+
+def unknown_names_error(state: Mapping[str, object], source: Path) -> WeightsError:
+    """Return the error for tensors whose names are none of a known implementation's."""
+    known = ", ".join(naming.name for naming in NAMINGS)
+    first = next(iter(state), None)
+    names = "it is empty" if first is None else f"its names, such as {quoted(first)}, are not those of {known}"
+    return WeightsError(
+        f"{source}: no state dict of I3D: {names}; save the network's own state_dict(), without anything before its "
+        "names"
+    )
 
 
 def from_state_dict(state: Mapping[str, NDArray[Any]], naming: Naming, source: Path) -> dict[str, NDArray[Any]]:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -19,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError
+from quovadis.weights.checkpoint_path import find_prefix, index_of
 from quovadis.weights.checksum import mask, masked_crc32c
-from quovadis.weights.detect import DATA_SUFFIX, INDEX_SUFFIX
 from quovadis.weights.slices import Extent, read_extents, slice_key, tile_exactly
 from quovadis.weights.sorted_table import TableError, read_table
 from quovadis.weights.wire import WireError, content, integer, read_fields, read_shape, read_varint
@@ -72,7 +71,7 @@ class TensorFlowCheckpoint:
             WeightsError: there is no checkpoint at `path`, or its index is damaged.
         """
         self.prefix = find_prefix(Path(path))
-        self.index_path = self.prefix.with_name(self.prefix.name + INDEX_SUFFIX)
+        self.index_path = index_of(self.prefix)
         table = self._read_index()
         try:
             self._num_shards = self._read_header(table.pop(b"", None))
@@ -270,45 +269,3 @@ def _read_entry(key: bytes, value: bytes) -> TensorEntry:
 def _printable(name: str) -> str:
     """Keep line breaks and a terminal's control characters, which a hostile name may hold, out of messages."""
     return name if name.isprintable() else ascii(name)
-
-
-def find_prefix(path: Path) -> Path:
-    """Return the prefix of the checkpoint that `path` names.
-
-    Raises:
-        WeightsError: there is none, or a folder holds several.
-    """
-    if path.is_dir():
-        return _prefix_in_folder(path)
-    name = path.name
-    if name.endswith(INDEX_SUFFIX):
-        name = name.removesuffix(INDEX_SUFFIX)
-    elif match := DATA_SUFFIX.search(name):
-        name = name[: match.start()]
-    prefix = path.with_name(name)
-    if not prefix.with_name(name + INDEX_SUFFIX).is_file():
-        raise WeightsError(f"{path}: no TensorFlow checkpoint: there is no file {name}{INDEX_SUFFIX} beside it")
-    return prefix
-
-
-def _prefix_in_folder(folder: Path) -> Path:
-    state = folder / "checkpoint"
-    if state.is_file():
-        # TensorFlow notes the newest one here; only a name within the folder is followed.
-        found = re.search(r'^model_checkpoint_path: "([^"]+)"', _beginning(state), re.MULTILINE)
-        if found and (folder / (Path(found[1]).name + INDEX_SUFFIX)).is_file():
-            return folder / Path(found[1]).name
-    indexes = sorted(folder.glob("*" + INDEX_SUFFIX))
-    if len(indexes) != 1:
-        count = "no" if not indexes else "several"
-        raise WeightsError(f"{folder}: {count} TensorFlow checkpoints in this folder; name the {INDEX_SUFFIX} file")
-    return indexes[0].with_suffix("")
-
-
-def _beginning(path: Path) -> str:
-    """Return as much of a text file as any state file holds that TensorFlow wrote; nothing if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(1 << 16).decode("utf-8", "replace")
-    except OSError:
-        return ""

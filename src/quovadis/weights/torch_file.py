@@ -10,9 +10,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from quovadis.errors import WeightsError
+from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
-from quovadis.weights.state_dict import NAMINGS, find_naming, from_state_dict
+from quovadis.weights.file_sample import quoted
+from quovadis.weights.other_networks import refuse_other_network
+from quovadis.weights.state_dict import find_naming, from_state_dict, unknown_names_error
+from quovadis.weights.torch_outline import TorchOutline, read_outline
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict beside an optimiser's."""
@@ -27,28 +30,55 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
         MissingDependencyError: PyTorch is not installed.
         WeightsError: the file is damaged, holds more than tensors, or is no state dict of I3D RGB.
     """
-    torch = import_extra("torch", "reading a PyTorch state dict")
+    # What PyTorch is not needed for is told before it is asked for.
+    outline = read_outline(path)
+    refuse_other_network(outline.shapes, path)
+    try:
+        torch = import_extra("torch", "reading a PyTorch state dict")
+    except MissingDependencyError as error:
+        # Nobody should install it to be told that the file is another network's.
+        if outline.classes:
+            raise _objects_error(outline, path) from None
+        if outline.shapes and find_naming(_without_parallel(outline.shapes)) is None:
+            raise unknown_names_error(outline.shapes, path) from None
+        raise error from None
     try:
         with warnings.catch_warnings():
             # A TorchScript archive makes PyTorch warn before it fails.
             warnings.simplefilter("ignore")
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path}: holds objects other than tensors, which could run code, so it was not opened; save "
-            "model.state_dict() instead of the model"
-        ) from error
+        raise _objects_error(outline, path) from error
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
     except Exception as error:
         # Damaged files fail in many ways: RuntimeError, EOFError, KeyError, UnicodeDecodeError …
-        raise WeightsError(f"{path}: no PyTorch state dict, or damaged ({type(error).__name__})") from error
+        raise WeightsError(
+            f"{path}: no PyTorch state dict, or damaged ({type(error).__name__}); fetch it again"
+        ) from error
     state = _unwrap(loaded)
     naming = find_naming(state)
     if naming is None:
-        known = ", ".join(naming.name for naming in NAMINGS)
-        raise WeightsError(f"{path}: no state dict of I3D: it has no key of {known}")
+        raise unknown_names_error(state, path)
     return from_state_dict({key: _array(torch, key, value, path) for key, value in state.items()}, naming, path)
+
+
+def _objects_error(outline: TorchOutline, path: Path) -> WeightsError:
+    named = f" ({quoted(', '.join(outline.classes[:3]))})" if outline.classes else ""
+    if any("lightning" in text for text in outline.texts):
+        save = (
+            f'it is a checkpoint of PyTorch Lightning: if you trust it, torch.save(torch.load("{path.name}", '
+            'weights_only=False)["state_dict"], "state_dict.pt")'
+        )
+    elif any(name.startswith("torch.nn.modules.") for name in outline.classes):
+        save = "it is a whole model: save model.state_dict() instead of the model"
+    elif outline.classes:
+        save = "save model.state_dict() instead of the model"
+    else:
+        save = "save model.state_dict() instead of the model, with torch.save's own pickle protocol"
+    return WeightsError(
+        f"{path}: holds objects other than tensors{named}, which could run code, so it was not opened; {save}"
+    )
 
 
 def _unwrap(loaded: object) -> Mapping[str, object]:
@@ -58,7 +88,10 @@ def _unwrap(loaded: object) -> Mapping[str, object]:
             break
     if not isinstance(loaded, Mapping):
         return {}
-    state = {str(key): value for key, value in loaded.items()}
+    return _without_parallel({str(key): value for key, value in loaded.items()})
+
+
+def _without_parallel(state: Mapping[str, Any]) -> Mapping[str, Any]:
     if state and all(key.startswith(_PARALLEL) for key in state):
         return {key.removeprefix(_PARALLEL): value for key, value in state.items()}
     return state

@@ -27,6 +27,8 @@ class Annotation:
     """Where the video may be, from the folder of videos, best first; without suffix where the form has none."""
     line: int | None = None
     """Of the annotation, from 1; None where it has no lines."""
+    frames: range | None = None
+    """Which frames of a folder of frames, from 0; None: all."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Example:
     """A video, or a folder of images; None if there is none."""
     why_missing: str = "no such video"
     """Why there is none, if there is none."""
+    frames: range | None = None
+    """Which frames of a folder of frames, from 0; None: all."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +151,11 @@ def check_paths(examples: Iterable[Example], source: Path) -> None:
     Raises:
         DatasetError: naming both.
     """
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, range | None], str] = {}
     for example in examples:
         if example.path is None:
             continue
         place = os.path.realpath(example.path)
-        other = seen.setdefault(place, example.key)
+        other = seen.setdefault((place, example.frames), example.key)
         if other != example.key:
             raise DatasetError(f"{source}: {other} and {example.key} are one video, {place}; a video counts once")

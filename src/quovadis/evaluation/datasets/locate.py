@@ -55,6 +55,14 @@ class VideoFinder:
                 reason = NO_FRAMES
         return Found(None, reason)
 
+    def exists(self, path: str) -> bool:
+        """Tell whether there is something at a path from the root, as it is written, or with a video's suffix."""
+        return any(True for _ in self._candidates(self._root / path))
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether there is a folder at a path from the root."""
+        return any(is_folder for _, is_folder in self._candidates(self._root / path))
+
     def _candidates(self, wanted: Path) -> Iterator[tuple[Path, bool]]:
         folder = wanted.parent
         if folder not in self._listings:

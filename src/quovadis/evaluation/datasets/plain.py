@@ -7,6 +7,8 @@ from pathlib import Path
 
 from quovadis.errors import DatasetError
 from quovadis.evaluation.datasets.dataset import Annotation
+from quovadis.evaluation.datasets.frame_list import ListLine, numbers_per_line, read_frame_list
+from quovadis.evaluation.datasets.locate import VideoFinder
 from quovadis.evaluation.extracted import COUNT_NAME
 from quovadis.video.expand import is_video_name
 from quovadis.video.images import is_image_name, natural_key
@@ -38,19 +40,32 @@ def read_folders(root: Path) -> list[Annotation]:
     return annotations
 
 
-def read_list(path: Path, text: str) -> list[Annotation]:
-    """Read a list: a path and a class, by name or number, on each line.
+def read_list(path: Path, text: str, finder: VideoFinder) -> list[Annotation]:
+    """Read a list: a path and a class, by name or number, on each line; or a list of frame folders of MMAction2.
 
     They are parted by a tab, by a comma as in CSV, or by the first space, except that a number at the end of a line is
-    parted by the last one. Empty lines and those that begin with # do not count.
+    parted by the last one. Empty lines and those that begin with # do not count. `numbers_per_line` says how a list of
+    frame folders is told from one of paths that end in numbers.
+
+    Args:
+        path: for messages.
+        text: the file's.
+        finder: knows which videos and folders there are.
 
     Raises:
         DatasetError: a line with anything else than two columns.
     """
+    lines = [
+        ListLine(number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.startswith("#")
+    ]
+    if lines and all(line.trailing_numbers > 1 for line in lines):
+        numbers = numbers_per_line(lines, [_path_before_class(line.text) for line in lines], finder)
+        if numbers is not None:
+            return read_frame_list(path, lines, numbers, finder)
     annotations = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
+    for number, line in lines:
         try:
             columns = [column.strip() for column in _columns(line)]
         except csv.Error as error:
@@ -65,6 +80,14 @@ def read_list(path: Path, text: str) -> list[Annotation]:
     if not annotations:
         raise DatasetError(f"{path}: no videos in it")
     return annotations
+
+
+def _path_before_class(line: str) -> str | None:
+    try:
+        columns = _columns(line)
+    except csv.Error:
+        return None
+    return columns[0].strip() if len(columns) == 2 else None
 
 
 def _columns(line: str) -> list[str]:

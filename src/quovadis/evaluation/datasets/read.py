@@ -17,7 +17,7 @@ from quovadis.evaluation.datasets.dataset import (
     check_paths,
 )
 from quovadis.evaluation.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
-from quovadis.evaluation.datasets.locate import VideoFinder
+from quovadis.evaluation.datasets.locate import NO_FRAMES, VideoFinder
 from quovadis.evaluation.datasets.plain import read_folders, read_list
 
 DatasetFormat: TypeAlias = Literal["auto", "kinetics-csv", "kinetics-json", "folders", "list"]
@@ -42,7 +42,8 @@ def read_dataset(
         labels: the network's class names, in output order.
         videos: the folder with the videos; None: that of the annotation.
         form: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line, but
-            for empty ones and comments, names the columns of Kinetics is `kinetics-csv`, any other is a `list`.
+            for empty ones and comments, names the columns of Kinetics is `kinetics-csv`, any other is a `list`, of
+            paths and classes or of MMAction2's frame folders.
         split: which part to take where the form has parts; None: of JSON validation, else all.
         subset: how many of the videos that exist to take, from the beginning; None: all.
 
@@ -51,20 +52,20 @@ def read_dataset(
     """
     if form not in get_args(DatasetFormat):
         raise DatasetError(f'no form of dataset is called "{form}"; there are {", ".join(get_args(DatasetFormat))}')
+    finder = VideoFinder(_videos_folder(source, videos))
     if source.is_dir() and form in ("auto", "folders"):
         form, annotations = "folders", read_folders(source)
     else:
-        form, annotations = _read_file(source, form, split)
+        form, annotations = _read_file(source, form, split, finder)
     if split is not None and form in ("folders", "list"):
         raise DatasetError(f"{source}: {form} have no splits; leave --split out")
     check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(form, _MEND))
     check_keys(annotations, source)
-    finder = VideoFinder(_videos_folder(source, videos))
     examples = []
     for annotation in annotations:
         index = classes.index(annotation.label)
         if index is not None:
-            examples.append(Example(annotation.key, index, *finder.find(annotation.paths)))
+            examples.append(_example(annotation, index, finder))
     check_paths(examples, source)
     dataset = Dataset(source, form, tuple(examples))
     if not dataset.existing:
@@ -75,7 +76,19 @@ def read_dataset(
     return dataset if subset is None else dataset.first(subset)
 
 
-def _read_file(source: Path, form: DatasetFormat, split: str | None) -> tuple[DatasetFormat, list[Annotation]]:
+def _example(annotation: Annotation, label: int, finder: VideoFinder) -> Example:
+    found = finder.find(annotation.paths)
+    if annotation.frames is not None and found.path is not None:
+        if not annotation.frames:
+            return Example(annotation.key, label, None, NO_FRAMES)
+        if not found.path.is_dir():
+            return Example(annotation.key, label, None, "no folder of frames, but a video")
+    return Example(annotation.key, label, *found, annotation.frames)
+
+
+def _read_file(
+    source: Path, form: DatasetFormat, split: str | None, finder: VideoFinder
+) -> tuple[DatasetFormat, list[Annotation]]:
     try:
         text = source.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -93,7 +106,7 @@ def _read_file(source: Path, form: DatasetFormat, split: str | None) -> tuple[Da
         return form, read_kinetics_csv(source, text, split)
     if form == "folders":
         raise DatasetError(f"{source}: not a folder; give the folder that holds one for each class")
-    return form, read_list(source, text)
+    return form, read_list(source, text, finder)
 
 
 def _videos_folder(source: Path, videos: Path | None) -> Path:
