@@ -125,7 +125,7 @@ def test_float32_keeps_tf32_out_and_gives_the_settings_back(
 def test_half_precision_computes_the_same_to_its_last_places(
     tensors: dict[str, NDArray[np.float32]], engine: TorchEngine, cricket_frames: NDArray[np.uint8]
 ) -> None:
-    """The steps that are CUDA's alone, on the CPU: bytes normalised in float16, weights folded before they are rounded."""
+    """What is CUDA's alone, on the CPU: bytes normalised in float16, weights folded before they are rounded."""
     half = TorchEngine(tensors, device="cpu")
     half._half, half._dtype = True, torch.float16
     half._operations = torch_engine._FoldedOperations(tensors, torch.device("cpu"), torch.float16)
