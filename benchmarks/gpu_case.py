@@ -69,7 +69,7 @@ class Bench:
             torch.cuda.synchronize()
 
 
-def seconds_of(bench: Bench, call: Callable[[], object], *, least: int = 5, budget: float = 0.8) -> Record:
+def seconds_of(bench: Bench, call: Callable[[], object], *, least: int = 5, budget: float = 0.5) -> Record:
     """Time `call` until the device is done, after three warm-ups: at least `least` times, for `budget` seconds."""
     if bench.small:
         least, budget = 2, 0.0

@@ -14,7 +14,7 @@ from quovadis.engines.torch_engine import _array, _staged
 from quovadis.errors import EngineError
 from quovadis.torch import I3D, normalize
 
-MOST_SECONDS = 110
+MOST_SECONDS = 80
 """After which `speed` begins nothing more: a card or cuDNN that is far slower than others must not cost the rest."""
 
 
