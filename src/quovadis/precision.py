@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from quovadis.video import VideoLimits, expand_source
 from quovadis.weights import Weights
 from quovadis.workers import video_error
 
-Precision: TypeAlias = Literal["f32", "int8", "auto"]
+Precision: TypeAlias = Literal["f32", "f16", "int8", "auto"]
 
 
 def quantization_for(
@@ -31,11 +31,11 @@ def quantization_for(
     fallback: Sequence[Source],
     notify: Notify,
 ) -> Quantization | None:
-    """Return what int8 needs, from the cache or found now; None where float32 is to be used.
+    """Return what int8 needs, from the cache or found now; None where it computes in floating point.
 
     Args:
         weights: what is quantised.
-        precision: `int8`, `f32`, or `auto`: int8 if the cache has it.
+        precision: `int8`, `f32`, `f16`, or `auto`: int8 if the cache has it.
         calibration: sources to calibrate on anew; None: what is cached.
         fallback: sources to calibrate on if nothing is cached and int8 is wanted.
         notify: called with a line when calibration begins, and for each source that cannot be used.
@@ -45,9 +45,9 @@ def quantization_for(
         MissingDependencyError: NNCF is needed and not installed.
         CacheError: the calibration cannot be kept.
     """
-    if precision not in ("f32", "int8", "auto"):
-        raise EngineError(f'no precision is called "{precision}"; there are f32, int8 and auto')
-    if precision == "f32":
+    if precision not in get_args(Precision):
+        raise EngineError(f'no precision is called "{precision}"; there are {", ".join(get_args(Precision))}')
+    if precision in ("f32", "f16"):
         return None
     path = quantization_folder() / f"{weights.sha256}.npz"
     cached = None if calibration else Quantization.load(path)

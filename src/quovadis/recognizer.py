@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from quovadis.dense import SHORTEST_FRAMES, Step, dense_steps, smooth
 from quovadis.engines import CompiledGraphCache, Engine, EngineName, EngineOutput, Hint, open_engine
 from quovadis.engines.base import POSITION_FRAMES, Pixels
+from quovadis.engines.choice import runs_on_torch
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
 from quovadis.features import FeatureOptions, VideoFeatures, video_features
@@ -266,7 +267,7 @@ def load(
     threads: int | None = None,
     engine: EngineName = "auto",
     hint: Hint = "latency",
-    precision: Precision = "f32",
+    precision: Precision | None = None,
     calibration: Sequence[Source] | None = None,
     calibration_fallback: Sequence[Source] = (),
     labels: str | os.PathLike[str] | Sequence[str] | None = None,
@@ -282,8 +283,8 @@ def load(
         threads: CPU threads; None: one per physical core.
         engine: `native`, our own kernels; `openvino`; `torch`; `auto`: the fastest for device and precision.
         hint: `latency`: one clip as soon as possible; `throughput`: several clips at once.
-        precision: `f32`; `int8`, about twice as fast and a little different; or `auto`: int8 once these weights
-            have been calibrated, else f32.
+        precision: `f32`; `f16`, for CUDA; `int8`, about twice as fast as f32 on CPUs and a little different; `auto`:
+            int8 once these weights have been calibrated, where the engine can; None: f16 on CUDA, else f32.
         calibration: videos or arrays of people at work, on which int8 is calibrated anew; the result is cached. None:
             what is cached.
         calibration_fallback: the same, used only if int8 is wanted and nothing is cached.
@@ -303,6 +304,8 @@ def load(
         notify=notify or _logger.warning,
         progress=progress or ignore_download_progress,
     )
+    if precision == "auto" and runs_on_torch(engine, device):
+        precision = None
     opened = open_engine(
         loaded.tensors,
         name=engine,
@@ -311,6 +314,9 @@ def load(
         hint=hint,
         cache=CompiledGraphCache(compiled_graphs_folder()),
         weights_sha256=loaded.sha256,
-        quantization=quantization_for(loaded, precision, calibration, calibration_fallback, notify or _logger.warning),
+        floats="f32" if precision == "f32" else "f16" if precision == "f16" else None,
+        quantization=quantization_for(
+            loaded, precision or "f32", calibration, calibration_fallback, notify or _logger.warning
+        ),
     )
     return Recognizer(opened, WeightsIdentity(loaded.name, loaded.sha256), names)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quovadis import Sampling, load
-from quovadis.engines import choice, open_engine
+from quovadis import Sampling, load, precision
+from quovadis.engines import choice, open_engine, torch_engine
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
 from quovadis.weights import load_weights
@@ -48,6 +48,7 @@ def test_openvinos_devices_are_openvinos(tensors: dict[str, NDArray[np.float32]]
         ({"name": "torch", "quantization": Quantization({}, {})}, "does not compute in int8"),
         ({"device": "cuda:7"}, "PyTorch cannot use"),
         ({"device": "TOASTER"}, 'no device "TOASTER"'),
+        ({"floats": "f16"}, "choose --device cuda, or --precision f32"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -76,3 +77,24 @@ def test_throughput_gives_the_same_clips_in_the_same_order(
 def test_torch_refuses_dense_mode_and_names_the_way_out(tensors: dict[str, NDArray[np.float32]]) -> None:
     with pytest.raises(EngineError, match="choose --device CPU"):
         open_engine(tensors, name="torch", device="cpu").open_stream()
+
+
+def test_precision_auto_is_floating_point_where_the_engine_has_no_integers(
+    rgb_scratch_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the weights have been calibrated: `auto` takes what there is."""
+    weights = load_weights(rgb_scratch_path)
+    monkeypatch.setattr(precision, "quantization_folder", lambda: tmp_path)
+    Quantization({}, {}).save(tmp_path / f"{weights.sha256}.npz")
+    model = load(rgb_scratch_path, engine="torch", device="cpu", precision="auto")
+    assert model.engine.description["precision"] == "f32"
+
+
+def test_float32_that_is_asked_for_reaches_the_gpu(
+    tensors: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(torch_engine, "TorchEngine", lambda *_, **options: seen.append(options["float32"]))
+    for floats in (None, "f16", "f32"):
+        open_engine(tensors, device="CUDA:0", floats=floats)  # type: ignore[arg-type]
+    assert seen == [False, False, True]

@@ -22,7 +22,6 @@ from quovadis.commands.options import (
     MaxPixels,
     MaxSeconds,
     Precision,
-    PrecisionChoice,
     Quiet,
     Threads,
     WeightsName,
@@ -92,7 +91,7 @@ def classify(
         HintChoice, typer.Option(help="One clip as soon as possible, or several clips at once.")
     ] = HintChoice.LATENCY,
     threads: Threads = None,
-    precision: Precision = PrecisionChoice.F32,
+    precision: Precision = None,
     calibrate: Annotated[
         list[str] | None,
         typer.Option(metavar="SOURCE", help="Calibrate int8 on this; repeat for more.", show_default="the videos"),
@@ -128,7 +127,7 @@ def classify(
                 threads=threads,
                 engine=engine.value,
                 hint=hint.value,
-                precision=precision.value,
+                precision=None if precision is None else precision.value,
                 calibration=calibrate,
                 calibration_fallback=sources,
                 labels=labels,

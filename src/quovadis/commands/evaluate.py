@@ -21,7 +21,6 @@ from quovadis.commands.options import (
     MaxPixels,
     MaxSeconds,
     Precision,
-    PrecisionChoice,
     Quiet,
     Restart,
     Threads,
@@ -120,7 +119,7 @@ def evaluate(
     device: Device = "CPU",
     engine: Engine = EngineChoice.AUTO,
     threads: Threads = None,
-    precision: Precision = PrecisionChoice.F32,
+    precision: Precision = None,
     workers: Workers = 2,
     allow_partial: AllowPartial = False,
     max_pixels: MaxPixels = LIMITS.max_pixels,
@@ -149,7 +148,7 @@ def evaluate(
             device=device,
             threads=threads,
             engine=engine.value,
-            precision=precision.value,
+            precision=None if precision is None else precision.value,
             # A folder of frames may have several examples.
             calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
                 :CALIBRATION_CLIPS

@@ -202,6 +202,8 @@ def fvd(
                 device=device,
                 threads=threads,
                 engine=engine.value,
+                # A distance is compared with other people's, which are float32's.
+                precision="f32",
                 notify=notify,
                 progress=download,
             )

@@ -38,6 +38,7 @@ class PrecisionChoice(StrEnum):
     """What the network computes in."""
 
     F32 = "f32"
+    F16 = "f16"
     INT8 = "int8"
     AUTO = "auto"
 
@@ -91,7 +92,12 @@ Engine = Annotated[
     EngineChoice, typer.Option(help="What runs the network; auto: the fastest for device and precision.")
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="physical cores")]
-Precision = Annotated[PrecisionChoice, typer.Option(help="int8 is twice as fast; auto takes it once it is calibrated.")]
+Precision = Annotated[
+    PrecisionChoice | None,
+    typer.Option(
+        help="int8 is twice as fast; auto takes it once it is calibrated.", show_default="f32; with --device cuda f16"
+    ),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Videos in work at once.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Begin anew, forgetting what an earlier run has done.")]
 AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]

@@ -17,6 +17,7 @@ from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
 
 EngineName: TypeAlias = Literal["auto", "native", "openvino", "torch"]
+FloatPrecision: TypeAlias = Literal["f32", "f16"]
 
 
 def open_engine(
@@ -27,6 +28,7 @@ def open_engine(
     threads: int | None = None,
     hint: Hint = "latency",
     quantization: Quantization | None = None,
+    floats: FloatPrecision | None = None,
     cache: CompiledGraphCache | None = None,
     weights_sha256: str = "",
 ) -> Engine:
@@ -40,7 +42,8 @@ def open_engine(
         device: CPU, cuda, cuda:1 …, or an OpenVINO device.
         threads: CPU threads; None: one per physical core.
         hint: `latency`: one clip as soon as possible; `throughput`: several clips at once, if that makes more of them.
-        quantization: what int8 needs; None: float32.
+        quantization: what int8 needs; None: floating point.
+        floats: which; None: f16 on CUDA, f32 elsewhere.
         cache: where compiled graphs are kept (OpenVINO).
         weights_sha256: identity of `tensors`, for the cache.
 
@@ -52,8 +55,9 @@ def open_engine(
         raise EngineError(f'no engine is called "{name}"; there are {", ".join(get_args(EngineName))}')
     if hint not in get_args(Hint):
         raise EngineError(f'no hint is called "{hint}"; there are {" and ".join(get_args(Hint))}')
-    is_cpu = device.upper() == "CPU"
-    is_cuda = device.lower().partition(":")[0] == "cuda"
+    is_cpu, is_cuda = device.upper() == "CPU", _is_cuda(device)
+    if floats == "f16" and not is_cuda:
+        raise EngineError("half precision is for NVIDIA GPUs: choose --device cuda, or --precision f32")
     if name == "auto":
         name = _fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
     if name == "openvino":
@@ -72,10 +76,19 @@ def open_engine(
         # Imported late: PyTorch is an extra, and takes a second.
         from quovadis.engines.torch_engine import TorchEngine
 
-        return TorchEngine(tensors, device=device.lower(), threads=threads)
+        return TorchEngine(tensors, device=device.lower(), threads=threads, float32=floats == "f32")
     if not is_cpu:
         raise EngineError(f'the engine native runs on CPU, not "{device}": choose --engine openvino')
     return NativeEngine(tensors, threads=threads, hint=hint, quantization=quantization)
+
+
+def runs_on_torch(name: EngineName, device: str) -> bool:
+    """Tell whether `open_engine` would make the engine torch, which computes in floating point alone."""
+    return name == "torch" or (name == "auto" and _is_cuda(device))
+
+
+def _is_cuda(device: str) -> bool:
+    return device.lower().partition(":")[0] == "cuda"
 
 
 def _fastest(*, is_cpu: bool, is_cuda: bool, is_int8: bool) -> EngineName:

@@ -1,66 +1,81 @@
-"""The network in PyTorch, for NVIDIA GPUs: half precision, channels last, a compiled graph for each shape of clips."""
+"""The network in PyTorch, for NVIDIA GPUs: batch norm folded, channels last, half precision unless told otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.architecture import (
+    HEAD,
+    PIXEL_MEAN,
+    PIXEL_SCALE,
+    Convolution,
+    MaxPool,
+    Mixed,
+    convolutions,
+    interpret,
+    same_padding,
+)
 from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips, check_endpoints
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
-from quovadis.torch import I3D, I3DOutput, normalize
-from quovadis.weights.model import make_weights
+from quovadis.weights.folding import fold_batch_norm
 
 if not TYPE_CHECKING:
     import_extra("torch", "the engine torch")
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+_SPACE = (3, 4)
+_SETTINGS_LOCK = Lock()
+"""Held where settings of the whole process are changed for a while: engines must not give each other theirs."""
 
 
 class TorchEngine:
     """The network on one PyTorch device.
 
-    On CUDA it computes in float16, compiled into one graph for each shape of clips; on the CPU in float32 as it is.
-    Logits of float16 differ from float32's by about 1e-2. Calls from several threads wait for each other.
+    On CUDA it computes in float16 unless `float32` is asked for, elsewhere always in float32. Logits of float16 differ
+    from float32's by about 1e-2. Calls from several threads wait for each other.
     """
 
     clips_at_once = 1
 
     def __init__(
-        self, tensors: Mapping[str, NDArray[np.float32]], *, device: str = "cuda", threads: int | None = None
+        self,
+        tensors: Mapping[str, NDArray[np.float32]],
+        *,
+        device: str = "cuda",
+        threads: int | None = None,
+        float32: bool = False,
     ) -> None:
-        """Move the network to the device; it is compiled when the first clip is run.
+        """Move the network to the device.
 
         Args:
             tensors: variables by their original names.
             device: `cuda`, `cuda:1` …, or `cpu`.
             threads: CPU threads, of the whole process; None leaves them as they are.
+            float32: compute in float32 on CUDA too; TF32, which rounds like float16, is not used then.
 
         Raises:
-            EngineError: PyTorch has no such device here.
+            EngineError: PyTorch has no such device here, or the network does not fit its memory.
         """
-        try:
-            self._device = torch.device(device)
-            # Only doing something tells whether a device works.
-            torch.zeros(1, device=self._device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).partition("\n")[0]
-            raise EngineError(f'PyTorch cannot use "{device}" here: {reason}; choose --device CPU') from error
+        self._device = _find_device(device)
         if threads is not None:
             torch.set_num_threads(threads)
-        self._half = self._device.type == "cuda"
+        self._half = self._device.type == "cuda" and not float32
         self._dtype = torch.float16 if self._half else torch.float32
-        model = I3D.from_pretrained(make_weights(tensors, Path("weights"), "weights")).eval().requires_grad_(False)
-        self._model: I3D = model.to(self._device, self._dtype).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        self._graphs: dict[tuple[str, ...], Callable[[Tensor], I3DOutput]] = {}
-        self._lock = Lock()
+        with _errors_of(self._device, "load the network"):
+            self._operations = _FoldedOperations(tensors, self._device, self._dtype)
+        self._changes_settings = self._device.type == "cuda" and float32
+        self._lock = _SETTINGS_LOCK if self._changes_settings else Lock()
 
     @cached_property
     def description(self) -> Mapping[str, str]:
@@ -74,36 +89,45 @@ class TorchEngine:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
-        with self._lock, torch.inference_mode():
-            try:
-                pixels = torch.from_numpy(np.ascontiguousarray(clips)).to(self._device)
-                output = self._graph(names)(pixels)
-                # The mean of float16 steps and their softmax are taken in float32.
-                step_logits = output.step_logits.float()
+        with torch.inference_mode(), _errors_of(self._device, f"run clips of shape {clips.shape}"):
+            staged = _staged(clips, self._device)
+            with self._lock, self._settings():
+                step_logits, features, maps = self._forward(staged.to(self._device, non_blocking=True), names)
                 logits = step_logits.mean(1)
                 return EngineOutput(
                     step_logits=_array(step_logits),
                     logits=_array(logits),
                     probabilities=_array(logits.softmax(1)),
-                    features=_array(output.features),
-                    endpoints={name: _array(output.endpoints[name].permute(0, 2, 3, 4, 1)) for name in names},
+                    features=_array(features),
+                    endpoints={name: _array(maps[name].permute(0, 2, 3, 4, 1)) for name in names},
                 )
-            except RuntimeError as error:
-                reason = str(error).partition("\n")[0]
-                raise EngineError(f"{self._device} failed to run clips of shape {clips.shape}: {reason}") from error
 
-    def _graph(self, endpoints: tuple[str, ...]) -> Callable[[Tensor], I3DOutput]:
-        if endpoints not in self._graphs:
-            model, dtype = self._model, self._dtype
+    @contextmanager
+    def _settings(self) -> Iterator[None]:
+        """Keep TF32, PyTorch's default in convolutions, out of float32; the caller's settings come back."""
+        if not self._changes_settings:
+            yield
+            return
+        cudnn = torch.backends.cudnn
+        with cudnn.flags(enabled=True, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False):
+            yield
 
-            def forward(pixels: Tensor) -> I3DOutput:
-                return model.run(normalize(pixels).to(dtype), endpoints)
+    def _forward(self, pixels: Tensor, endpoints: tuple[str, ...]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return the logits and features of each step in float32, and the feature maps as they are computed."""
+        last, maps = pixels, {}
+        for name, last in interpret(self._operations, self._normalized(pixels)):
+            if name in endpoints:
+                maps[name] = last
+        # The head costs nothing, and its means must not be rounded.
+        pooled = functional.avg_pool3d(last.float(), HEAD.pool, stride=1)
+        step_logits = self._operations.convolution(pooled, HEAD.convolution).mean(_SPACE).transpose(1, 2)
+        return step_logits, pooled.mean(_SPACE).transpose(1, 2), maps
 
-            compiled: Callable[[Tensor], I3DOutput] = (
-                torch.compile(forward, mode="max-autotune-no-cudagraphs", dynamic=False) if self._half else forward
-            )
-            self._graphs[endpoints] = compiled
-        return self._graphs[endpoints]
+    def _normalized(self, pixels: Tensor) -> Tensor:
+        """Return -1..1 in the network's precision, channels last in memory but second in shape; `pixels` may change."""
+        # Bytes less 127.5 are exact in float16 too. Of pixels between two levels only the result is rounded.
+        x = pixels.to(self._dtype if pixels.dtype == torch.uint8 else torch.float32)
+        return x.sub_(PIXEL_MEAN).div_(PIXEL_SCALE).to(self._dtype).permute(0, 4, 1, 2, 3)
 
     def open_stream(self) -> EngineStream:
         """Refuse: see the message.
@@ -112,6 +136,97 @@ class TorchEngine:
             EngineError: always.
         """
         raise EngineError("the engine torch has no dense mode: choose --device CPU, or windows with --stride")
+
+
+class _FoldedOperations:
+    """The verbs of `architecture.interpret`, and the head's convolution, on tensors of shape B,C,D,H,W."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[np.float32]], device: torch.device, dtype: torch.dtype) -> None:
+        self._weights: dict[str, tuple[Tensor, Tensor]] = {}
+        for unit, _ in convolutions():
+            # Folded before it is rounded: variances and their roots would not survive float16 as well.
+            folded = fold_batch_norm(tensors, unit)
+            precision = torch.float32 if unit == HEAD.convolution else dtype
+            kernel = torch.tensor(folded.kernel).permute(4, 3, 0, 1, 2).to(device, precision)
+            bias = torch.tensor(folded.bias).to(device, precision)
+            self._weights[unit.scope] = kernel.contiguous(memory_format=torch.channels_last_3d), bias
+
+    def convolution(self, x: Tensor, unit: Convolution) -> Tensor:
+        kernel, bias = self._weights[unit.scope]
+        before, after = _padding(x, unit.kernel, unit.stride)
+        if before != after:
+            x = functional.pad(x, [side for pair in zip(before[::-1], after[::-1], strict=True) for side in pair])
+            before = (0, 0, 0)
+        y = functional.conv3d(x, kernel, bias, unit.stride, before)
+        return y if unit == HEAD.convolution else y.relu_()
+
+    def max_pool(self, x: Tensor, unit: MaxPool) -> Tensor:
+        # Nothing is padded in memory: windows that reach past the end are cut off there, as SAME pools are.
+        before, _ = _padding(x, unit.kernel, unit.stride)
+        return functional.max_pool3d(x, unit.kernel, unit.stride, before, ceil_mode=True)
+
+    def concatenate(self, branches: list[Tensor], unit: Mixed) -> Tensor:
+        return torch.cat(branches, 1)
+
+
+def _padding(
+    x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return SAME padding of time, height and width: before, and after."""
+    sizes = zip(x.shape[2:], kernel, stride, strict=True)
+    (t, u), (h, i), (w, j) = (same_padding(*size) for size in sizes)
+    return (t, h, w), (u, i, j)
+
+
+def _find_device(name: str) -> torch.device:
+    """Return the device, with its number on CUDA: which one plain `cuda` means depends on the thread that asks.
+
+    Raises:
+        EngineError: it does not exist or does not work.
+    """
+    try:
+        device = torch.device(name)
+        if device.type == "cuda" and torch.cuda.is_available():
+            count = torch.cuda.device_count()
+            device = torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
+            if device.index is not None and device.index >= count:
+                there_are = "cuda:0 is the only one" if count == 1 else f"there are cuda:0 to cuda:{count - 1}"
+                raise EngineError(f'PyTorch cannot use "{name}" here: {there_are}')
+        # Only doing something tells whether a device works.
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError) as error:
+        reason = _first_line(error)
+        raise EngineError(f'PyTorch cannot use "{name}" here: {reason}; choose --device CPU') from error
+    return device
+
+
+@contextmanager
+def _errors_of(device: torch.device, task: str) -> Iterator[None]:
+    """Turn PyTorch's errors into ours.
+
+    Raises:
+        EngineError: with the way out, if memory is what lacks.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise EngineError(
+            f"{device} has too little free memory to {task}: run fewer or shorter clips at once, or choose --device CPU"
+        ) from error
+    except RuntimeError as error:
+        raise EngineError(f"{device} failed to {task}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
+
+
+def _staged(clips: Pixels, device: torch.device) -> Tensor:
+    """Copy clips, whatever their strides, to where the device reads them fastest: for CUDA, memory that stays put."""
+    dtype = torch.uint8 if clips.dtype == np.uint8 else torch.float32
+    staged = torch.empty(clips.shape, dtype=dtype, pin_memory=device.type == "cuda")
+    staged.numpy()[...] = clips
+    return staged
 
 
 def _array(values: Tensor) -> NDArray[np.float32]:
