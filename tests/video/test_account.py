@@ -15,7 +15,7 @@ from quovadis.errors import TruncatedVideoError
 from quovadis.video import open_video
 from quovadis.video.account import PacketAccount
 from quovadis.video.decoder import Decoder
-from quovadis.video.gif import has_gif_trailer
+from quovadis.video.endings import has_gif_trailer
 
 
 def read(path: Path, threads: int = 1) -> int:

@@ -6,7 +6,7 @@ from collections import deque
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from quovadis.video.gif import has_gif_trailer
+from quovadis.video.endings import asf_declared_bytes, has_gif_trailer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,6 +222,13 @@ class PacketAccount:
     def _unfinished(self, path: Path | None) -> str | None:
         if self.last_is_corrupt:
             return f"{self.video_packets} frames found, the last of them incomplete"
-        if path is not None and self._container.format.name == "gif" and not has_gif_trailer(path):
+        if path is None:
+            return None
+        name = self._container.format.name
+        if name == "gif" and not has_gif_trailer(path):
             return f"{self.video_packets} frames found, and no end mark"
+        if name in ("asf", "asf_o"):
+            declared, size = asf_declared_bytes(path), path.stat().st_size
+            if declared is not None and size < declared:
+                return f"{size:,} of {declared:,} declared bytes found"
         return None

@@ -1,10 +1,13 @@
-"""Whether a GIF is whole: its blocks are walked to the end mark, whatever follows it."""
+"""How formats whose length FFmpeg does not tell show that a file is whole: GIF's end mark, the size in ASF's header."""
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import BinaryIO
 
+_ASF_HEADER_BYTES = 1 << 16
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _TRAILER, _EXTENSION, _IMAGE = b"\x3b", b"\x21", b"\x2c"
 
 
@@ -63,3 +66,26 @@ def _skip_blocks(file: BinaryIO) -> bool:
 def _ends_with_trailer(file: BinaryIO) -> bool:
     file.seek(max(file.seek(0, 2) - 256, 0))
     return file.read().rstrip(b"\0").endswith(_TRAILER)
+
+
+def asf_declared_bytes(path: Path) -> int | None:
+    """Return how large an ASF file (WMV, WMA) says that it is; None where it was broadcast, or does not say.
+
+    FFmpeg forgets the length that such a file declares once its size is another. The File Properties Object of the
+    header (ASF specification, section 3.2) begins with its GUID, its own size and the file's GUID; the file's size
+    follows at byte 40, the flags, of which the lowest says broadcast, at byte 88.
+
+    Args:
+        path: a file that begins as ASF does.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        header = file.read(_ASF_HEADER_BYTES)
+    place = header.find(_ASF_FILE_PROPERTIES)
+    if place < 0 or len(header) < place + 92:
+        return None
+    (size,) = struct.unpack_from("<Q", header, place + 40)
+    (flags,) = struct.unpack_from("<I", header, place + 88)
+    return None if flags & 1 else size or None
