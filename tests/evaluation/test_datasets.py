@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from colours import VIDEOS
+from PIL import Image
 
 from quovadis.errors import DatasetError
 from quovadis.evaluation.datasets import Dataset, read_dataset
@@ -216,6 +217,18 @@ def test_a_video_stands_in_for_an_empty_folder_of_its_name(extracted: Path) -> N
     found = read(extracted / "a.txt", "archery/d 5\narchery/a 5\ngone 5\n")
     assert [example.path for example in found.existing] == [extracted / "archery" / "d.mp4"]
     assert [example.why_missing for example in found.missing] == ["no frames in it", "no such video"]
+
+
+def test_an_animated_picture_is_an_example_and_a_still_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "archery"
+    folder.mkdir()
+    first, second = Image.new("RGB", (8, 8)), Image.new("RGB", (8, 8), "red")
+    first.save(folder / "clip.webp", save_all=True, append_images=[second])
+    first.save(folder / "poster.webp")
+    (example,) = read_dataset(tmp_path, kinetics400()).examples
+    assert example.path == folder / "clip.webp"
+    found = read(tmp_path / "a.txt", "archery/clip 5\narchery/poster 5\n")
+    assert [example.path for example in found.existing] == [folder / "clip.webp"]
 
 
 def test_a_folder_of_frames_is_an_example_and_other_files_are_not(tmp_path: Path) -> None:

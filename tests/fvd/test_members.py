@@ -261,3 +261,17 @@ def test_limits_hold_for_the_videos_of_a_set(tmp_path: Path) -> None:
     assert isinstance(members, list)
     with pytest.raises(VideoLimitError, match=r"0\.mkv"):
         clips_of(members)
+
+
+def test_arrays_and_videos_behind_links_are_found(tmp_path: Path) -> None:
+    store, root = tmp_path / "store", tmp_path / "root"
+    store.mkdir()
+    root.mkdir()
+    np.save(store / "clip.npy", np.zeros((10, 8, 8, 3), np.uint8))
+    (store / "frames").mkdir()
+    (store / "frames" / "1.png").touch()
+    (root / "linked").symlink_to(store)
+    (store / "back").symlink_to(root)
+    members = read_members(str(root))
+    assert isinstance(members, list)
+    assert [member.name for member in members] == ["linked/clip.npy", "linked/frames"]

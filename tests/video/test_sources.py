@@ -71,6 +71,45 @@ def test_a_folder_gives_its_videos_in_natural_order_and_folders_of_images_as_vid
     assert found == ["clip2.avi", "clip10.avi", "deep", "deep/er/clip.AVI", "stills"]
 
 
+def test_links_to_files_and_folders_are_followed(tmp_path: Path) -> None:
+    store, root = tmp_path / "store", tmp_path / "root"
+    (store / "deep").mkdir(parents=True)
+    root.mkdir()
+    for name in ("a.mp4", "deep/b.mp4"):
+        (store / name).touch()
+    (root / "linked").symlink_to(store)
+    (root / "c.mp4").symlink_to(store / "a.mp4")
+    (root / "relative").symlink_to("../store/deep")
+    (root / ".hidden").symlink_to(store)
+    (root / "nowhere").symlink_to(tmp_path / "gone")
+    (root / "gone.mp4").symlink_to(tmp_path / "gone")
+    found = [str(Path(path).relative_to(root)) for path in expand_source(str(root))]
+    # A video that is not there is named once it is opened; it does not vanish.
+    assert found == ["c.mp4", "gone.mp4", "linked/a.mp4", "linked/deep/b.mp4", "relative/b.mp4"]
+    (tmp_path / "start").symlink_to(root)
+    assert len(expand_source(str(tmp_path / "start"))) == len(found)
+
+
+def test_links_that_lead_back_end(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "clip.mp4").touch()
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "b" / "top").symlink_to(tmp_path)
+    (tmp_path / "a" / "b" / "here").symlink_to(".")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    assert expand_source(str(tmp_path)) == [str(tmp_path / "a" / "b" / "clip.mp4")]
+
+
+def test_two_links_to_one_folder_are_two_paths(tmp_path: Path) -> None:
+    store, root = tmp_path / "store", tmp_path / "root"
+    store.mkdir()
+    root.mkdir()
+    (store / "clip.mp4").touch()
+    for name in ("one", "two"):
+        (root / name).symlink_to(store)
+    assert expand_source(str(root)) == [str(root / "one" / "clip.mp4"), str(root / "two" / "clip.mp4")]
+
+
 @pytest.mark.parametrize("source", ["clip.mp4", "absent.mp4", "camera:0", "http://127.0.0.1/a", "rtsp://127.0.0.1/a"])
 def test_everything_but_a_folder_is_itself(source: str) -> None:
     assert expand_source(source) == [source]

@@ -6,18 +6,20 @@ from pathlib import Path
 
 from quovadis.errors import VideoError, VideoLimitError
 from quovadis.video import VideoLimits
-from quovadis.video.images import images_in, is_image_name
+from quovadis.video.images import is_image_name
+from quovadis.video.series import FrameSeries, frame_series
 
 COUNT_NAME = "n_frames"
 """File in the folder that says how many frames there are."""
-_FRAME_NAME = "image_{:05d}.jpg"
+_FRAME_PREFIX = "image_"
+_FRAME_NAME = _FRAME_PREFIX + "{:05d}.jpg"
 """Of extracted frames, numbered from 1 (Open Model Zoo's `action_recognition.py`)."""
 
 
 def has_frames(folder: Path) -> bool:
     """Tell whether a folder has anything to offer: images, and no `n_frames` that says 0 or less.
 
-    What cannot be told without reading more is left to `frame_paths`, and counts as frames here.
+    What cannot be told without reading more is left to `extracted_frames`, and counts as frames here.
     """
     try:
         names = [path.name for path in folder.iterdir()]
@@ -28,11 +30,11 @@ def has_frames(folder: Path) -> bool:
     return any(is_image_name(name) for name in names)
 
 
-def frame_paths(folder: Path, limits: VideoLimits | None = None, *, allow_partial: bool = False) -> list[Path]:
+def extracted_frames(folder: Path, limits: VideoLimits | None = None, *, allow_partial: bool = False) -> FrameSeries:
     """Return the frames in a folder, in order.
 
-    They are `image_00001.jpg` and on, as many as a file `n_frames` says or as there are; without such names, all images
-    in natural order.
+    They are `image_00001.jpg` and on, as many as a file `n_frames` says or as there are; without such names, the series
+    that `frame_series` finds.
 
     Args:
         folder: of one video.
@@ -48,9 +50,10 @@ def frame_paths(folder: Path, limits: VideoLimits | None = None, *, allow_partia
         if COUNT_NAME in names:
             count = _declared(folder)
         elif _FRAME_NAME.format(1) in names:
-            count = sum(name.endswith(".jpg") for name in names)
-        elif images := images_in(folder):
-            return images
+            # The checker counts all that ends in `.jpg`, which other series beside this one would make too many.
+            count = sum(name.endswith(".jpg") and name.startswith(_FRAME_PREFIX) for name in names)
+        elif (series := frame_series(folder)).paths:
+            return series
         else:
             count = 0
     except OSError as error:
@@ -67,7 +70,9 @@ def frame_paths(folder: Path, limits: VideoLimits | None = None, *, allow_partia
         raise VideoError(
             f"{folder}: {there}, but {absent[0]} is not there; extract them anew, or --allow-partial passes over it"
         )
-    return [folder / name for name in wanted]
+    others = sum(is_image_name(name) for name in names - set(wanted))
+    left = f"frames are {_FRAME_PREFIX}*.jpg; left out: {others} other {'picture' if others == 1 else 'pictures'}"
+    return FrameSeries([folder / name for name in wanted], (left,) if others else ())
 
 
 def _declared(folder: Path) -> int:

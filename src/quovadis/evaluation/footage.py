@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from quovadis.evaluation.extracted import frame_paths
+from quovadis.evaluation.extracted import extracted_frames
 from quovadis.video import Video, VideoLimits, VideoReport, open_video
 from quovadis.video.geometry import Converter, FrameConverter
 from quovadis.video.reader import open_images
+from quovadis.video.series import FrameSeries
 
 Item = TypeVar("Item")
 
@@ -29,7 +30,7 @@ class Footage:
 
         Args:
             path: a video, or a folder of frames: `image_00001.jpg` on, as many as a file `n_frames` says or as there
-                are; without such names, all its images in natural order.
+                are; without such names, the series of frames that their names tell.
             limits: the most pixels, frames and seconds to accept; None: the defaults.
             check: called while a long video is read; ends it by raising.
             allow_partial: take what is there of a damaged or cut-off video.
@@ -61,12 +62,14 @@ class Footage:
             VideoError: it cannot be opened.
         """
         if self._path.is_dir():
+            series = self._series()
             video = open_images(
                 self.name,
-                self._frame_paths(),
+                series.paths,
                 limits=self._limits,
                 allow_partial=self._allow_partial,
                 converter=converter,
+                notes=series.notes,
             )
         else:
             video = open_video(
@@ -83,14 +86,14 @@ class Footage:
             VideoError: the video cannot be read.
         """
         if self._path.is_dir() and not self._allow_partial:
-            self.frames = len(self._frame_paths())
+            self.frames = len(self._series().paths)
         else:
             with self.open(fps=fps) as video:
                 self.frames = sum(1 for _ in self.watch(video.shown()))
         return self.frames
 
-    def _frame_paths(self) -> list[Path]:
-        return frame_paths(self._path, self._limits, allow_partial=self._allow_partial)
+    def _series(self) -> FrameSeries:
+        return extracted_frames(self._path, self._limits, allow_partial=self._allow_partial)
 
     def watch(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield what is read of the video, with a look now and then at whether to go on."""

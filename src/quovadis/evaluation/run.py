@@ -83,7 +83,7 @@ def run_evaluation(
         allow_partial: evaluate what is there of a damaged or cut-off video, in place of counting it as unreadable.
         observer: told how far the run has come.
         on_failure: called with each example that cannot be evaluated.
-        on_partial: called with each video that this run evaluates by what is there of it.
+        on_partial: called with each video that this run evaluates by what is there of it, or that has another note.
 
     Raises:
         OutputError: the ledger cannot be written, is damaged, or is of other settings.
@@ -121,7 +121,7 @@ def run_evaluation(
                 record.store(example.key, path, result.to_bytes())
                 done[example.key] = result
                 right += _is_right(result, example.label)
-                if result.partial and on_partial is not None:
+                if (result.partial or result.notes) and on_partial is not None:
                     on_partial(_partial(example, path, result))
             elif error is not None:
                 failure = Failure(example.key, str(path), example.label, "unreadable", str(error))

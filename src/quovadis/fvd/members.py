@@ -14,6 +14,7 @@ from quovadis.errors import MetricError, VideoError
 from quovadis.video import Video, VideoLimits, expand_source, open_video
 from quovadis.video.bilinear import PixelCentres
 from quovadis.video.converters import StretchConverter
+from quovadis.video.folders import walk_folders
 from quovadis.video.gather import gather, wanted_frames
 from quovadis.video.images import natural_key
 from quovadis.video.source import is_address, local_path
@@ -106,7 +107,7 @@ def read_members(
         Videos in natural order of their paths in the folder, or features.
 
     Raises:
-        MetricError: nothing is there, or an array of another dtype or shape.
+        MetricError: nothing is there, a folder cannot be read, or an array is of another dtype or shape.
     """
     path = local_path(source)
     if not source or (not is_address(source) and not path.exists()):
@@ -118,7 +119,10 @@ def read_members(
         return list(_array_members(path, path.name, array))
     if not path.is_dir():
         return [FileMember(source, path.name, limits or VideoLimits(), allow_partial)]
-    arrays = list(_array_files(path))
+    try:
+        arrays = list(_array_files(path))
+    except OSError as error:
+        raise MetricError(f"{error.filename or source}: cannot be read: {error.strerror}") from error
     found: dict[Path, Iterable[Member]] = {
         file: list(_array_members(file, file.relative_to(path).as_posix(), _array(file))) for file in arrays
     }
@@ -141,9 +145,8 @@ def _is_array_file(path: Path) -> bool:
 
 
 def _array_files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and _is_array_file(path):
-            yield path
+    for here, names in walk_folders(folder):
+        yield from (here / name for name in names if _is_array_file(here / name))
 
 
 def _array(path: Path) -> NDArray[Any]:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from quovadis.errors import VideoError
+from quovadis.video.folders import walk_folders
 from quovadis.video.images import images_in, natural_key
+from quovadis.video.series import animations_among
 from quovadis.video.source import is_address, local_path
 
 VIDEO_SUFFIXES = frozenset(
     {
-        *(".3g2", ".3gp", ".amv", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265", ".hevc", ".ivf"),
+        *(
+            ".3g2",
+            ".3gp",
+            ".amv",
+            ".apng",
+            ".asf",
+            ".avi",
+            ".avifs",
+            ".dv",
+            ".f4v",
+            ".flv",
+            ".gif",
+            ".h264",
+            ".h265",
+            ".hevc",
+            ".ivf",
+        ),
         *(".m1v", ".m2ts", ".m2v", ".m4v", ".mj2", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg"),
         *(
             ".mts",
@@ -35,11 +52,17 @@ VIDEO_SUFFIXES = frozenset(
 """What counts as a video when a folder is searched; a file that is named itself may be called anything."""
 
 
+def is_video_name(name: str) -> bool:
+    """Tell whether a file is a video by its name; hidden ones do not count."""
+    return not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
+
+
 def expand_source(source: str) -> list[str]:
     """Return the videos that `source` names.
 
-    A file, an address or a camera is itself. A folder is searched through all its levels: every video file counts, and
-    every folder with images and no videos counts as one video. Hidden files and folders do not count.
+    A file, an address or a camera is itself. A folder is searched through all its levels, links included: every video
+    file and every animated picture counts, and every folder with images and none of these counts as one video. Hidden
+    files and folders do not count.
 
     Raises:
         VideoError: a folder with neither, or one that cannot be read.
@@ -56,17 +79,13 @@ def expand_source(source: str) -> list[str]:
     return [str(item) for item in found]
 
 
-def _search(folder: Path) -> list[Path]:
+def _search(root: Path) -> list[Path]:
     found: list[Path] = []
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for name, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = sorted((f for f in folders if not f.startswith(".")), key=lambda f: natural_key(Path(f)))
-        here = Path(name)
-        videos = [here / f for f in files if Path(f).suffix.lower() in VIDEO_SUFFIXES and not f.startswith(".")]
+    for folder, names in walk_folders(root):
+        videos = [folder / name for name in names if is_video_name(name)]
+        images = images_in(folder)
+        videos.extend(animations_among(images))
         found.extend(sorted(videos, key=natural_key))
-        if not videos and images_in(here):
-            found.append(here)
+        if images and not videos:
+            found.append(folder)
     return found

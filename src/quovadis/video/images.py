@@ -16,6 +16,7 @@ from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.limits import VideoLimits
 from quovadis.video.orientation import read_orientation
+from quovadis.video.signatures import animation_kind
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".jxl"}
@@ -24,10 +25,10 @@ IMAGES_PER_SECOND = Fraction(25)
 """Images carry no time; they are taken to be at the rate that the network was trained at."""
 
 _FORMATS = (
-    "png_pipe,jpeg_pipe,jpegls_pipe,bmp_pipe,webp_pipe,webp,tiff_pipe,ppm_pipe,pgm_pipe,pam_pipe,j2k_pipe,jpegxl_pipe,"
+    "png_pipe,apng,jpeg_pipe,jpegls_pipe,bmp_pipe,webp_pipe,webp,tiff_pipe,ppm_pipe,pgm_pipe,pam_pipe,j2k_pipe,jpegxl_pipe,"
     "avif,mov,qoi_pipe"
 )
-_LARGEST_FILE_BYTES = 1 << 28
+LARGEST_FILE_BYTES = 1 << 28
 
 
 def natural_key(path: Path) -> tuple[object, ...]:
@@ -42,8 +43,13 @@ def is_image_name(name: str) -> bool:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return the images that lie directly in `folder`, in natural order; hidden files do not count."""
-    return sorted((path for path in folder.iterdir() if is_image_name(path.name) and path.is_file()), key=natural_key)
+    """Return the images that lie directly in `folder`, in natural order; hidden files do not count.
+
+    A link that leads nowhere is among them: a frame that is missing must not go unnoticed.
+    """
+    return sorted(
+        (path for path in folder.iterdir() if is_image_name(path.name) and not path.is_dir()), key=natural_key
+    )
 
 
 class ImageSequence:
@@ -52,7 +58,9 @@ class ImageSequence:
     live = False
     first_seconds = Fraction(0)
 
-    def __init__(self, name: str, paths: list[Path], limits: VideoLimits, *, allow_partial: bool) -> None:
+    def __init__(
+        self, name: str, paths: list[Path], limits: VideoLimits, *, allow_partial: bool, notes: tuple[str, ...] = ()
+    ) -> None:
         """Take the images to read.
 
         Args:
@@ -60,6 +68,7 @@ class ImageSequence:
             paths: images, in order.
             limits: the most to accept.
             allow_partial: pass over images that cannot be read.
+            notes: what is unusual about the folder.
 
         Raises:
             VideoLimitError: more images than the limits admit.
@@ -68,7 +77,7 @@ class ImageSequence:
         self._name = name
         self._limits = limits
         self._allow_partial = allow_partial
-        self.report = VideoReport(frames_declared=len(paths), seconds_declared=self.duration_seconds)
+        self.report = VideoReport(frames_declared=len(paths), seconds_declared=self.duration_seconds, notes=notes)
         if len(paths) > limits.max_frames:
             raise VideoLimitError(
                 f"{name}: {len(paths)} images are more than the limit of {limits.max_frames:,}; --max-frames raises it"
@@ -96,7 +105,7 @@ class ImageSequence:
         report = self.report
         for path in self._paths:
             try:
-                picture, ratio = _read_image(path, self._limits.max_pixels)
+                picture, ratio = _read_image(path, self._limits)
             except VideoLimitError:
                 raise
             except VideoError as error:
@@ -112,25 +121,29 @@ class ImageSequence:
             raise VideoError(f"{self._name}: none of its images can be read; check the files")
         if report.damaged_packets:
             report.partial = True
-            report.notes = (f"damaged: {report.damaged_packets} of {len(self._paths)} images could not be read",)
+            damage = f"damaged: {report.damaged_packets} of {len(self._paths)} images could not be read"
+            report.notes = (*report.notes, damage)
 
 
-def _read_image(path: Path, max_pixels: int) -> tuple[av.VideoFrame, Fraction]:
+def _read_image(path: Path, limits: VideoLimits) -> tuple[av.VideoFrame, Fraction]:
     """Return the first frame of an image file and the aspect ratio of its samples.
 
     Raises:
         VideoError: the file is no image, or damaged.
         VideoLimitError: the image is larger than the limit.
     """
+    max_pixels = limits.max_pixels
     options = {"format_whitelist": _FORMATS, "max_pixels": str(max_pixels)}
     too_large = VideoLimitError(
         f"{path}: the image has more than the limit of {max_pixels:,} pixels; --max-pixels raises it"
     )
     try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
             raise VideoError(f"{path}: too large a file to be an image")
         # Read here and given without its name, which FFmpeg would search for patterns such as `%d`.
         content = io.BytesIO(path.read_bytes())
+        if animation_kind(path) == "webp":
+            return _first_of_webp(path, limits), Fraction(1)
         with av.open(content, "r", options=options) as container:
             stream = container.streams.video[0]
             context = stream.codec_context
@@ -148,3 +161,10 @@ def _read_image(path: Path, max_pixels: int) -> tuple[av.VideoFrame, Fraction]:
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration) as error:
         reason = "empty" if path.is_file() and path.stat().st_size == 0 else "not an image that can be read, or damaged"
         raise VideoError(f"{path}: {reason}") from error
+
+
+def _first_of_webp(path: Path, limits: VideoLimits) -> av.VideoFrame:
+    # Imported here, as animations are built on what is above.
+    from quovadis.video.animations import WebpAnimation
+
+    return next(WebpAnimation(str(path), path, limits, allow_partial=False).frames()).picture

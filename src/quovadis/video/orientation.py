@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from fractions import Fraction
 from typing import NamedTuple, cast
 
 import av
@@ -48,9 +48,8 @@ def read_orientation(picture: av.VideoFrame) -> Orientation:
     The matrix is nine 32-bit numbers in rows (libavutil/display.h): a point (x, y) of the stored picture is shown at
     (a x + c y, b x + d y), so all eight orientations, mirrored ones too, are told by the signs of a, b, c and d.
     """
-    # PyAV's stubs take the container for a mapping of names; iterating yields the data itself.
-    side_data = cast("Iterable[SideData]", _miniature(picture).side_data)
-    matrix = next((data for data in side_data if data.type is Type.DISPLAYMATRIX), None)
+    # By name: iterating yields the data in PyAV 18, and their kinds in PyAV 19.
+    matrix = cast("SideData | None", _miniature(picture).side_data.get(Type.DISPLAYMATRIX.name))
     if matrix is None:
         return UPRIGHT
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])
@@ -66,9 +65,9 @@ def _miniature(picture: av.VideoFrame) -> av.VideoFrame:
     does not know, such as EXIF. So what is looked at is a copy of no size, without those kinds.
     """
     graph = av.filter.Graph()
-    last = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base
-    )
+    # Pictures out of image files may come without a time base, which the filter does not go without.
+    time_base = picture.time_base or Fraction(1, 1000)
+    last = graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=time_base)
     removals = [("sidedata", f"mode=delete:type={kind}") for kind in _UNKNOWN_SIDE_DATA]
     for name, arguments in [*removals, ("scale", "16:16:flags=neighbor"), ("buffersink", "")]:
         following = graph.add(name, arguments or None)

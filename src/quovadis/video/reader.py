@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Literal, Self
 
 from quovadis.errors import VideoError, VideoLimitError
+from quovadis.video.animations import FrameSource, open_animation
 from quovadis.video.decoder import Decoder, VideoReport
 from quovadis.video.frames import DecodedFrame, Frame
 from quovadis.video.geometry import Converter, FrameConverter
-from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence, images_in
+from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence
 from quovadis.video.limits import VideoLimits
 from quovadis.video.resample import Shown, resample, tick_of
+from quovadis.video.series import frame_series
+from quovadis.video.signatures import animation_kind, is_video_content
 from quovadis.video.source import is_address, local_path, open_instructions
+
+STILL_NOTE = "a still picture: one frame"
+"""Said of a file that turns out to hold no more."""
 
 
 class Video(AbstractContextManager["Video"]):
@@ -25,13 +31,14 @@ class Video(AbstractContextManager["Video"]):
     def __init__(
         self,
         name: str,
-        decoder: Decoder | ImageSequence,
+        decoder: FrameSource,
         *,
         fps: float | Literal["native"],
         limits: VideoLimits,
         start_seconds: float,
         duration_seconds: float | None,
         converter: Callable[[], Converter] = FrameConverter,
+        is_file: bool = False,
     ) -> None:
         self.name = name
         """The source, as it was given."""
@@ -39,6 +46,7 @@ class Video(AbstractContextManager["Video"]):
         self._fps = None if fps == "native" else Fraction(fps).limit_denominator(100_000)
         self._limits = limits
         self._converter = converter
+        self._is_file = is_file
         self._start = Fraction(start_seconds)
         self._end = None if duration_seconds is None else self._start + Fraction(duration_seconds)
 
@@ -101,7 +109,7 @@ class Video(AbstractContextManager["Video"]):
     def shown(self) -> Iterator[Shown]:
         """Yield the decoded frame of each tick, within the part of the video that was asked for."""
         fps = self._fps
-        frames = self._decoder.frames()
+        frames = self._decoded()
         if fps is None:
             ticks = (Shown(place, frame) for place, frame in enumerate(frames))
             for shown in ticks:
@@ -118,6 +126,12 @@ class Video(AbstractContextManager["Video"]):
             # Left before the next frame is decoded: a live source must not be waited for.
             if end is not None and shown.tick + 1 >= end:
                 return
+
+    def _decoded(self) -> Iterator[DecodedFrame]:
+        yield from self._decoder.frames()
+        report = self.report
+        if self._is_file and report.frames_decoded == 1 and not report.partial:
+            report.notes = (*report.notes, STILL_NOTE)
 
     def _check_tick(self, tick: int) -> None:
         if tick > self._limits.max_frames and not self.live:
@@ -138,7 +152,7 @@ def open_video(
     threads: int = 0,
     converter: Callable[[], Converter] = FrameConverter,
 ) -> Video:
-    """Open a file, an animated GIF, a folder of images, an address or `camera:0`.
+    """Open a file, an animated picture, a folder of images, an address or `camera:0`.
 
     Args:
         source: what to open. Local files are read as containers of pictures and sound alone: playlists, which could
@@ -157,19 +171,18 @@ def open_video(
     """
     name = os.fspath(source)
     limits = limits or VideoLimits()
-    decoder: Decoder | ImageSequence
     path = local_path(name)
-    if is_address(name):
-        decoder = Decoder(name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads)
-    elif path.is_dir():
-        images = images_in(path)
-        if not images:
-            raise VideoError(f"{name}: no images in this folder; give a video, or a folder of images or videos")
-        decoder = ImageSequence(name, images, limits, allow_partial=allow_partial)
-    elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+    decoder: FrameSource
+    is_file = not is_address(name) and path.is_file()
+    if not is_address(name) and path.is_dir():
+        decoder = _open_folder(path, name, limits, allow_partial=allow_partial)
+    elif is_file and (kind := animation_kind(path)) is not None:
+        decoder = open_animation(kind, name, path, limits, allow_partial=allow_partial, threads=threads)
+    elif is_file and path.suffix.lower() in IMAGE_SUFFIXES and not is_video_content(path):
         decoder = ImageSequence(name, [path], limits, allow_partial=allow_partial)
     else:
-        _check_file(path, name)
+        if not is_address(name):
+            _check_file(path, name)
         decoder = Decoder(name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads)
     return Video(
         name,
@@ -179,7 +192,18 @@ def open_video(
         start_seconds=start_seconds,
         duration_seconds=duration_seconds,
         converter=converter,
+        is_file=is_file,
     )
+
+
+def _open_folder(path: Path, name: str, limits: VideoLimits, *, allow_partial: bool) -> ImageSequence:
+    try:
+        series = frame_series(path)
+    except OSError as error:
+        raise VideoError(f"{error.filename or name}: cannot be read: {error.strerror}") from error
+    if not series.paths:
+        raise VideoError(f"{name}: no images in this folder; give a video, or a folder of images or videos")
+    return ImageSequence(name, series.paths, limits, allow_partial=allow_partial, notes=series.notes)
 
 
 def open_images(
@@ -189,6 +213,7 @@ def open_images(
     limits: VideoLimits | None = None,
     allow_partial: bool = False,
     converter: Callable[[], Converter] = FrameConverter,
+    notes: tuple[str, ...] = (),
 ) -> Video:
     """Open images as a video of 25 frames a second, all of them kept.
 
@@ -198,12 +223,13 @@ def open_images(
         limits: the most to accept; None: the defaults.
         allow_partial: pass over images that cannot be read.
         converter: makes what turns pictures into pixels.
+        notes: what is unusual about them.
 
     Raises:
         VideoLimitError: more images than the limits admit.
     """
     limits = limits or VideoLimits()
-    images = ImageSequence(name, list(paths), limits, allow_partial=allow_partial)
+    images = ImageSequence(name, list(paths), limits, allow_partial=allow_partial, notes=notes)
     return Video(
         name, images, fps="native", limits=limits, start_seconds=0.0, duration_seconds=None, converter=converter
     )

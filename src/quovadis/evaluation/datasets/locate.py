@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quovadis.evaluation.extracted import has_frames
-from quovadis.video.expand import VIDEO_SUFFIXES
+from quovadis.video.expand import is_video_name
+from quovadis.video.images import is_image_name
+from quovadis.video.signatures import animation_kind
 
 NO_SUCH_VIDEO = "no such video"
 NO_FRAMES = "no frames in it"
@@ -79,8 +81,10 @@ def _list(folder: Path) -> _Listing:
     except OSError:
         names = {}
     stems: dict[str, str] = {}
-    for name in names:
-        path = Path(name)
-        if path.suffix.lower() in VIDEO_SUFFIXES:
-            stems.setdefault(path.stem, name)
+    for name in filter(is_video_name, names):
+        stems.setdefault(Path(name).stem, name)
+    # Opened only where no video has the name: a picture beside a video is its poster.
+    for name in filter(is_image_name, names):
+        if Path(name).stem not in stems and not names[name] and animation_kind(folder / name) is not None:
+            stems[Path(name).stem] = name
     return _Listing(names, stems)

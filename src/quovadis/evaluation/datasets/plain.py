@@ -8,15 +8,16 @@ from pathlib import Path
 from quovadis.errors import DatasetError
 from quovadis.evaluation.datasets.dataset import Annotation
 from quovadis.evaluation.extracted import COUNT_NAME
-from quovadis.video.expand import VIDEO_SUFFIXES
+from quovadis.video.expand import is_video_name
 from quovadis.video.images import is_image_name, natural_key
+from quovadis.video.signatures import animation_kind
 
 
 def read_folders(root: Path) -> list[Annotation]:
     """Read a folder for each class, with its videos, or folders of images, in it.
 
-    Hidden files do not count, nor what is neither a video, by its suffix, nor a folder with images. A folder that is
-    empty, or whose `n_frames` says 0, counts as a video that is missing.
+    Hidden files do not count, nor what is neither a video, an animated picture, nor a folder with images. A folder
+    that is empty, or whose `n_frames` says 0, counts as a video that is missing.
 
     Raises:
         DatasetError: no folders with videos, or one that cannot be read.
@@ -80,4 +81,4 @@ def _is_example(item: Path) -> bool:
         # An empty folder is what a failed extraction leaves.
         names = [file.name for file in item.iterdir()]
         return not names or any(is_image_name(name) or name == COUNT_NAME for name in names)
-    return item.suffix.lower() in VIDEO_SUFFIXES
+    return is_video_name(item.name) or (is_image_name(item.name) and animation_kind(item) is not None)
