@@ -42,10 +42,11 @@ def write(
     sound_first: bool = False,
     inputs: Sequence[str | Path] = (),
     maps: Sequence[str] = (),
+    maps_before: Sequence[str] = (),
     pixel_format: str = "yuv420p",
     piped: bool = False,
 ) -> Path:
-    """Write numbered frames at 25 a second, with `sound` seconds of sound; `inputs` come after these two."""
+    """Write numbered frames at 25 a second, with `sound` seconds of sound; further `inputs` come after."""
     raw = write_numbered_frames(path.with_name("numbers.gray"), numbers)
     command: list[str | Path] = [
         "-f",
@@ -63,7 +64,7 @@ def write(
     if sound is not None:
         command += ["-f", "lavfi", "-i", f"sine=sample_rate=44100:duration={sound}"]
         tracks = ["-map", "1:a", *tracks] if sound_first else [*tracks, "-map", "1:a"]
-    command += [*inputs, *tracks, *maps, "-pix_fmt", pixel_format, *options, "-threads", "1"]
+    command += [*inputs, *maps_before, *tracks, *maps, "-pix_fmt", pixel_format, *options, "-threads", "1"]
     if piped:
         run_ffmpeg(*command, "-", output=path)
     else:
@@ -145,7 +146,7 @@ def everything(folder: Path) -> Path:
         *("-c:v:0", "png", "-disposition:v:0", "attached_pic", "-c:v:1", "libx264", "-bf:v:1", "2", "-c:s", "mov_text"),
         *("-timecode", "00:00:10:00", "-write_tmcd", "1"),
         inputs=["-f", "lavfi", "-i", "sine=duration=2", "-i", text, "-i", cover],
-        maps=["-map", "1:a", "-map", "2:s", "-map", "3:v"],
+        maps_before=["-map", "3:v", "-map", "1:a", "-map", "2:s"],
     )
 
 
@@ -367,8 +368,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
     ),
     # Short and still.
-    Scenario("one frame in MP4", plain("clip.mp4", *B2, numbers=range(1), sound=1.0)),
-    Scenario("one frame in Matroska", plain("clip.mkv", *B2, numbers=range(1))),
+    Scenario("one frame in MP4", plain("clip.mp4", *B2, numbers=range(1), sound=1.0), has_notes=True),
+    Scenario("one frame in Matroska", plain("clip.mkv", *B2, numbers=range(1)), has_notes=True),
     Scenario("two frames in TS", plain("clip.ts", *B2, numbers=range(2), sound=1.0)),
     Scenario("GIF of uneven delays", gif_of_uneven_delays),
     Scenario(
