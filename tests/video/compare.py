@@ -62,7 +62,7 @@ def _differences(path: Path, reference: Reference, has_notes: bool, frame_second
             found.append(Difference("threads", f"{threads}, not 1: {what}"))
     at_25, _ = frames_seen(path, 25.0, threads=2)
     if at_25.numbers != reference.at_25:
-        kind: Kind = "last tick" if _one_more(at_25.numbers, reference.at_25) else "25 a second"
+        kind: Kind = "last tick" if _last_frame_only(at_25.numbers, reference.at_25) else "25 a second"
         found.append(Difference(kind, _told(at_25.numbers, reference.at_25)))
     if report.partial or (report.notes and not has_notes):
         found.append(Difference("notes", "; ".join(report.notes) or "in part"))
@@ -74,10 +74,11 @@ def _differences(path: Path, reference: Reference, has_notes: bool, frame_second
     return found
 
 
-def _one_more(ours: Sequence[int], theirs: Sequence[int]) -> bool:
-    """Tell whether one of two lists of frames is the other and one more at the end."""
+def _last_frame_only(ours: Sequence[int], theirs: Sequence[int]) -> bool:
+    """Tell whether two lists differ only in whether or how often, once or twice, the last frame is shown."""
     shorter, longer = sorted((ours, theirs), key=len)
-    return len(longer) == len(shorter) + 1 and longer[:-1] == shorter
+    rest = longer[len(shorter) :]
+    return longer[: len(shorter)] == shorter and len(rest) <= 2 and len(set(rest)) == 1
 
 
 def _length(seen: Seen, frame_seconds: float) -> float:

@@ -43,7 +43,7 @@ def matrix_files(count: int, seed: int) -> list[MatrixFile]:
 
 
 def _of_scenario(scenario: Scenario) -> MatrixFile:
-    return MatrixFile(str(scenario), scenario.make, has_notes=scenario.has_notes)
+    return MatrixFile(str(scenario), scenario.make, scenario.frame_seconds, scenario.has_notes)
 
 
 def _of_case(case: Case) -> MatrixFile:

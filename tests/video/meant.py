@@ -51,6 +51,11 @@ MEANT: tuple[Meant, ...] = (
     ),
     Meant(
         ("25 a second", "last tick"),
+        _has("of two sizes"),
+        "FFmpeg's command begins its filter again where the size changes, and loses the frame before it",
+    ),
+    Meant(
+        ("25 a second", "last tick"),
         lambda name: name.startswith("webm") and "sound" in name,
         "a WebM whose sound is Opus begins at -0.007 s for FFmpeg 5.1 and at 0 for FFmpeg 8, so that the ticks fall "
         "otherwise on frames that are not 1/25 s apart",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 from matrix import FRAMES, SECOND_PICTURE, X264
 from numbered import HEIGHT, WIDTH, run_ffmpeg, write_numbered_frames
 
@@ -27,6 +28,7 @@ class Scenario:
     make: Callable[[Path], Path]
     has_notes: bool = False
     """Whether what is unusual about it is to be noted."""
+    frame_seconds: float = 1 / 25
 
     def __str__(self) -> str:
         return self.name
@@ -40,10 +42,11 @@ def write(
     sound_first: bool = False,
     inputs: Sequence[str | Path] = (),
     maps: Sequence[str] = (),
+    maps_before: Sequence[str] = (),
     pixel_format: str = "yuv420p",
     piped: bool = False,
 ) -> Path:
-    """Write numbered frames at 25 a second, with `sound` seconds of sound; `inputs` come after these two."""
+    """Write numbered frames at 25 a second, with `sound` seconds of sound; further `inputs` come after."""
     raw = write_numbered_frames(path.with_name("numbers.gray"), numbers)
     command: list[str | Path] = [
         "-f",
@@ -61,7 +64,7 @@ def write(
     if sound is not None:
         command += ["-f", "lavfi", "-i", f"sine=sample_rate=44100:duration={sound}"]
         tracks = ["-map", "1:a", *tracks] if sound_first else [*tracks, "-map", "1:a"]
-    command += [*inputs, *tracks, *maps, "-pix_fmt", pixel_format, *options, "-threads", "1"]
+    command += [*inputs, *maps_before, *tracks, *maps, "-pix_fmt", pixel_format, *options, "-threads", "1"]
     if piped:
         run_ffmpeg(*command, "-", output=path)
     else:
@@ -143,7 +146,7 @@ def everything(folder: Path) -> Path:
         *("-c:v:0", "png", "-disposition:v:0", "attached_pic", "-c:v:1", "libx264", "-bf:v:1", "2", "-c:s", "mov_text"),
         *("-timecode", "00:00:10:00", "-write_tmcd", "1"),
         inputs=["-f", "lavfi", "-i", "sine=duration=2", "-i", text, "-i", cover],
-        maps=["-map", "1:a", "-map", "2:s", "-map", "3:v"],
+        maps_before=["-map", "3:v", "-map", "1:a", "-map", "2:s"],
     )
 
 
@@ -176,6 +179,44 @@ def two_programs(folder: Path) -> Path:
         inputs=["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-framerate", "25", "-i", others],
         maps=["-map", "1:v"],
     )
+
+
+def chapters(suffix: str) -> Callable[[Path], Path]:
+    """Return a maker of a file with chapters, which MP4 and MOV keep as a track of text."""
+
+    def make(folder: Path) -> Path:
+        text = folder / "chapters.txt"
+        parts = "".join(
+            f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={start + 1000}\ntitle=part\n" for start in (0, 1000)
+        )
+        text.write_text(f";FFMETADATA1\n{parts}")
+        return write(folder / f"clip{suffix}", *B2, sound=2.0, inputs=["-i", text], maps=["-map_metadata", "2"])
+
+    return make
+
+
+def with_telemetry(folder: Path) -> Path:
+    """Sparse packets of KLV beside the picture, as drones write them."""
+    source = write(folder / "picture.ts", *B2, sound=2.4)
+    path = folder / "clip.ts"
+    with av.open(str(source)) as pictures, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(pictures.streams.video[0])
+        telemetry = container.add_data_stream("klv")
+        for count, packet in enumerate(pictures.demux(video=0)):
+            if packet.dts is None:
+                continue
+            if count % 20 == 0:
+                words = av.Packet(bytes(range(64)))
+                words.stream, words.time_base, words.pts, words.dts = (
+                    telemetry,
+                    packet.time_base,
+                    packet.pts,
+                    packet.dts,
+                )
+                container.mux(words)
+            packet.stream = stream
+            container.mux(packet)
+    return path
 
 
 def gif_of_uneven_delays(folder: Path) -> Path:
@@ -240,7 +281,35 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("interlaced H.264", plain("clip.ts", *B2, "-flags", "+ildct+ilme", "-x264opts", "tff=1", sound=2.4)),
     Scenario("interlaced MPEG-2", plain("clip.mpg", *MPEG2, "-flags", "+ildct+ilme", sound=2.4)),
     Scenario("interlaced H.264 in MP4", plain("clip.mp4", *B2, "-flags", "+ildct+ilme", "-x264opts", "tff=1")),
+    Scenario("chapters in MP4", chapters(".mp4")),
+    Scenario("chapters in MOV", chapters(".mov")),
+    Scenario("telemetry in TS", with_telemetry),
+    Scenario("slow motion, 240 a second", plain("clip.mov", *B2, "-vf", "setpts=N/240/TB", "-r", "240", sound=0.25)),
+    *(
+        Scenario(
+            f"a frame every 5 s in {suffix}",
+            plain(f"clip{suffix}", *options, "-vf", "setpts=N*5/TB", "-r", "1/5", numbers=range(20)),
+            frame_seconds=5.0,
+        )
+        for suffix, options in ((".mp4", B2), (".mkv", B2), (".webm", VP9), (".avi", MPEG4))
+    ),
+    Scenario("WTV", plain("clip.wtv", *MPEG2, sound=2.0)),
+    Scenario("raw YUV", plain("clip.y4m")),
+    Scenario(
+        "raw AV1", plain("clip.obu", "-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime", "-b:v", "200k")
+    ),
+    Scenario("smooth streaming", plain("clip.ismv", *B2, sound=2.0)),
+    Scenario("F4V", plain("clip.f4v", *B2, sound=3.0)),
+    Scenario("RealMedia", plain("clip.rm", "-c:v", "rv20", "-q:v", "3")),
     # Joined and jumping clocks.
+    Scenario(
+        "TS joined, of two sizes", joined(".ts", ((*B2, *TS), 1.6), ((*B2, "-s", "320x240", *TS), 1.6)), has_notes=True
+    ),
+    Scenario(
+        "TS joined, MPEG-2 of two sizes",
+        joined(".ts", ((*MPEG2, *TS), None), ((*MPEG2, "-s", "80x64", *TS), None)),
+        has_notes=True,
+    ),
     Scenario(
         "TS joined 3 times, sound of other lengths",
         joined(".ts", ((*B2, *TS), 1.6), ((*B2, *TS), 1.0), ((*B2, *TS), 2.2)),
@@ -299,8 +368,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
     ),
     # Short and still.
-    Scenario("one frame in MP4", plain("clip.mp4", *B2, numbers=range(1), sound=1.0)),
-    Scenario("one frame in Matroska", plain("clip.mkv", *B2, numbers=range(1))),
+    Scenario("one frame in MP4", plain("clip.mp4", *B2, numbers=range(1), sound=1.0), has_notes=True),
+    Scenario("one frame in Matroska", plain("clip.mkv", *B2, numbers=range(1)), has_notes=True),
     Scenario("two frames in TS", plain("clip.ts", *B2, numbers=range(2), sound=1.0)),
     Scenario("GIF of uneven delays", gif_of_uneven_delays),
     Scenario(

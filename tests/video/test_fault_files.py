@@ -52,21 +52,20 @@ def faults(assets: Path) -> Path:
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("name", FILES)
 class TestSoundFiles:
-    def test_every_frame_is_seen_once_and_in_order(self, faults: Path, name: str, threads: int) -> None:
+    def test_every_frame_is_seen_once_and_in_order_and_only_what_is_unusual_is_noted(
+        self, faults: Path, name: str, threads: int
+    ) -> None:
         seen, report = frames_seen(faults / name, threads=threads)
         assert seen.numbers == FILES[name].numbers
         assert seen.seconds == pytest.approx([place / 25 for place in range(len(seen.numbers))], abs=0.002)
         assert report.seconds_found == pytest.approx(len(seen.numbers) / 25, abs=0.002)
+        assert not report.partial
+        assert len(report.notes) == bool(FILES[name].note)
+        assert all(FILES[name].note in note for note in report.notes)
 
     def test_at_25_a_second_the_same_are_seen(self, faults: Path, name: str, threads: int) -> None:
         seen, _ = frames_seen(faults / name, 25.0, threads=threads)
         assert seen.numbers == FILES[name].numbers
-
-    def test_only_what_is_unusual_is_noted(self, faults: Path, name: str, threads: int) -> None:
-        _, report = frames_seen(faults / name, threads=threads)
-        assert not report.partial
-        assert len(report.notes) == bool(FILES[name].note)
-        assert all(FILES[name].note in note for note in report.notes)
 
 
 def test_the_number_of_threads_loses_no_frame_of_a_large_video_whose_sound_comes_first(faults: Path) -> None:

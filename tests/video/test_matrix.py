@@ -15,7 +15,7 @@ import pytest
 from matrix import CODECS, CONTAINERS, EDITS, OFFSETS, RATES, SOUNDS, WRITINGS, covering_cases
 from matrix_files import MatrixFile, matrix_files
 from meant import reason_for
-from numbered import NotWritten, Reference, numbered_frame, read_number
+from numbered import UNREADABLE, NotWritten, Reference, numbered_frame, read_number
 
 COUNT, SEED = 48, 0
 FILES = {file.name: file for file in matrix_files(COUNT, SEED)}
@@ -77,7 +77,7 @@ def test_a_sound_file_gives_the_frames_that_ffmpeg_gives(name: str, maker: Maker
         if os.environ.get("CI"):
             raise
         pytest.skip(f"this ffmpeg cannot write it: {error}")
-    assert reference.native.numbers, "FFmpeg itself reads nothing"
+    assert set(reference.native.numbers) - {UNREADABLE}, "FFmpeg itself reads nothing"
     found = FILES[name].compare(path, reference)
     shutil.rmtree(path.parent)
     assert [str(difference) for difference in found if reason_for(name, difference) is None] == []
