@@ -45,8 +45,8 @@ def prepare(folder: Path, clip: np.ndarray, calibration: np.ndarray) -> None:
 
 def _ours(folder: Path, threads: int, *, int8: bool = False, instruction_set: str = "") -> Run:
     from quovadis.engines import NativeEngine
+    from quovadis.engines.calibration import calibrate
     from quovadis.engines.openvino_graph import build_graph
-    from quovadis.engines.quantization import calibrate
     from quovadis.weights import load_weights
 
     tensors = load_weights("rgb-scratch").tensors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import NamedTuple, cast
 
 import av
@@ -66,9 +67,9 @@ def _miniature(picture: av.VideoFrame) -> av.VideoFrame:
     does not know, such as EXIF. So what is looked at is a copy of no size, without those kinds.
     """
     graph = av.filter.Graph()
-    last = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base
-    )
+    # Pictures out of image files may come without a time base, which the filter does not go without.
+    time_base = picture.time_base or Fraction(1, 1000)
+    last = graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=time_base)
     removals = [("sidedata", f"mode=delete:type={kind}") for kind in _UNKNOWN_SIDE_DATA]
     for name, arguments in [*removals, ("scale", "16:16:flags=neighbor"), ("buffersink", "")]:
         following = graph.add(name, arguments or None)
