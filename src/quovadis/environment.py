@@ -41,7 +41,7 @@ def quantization_folder() -> Path:
 
 
 def is_offline() -> bool:
-    """Tell whether `QUOVADIS_OFFLINE` forbids the network."""
+    """Tell whether `QUOVADIS_OFFLINE` forbids the network, to weights, samples and videos alike."""
     return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() in _TRUE
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple, cast
 
@@ -49,9 +48,8 @@ def read_orientation(picture: av.VideoFrame) -> Orientation:
     The matrix is nine 32-bit numbers in rows (libavutil/display.h): a point (x, y) of the stored picture is shown at
     (a x + c y, b x + d y), so all eight orientations, mirrored ones too, are told by the signs of a, b, c and d.
     """
-    # PyAV's stubs take the container for a mapping of names; iterating yields the data itself.
-    side_data = cast("Iterable[SideData]", _miniature(picture).side_data)
-    matrix = next((data for data in side_data if data.type is Type.DISPLAYMATRIX), None)
+    # By name: iterating yields the data in PyAV 18, and their kinds in PyAV 19.
+    matrix = cast("SideData | None", _miniature(picture).side_data.get(Type.DISPLAYMATRIX.name))
     if matrix is None:
         return UPRIGHT
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])
