@@ -1,5 +1,6 @@
 # make demo   sets everything up and classifies a video (VIDEO=path for one's own)
 # make test   installs the test extra and runs every check
+# make test-matrix   installs the wheel into every Python there is, newest and lowest dependencies, and tries it
 # make bench  measures speed and memory beside the peers; writes docs/performance.json and .png
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ CONSTRAINTS := -c constraints.txt
 
 export QUOVADIS_ASSETS ?= $(abspath ../shared)
 
-.PHONY: demo test lint bench picture clean
+.PHONY: demo test test-matrix lint bench picture clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +31,9 @@ lint: $(VENV)/installed-test
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-matrix: $(VENV)/installed-test
+	$(BIN)/python scripts/test_matrix.py
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py

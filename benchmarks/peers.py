@@ -68,12 +68,13 @@ def _normalized(clip: np.ndarray) -> np.ndarray:
 
 
 def _openvino(folder: Path, threads: int, *, nncf: bool = False) -> Run:
-    import openvino as ov
+    from quovadis.engines.openvino_runtime import ov, without_telemetry
 
     core = ov.Core()
     model = core.read_model(folder / GRAPH)
     if nncf:
-        import nncf as nncf_package
+        with without_telemetry():
+            import nncf as nncf_package  # noqa: TID251
 
         dataset = nncf_package.Dataset([_normalized(clip)[np.newaxis] for clip in np.load(folder / CALIBRATION)])
         model = nncf_package.quantize(model, dataset, subset_size=len(np.load(folder / CALIBRATION)))
