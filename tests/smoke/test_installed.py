@@ -14,11 +14,14 @@ from safetensors.numpy import load_file
 Run: TypeAlias = Callable[..., str]
 
 FAST = ("-w", "rgb-scratch", "--threads", "2")
+CENTRE = (*FAST, "--clip", "centre")
 LABELS = {
     "archery.avi": "archery",
     "arm_wrestling.mp4": "arm wrestling",
     "horse_riding.gif": "riding or walking with horse",
 }
+CLIPS = (*LABELS, "rotated_90.mov", "sign_language_thanks.mkv")
+"""Those, one that is turned, and one that is shorter than a clip."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,34 +47,27 @@ def test_the_wheel_is_what_runs_and_its_kernels_are_compiled(run: Run, python: P
 
 @pytest.mark.base
 def test_the_model_card_is_printed(run: Run) -> None:
-    assert "278.981" in run("info")
-    assert json.loads(run("info", "--json"))
+    card = run("info", "rgb-scratch")
+    assert "278.981" in card
+    assert "rgb-scratch" in card
 
 
 @pytest.mark.base
-def test_the_weights_are_whole(run: Run) -> None:
-    run("weights", "verify", "rgb-scratch")
+def test_real_clips_get_their_labels(run: Run, assets: Path) -> None:
+    found = top_labels(run("classify", *(assets / "clips" / name for name in CLIPS), *CENTRE, "--json"))
+    assert set(found) == set(CLIPS)
+    assert LABELS.items() <= found.items()
 
 
 @pytest.mark.base
-@pytest.mark.parametrize("engine", ["native", "openvino"])
-def test_real_clips_get_their_labels(run: Run, assets: Path, engine: str) -> None:
-    clips = [assets / "clips" / name for name in LABELS]
-    assert top_labels(run("classify", *clips, *FAST, "--engine", engine, "--clip", "centre", "--json")) == LABELS
+def test_openvino_agrees(run: Run, assets: Path) -> None:
+    clip = assets / "clips" / "archery.avi"
+    assert top_labels(run("classify", clip, *CENTRE, "--engine", "openvino", "--json")) == {"archery.avi": "archery"}
 
 
 @pytest.mark.base
-def test_turned_and_short_clips_are_read(run: Run, assets: Path) -> None:
-    clips = [assets / "clips" / name for name in ("rotated_90.mov", "sign_language_thanks.mkv")]
-    found = run("classify", *clips, *FAST, "--clip-frames", "16", "--duration", "0.64", "--jsonl")
-    assert len(found.splitlines()) == 2
-
-
-@pytest.mark.base
-def test_the_sample_is_fetched_and_classified(run: Run) -> None:
-    path = run("sample").strip()
-    assert Path(path).is_file()
-    assert top_labels(run("classify", path, *FAST, "--duration", "1", "--json"))
+def test_a_sample_is_fetched(run: Run) -> None:
+    assert Path(run("sample").strip()).is_file()
 
 
 @pytest.mark.base
@@ -105,10 +101,9 @@ def test_a_small_dataset_is_evaluated(run: Run, assets: Path, tmp_path: Path) ->
 
 
 @pytest.mark.extras
-@pytest.mark.parametrize("form", ["hdf5", "parquet"])
-def test_features_are_written_for_other_tools(run: Run, assets: Path, tmp_path: Path, form: str) -> None:
-    run("features", assets / "clips" / "archery.avi", *FAST, "--format", form, "-o", tmp_path)
-    assert any(path.suffix in (".h5", ".hdf5", ".parquet") for path in tmp_path.rglob("*"))
+def test_features_are_written_for_other_tools(run: Run, assets: Path, tmp_path: Path) -> None:
+    run("features", assets / "clips" / "archery.avi", *FAST, "--format", "hdf5", "-o", tmp_path)
+    assert any(path.suffix in (".h5", ".hdf5") for path in tmp_path.rglob("*"))
 
 
 @pytest.mark.extras
