@@ -1,6 +1,7 @@
 # make demo   sets everything up and classifies a video (VIDEO=path for one's own)
 # make test   installs the test extra and runs every check
 # make soak   stops runs at 60 random moments and checks that no older file of results is harmed
+# make test-matrix   installs the wheel into every Python there is, newest and lowest dependencies, and tries it
 # make bench  measures speed and memory beside the peers; writes docs/performance.json and .png
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ CONSTRAINTS := -c constraints.txt
 
 export QUOVADIS_ASSETS ?= $(abspath ../shared)
 
-.PHONY: demo test lint soak bench picture clean
+.PHONY: demo test test-matrix lint soak bench picture clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +35,9 @@ test: lint
 
 soak: $(VENV)/installed-test
 	$(BIN)/python scripts/soak_results.py $(QUOVADIS_ASSETS)/assets/v_CricketShot_g04_c01_rgb.gif
+
+test-matrix: $(VENV)/installed-test
+	$(BIN)/python scripts/test_matrix.py
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/run.py

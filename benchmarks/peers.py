@@ -45,8 +45,8 @@ def prepare(folder: Path, clip: np.ndarray, calibration: np.ndarray) -> None:
 
 def _ours(folder: Path, threads: int, *, int8: bool = False, instruction_set: str = "") -> Run:
     from quovadis.engines import NativeEngine
+    from quovadis.engines.calibration import calibrate
     from quovadis.engines.openvino_graph import build_graph
-    from quovadis.engines.quantization import calibrate
     from quovadis.weights import load_weights
 
     tensors = load_weights("rgb-scratch").tensors
@@ -68,12 +68,13 @@ def _normalized(clip: np.ndarray) -> np.ndarray:
 
 
 def _openvino(folder: Path, threads: int, *, nncf: bool = False) -> Run:
-    import openvino as ov
+    from quovadis.engines.openvino_runtime import ov, without_telemetry
 
     core = ov.Core()
     model = core.read_model(folder / GRAPH)
     if nncf:
-        import nncf as nncf_package
+        with without_telemetry():
+            import nncf as nncf_package  # noqa: TID251
 
         dataset = nncf_package.Dataset([_normalized(clip)[np.newaxis] for clip in np.load(folder / CALIBRATION)])
         model = nncf_package.quantize(model, dataset, subset_size=len(np.load(folder / CALIBRATION)))

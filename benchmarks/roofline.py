@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import openvino as ov
-from openvino import opset13
 
 from quovadis.architecture import flops
+from quovadis.engines.openvino_runtime import opset13, ov
 
 ROUNDS = 9
 SIZE = 2048

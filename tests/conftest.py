@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 ROOT = Path(__file__).resolve().parents[1]
+# Tests that import ONNX Runtime themselves send nothing either.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# The smoke suite tests an environment of its own, which `make test-matrix` makes.
+collect_ignore = [] if "QUOVADIS_SMOKE_PYTHON" in os.environ else ["smoke"]
 
 
 @pytest.fixture(scope="session")

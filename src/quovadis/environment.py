@@ -46,7 +46,7 @@ def is_true(value: str) -> bool:
 
 
 def is_offline() -> bool:
-    """Tell whether `QUOVADIS_OFFLINE` forbids the network."""
+    """Tell whether `QUOVADIS_OFFLINE` forbids the network, to weights, samples and videos alike."""
     return is_true(os.environ.get(OFFLINE_VARIABLE, ""))
 
 

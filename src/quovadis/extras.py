@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from quovadis.environment import home
 from quovadis.errors import MissingDependencyError
 
 _EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -25,6 +27,19 @@ _EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """By module: what the package is called, and the extra of this package that installs it."""
 
 
+def _prepare(package: str) -> None:
+    """Set what a package reads from the environment when it is imported; of this process alone."""
+    if package == "tensorflow":
+        # Its notes on the processor's instructions would stand among our own lines.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        if not (Path.home() / ".keras").exists():
+            # Keras comes with it, and writes its settings below the home directory of whoever has none.
+            os.environ.setdefault("KERAS_HOME", str(home() / "keras"))
+    elif package == "onnxruntime":
+        # From 1.28 or so it reports its use to its makers, on every system, and keeps a number of the device.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
 def import_extra(module: str, purpose: str) -> Any:
     """Import an optional package.
 
@@ -35,9 +50,7 @@ def import_extra(module: str, purpose: str) -> Any:
     Raises:
         MissingDependencyError: it is not installed; the message says what to install.
     """
-    if module == "tensorflow":
-        # Its notes on the processor's instructions would stand among our own lines.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _prepare(module.partition(".")[0])
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import CLIP_FRAMES
-from quovadis.engines.openvino_graph import build_graph
-from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization, calibrate
+from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
 from quovadis.environment import quantization_folder
 from quovadis.errors import EngineError
 from quovadis.progress import Notify
@@ -57,6 +56,10 @@ def quantization_for(
     if not sources:
         raise EngineError("int8 has to be calibrated on real clips once: name some as calibration")
     notify("calibrating 8-bit integers on these videos; it is kept for the next time")
+    # Imported late: only calibration needs OpenVINO and NNCF.
+    from quovadis.engines.calibration import calibrate
+    from quovadis.engines.openvino_graph import build_graph
+
     clips = list(islice(calibration_clips(sources, notify), CALIBRATION_CLIPS))
     found = calibrate(weights.tensors, build_graph, clips)
     found.save(path)

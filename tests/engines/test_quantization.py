@@ -32,7 +32,7 @@ def official(rgb_scratch_path: Path) -> Weights:
 def windows(assets: Path) -> list[Clips]:
     """Windows of 79 frames, half overlapping, of every clip that can be read."""
     found: list[Clips] = []
-    for path in sorted((assets / "clips").iterdir()):
+    for path in sorted(path for path in (assets / "clips").iterdir() if path.is_file()):
         try:
             with open_clips(path, Sampling(stride=40), VideoLimits()) as clips:
                 found += [clip.pixels[:79] for clip in clips]

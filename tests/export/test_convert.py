@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 import pytest
 from safetensors.numpy import load_file, save_file
 
 import quovadis
 from conftest import Written
+from quovadis.engines.openvino_runtime import ov
 from quovadis.errors import ArchitectureError, LabelsError, MissingDependencyError, OutputError, WeightsError
 from quovadis.export import conversion, worker
 from quovadis.labels import kinetics400

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-import openvino as ov
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from conftest import Written
+from quovadis.engines.openvino_runtime import ov
 from quovadis.labels import kinetics400
 from quovadis.torch import I3D, normalize
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
-from openvino import opset13
 
+from quovadis.engines.openvino_runtime import opset13, ov
 from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.weights import read_weights
 

@@ -12,7 +12,6 @@ from quovadis.engines.base import Engine, Hint
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
 from quovadis.engines.native_library import has_integers, why_unavailable
-from quovadis.engines.openvino_engine import OpenVINOEngine
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
 
@@ -61,6 +60,9 @@ def open_engine(
     if name == "auto":
         name = _fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
     if name == "openvino":
+        # Imported late: OpenVINO takes half a second, and the native engine does without it.
+        from quovadis.engines.openvino_engine import OpenVINOEngine
+
         return OpenVINOEngine(
             tensors,
             device=device,

@@ -8,9 +8,7 @@ from math import inf
 from typing import TypeAlias
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import Node, opset1, opset13
 
 from quovadis.architecture import (
     ENDPOINTS,
@@ -24,6 +22,7 @@ from quovadis.architecture import (
     Triple,
     interpret,
 )
+from quovadis.engines.openvino_runtime import Node, opset1, opset13, ov
 from quovadis.engines.quantization import INPUT_RANGE, LEVELS, MOST_WEIGHT, Quantization
 from quovadis.weights.equalization import endpoint_scales, equalize
 from quovadis.weights.folding import bias_name, fold_batch_norm, kernel_name

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import CompiledModel
 
 from quovadis.engines.base import StreamOutput, check_stream_frames
+from quovadis.engines.openvino_runtime import CompiledModel, ov
 from quovadis.engines.streaming_graph import FRAMES, POSITION_FEATURES, POSITION_LOGITS, StateSlot
 from quovadis.errors import ArchitectureError, EngineError
 

@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import Node, opset1, opset13
 
 from quovadis.architecture import (
     CLIP_FRAMES,
@@ -30,6 +28,7 @@ from quovadis.architecture import (
 )
 from quovadis.engines.base import FIRST_FRAMES
 from quovadis.engines.openvino_graph import OpenVINOOperations, Padding, normalize
+from quovadis.engines.openvino_runtime import Node, opset1, opset13, ov
 from quovadis.engines.quantization import INPUT_RANGE, Quantization
 
 FRAMES = "frames"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13
 
 from quovadis.engines.openvino_graph import OpenVINOOperations, build_network
+from quovadis.engines.openvino_runtime import opset13, ov
 from quovadis.errors import OutputError, WeightsError
 from quovadis.export.exporter import INPUT_NAME, LOGITS_NAME, OUTPUT_NAME, RunResult, provenance
 from quovadis.export.options import ExportOptions

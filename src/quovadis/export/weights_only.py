@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import variable_shapes
-from quovadis.engines import OpenVINOEngine
 from quovadis.export.exporter import RunResult
 from quovadis.weights.model import make_weights
 
@@ -19,6 +18,9 @@ NAMES = tuple(variable_shapes())
 
 def run(tensors: Mapping[str, NDArray[Any]], path: Path, clips: NDArray[np.uint8], note: str) -> RunResult:
     """Run the network with the tensors that were read from `path`; `note` says in the report how they were read."""
+    # Imported late, so that writing such files needs no OpenVINO.
+    from quovadis.engines.openvino_engine import OpenVINOEngine
+
     engine = OpenVINOEngine(make_weights(tensors, path, path.stem).tensors)
     output = engine.run(clips)
     return RunResult(output.logits, output.probabilities, f"OpenVINO {engine.description['version']}, {note}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from quovadis.environment import OFFLINE_VARIABLE, is_offline
 from quovadis.errors import VideoError
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -80,11 +81,15 @@ def open_instructions(source: str) -> OpenInstructions:
     """Return how to open `source`.
 
     Raises:
-        VideoError: an address of an unknown protocol.
+        VideoError: an address of an unknown protocol, or any while `QUOVADIS_OFFLINE` forbids the network.
     """
     if source.startswith(_CAMERA):
         return _camera(source.removeprefix(_CAMERA))
     if is_address(source):
+        if is_offline():
+            raise VideoError(
+                f"{source}: {OFFLINE_VARIABLE} is set, which forbids the network; give a local file, or unset it"
+            )
         protocol = source.partition("://")[0].lower()
         if protocol not in _NETWORK_PROTOCOLS:
             raise VideoError(

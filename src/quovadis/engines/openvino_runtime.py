@@ -1,0 +1,46 @@
+"""OpenVINO, imported without its telemetry. Every module that needs OpenVINO takes it from here.
+
+Importing `openvino`, and NNCF too, reports that to an analytics host through the package `openvino_telemetry`, and
+writes a client's number and a counter below the home directory, unless the user has opted out before. This project
+sends nothing anywhere, so both are imported as if that package were not installed, which both allow for. It holds for
+this process alone: no file, environment variable or setting of the user's is changed, and a process that imported
+OpenVINO before Quovadis has made its own choice.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from types import ModuleType
+
+_TELEMETRY = "openvino_telemetry"
+_lock = RLock()
+
+
+@contextmanager
+def without_telemetry() -> Iterator[None]:
+    """Let OpenVINO and NNCF be imported as if `openvino_telemetry` were not installed.
+
+    What is imported meanwhile takes its own stand-in that does nothing, and keeps it; afterwards the package can be
+    imported as before.
+    """
+    with _lock:
+        hidden: dict[str, ModuleType] = {}
+        for name in [name for name in sys.modules if name.partition(".")[0] == _TELEMETRY]:
+            hidden[name] = sys.modules.pop(name)
+        # The documented way to make an import fail: a name that maps to None raises ModuleNotFoundError.
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            sys.modules.pop(_TELEMETRY, None)
+            sys.modules.update(hidden)
+
+
+with without_telemetry():
+    import openvino as ov
+    from openvino import CompiledModel, InferRequest, Node, opset1, opset13
+
+__all__ = ["CompiledModel", "InferRequest", "Node", "opset1", "opset13", "ov", "without_telemetry"]
