@@ -147,7 +147,7 @@ def lowest_pins(extras: Sequence[str]) -> list[str]:
     requirements = list(project["dependencies"])
     for extra in extras:
         requirements += [line for line in project["optional-dependencies"][extra] if not line.startswith("quovadis[")]
-    return [re.sub(r">=\s*([^,; ]+)[^;]*", r"==\1", line) for line in requirements]
+    return [re.sub(r">=\s*([^,; ]+)[^;]*", r"==\1", line, count=1) for line in requirements]
 
 
 def look_at(python: Path) -> dict[str, str]:

@@ -104,13 +104,13 @@ def test_commands_send_nothing_and_leave_nothing_and_only_openvino_loads_openvin
     guarded: Guarded, rgb_scratch_path: Path, assets: Path, tmp_path: Path
 ) -> None:
     clip = assets / "clips" / "archery.avi"
-    short = "--weights rgb-scratch --threads 2 --clip-frames 16 --duration 0.64 --json"
+    short = "--weights rgb-scratch --threads 1 --clip-frames 16 --duration 0.64 --json"
     (tmp_path / "clips.tsv").write_text(f"{clip}\tarchery\n")
     commands = [
         "info --json",
         f"classify {clip} {short} --engine native",
-        f"features {clip} -w rgb-scratch --threads 2 --clip-frames 16 --stride 200 -q -o {tmp_path / 'features'}",
-        f"evaluate {tmp_path / 'clips.tsv'} -w rgb-scratch --threads 2 -q --json -o {tmp_path / 'report'}",
+        f"features {clip} -w rgb-scratch --threads 1 --clip-frames 16 --stride 200 -q -o {tmp_path / 'features'}",
+        f"evaluate {tmp_path / 'clips.tsv'} -w rgb-scratch --threads 1 -q --json -o {tmp_path / 'report'}",
         f"classify {clip} {short} --engine openvino",
         # Writing and proving are done by processes of their own.
         f"convert rgb-scratch {tmp_path / 'i3d.safetensors'} -q",

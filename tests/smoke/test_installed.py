@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 Run: TypeAlias = Callable[..., str]
 
-FAST = ("-w", "rgb-scratch", "--threads", "2")
+FAST = ("-w", "rgb-scratch", "--threads", "1")
 CENTRE = (*FAST, "--clip", "centre")
 LABELS = {
     "archery.avi": "archery",
@@ -82,7 +82,7 @@ def test_weights_are_converted_to_safetensors_and_classify(run: Run, assets: Pat
     run("convert", "rgb-scratch", target)
     assert len(load_file(target)) == 230
     clip = assets / "clips" / "archery.avi"
-    found = top_labels(run("classify", clip, "-w", target, "--threads", "2", "--clip", "centre", "--json"))
+    found = top_labels(run("classify", clip, "-w", target, "--threads", "1", "--clip", "centre", "--json"))
     assert found == {"archery.avi": "archery"}
 
 
