@@ -30,8 +30,9 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One process a core; tests of a file stay together, because they share what is slow to make.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: $(VENV)/installed-test
 	$(BIN)/python scripts/soak_results.py $(QUOVADIS_ASSETS)/assets/v_CricketShot_g04_c01_rgb.gif

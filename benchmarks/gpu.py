@@ -79,7 +79,10 @@ def _cell(value: Any) -> str:
     if isinstance(value, dict) and "clips_a_second" in value:
         return f"{value['clips_a_second']:.1f} clips/s, {value['seconds'] * 1e3:.2f} ms"
     if isinstance(value, dict) and all(isinstance(item, dict) for item in value.values()):
-        return ", ".join(f"{key} {max(float(x) for x in item.values()):.1e}" for key, item in list(value.items())[-2:])
+        return ", ".join(
+            f"{key} {max(float(x) for x in item.values() if not isinstance(x, bool)):.1e}"
+            for key, item in list(value.items())[-2:]
+        )
     if isinstance(value, float):
         return f"{value:.3g}"
     return "" if value is None else str(value).replace("[", r"\[")
