@@ -112,6 +112,18 @@ class TestGIF:
         for length in range(0, whole, 97):
             assert not _is_whole(path, content[:length])
 
+    def test_comments_before_the_end_mark_are_no_frames_that_are_missed(self, content: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "comment.gif"
+        end = next(
+            end for end in range(len(content)) if content[end : end + 1] == b";" and _is_whole(path, content[: end + 1])
+        )
+        comment = b"\x21\xfe\x05hello\x00"
+        path.write_bytes(content[:end] + comment * 2 + b";")
+        assert read(path) == 40
+        path.write_bytes(content[:end] + comment * 2)
+        with pytest.raises(TruncatedVideoError, match="no end mark"):
+            read(path)
+
 
 def _is_whole(path: Path, content: bytes) -> bool:
     path.write_bytes(content)

@@ -6,7 +6,7 @@ from collections import deque
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from quovadis.video.endings import asf_declared_bytes, has_gif_trailer
+from quovadis.video.endings import asf_declared_bytes, has_gif_trailer, holds_gif_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,11 +137,16 @@ class PacketAccount:
 
     def sent(self, packet: Packet[VideoStream]) -> None:
         """Count a packet that the decoder took; those that an edit list hides are not to be shown."""
-        is_empty = self._stream.codec_context.name == "mpeg4" and packet.size < _SMALLEST_PICTURE_BYTES
-        if packet.is_discard or is_empty or not (self._sent or packet.is_keyframe):
+        if packet.is_discard or self._is_empty(packet) or not (self._sent or packet.is_keyframe):
             return
         self._sent += 1
         self._recent_pts.append(packet.pts)
+
+    def _is_empty(self, packet: Packet[VideoStream]) -> bool:
+        codec = self._stream.codec_context.name
+        if codec == "gif":
+            return not holds_gif_picture(bytes(packet))
+        return codec == "mpeg4" and packet.size < _SMALLEST_PICTURE_BYTES
 
     def came_out(self, picture: av.VideoFrame) -> None:
         """Count a frame that the decoder gave."""
