@@ -128,3 +128,36 @@ class TestGIF:
 def _is_whole(path: Path, content: bytes) -> bool:
     path.write_bytes(content)
     return has_gif_trailer(path)
+
+
+class TestIVF:
+    """Where FFmpeg writes the length in ticks of the file's clock, and others the number of frames."""
+
+    @pytest.fixture
+    def content(self, tmp_path: Path) -> bytes:
+        path = write_video(
+            tmp_path / "clip.ivf",
+            moving_squares(20),
+            codec="libvpx",
+            timestamps=[number * 40 for number in range(20)],
+            time_base=Fraction(1, 1000),
+            options={"deadline": "realtime"},
+        )
+        return path.read_bytes()
+
+    @pytest.mark.parametrize("declared", [800, 20])
+    def test_is_whole_by_either_and_cut_by_either(self, content: bytes, declared: int, tmp_path: Path) -> None:
+        path = tmp_path / "again.ivf"
+        content = content[:24] + declared.to_bytes(4, "little") + content[28:]
+        path.write_bytes(content)
+        assert read(path) == 20
+        path.write_bytes(content[: _ivf_frame_end(content, 17)])
+        with pytest.raises(TruncatedVideoError, match=f"17 of {declared} declared frames"):
+            read(path)
+
+
+def _ivf_frame_end(content: bytes, frames: int) -> int:
+    end = 32
+    for _ in range(frames):
+        end += 12 + int.from_bytes(content[end : end + 4], "little")
+    return end

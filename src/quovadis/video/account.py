@@ -193,6 +193,8 @@ class PacketAccount:
             return None
         if declared is None or self.video_packets >= declared:
             return None
+        if name == "ivf" and self._is_as_long_as(declared * (self._stream.time_base or self._frame_seconds)):
+            return None
         # AVI's demuxer shortens the length of a file that it finds cut, but not the number of frames.
         own = _stream_seconds(self._container, self._stream) or Fraction(0)
         at_least = max(own, declared * self._frame_seconds)
@@ -200,6 +202,11 @@ class PacketAccount:
         if found is None or found < at_least - self._frame_seconds / 2:
             return f"{self.video_packets} of {declared} declared frames found"
         return None
+
+    def _is_as_long_as(self, seconds: Fraction) -> bool:
+        # FFmpeg writes the length in ticks where libvpx's and other programs write IVF's number of frames.
+        found = self._seconds([self._index])
+        return found is not None and abs(found - seconds) <= self._frame_seconds * 3 / 2
 
     def _missing_seconds(self, path: Path | None) -> str | None:
         if path is None or declared_frames(self._stream) is not None:
