@@ -37,3 +37,9 @@ def test_an_error_comes_where_its_result_would_have(at_once: int) -> None:
     assert [next(made), next(made)] == [1, 1]
     with pytest.raises(ZeroDivisionError):
         next(made)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_stop_iteration_that_is_let_out_is_not_the_end_of_the_items(at_once: int) -> None:
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        list(ordered_map(lambda item: next(iter(range(item))), [1, 0, 1], at_once))

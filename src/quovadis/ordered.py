@@ -18,7 +18,9 @@ def ordered_map(make: Callable[[Item], Other], items: Iterable[Item], at_once: i
     is in work then is finished and left.
     """
     if at_once == 1:
-        yield from map(make, items)
+        # Not `map`, which would take a `StopIteration` that `make` lets out for the end of the items.
+        for item in items:
+            yield make(item)
         return
     with ThreadPoolExecutor(at_once, "quovadis-clip") as executor:
         working: deque[Future[Other]] = deque()

@@ -112,7 +112,52 @@ class TestGIF:
         for length in range(0, whole, 97):
             assert not _is_whole(path, content[:length])
 
+    def test_comments_before_the_end_mark_are_no_frames_that_are_missed(self, content: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "comment.gif"
+        end = next(
+            end for end in range(len(content)) if content[end : end + 1] == b";" and _is_whole(path, content[: end + 1])
+        )
+        comment = b"\x21\xfe\x05hello\x00"
+        path.write_bytes(content[:end] + comment * 2 + b";")
+        assert read(path) == 40
+        path.write_bytes(content[:end] + comment * 2)
+        with pytest.raises(TruncatedVideoError, match="no end mark"):
+            read(path)
+
 
 def _is_whole(path: Path, content: bytes) -> bool:
     path.write_bytes(content)
     return has_gif_trailer(path)
+
+
+class TestIVF:
+    """Where FFmpeg writes the length in ticks of the file's clock, and others the number of frames."""
+
+    @pytest.fixture
+    def content(self, tmp_path: Path) -> bytes:
+        path = write_video(
+            tmp_path / "clip.ivf",
+            moving_squares(20),
+            codec="libvpx",
+            timestamps=[number * 40 for number in range(20)],
+            time_base=Fraction(1, 1000),
+            options={"deadline": "realtime"},
+        )
+        return path.read_bytes()
+
+    @pytest.mark.parametrize("declared", [800, 20])
+    def test_is_whole_by_either_and_cut_by_either(self, content: bytes, declared: int, tmp_path: Path) -> None:
+        path = tmp_path / "again.ivf"
+        content = content[:24] + declared.to_bytes(4, "little") + content[28:]
+        path.write_bytes(content)
+        assert read(path) == 20
+        path.write_bytes(content[: _ivf_frame_end(content, 17)])
+        with pytest.raises(TruncatedVideoError, match=f"17 of {declared} declared frames"):
+            read(path)
+
+
+def _ivf_frame_end(content: bytes, frames: int) -> int:
+    end = 32
+    for _ in range(frames):
+        end += 12 + int.from_bytes(content[end : end + 4], "little")
+    return end

@@ -29,7 +29,7 @@ from quovadis.commands.options import (
     stderr,
 )
 from quovadis.recognizer import load
-from quovadis.report.output import ResultOutput
+from quovadis.report.output import ResultOutput, check_spares_videos
 from quovadis.report.progress import ClipProgress, DownloadDisplay
 from quovadis.runner import classify_sources
 from quovadis.sampling import FRAMES_PER_SECOND, Sampling
@@ -116,6 +116,8 @@ def classify(
     )
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
     formats = [name for name, wanted in (("json", as_json), ("jsonl", as_jsonl), ("csv", as_csv)) if wanted]
+    for written in (output, plot):
+        check_spares_videos(written, sources)
     with ExitStack() as stack:
         results = stack.enter_context(
             ResultOutput(formats=formats, output=output, plot=plot, top=top, several=len(sources) > 1, notify=notify)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, VideoError
+from quovadis.faults import unexpected
 from quovadis.video import Video, VideoLimits, expand_source, open_video
 from quovadis.video.bilinear import PixelCentres
 from quovadis.video.converters import StretchConverter
@@ -134,6 +135,8 @@ def read_members(
         if not found:
             raise MetricError(f"{error}; give a folder of videos, of folders of frames, or of .npy files") from error
         videos = []
+    except Exception as error:
+        raise unexpected(source, error) from error
     beside_arrays = {file.parent for file in arrays}
     for video in videos:
         if video not in beside_arrays:

@@ -12,13 +12,15 @@ from typing import Self, cast
 
 from rich.console import Console
 
-from quovadis.errors import NotDoneError, OutputError, QuovadisError
+from quovadis.errors import NotDoneError, OutputError, QuovadisError, VideoError
 from quovadis.progress import Notify
 from quovadis.report.plot import check_plot_dependency, plot_timeline
 from quovadis.report.record_file import RecordFile
 from quovadis.report.records import RecordFormat, RecordWriter, record_writer
 from quovadis.report.table import prediction_table
 from quovadis.results import VideoPrediction
+from quovadis.video.expand import is_video_name
+from quovadis.video.source import is_address, local_path
 
 FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 STDOUT = (Path("-"), Path("/dev/stdout"))
@@ -137,6 +139,30 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
             raise
         except OSError as error:
             raise OutputError(f"{self._path or 'stdout'}: cannot write the results: {error.strerror}") from error
+
+
+def check_spares_videos(output: Path | None, sources: Sequence[str]) -> None:
+    """Refuse to write over a video: `-o *.mp4`, which a shell turns into the first file's name, is soon typed.
+
+    Args:
+        output: where results or a picture are to go; None: nowhere.
+        sources: what is to be classified.
+
+    Raises:
+        OutputError: it is one of the sources, or is there and has a video's name.
+    """
+    if output is None or not output.is_file():
+        return
+    if is_video_name(output.name) or any(_is_same(output, source) for source in sources):
+        raise OutputError(f"{output}: this is a video, which results would replace; give another name")
+
+
+def _is_same(output: Path, source: str) -> bool:
+    try:
+        return not is_address(source) and output.samefile(local_path(source))
+    except (OSError, ValueError, VideoError):
+        # What is wrong with a source is said when its turn comes.
+        return False
 
 
 class Pictures:

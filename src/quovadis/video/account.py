@@ -6,7 +6,7 @@ from collections import deque
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from quovadis.video.endings import asf_declared_bytes, has_gif_trailer
+from quovadis.video.endings import asf_declared_bytes, has_gif_trailer, holds_gif_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,11 +137,16 @@ class PacketAccount:
 
     def sent(self, packet: Packet[VideoStream]) -> None:
         """Count a packet that the decoder took; those that an edit list hides are not to be shown."""
-        is_empty = self._stream.codec_context.name == "mpeg4" and packet.size < _SMALLEST_PICTURE_BYTES
-        if packet.is_discard or is_empty or not (self._sent or packet.is_keyframe):
+        if packet.is_discard or self._is_empty(packet) or not (self._sent or packet.is_keyframe):
             return
         self._sent += 1
         self._recent_pts.append(packet.pts)
+
+    def _is_empty(self, packet: Packet[VideoStream]) -> bool:
+        codec = self._stream.codec_context.name
+        if codec == "gif":
+            return not holds_gif_picture(bytes(packet))
+        return codec == "mpeg4" and packet.size < _SMALLEST_PICTURE_BYTES
 
     def came_out(self, picture: av.VideoFrame) -> None:
         """Count a frame that the decoder gave."""
@@ -188,6 +193,8 @@ class PacketAccount:
             return None
         if declared is None or self.video_packets >= declared:
             return None
+        if name == "ivf" and self._is_as_long_as(declared * (self._stream.time_base or self._frame_seconds)):
+            return None
         # AVI's demuxer shortens the length of a file that it finds cut, but not the number of frames.
         own = _stream_seconds(self._container, self._stream) or Fraction(0)
         at_least = max(own, declared * self._frame_seconds)
@@ -195,6 +202,11 @@ class PacketAccount:
         if found is None or found < at_least - self._frame_seconds / 2:
             return f"{self.video_packets} of {declared} declared frames found"
         return None
+
+    def _is_as_long_as(self, seconds: Fraction) -> bool:
+        # FFmpeg writes the length in ticks where libvpx's and other programs write IVF's number of frames.
+        found = self._seconds([self._index])
+        return found is not None and abs(found - seconds) <= self._frame_seconds * 3 / 2
 
     def _missing_seconds(self, path: Path | None) -> str | None:
         if path is None or declared_frames(self._stream) is not None:

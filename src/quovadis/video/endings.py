@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -46,6 +47,19 @@ def has_gif_trailer(path: Path) -> bool:
                 return _ends_with_trailer(file)
             if not _skip_blocks(file):
                 return False
+
+
+def holds_gif_picture(packet: bytes) -> bool:
+    """Tell whether a packet of FFmpeg's GIF demuxer holds a picture.
+
+    What stands between the last picture and the end mark, such as a comment, is a packet too.
+    """
+    file = io.BytesIO(packet)
+    while (kind := file.read(1)) == _EXTENSION:
+        file.seek(1, 1)
+        _skip_blocks(file)
+    # The first packet begins with the file's header, and odd blocks are the decoder's to judge.
+    return kind not in (_TRAILER, b"")
 
 
 def _skip_colours(file: BinaryIO, packed: int) -> None:

@@ -1,0 +1,42 @@
+"""Where results go: never over a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quovadis.errors import OutputError
+from quovadis.report.output import check_spares_videos
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"frames")
+    return path
+
+
+def test_a_video_is_not_written_over_though_it_is_none_of_the_sources(video: Path) -> None:
+    # As `-o *.mp4` has it, where the shell puts one video behind the option and leaves the others as sources.
+    with pytest.raises(OutputError, match="this is a video"):
+        check_spares_videos(video, ["another.mp4"])
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_source_is_not_written_over_whatever_its_name(video: Path, is_link: bool) -> None:
+    output = video.with_name("recording.json")
+    video.rename(output)
+    source = output
+    if is_link:
+        source = output.with_name("link")
+        source.symlink_to(output)
+    with pytest.raises(OutputError, match="this is a video"):
+        check_spares_videos(output, ["missing.mp4", "", "https://example.org/v.mp4", str(source)])
+
+
+def test_older_results_and_new_names_may_be_written(video: Path) -> None:
+    older = video.with_name("older.json")
+    older.write_text("{}")
+    for output in (None, older, video.with_name("new.mp4"), video.parent, Path("/dev/null")):
+        check_spares_videos(output, [str(video)])
