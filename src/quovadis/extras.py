@@ -36,7 +36,7 @@ def _prepare(package: str) -> None:
             # Keras comes with it, and writes its settings below the home directory of whoever has none.
             os.environ.setdefault("KERAS_HOME", str(home() / "keras"))
     elif package == "onnxruntime":
-        # ONNX Runtime (seen with 1.32) reports its use to its makers, on every system, and keeps a number of the device.
+        # ONNX Runtime (seen with 1.32) reports its use to its makers on every system, and keeps a number of the device.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
