@@ -36,7 +36,7 @@ def _prepare(package: str) -> None:
             # Keras comes with it, and writes its settings below the home directory of whoever has none.
             os.environ.setdefault("KERAS_HOME", str(home() / "keras"))
     elif package == "onnxruntime":
-        # From 1.28 or so it reports its use to its makers, on every system, and keeps a number of the device.
+        # Releases from about 1.28 on report their use to the maker, on every system, and keep an ID of the device.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 

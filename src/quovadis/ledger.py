@@ -35,7 +35,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         Args:
             path: the database; made, with its folder, if it is not there.
             settings: everything that results depend on, in JSON's types; a ledger of other settings is refused.
-            restart: begin anew whatever is there. An older ledger stays until there is a result to keep: until `store`
+            restart: start over, whatever is there. An older ledger stays until there is a result to keep: until `store`
                 or `replace_older` is called, what is written stays in memory.
         """
         self._path = path

@@ -81,7 +81,7 @@ def calibration_clips(sources: Sequence[Source], notify: Notify) -> Iterator[NDA
         except Exception as error:
             notify(f"not used for calibration: {video_error(_name(source), error)}")
     if not videos:
-        raise EngineError("int8 has to be calibrated on real clips once, and no video is there to do it on")
+        raise EngineError("int8 has to be calibrated once on real clips, but no video is there; give one")
     each = -(-CALIBRATION_CLIPS // len(videos))
     for video in videos:
         try:

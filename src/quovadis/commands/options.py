@@ -98,8 +98,8 @@ Precision = Annotated[
         help="int8 is twice as fast; auto takes it once it is calibrated.", show_default="f32; with --device cuda f16"
     ),
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Videos in work at once.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Begin anew, forgetting what an earlier run has done.")]
+Workers = Annotated[int, typer.Option(min=1, help="Videos processed at once.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Start over, discarding what an earlier run has done.")]
 AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]
 MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse larger frames.")]
 MaxFrames = Annotated[int, typer.Option(min=1, help="Refuse videos of more frames.")]

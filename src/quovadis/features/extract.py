@@ -96,7 +96,7 @@ def extract_features(
         options: which features.
         form: how they are written.
         restart: extract everything anew, and write over whatever has the name of a file.
-        workers: videos in work at once, 1 or more.
+        workers: videos processed at once, 1 or more.
         limits: the most pixels, frames and seconds to accept.
         allow_partial: take what is there of a damaged or cut-off video; without it such features of an earlier run do
             not count.
@@ -166,8 +166,8 @@ def _extract(
 ) -> _Rows:
     """Write the features of a video.
 
-    Before each row it is told which part of the video is done, as far as can be known; before the files get their
-    names, that they will.
+    `on_row` is called before each row with the part of the video that is done, as far as it is known;
+    `before_publishing` is called before the files get their names.
     """
     writer = feature_writer(form, folder, job.name, options.axis_labels())
     rows, shape, looped = 0, (), False

@@ -56,7 +56,7 @@ def read_frozen_graph(path: Path) -> dict[str, NDArray[Any]]:
             )
         return {name: _read_tensor(constants[scopes[0] + name]) for name in wanted if scopes[0] + name in constants}
     except (WireError, UnicodeDecodeError, ValueError) as error:
-        raise WeightsError(f"{path}: no TensorFlow frozen graph, or damaged: {error}; fetch it again") from error
+        raise WeightsError(f"{path}: not a TensorFlow frozen graph, or damaged: {error}; fetch it again") from error
 
 
 def _constants(graph: bytes) -> Iterator[tuple[str, bytes]]:

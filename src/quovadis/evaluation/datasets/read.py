@@ -82,7 +82,7 @@ def _example(annotation: Annotation, label: int, finder: VideoFinder) -> Example
         if not annotation.frames:
             return Example(annotation.key, label, None, NO_FRAMES)
         if not found.path.is_dir():
-            return Example(annotation.key, label, None, "no folder of frames, but a video")
+            return Example(annotation.key, label, None, "a video, not a folder of frames")
     return Example(annotation.key, label, *found, annotation.frames)
 
 
