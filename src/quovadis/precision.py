@@ -35,7 +35,7 @@ def quantization_for(
     Args:
         weights: what is quantised.
         precision: `int8`, `f32`, `f16`, or `auto`: int8 if the cache has it.
-        calibration: sources to calibrate on anew; None: what is cached.
+        calibration: sources to calibrate on again; None: what is cached.
         fallback: sources to calibrate on if nothing is cached and int8 is wanted.
         notify: called with a line when calibration begins, and for each source that cannot be used.
 

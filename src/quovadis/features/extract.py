@@ -23,7 +23,7 @@ from quovadis.workers import Stopped, VideoPartObserver, each_done
 LEDGER_NAME = ".quovadis-features.sqlite"
 """Beside the features: which videos are done, with what settings, and what their files are called."""
 _LARGEST_PART = 0.99
-"""Of a video in work: how many rows there will be is an estimate, and what is written is not yet complete."""
+"""Of a video in flight: how many rows there will be is an estimate, and what is written is not yet complete."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def extract_features(
         folder: where the files go; made if it is not there.
         options: which features.
         form: how they are written.
-        restart: extract everything anew, and write over whatever has the name of a file.
+        restart: extract everything again, and overwrite whatever has the name of a file.
         workers: videos processed at once, 1 or more.
         limits: the most pixels, frames and seconds to accept.
         allow_partial: take what is there of a damaged or cut-off video; without it such features of an earlier run do

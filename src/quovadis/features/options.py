@@ -178,7 +178,7 @@ def like_video_features(stack: int = STACK_FRAMES, step: int = STACK_FRAMES) -> 
     if step > stack + 1:
         raise ArchitectureError(
             f"a step of {step} is not what video_features does: with stacks of {stack} it steps {stack + 1} frames at "
-            "most, whatever it is told; give a --stride of at most that, or leave out --like"
+            "most; give a --stride of at most that, or leave out --like"
         )
     return FeatureOptions(
         sampling=Sampling(clip_frames=stack, stride=step, fps="native"),

@@ -52,7 +52,7 @@ def read_frozen_graph(path: Path) -> dict[str, NDArray[Any]]:
                 )
             raise WeightsError(
                 f"{path}: a TensorFlow graph without the constant {wanted[0]}: not I3D RGB frozen from its original "
-                "variables, or already optimised; freeze it anew from the checkpoint, or convert the checkpoint"
+                "variables, or already optimised; freeze it again from the checkpoint, or convert the checkpoint"
             )
         return {name: _read_tensor(constants[scopes[0] + name]) for name in wanted if scopes[0] + name in constants}
     except (WireError, UnicodeDecodeError, ValueError) as error:
