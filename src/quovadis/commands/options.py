@@ -95,7 +95,8 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_de
 Precision = Annotated[
     PrecisionChoice | None,
     typer.Option(
-        help="int8 is twice as fast; auto takes it once it is calibrated.", show_default="f32; with --device cuda f16"
+        help="int8 is twice as fast; auto takes it once it is calibrated; f16 is for cuda.",
+        show_default="f32; with --device cuda f16",
     ),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Videos processed at once.")]
