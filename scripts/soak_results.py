@@ -4,7 +4,7 @@
 
 Each run classifies one video several times over an older file, as JSON, JSON lines or CSV, and is sent SIGINT, SIGTERM
 or SIGKILL at a moment chosen at random between its start and its end. What is left has to be the older file to the
-byte, or the whole new one; nothing may be told as a traceback. Exit code 1 if that fails once.
+byte, or the whole new one; no traceback may be shown. Exit code 1 if that fails once.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def rgb_scratch_path(quovadis_home: Path) -> Path:
     except WeightsUnavailableError as error:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"the official weights cannot be had here: {error}")
+        pytest.skip(f"the official weights are unavailable here: {error}")
 
 
 @pytest.fixture(scope="session")

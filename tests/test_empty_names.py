@@ -62,7 +62,7 @@ def test_on_the_command_line_it_is_one_line_that_says_which(
         cli.main()
     assert end.value.code == 1
     said = capsys.readouterr()
-    assert said.err == f"quovadis: error: {name}: an empty name is given; is a variable not set?\n"
+    assert said.err == f"quovadis: error: {name}: the value is empty; is a variable not set?\n"
     assert said.out == ""
     assert [path.name for path in Path.cwd().iterdir()] == ["clip.mp4"]
 

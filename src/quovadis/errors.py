@@ -11,7 +11,7 @@
     ├── VideoError                 a video that cannot be read
     │   ├── TruncatedVideoError    less in the file than it declares
     │   ├── VideoLimitError        more in the file than the limits admit
-    │   └── UnexpectedError        a fault of Quovadis, or of a library below it, that one video brought to light
+    │   └── UnexpectedError        a bug in Quovadis, or in a library that it uses, which one video triggered
     ├── DatasetError               a list of labelled videos that cannot be read, or does not fit
     ├── MetricError                features or predictions that a metric cannot be computed of
     ├── OutputError                a result that cannot be written
@@ -69,7 +69,7 @@ class VideoLimitError(VideoError):
 
 
 class UnexpectedError(VideoError):
-    """Work on one video raised an exception that nobody foresaw, which is a fault of Quovadis and not of the video."""
+    """Work on one video raised an unexpected exception, which is a bug in Quovadis, not a fault of the video."""
 
 
 class DatasetError(QuovadisError):

@@ -1,6 +1,6 @@
-"""Exceptions that nobody foresaw: one line for the user, and the traceback for who debugs.
+"""Unexpected exceptions: one line for the user, and the traceback for debugging.
 
-Everything that works on many videos turns what it did not foresee into an `UnexpectedError` here, so that one video
+Everything that works on many videos turns what it did not expect into an `UnexpectedError` here, so that one video
 costs no other. The traceback goes to the logger `quovadis` at level DEBUG, which `--debug` shows on stderr.
 """
 
@@ -20,7 +20,7 @@ _logger = logging.getLogger("quovadis")
 
 
 def unexpected(name: str, error: Exception) -> UnexpectedError:
-    """Return the error for a video whose work raised an exception that nobody foresaw, and log its traceback.
+    """Return the error for a video whose work raised an unexpected exception, and log its traceback.
 
     Args:
         name: what the user calls the video.
@@ -33,15 +33,15 @@ def unexpected(name: str, error: Exception) -> UnexpectedError:
 
 
 def describe(error: BaseException) -> str:
-    """Return one line on an exception that nobody foresaw, and what to do about it."""
+    """Return one line on an unexpected exception, and what to do about it."""
     message = " ".join(str(error).split())
     said = f"unexpected {type(error).__name__}: {message}" if message else f"unexpected {type(error).__name__}"
     advice = "report it with the traceback above" if is_debugging() else "run again with --debug and report it"
-    return f"{said}; this is a fault of quovadis: {advice}"
+    return f"{said}; this is a bug in quovadis: {advice}"
 
 
 def log_traceback(error: BaseException) -> None:
-    """Log the traceback of an exception for who debugs."""
+    """Log the traceback of an exception for debugging."""
     _logger.debug("%s", type(error).__name__, exc_info=error)
 
 
@@ -51,7 +51,7 @@ def is_debugging() -> bool:
 
 
 def show_tracebacks() -> None:
-    """Show on stderr, from now on, the tracebacks of exceptions that nobody foresaw; safe to call twice."""
+    """Show on stderr, from now on, the tracebacks of unexpected exceptions; safe to call twice."""
     if not is_debugging():
         _logger.addHandler(_TracebackHandler(logging.DEBUG))
         _logger.setLevel(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""What Ctrl-C does to the command line while there is nothing yet to be tidied, or nothing any more.
+"""What Ctrl-C does to the command line while there is nothing to clean up yet, or nothing any more.
 
 Nothing else of the package is imported here: this has to work while it is being imported.
 """
@@ -17,7 +17,7 @@ Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
 
 def leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End the process at once and without a word: an exception amid imports would be told as a traceback."""
+    """End the process at once and silently: an exception during imports would be shown as a traceback."""
     os._exit(INTERRUPTED)
 
 

@@ -35,7 +35,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         Args:
             path: the database; made, with its folder, if it is not there.
             settings: everything that results depend on, in JSON's types; a ledger of other settings is refused.
-            restart: begin anew whatever is there. An older ledger stays until there is a result to keep: until `store`
+            restart: start over, whatever is there. An older ledger stays until there is a result to keep: until `store`
                 or `replace_older` is called, what is written stays in memory.
         """
         self._path = path
@@ -91,7 +91,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         if difference is not None:
             raise OutputError(
                 f"{self._path.parent}: holds results of other settings ({difference}); "
-                "give another folder, or --restart to begin anew"
+                "give another folder, or --restart to start over"
             )
 
     def replace_older(self) -> None:
@@ -134,7 +134,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         """Return the error for a record that is damaged, such as a result that cannot be read."""
         return OutputError(
             f"{self._path}: cannot be used as the record of what is done ({error}); "
-            "--restart begins anew, or give another folder"
+            "--restart starts over, or give another folder"
         )
 
     def __exit__(self, *exception: object) -> None:

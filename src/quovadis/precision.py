@@ -35,7 +35,7 @@ def quantization_for(
     Args:
         weights: what is quantised.
         precision: `int8`, `f32`, `f16`, or `auto`: int8 if the cache has it.
-        calibration: sources to calibrate on anew; None: what is cached.
+        calibration: sources to calibrate on again; None: what is cached.
         fallback: sources to calibrate on if nothing is cached and int8 is wanted.
         notify: called with a line when calibration begins, and for each source that cannot be used.
 
@@ -81,7 +81,7 @@ def calibration_clips(sources: Sequence[Source], notify: Notify) -> Iterator[NDA
         except Exception as error:
             notify(f"not used for calibration: {video_error(_name(source), error)}")
     if not videos:
-        raise EngineError("int8 has to be calibrated on real clips once, and no video is there to do it on")
+        raise EngineError("int8 has to be calibrated once on real clips, but no video is there; give one")
     each = -(-CALIBRATION_CLIPS // len(videos))
     for video in videos:
         try:

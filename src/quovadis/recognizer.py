@@ -285,7 +285,7 @@ def load(
         hint: `latency`: one clip as soon as possible; `throughput`: several clips at once.
         precision: `f32`; `f16`, for CUDA; `int8`, about twice as fast as f32 on CPUs and a little different; `auto`:
             int8 once these weights have been calibrated, where the engine can; None: f16 on CUDA, else f32.
-        calibration: videos or arrays of people at work, on which int8 is calibrated anew; the result is cached. None:
+        calibration: videos or arrays of people at work, on which int8 is calibrated again; the result is cached. None:
             what is cached.
         calibration_fallback: the same, used only if int8 is wanted and nothing is cached.
         labels: 400 class names, or a text file with one a line; None: Kinetics-400.
@@ -293,7 +293,7 @@ def load(
         progress: called while weights are downloaded.
 
     Raises:
-        WeightsError: weights that cannot be had or read.
+        WeightsError: weights that are unavailable or cannot be read.
         LabelsError: class names that cannot be read or do not fit.
         EngineError: no such engine or device, or int8 without any calibration.
         MissingDependencyError: int8 has to be calibrated and NNCF is not installed, or PyTorch is wanted and is not.

@@ -98,7 +98,7 @@ def classify_sources(
         fail_fast: stop at the first failure.
         observe: given a title, makes the observer of one video.
         on_result: called with each result.
-        on_failure: called with each source that failed, and why: also where that is an exception that nobody foresaw.
+        on_failure: called with each source that failed, and why: also where that is an unexpected exception.
         on_stop: called with all videos if the run ends before its end, by Ctrl-C or an error that the next video would
             meet too.
     """

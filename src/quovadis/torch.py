@@ -130,7 +130,7 @@ class I3D(nn.Module):
             endpoints: names out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
 
         Raises:
-            WeightsError: weights that cannot be had or read.
+            WeightsError: weights that are unavailable or cannot be read.
             ArchitectureError: an unknown endpoint.
         """
         if not isinstance(weights, Weights):

@@ -1,4 +1,4 @@
-"""Several videos in work at once: while the network has one, others are decoded."""
+"""Several videos processed at once: while the network has one, others are decoded."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def each_done(
     *,
     name: Callable[[Item], str] = str,
 ) -> Iterator[Done[Item, Result]]:
-    """Yield each item as it is finished, in no certain order, with at most `workers` of them in work.
+    """Yield each item as it is finished, in no certain order, with at most `workers` of them in flight.
 
-    A video that cannot be read, or whose work raises an exception that nobody foresaw, is yielded with its error; an
+    A video that cannot be read, or whose work raises an unexpected exception, is yielded with its error; an
     error that the next video would meet too, such as of the device or the disk, ends the whole. When it ends early, by
-    an error or because no more is asked for, what is in work is told so through the event and waited for.
+    an error or because no more is asked for, videos in flight are told to stop through the event, and waited for.
 
     Args:
         make: does one item; looks at the event now and then, and raises `Stopped` once it is set.

@@ -380,7 +380,7 @@ def test_a_mistake_in_a_list_of_frame_folders_has_a_message(rawframes: Path, tex
 def test_a_folder_of_no_frames_or_a_video_in_its_place_is_missing(rawframes: Path) -> None:
     (rawframes / "film.mp4").write_bytes(b"x")
     found = read(rawframes / "list.txt", "some/dir-1 0 5\nfilm 9 5\nsome/dir-2 5 5\n")
-    assert [example.why_missing for example in found.missing] == ["no frames in it", "no folder of frames, but a video"]
+    assert [example.why_missing for example in found.missing] == ["no frames in it", "a video, not a folder of frames"]
 
 
 def test_where_no_folder_is_there_the_message_names_the_folder(rawframes: Path) -> None:

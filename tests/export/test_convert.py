@@ -174,7 +174,7 @@ def test_other_bad_input_is_named(source: Path, tmp_path: Path) -> None:
         quovadis.convert(tmp_path / "nothing", tmp_path / "a.onnx")
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(source.read_bytes()[:-1000])
-    with pytest.raises(WeightsError, match=r"damaged\.safetensors: no safetensors file, or damaged"):
+    with pytest.raises(WeightsError, match=r"damaged\.safetensors: not a safetensors file, or damaged"):
         quovadis.convert(damaged, tmp_path / "a.onnx")
 
 

@@ -91,10 +91,10 @@ def test_looped_windows_have_one_shape_whatever_the_pool(pool: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"remainder": "drop"}, "give mixed, loop, join"),
-        ({"remainder": "loop", "full_windows": True}, "full windows leave the rest out"),
-        ({"remainder": "join", "pool": "space"}, "longer, which pool"),
-        ({"remainder": "join", "pool": "none"}, "longer, which pool"),
+        ({"remainder": "drop"}, "choose mixed, loop, join"),
+        ({"remainder": "loop", "full_windows": True}, "full windows drop the frames that are left"),
+        ({"remainder": "join", "pool": "space"}, "need one shape"),
+        ({"remainder": "join", "pool": "none"}, "need one shape"),
         ({"remainder": "join", "sampling": Sampling(clip_frames=16, stride=17)}, "cannot join"),
         ({"remainder": "loop", "sampling": Sampling(clip="dense")}, "no windows that could be full"),
         ({"remainder": "join", "sampling": Sampling(clip="dense")}, "no windows that could be full"),

@@ -129,7 +129,7 @@ def test_a_length_that_is_too_long_does_not_cost_the_others_theirs(
     (distance,), expected = document["distances"], distance_in(first_run)
     assert (distance["frames"], distance["fvd"]) == (9, pytest.approx(expected["fvd"], rel=1e-9))
     message = (
-        f"{folder / 'real'}: has no clips of 12 frames, but of 9; ask for these, or measure it anew with --frames 12"
+        f"{folder / 'real'}: has no clips of 12 frames, but of 9; ask for these, or measure it again with --frames 12"
     )
     assert message in document["lacking"]
     assert f"quovadis: error: {message}" in run.stderr.splitlines()

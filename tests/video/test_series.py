@@ -80,7 +80,10 @@ def test_what_is_one_series_or_none_is_all_taken_without_a_note(names: list[str]
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (numbered("cam1_") + numbered("cam2_"), r"20 cam1_\*\.jpg, 20 cam2_\*\.jpg; put each series into a folder"),
+        (
+            numbered("cam1_") + numbered("cam2_"),
+            r"20 cam1_\*\.jpg, 20 cam2_\*\.jpg; put each series into its own folder",
+        ),
         (numbered("left_") + numbered("right_"), "several series"),
         (numbered("v_Run_g01_c01_") + numbered("v_Run_g01_c02_"), "several series"),
         (FLOW, r"no RGB frames in it, only 20 flow_x_\*\.jpg"),

@@ -118,7 +118,7 @@ KINDS: dict[str, tuple[str, bytes | str, str, str]] = {
     "rar": ("w.rar", b"Rar!\x1a\x07\x01\0" + bytes(99), "a RAR archive", "unpack it"),
     "7z": ("w.7z", b"7z\xbc\xaf\x27\x1c" + bytes(99), "a 7z archive", "unpack it"),
     "caffe": ("w.caffemodel", b"\x0a\x03I3D\xa2\x06\x05abcde", "a Caffe model", "pull rgb-"),
-    "caffe2": ("w.pkl", pickle.dumps({"blobs": {}}, 2), "a pickle of Caffe2", "pull rgb-"),
+    "caffe2": ("w.pkl", pickle.dumps({"blobs": {}}, 2), "a Caffe2 pickle", "pull rgb-"),
     "mxnet": ("w.params", b"\x12\x01" + bytes(30), "an MXNet parameter file", "pull rgb-"),
     "gguf": ("w.gguf", b"GGUF\x03\0\0\0" + bytes(99), "a GGUF file", "pull rgb-"),
     "tflite": ("w.tflite", b"\x1c\0\0\0TFL3" + bytes(99), "a TensorFlow Lite model", "checkpoint"),
@@ -133,7 +133,7 @@ KINDS: dict[str, tuple[str, bytes | str, str, str]] = {
     "mkv": ("w.mkv", b"\x1a\x45\xdf\xa3" + bytes(99), "a video or sound file", "--weights"),
     "ts": ("w.ts", (b"G" + b"\xff" * 187) * 5, "a video", "--weights"),
     "noise": ("w.pt", bytes(range(255, 0, -1)), "it does not begin as PyTorch's files do", "fetch it again"),
-    "unknown": ("w.dat", bytes(range(255, 0, -1)), "nor a file of another format", "docs/weights.md"),
+    "unknown": ("w.dat", bytes(range(255, 0, -1)), "another format that can be read", "docs/weights.md"),
 }
 
 
@@ -241,7 +241,7 @@ NETWORKS: dict[str, tuple[dict[str, tuple[int, ...]], str, str]] = {
     "behind a prefix": (
         {"model.Conv3d_1a_7x7.conv3d.weight": (64, 3, 7, 7, 7)},
         "such as model.Conv3d_1a_7x7.conv3d.weight",
-        "without anything before its names",
+        "without a prefix before its names",
     ),
     "transformer": ({"blocks.0.attn.qkv.weight": (2304, 768)}, "a transformer", "Inception"),
 }

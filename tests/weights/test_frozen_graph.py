@@ -74,7 +74,7 @@ def test_other_encodings_of_values_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x0a\xff\xff\xff\xff\x0f", "no TensorFlow frozen graph, or damaged"),
+        (b"\x0a\xff\xff\xff\xff\x0f", "not a TensorFlow frozen graph, or damaged"),
         (encode_content(4, b""), "a TensorFlow graph without the constant RGB/inception_i3d"),
         (graph()[:-2000], "frozen graph, or damaged: ends inside a field"),
         (graph(**{FIRST: encode_integer(1, 3)}), "holds the dtype 3 where weights belong"),

@@ -87,7 +87,7 @@ def test_a_foreign_checkpoint_is_refused_with_the_first_tensor_that_is_missing(t
 
 def test_a_text_file_is_no_weights(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(WeightsError, match=r"notes\.txt: no TensorFlow checkpoint"):
+    with pytest.raises(WeightsError, match=r"notes\.txt: not a TensorFlow checkpoint"):
         read_weights(tmp_path / "notes.txt")
 
 

@@ -23,7 +23,7 @@ def test_foreign_and_damaged_onnx_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"other\.onnx: an ONNX model without the tensor Conv3d_1a_7x7/kernel"):
         read_weights(path)
     path.write_bytes(b"\x08\xff\xff")
-    with pytest.raises(WeightsError, match=r"other\.onnx: no ONNX model, or damaged"):
+    with pytest.raises(WeightsError, match=r"other\.onnx: not an ONNX model, or damaged"):
         read_weights(path)
 
 
@@ -34,7 +34,7 @@ def test_foreign_and_damaged_ir_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"other\.xml: an IR without the constant Conv3d_1a_7x7/kernel"):
         read_weights(path)
     path.write_text("<?xml version='1.0'?><net>")
-    with pytest.raises(WeightsError, match=r"other\.xml: no OpenVINO IR, or damaged"):
+    with pytest.raises(WeightsError, match=r"other\.xml: not OpenVINO IR, or damaged"):
         read_weights(path)
     path.with_suffix(".bin").unlink()
     with pytest.raises(WeightsError, match=r"no file other\.bin beside it"):

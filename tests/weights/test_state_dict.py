@@ -151,7 +151,7 @@ class Harmless:
         ),
         (lambda s: s.update({"Mixed_3b.b0.bn.bias": torch.full((64,), torch.nan)}), "no numbers"),
         (lambda s: s.update({"note": Harmless()}), "could run code, so it was not opened"),
-        (lambda s: s.clear(), "no state dict of I3D"),
+        (lambda s: s.clear(), "not a state dict of I3D"),
     ],
 )
 def test_a_state_dict_that_is_not_the_networks_is_refused_with_the_keys_name(
@@ -183,7 +183,7 @@ def test_a_damaged_file_is_named(state: State, tmp_path: Path) -> None:
     path = tmp_path / "cut.pt"
     torch.save(state, path)
     path.write_bytes(path.read_bytes()[:100_000])
-    with pytest.raises(WeightsError, match=r"cut\.pt: no PyTorch state dict, or damaged"):
+    with pytest.raises(WeightsError, match=r"cut\.pt: not a PyTorch state dict, or damaged"):
         read_weights(path)
 
 

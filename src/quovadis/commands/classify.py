@@ -80,7 +80,7 @@ def classify(
     as_csv: Annotated[bool, typer.Option("--csv", help="Write one row a class.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write to this file, its suffix telling the format; - is stdout."),
+        typer.Option("--output", "-o", help="Write to this file, whose suffix chooses the format; - is stdout."),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the timeline: a picture, or for several videos a folder.")

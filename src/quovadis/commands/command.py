@@ -21,7 +21,7 @@ def _debug(value: bool) -> None:
 
 Debug = Annotated[
     bool,
-    typer.Option("--debug", help="Show the traceback of an error that nobody foresaw.", is_eager=True, callback=_debug),
+    typer.Option("--debug", help="Show the traceback of an unexpected error.", is_eager=True, callback=_debug),
 ]
 
 
@@ -43,7 +43,7 @@ class StrictCommand(TyperCommand):
             if any(isinstance(one, str) and not one for one in (value if isinstance(value, list | tuple) else [value])):
                 argument = str(parameter.metavar or parameter.name).strip("[].").upper()
                 name = parameter.opts[0] if parameter.opts[0].startswith("-") else argument
-                raise QuovadisError(f"{name}: an empty name is given; is a variable not set?")
+                raise QuovadisError(f"{name}: the value is empty; is a variable not set?")
         return rest
 
 

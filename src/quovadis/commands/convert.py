@@ -66,7 +66,7 @@ def convert(
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
-    """Convert weights to another form, and prove it."""
+    """Convert weights to another format, and verify the result."""
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
         done = convert_weights(
             source,

@@ -128,7 +128,7 @@ def evaluate(
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure accuracy over labelled videos, as the papers did; stopped, it goes on where it was."""
+    """Measure accuracy over labelled videos, as the papers did; resumes where it was stopped."""
     if compare is not None:
         if dataset is not None:
             raise typer.BadParameter("give either a dataset, or two files to compare")

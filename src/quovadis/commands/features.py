@@ -114,13 +114,13 @@ def features(
     windows: Annotated[
         WindowsChoice | None,
         typer.Option(
-            help="The rest at the end: full leaves it out, loop fills a window with it, join adds it to the last.",
+            help="Frames left at the end: full drops them, loop repeats them to fill a window, join extends the last.",
             show_default="loop 9 frames or more, join fewer; video_features full",
         ),
     ] = None,
     crops: Annotated[
         CropsChoice,
-        typer.Option(help="1: the centre; 3: along the longer side; 5: corners and centre; 10: these, and mirrored."),
+        typer.Option(help="1: centre; 3: along the longer side; 5: corners and centre; 10: these five, and mirrored."),
     ] = CropsChoice.ONE,
     fps: Annotated[
         Any,
@@ -150,7 +150,7 @@ def features(
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write features of videos, for other models to learn from; stopped, it goes on where it was."""
+    """Write features of videos for other models to learn from; resumes where it was stopped."""
     options = _options(like, endpoint, pool, clip_frames, stride, fps, windows, crops, dense=dense)
     if like is LikeChoice.VIDEO_FEATURES and options.sampling.clip_frames % EXACT_STACK_MULTIPLE:
         notify(

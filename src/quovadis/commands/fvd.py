@@ -167,7 +167,7 @@ def fvd(
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how far generated videos are from real ones: Fréchet Video Distance and its kernel kin."""
+    """Measure how far generated videos are from real ones: Fréchet Video Distance and its kernel variant."""
     if fake is None and (stats is None or more_fake):
         raise typer.BadParameter("give a second set to compare with, or --stats to keep the first one's statistics")
     if 0 < bootstrap < LEAST_RESAMPLES:

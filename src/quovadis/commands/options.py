@@ -95,11 +95,12 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_de
 Precision = Annotated[
     PrecisionChoice | None,
     typer.Option(
-        help="int8 is twice as fast; auto takes it once it is calibrated.", show_default="f32; with --device cuda f16"
+        help="int8 is twice as fast; auto takes it once it is calibrated; f16 is for cuda.",
+        show_default="f32; with --device cuda f16",
     ),
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Videos in work at once.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Begin anew, forgetting what an earlier run has done.")]
+Workers = Annotated[int, typer.Option(min=1, help="Videos processed at once.")]
+Restart = Annotated[bool, typer.Option("--restart", help="Start over, discarding what an earlier run has done.")]
 AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]
 MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse larger frames.")]
 MaxFrames = Annotated[int, typer.Option(min=1, help="Refuse videos of more frames.")]

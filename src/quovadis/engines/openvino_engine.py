@@ -51,7 +51,7 @@ class OpenVINOEngine:
             tensors: variables by their original names.
             device: an OpenVINO device name: CPU, GPU, GPU.1, NPU, AUTO, HETERO:GPU,CPU ….
             threads: CPU threads to use; None leaves it to OpenVINO, which takes one per physical core.
-            hint: `throughput` lets several clips be in work at once, as many as OpenVINO finds best.
+            hint: `throughput` lets several clips be in flight at once, as many as OpenVINO finds best.
             cache: where compiled graphs are kept for the next start; None keeps none.
             weights_sha256: identity of `tensors`, for the cache.
             quantization: what calibration found for `tensors`, to compute in 8-bit integers; None: float32.
@@ -172,7 +172,7 @@ class OpenVINOEngine:
             try:
                 return self._core.import_model(io.BytesIO(stored), self._device, self._config)
             except RuntimeError:
-                # A driver may refuse a graph of its own making; compiling it anew is always right.
+                # A driver may refuse a graph of its own making; compiling it again is always right.
                 pass
         try:
             compiled = self._core.compile_model(build(), self._device, self._config)

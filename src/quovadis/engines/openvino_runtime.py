@@ -1,7 +1,7 @@
 """OpenVINO, imported without its telemetry. Every module that needs OpenVINO takes it from here.
 
 Importing `openvino`, and NNCF too, reports that to an analytics host through the package `openvino_telemetry`, and
-writes a client's number and a counter below the home directory, unless the user has opted out before. This project
+writes a client ID and a counter below the home directory, unless the user has opted out before. This project
 sends nothing anywhere, so both are imported as if that package were not installed, which both allow for. It holds for
 this process alone: no file, environment variable or setting of the user's is changed, and a process that imported
 OpenVINO before Quovadis has made its own choice.

@@ -205,7 +205,7 @@ def _errors_of(device: torch.device, task: str) -> Iterator[None]:
     """Turn PyTorch's errors into ours.
 
     Raises:
-        EngineError: with the way out, if memory is what lacks.
+        EngineError: always; the message says what to do if memory is short.
     """
     try:
         yield
@@ -222,7 +222,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _staged(clips: Pixels, device: torch.device) -> Tensor:
-    """Copy clips, whatever their strides, to where the device reads them fastest: for CUDA, memory that stays put."""
+    """Copy clips, whatever their strides, to where the device reads them fastest: for CUDA, pinned memory."""
     dtype = torch.uint8 if clips.dtype == np.uint8 else torch.float32
     staged = torch.empty(clips.shape, dtype=dtype, pin_memory=device.type == "cuda")
     staged.numpy()[...] = clips

@@ -73,12 +73,12 @@ def transform_3x3x3(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
 def transform_stem(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Transform a kernel of shape 7, 7, 7, 3, out, stride 2, to 49 points: shape 49, 4 * 7 * 3, out.
 
-    Along time and height the taps are parted into even and odd ones, which meet the even and odd frames and rows; the
+    Along time and height taps are separated into even and odd ones, which meet the even and odd frames and rows; the
     odd ones are a zero short. The second axis runs over even and odd frames, even and odd rows, width, channel.
     """
     time, height = (minimal_filter(4, points).weight for points in POINTS_STEM)
     padded = np.zeros((8, 8, *kernel.shape[2:]))
     padded[:7, :7] = kernel
-    parted = padded.reshape(4, 2, 4, 2, *kernel.shape[2:])
-    points: NDArray[np.float64] = np.einsum("at,bh,tphqwio->abpqwio", time, height, parted, optimize=True)
+    separated = padded.reshape(4, 2, 4, 2, *kernel.shape[2:])
+    points: NDArray[np.float64] = np.einsum("at,bh,tphqwio->abpqwio", time, height, separated, optimize=True)
     return points.reshape(len(time) * len(height), -1, kernel.shape[-1]).astype(np.float32)

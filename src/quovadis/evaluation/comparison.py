@@ -86,7 +86,7 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
         np.array_equal(getattr(a, name)[views_a], getattr(b, name)[views_b]) for name in ("clip", "crop", "start_frame")
     )
     if not same_frames:
-        raise DatasetError("the two evaluations look at other frames of the same videos; evaluate both anew")
+        raise DatasetError("the two evaluations look at other frames of the same videos; evaluate both again")
     right_a, right_b = a.video_ranks[places_a] == 0, b.video_ranks[places_b] == 0
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     best_a, best_b = (p.video_probabilities[i].argmax(axis=1) for p, i in ((a, places_a), (b, places_b)))

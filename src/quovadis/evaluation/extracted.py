@@ -68,7 +68,7 @@ def extracted_frames(folder: Path, limits: VideoLimits | None = None, *, allow_p
     if absent and not allow_partial:
         there = f"{COUNT_NAME} says {count:,} frames" if COUNT_NAME in names else f"there are {count:,} images"
         raise VideoError(
-            f"{folder}: {there}, but {absent[0]} is not there; extract them anew, or --allow-partial passes over it"
+            f"{folder}: {there}, but {absent[0]} is not there; extract them again, or --allow-partial passes over it"
         )
     others = sum(is_image_name(name) for name in names - set(wanted))
     left = f"frames are {_FRAME_PREFIX}*.jpg; left out: {others} other {'picture' if others == 1 else 'pictures'}"
@@ -80,4 +80,4 @@ def _declared(folder: Path) -> int:
     try:
         return int(path.read_text(encoding="utf-8").split()[0])
     except (ValueError, IndexError) as error:
-        raise VideoError(f"{path}: not a number of frames; mend it or take it away") from error
+        raise VideoError(f"{path}: not a number of frames; fix it or remove it") from error

@@ -80,13 +80,13 @@ def run_evaluation(
         protocol: how to look at a video.
         ledger: file that records what is done.
         restart: forget what an earlier run has done.
-        workers: videos in work at once, 1 or more.
+        workers: videos processed at once, 1 or more.
         limits: the most pixels, frames and seconds to accept.
         allow_partial: evaluate what is there of a damaged or cut-off video, in place of counting it as unreadable.
         observer: told how far the run has come.
         on_failure: called with each example that cannot be evaluated.
         on_partial: called with each video that this run evaluates by what is there of it, or that has another note.
-        on_fault: called in place of `on_failure` where a video raised an exception that nobody foresaw.
+        on_fault: called in place of `on_failure` where a video raised an unexpected exception.
 
     Raises:
         OutputError: the ledger cannot be written, is damaged, or is of other settings.

@@ -112,7 +112,7 @@ def convert(
     }  # fmt: skip
     for name, value in (("source", source), ("destination", destination)):
         if not os.fspath(value):
-            raise OutputError(f"'': the {name} has an empty name")
+            raise OutputError(f"'': an empty name; give a {name}")
     target = Path(destination)
     plan, folder = _plan(target, to, recipe, {name: value for name, value in given.items() if value is not None})
     with Destination(folder, plan, overwrite=overwrite) as place, tempfile.TemporaryDirectory() as scratch:

@@ -19,7 +19,7 @@ def build_model(weights: Weights, options: ExportOptions) -> ov.Model:
     """Build the model card's converted model.
 
     `Placeholder`: float32, RGB, 0..255, in the options' shape and layout. `Softmax`: float32, B,400. The labels stand
-    in `rt_info` under `model_info/labels` as Model API reads them: parted by spaces, underscores within a name.
+    in `rt_info` under `model_info/labels` as Model API reads them: separated by spaces, underscores within a name.
     """
     shape = [-1 if size is None else size for size in options.input_shape()]
     pixels = opset13.parameter(shape, np.float32, name=INPUT_NAME)

@@ -23,7 +23,7 @@ from quovadis.workers import Stopped, VideoPartObserver, each_done
 LEDGER_NAME = ".quovadis-features.sqlite"
 """Beside the features: which videos are done, with what settings, and what their files are called."""
 _LARGEST_PART = 0.99
-"""Of a video in work: how many rows there will be is an estimate, and what is written is not yet complete."""
+"""Of a video in flight: how many rows there will be is an estimate, and what is written is not yet complete."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def extract_features(
         folder: where the files go; made if it is not there.
         options: which features.
         form: how they are written.
-        restart: extract everything anew, and write over whatever has the name of a file.
-        workers: videos in work at once, 1 or more.
+        restart: extract everything again, and overwrite whatever has the name of a file.
+        workers: videos processed at once, 1 or more.
         limits: the most pixels, frames and seconds to accept.
         allow_partial: take what is there of a damaged or cut-off video; without it such features of an earlier run do
             not count.
@@ -166,8 +166,8 @@ def _extract(
 ) -> _Rows:
     """Write the features of a video.
 
-    Before each row it is told which part of the video is done, as far as can be known; before the files get their
-    names, that they will.
+    `on_row` is called before each row with the part of the video that is done, as far as it is known;
+    `before_publishing` is called before the files get their names.
     """
     writer = feature_writer(form, folder, job.name, options.axis_labels())
     rows, shape, looped = 0, (), False

@@ -68,13 +68,11 @@ class FeatureOptions:
         if self.pool not in get_args(Pool):
             raise ArchitectureError(f'no pool is called "{self.pool}"; there are {", ".join(get_args(Pool))}')
         if self.remainder not in get_args(Remainder):
-            raise ArchitectureError(
-                f'frames that are left cannot be treated as "{self.remainder}": give {", ".join(get_args(Remainder))}'
-            )
+            raise ArchitectureError(f'unknown remainder "{self.remainder}": choose {", ".join(get_args(Remainder))}')
         if self.scaler not in get_args(Scaler):
-            raise ArchitectureError(f'no scaler is called "{self.scaler}"; there are {", ".join(get_args(Scaler))}')
+            raise ArchitectureError(f'unknown scaler "{self.scaler}": choose {", ".join(get_args(Scaler))}')
         if self.crops not in CROPS:
-            raise ArchitectureError(f"{self.crops} crops cannot be cut: give {', '.join(map(str, CROPS))}")
+            raise ArchitectureError(f"{self.crops} crops are not possible: choose {', '.join(map(str, CROPS))}")
         if self.sampling.clip == "centre":
             raise ArchitectureError("features are taken of all of a video: choose clip all or dense")
         if self.lookahead_frames < 0:
@@ -102,16 +100,19 @@ class FeatureOptions:
 
     def _check_remainder(self) -> None:
         if self.full_windows:
-            raise ArchitectureError("full windows leave the rest out: it cannot be looped or joined as well")
+            raise ArchitectureError(
+                "full windows drop the frames that are left: these cannot be looped or joined as well"
+            )
         if self.remainder == "join" and self.pool != "all":
             raise ArchitectureError(
-                f'a window that the rest has joined is longer, which pool "{self.pool}" would show in its shape: take '
-                "pool all, or loop the rest, or full windows alone"
+                f'remainder "join" makes the last window longer, but with pool "{self.pool}" all need one shape: '
+                'choose pool "all", remainder "loop", or full windows'
             )
         if self.remainder == "join" and self.sampling.frames_between_clips > self.sampling.clip_frames:
             raise ArchitectureError(
-                f"a stride of {self.sampling.frames_between_clips} leaves frames out between windows of "
-                f"{self.sampling.clip_frames}, and what is left cannot join them: loop it, or take full windows alone"
+                f"a stride of {self.sampling.frames_between_clips} leaves gaps between windows of "
+                f"{self.sampling.clip_frames} frames, so that the frames that are left cannot join the last one: "
+                'choose remainder "loop", or full windows'
             )
 
     @property
@@ -177,7 +178,7 @@ def like_video_features(stack: int = STACK_FRAMES, step: int = STACK_FRAMES) -> 
     if step > stack + 1:
         raise ArchitectureError(
             f"a step of {step} is not what video_features does: with stacks of {stack} it steps {stack + 1} frames at "
-            "most, whatever it is told; give a --stride of at most that, or leave out --like"
+            "most; give a --stride of at most that, or leave out --like"
         )
     return FeatureOptions(
         sampling=Sampling(clip_frames=stack, stride=step, fps="native"),

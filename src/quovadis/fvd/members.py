@@ -111,7 +111,7 @@ def read_members(
         MetricError: nothing is there, a folder cannot be read, or an array is of another dtype or shape.
     """
     if not source:
-        raise MetricError("a set without a name: no such file or folder")
+        raise MetricError("'': an empty name; give a file or a folder")
     path = local_path(source)
     if not is_address(source) and not path.exists():
         raise MetricError(f"{source}: no such file or folder")

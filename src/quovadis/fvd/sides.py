@@ -112,7 +112,7 @@ def prepare_side(
         OutputError: the statistics cannot be written.
     """
     if not all(sources):
-        raise MetricError("a set without a name: no such file or folder")
+        raise MetricError("'': an empty name; give a file or a folder")
     if kept is not None:
         if kept.suffix.lower() != ".npz":
             raise OutputError(f"{kept}: statistics are kept in a file that ends in .npz; call it {kept.stem}.npz")

@@ -144,7 +144,7 @@ def check_settings(statistics: Statistics, wanted: Mapping[str, Any]) -> None:
     if names:
         differing = ", ".join(f"{name}: {settings[name]}, not {wanted[name]}" for name in names)
         raise MetricError(
-            f"{statistics.source} was measured with other settings ({differing}); ask for these, or measure it anew"
+            f"{statistics.source} was measured with other settings ({differing}); ask for these, or measure it again"
         )
 
 
@@ -168,8 +168,8 @@ def length_lacking(statistics: Statistics, frames: int) -> str:
     """Return a sentence on a length of clips that is not there."""
     there = ", ".join(map(str, sorted(statistics.lengths)))
     return (
-        f"{statistics.source}: has no clips of {frames} frames, but of {there}; ask for these, or measure it anew with "
-        f"--frames {frames}"
+        f"{statistics.source}: has no clips of {frames} frames, but of {there}; ask for these, or measure it again "
+        f"with --frames {frames}"
     )
 
 
@@ -238,7 +238,7 @@ def load_statistics(path: Path) -> Statistics:
     except FileNotFoundError as error:
         raise MetricError(f"{path}: no such file") from error
     except _UNREADABLE as error:
-        raise MetricError(f"{path}: not statistics that quovadis fvd wrote ({error}); measure anew") from error
+        raise MetricError(f"{path}: not statistics that quovadis fvd wrote ({error}); measure again") from error
     return Statistics(str(path), settings, lengths, tuple(measured))
 
 

@@ -32,7 +32,7 @@ class SkippedVideo:
     name: str
     reason: str
     is_fault: bool = False
-    """Whether that is an exception that nobody foresaw."""
+    """Whether that is an unexpected exception."""
 
 
 def set_statistics(
@@ -57,7 +57,7 @@ def set_statistics(
         members: its videos, as `read_members` gives them.
         options: which frames, pixels and features.
         keep_features: whether the features stay with the moments; KVD and the bootstrap need them.
-        workers: videos in work at once, 1 or more.
+        workers: videos processed at once, 1 or more.
         observer: told how far the run has come.
         on_skip: called with each video that is too short for a length, or cannot be read.
 

@@ -124,7 +124,9 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
             # Why the run ends matters more than that this cannot be written.
             with suppress(OutputError, OSError):
                 for source in left.elements():
-                    self._record_failure(source, NotDoneError(f"{source}: not done: the run ended before"))
+                    self._record_failure(
+                        source, NotDoneError(f"{source}: not done: the run ended before it came to this video")
+                    )
 
     def _record_failure(self, source: str, error: QuovadisError) -> None:
         if self._writer is not None:
@@ -184,9 +186,9 @@ class Pictures:
         while makes_folder and not os.path.lexists(existing):
             existing = existing.parent
         if not existing.is_dir():
-            raise OutputError(f"{existing}: there is no such folder for pictures")
+            raise OutputError(f"{existing}: no such folder; create it, or give another path to --plot")
         if not os.access(existing, os.W_OK | os.X_OK):
-            raise OutputError(f"{existing}: cannot be written to, so that pictures have no place")
+            raise OutputError(f"{existing}: cannot write to this folder; give another path to --plot")
 
     def path(self, source: str) -> Path:
         """Return the picture's path for a video; videos of the same name in different folders are numbered.

@@ -56,7 +56,7 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")
     try:
-        # The suffix is told: the picture is first written under another name.
+        # The format is given, because the picture is first written under another name.
         with whole_file(path) as temporary:
             figure.savefig(temporary, dpi=120, format=path.suffix.removeprefix(".") or "png")
     except (OSError, ValueError) as error:

@@ -145,7 +145,7 @@ class RecordFile(AbstractContextManager["RecordFile"]):
             if self._whole and not self._is_complete:
                 self._written.unlink(missing_ok=True)
             else:
-                left = f"; what there is of them is in {self._written}"
+                left = f"; those written so far are in {self._written}"
         return OutputError(f"{self._path}: cannot write the results: {error.strerror or error}{left}")
 
 

@@ -36,15 +36,15 @@ _ESTIMATED = frozenset(
         *("ogg", "gif", "apng", "dv", "pva", "ty", "nsv"),
     ]
 )
-"""Formats whose header tells no length: what FFmpeg reports is its own estimate, from a look at the file's end."""
+"""Formats whose header declares no length: what FFmpeg reports is its own estimate, from a look at the file's end."""
 _PLACEHOLDER_FRAMES = 1 << 30
 """A count that a recorder wrote when it began and never corrected (FFmpeg's AVI: 2^30): more than a year."""
-_KEPT_BACK_MOST = 64
+_MAX_KEPT_BACK = 64
 """Packets whose frames a decoder may keep back: 16 threads, and 16 frames that are waited for to be put in order."""
 _LAST_SOUND_SECONDS = Fraction(1, 2)
 """How much the last packets of sound may hold without saying so: those of WMA are of up to 0.37 seconds."""
-_SMALLEST_PICTURE_BYTES = 20
-"""What is smaller, of MPEG-4, says that the picture before it stays, and makes no frame."""
+_MIN_FRAME_BYTES = 20
+"""A smaller MPEG-4 packet says that the frame before it stays, and makes no frame of its own."""
 
 
 def declared_frames(stream: VideoStream) -> int | None:
@@ -116,7 +116,7 @@ class PacketAccount:
         # Of those that were sent to the decoder and are to be shown.
         self._sent = 0
         self._frames = 0
-        self._recent_pts: deque[int | None] = deque(maxlen=_KEPT_BACK_MOST)
+        self._recent_pts: deque[int | None] = deque(maxlen=_MAX_KEPT_BACK)
         self._last_frame_pts: int | None = None
 
     def add(self, packet: Packet[Stream]) -> None:
@@ -146,7 +146,7 @@ class PacketAccount:
         codec = self._stream.codec_context.name
         if codec == "gif":
             return not holds_gif_picture(bytes(packet))
-        return codec == "mpeg4" and packet.size < _SMALLEST_PICTURE_BYTES
+        return codec == "mpeg4" and packet.size < _MIN_FRAME_BYTES
 
     def came_out(self, picture: av.VideoFrame) -> None:
         """Count a frame that the decoder gave."""

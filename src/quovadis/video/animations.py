@@ -112,7 +112,7 @@ class SequenceDecoder(Decoder):
 
 
 class PngAnimation:
-    """An animated PNG: FFmpeg reads it, and its chunks tell whether it is whole, which FFmpeg does not look at."""
+    """An animated PNG: FFmpeg reads it, and its chunks show whether it is complete, which FFmpeg does not check."""
 
     live = False
 
@@ -137,12 +137,12 @@ class PngAnimation:
 
     @property
     def duration_seconds(self) -> float | None:
-        """Sum of what the frames say."""
+        """The sum of the frames' own durations, in seconds; None if it is zero."""
         return float(self._outline.seconds) or None
 
     @property
     def frames_per_second(self) -> float | None:
-        """Average rate."""
+        """The average frame rate; None if the frames have no duration."""
         return _rate(len(self._outline.durations), self._outline.seconds)
 
     def close(self) -> None:
@@ -178,12 +178,12 @@ class _PillowFrames:
 
     @property
     def duration_seconds(self) -> float | None:
-        """Sum of what the frames say."""
+        """The sum of the frames' own durations, in seconds; None if it is zero."""
         return float(sum(self._durations, Fraction(0))) or None
 
     @property
     def frames_per_second(self) -> float | None:
-        """Average rate."""
+        """The average frame rate; None if the frames have no duration."""
         return _rate(len(self._durations), sum(self._durations, Fraction(0)))
 
     def close(self) -> None:
@@ -233,7 +233,7 @@ class _PillowFrames:
 
 
 class WebpAnimation(_PillowFrames):
-    """An animated WebP, each picture as it stands on the canvas."""
+    """An animated WebP, each frame as composed on the canvas."""
 
     def __init__(self, name: str, path: Path, limits: VideoLimits, *, allow_partial: bool) -> None:
         """Read the file and look at its chunks.
@@ -289,7 +289,7 @@ class TiffPages(_PillowFrames):
                         continue
                     if not page.is_whole:
                         found = len(self._pages)
-                        self._shortfall = f"{found} whole pages found, and the next is not complete"
+                        self._shortfall = f"{found} whole pages found, and the next is incomplete"
                         break
                     self._check(page.width, page.height)
                     self._pages.append(page.number)
@@ -340,7 +340,7 @@ def _picture(image: ImageFile, name: str) -> av.VideoFrame:
         # As FFmpeg has single pages of this kind: the upper 8 bits count.
         return av.VideoFrame.from_ndarray(np.asarray(image, dtype=np.uint16), format="gray16le")
     if image.mode in ("I", "F"):
-        raise VideoError(f"{name}: its pages have 32 bits a sample, of no set range; convert them to 8 or 16 bits")
+        raise VideoError(f"{name}: its pages have 32-bit samples of unknown range; convert them to 8 or 16 bits")
     return av.VideoFrame.from_ndarray(np.asarray(image.convert("RGB")), format="rgb24")
 
 

@@ -13,8 +13,8 @@ from quovadis.video.limits import VideoLimits
 from quovadis.video.signatures import PNG_SIGNATURE
 
 _NO_DELAY = Fraction(1, 15)
-"""What FFmpeg shows a picture of an animated PNG for that says 0."""
-_SHORTEST_WEBP, _DEFAULT_WEBP = 10, 100
+"""How many seconds FFmpeg shows a frame of an animated PNG for whose delay is 0."""
+_MIN_WEBP, _DEFAULT_WEBP = 10, 100
 """Milliseconds: a WebP picture that says less than the first is shown for the second, as browsers and FFmpeg do."""
 
 
@@ -104,7 +104,7 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
                 )
         elif kind == b"ANMF":
             milliseconds = int.from_bytes(content[start + 12 : start + 15], "little")
-            shown = milliseconds if milliseconds >= _SHORTEST_WEBP else _DEFAULT_WEBP
+            shown = milliseconds if milliseconds >= _MIN_WEBP else _DEFAULT_WEBP
             _add(outline, Fraction(shown, 1000), name, limits)
         outline.whole_bytes = place
     if declared_bytes > len(content) or outline.whole_bytes < end - 8:

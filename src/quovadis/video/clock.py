@@ -22,7 +22,7 @@ class PacketClock:
 
     A packet's decoding time is compared with where the packet before it ended. If it lies over 0.1 seconds before the
     start of that packet, or more than 10 seconds from where it is due, this packet and all that follow it are moved so
-    that the video goes on without a gap (`ts_discontinuity_process` in fftools/ffmpeg.c).
+    that the video continues without a gap (`ts_discontinuity_process` in fftools/ffmpeg.c).
     """
 
     def __init__(self, time_base: Fraction, frame_seconds: Fraction) -> None:
@@ -44,7 +44,7 @@ class PacketClock:
         self._first: int | None = None
 
     def correct(self, packet: Packet[VideoStream]) -> None:
-        """Move the packet's timestamps so that they go on from those before."""
+        """Move the packet's timestamps so that they continue those before."""
         if packet.dts is None:
             if packet.pts is not None:
                 packet.pts += self._offset

@@ -108,7 +108,7 @@ class Decoder:
 
     @property
     def duration_seconds(self) -> float | None:
-        """Length by the header, or FFmpeg's estimate, or None."""
+        """The length by the header or by FFmpeg's estimate, in seconds; None where there is neither."""
         seconds = declared_seconds(self._container, self._stream)
         if seconds is None and self._container.duration is not None:
             seconds = Fraction(self._container.duration, 1_000_000)
@@ -340,10 +340,8 @@ class Decoder:
         clock = self._packet_clock
         if clock is None or not clock.jumps:
             return []
-        times = "once" if clock.jumps == 1 else f"{clock.jumps} times"
-        return [
-            f"its clock jumps {times}, first at {clock.first_jump_seconds:.2f} s: there the video goes on without a gap"
-        ]
+        times = "once, at" if clock.jumps == 1 else f"{clock.jumps} times, first at"
+        return [f"its clock jumps {times} {clock.first_jump_seconds:.2f} s: times continue without a gap"]
 
 
 def _rank(stream: VideoStream) -> int:

@@ -1,4 +1,4 @@
-"""How formats whose length FFmpeg does not tell show that a file is whole: GIF's end mark, the size in ASF's header."""
+"""How files whose length FFmpeg does not report show that they are whole: GIF's end mark, the size in ASF's header."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def _ends_with_trailer(file: BinaryIO) -> bool:
 def asf_declared_bytes(path: Path) -> int | None:
     """Return how large an ASF file (WMV, WMA) says that it is; None where it was broadcast, or does not say.
 
-    FFmpeg forgets the length that such a file declares once its size is another. The File Properties Object of the
-    header (ASF specification, section 3.2) begins with its GUID, its own size and the file's GUID; the file's size
-    follows at byte 40, the flags, of which the lowest says broadcast, at byte 88.
+    FFmpeg ignores the length that such a file declares if its size differs from the declared one. The File Properties
+    Object of the header (ASF specification, section 3.2) begins with its GUID, its own size and the file's GUID; the
+    file's size follows at byte 40, the flags, of which the lowest says broadcast, at byte 88.
 
     Args:
         path: a file that begins as ASF does.

@@ -23,9 +23,9 @@ _OTHER_WORDS = frozenset(
 _FLOW_LETTERS = frozenset("xyuv")
 """Of optical flow's two directions, where a name is nothing else: `x_00001.jpg`."""
 _JPEG = (".jpg", ".jpeg")
-_MOST_NAMED = 4
-_FEWEST_OF_SERIES = 4
-"""Pictures that belong to a series, for each that does not, from which on the latter are taken for covers and such."""
+_MAX_NAMED = 4
+_MIN_FRAMES_PER_SINGLE = 4
+"""Images of a series per single image, from which on single images are taken for covers and left out."""
 
 
 class FrameSeries(NamedTuple):
@@ -40,13 +40,13 @@ class FrameSeries(NamedTuple):
 def frame_series(folder: Path) -> FrameSeries:
     """Return the frames of the video that the pictures in `folder` make; none if there are no pictures.
 
-    Pictures whose names differ in their numbers alone are a series. Of several series the one that is named as RGB is
+    Images whose names differ only in their numbers are a series. Of several series the one that is named as RGB is
     taken (`img_`, `image_`, `frame_`, plain numbers ...), else the only one that is not named as something else
     (`flow_x_`, `depth_`, `mask_` ...); single pictures beside a longer series are left out. Where hardly any picture
     has a number, all of them are the video. Animations do not count: each is a video of its own.
 
     Raises:
-        VideoError: there are several series, and their names do not tell which one is the video.
+        VideoError: there are several series, and their names do not say which one is the video.
         OSError: the folder cannot be read.
     """
     images = images_in(folder)
@@ -57,7 +57,7 @@ def frame_series(folder: Path) -> FrameSeries:
 def animations_among(images: Iterable[Path]) -> list[Path]:
     """Return which images are animations.
 
-    Of a series the first picture is looked at, and the others only if that one is an animation: a folder may hold
+    Of a series the first image is checked, and the others only if that one is an animation: a folder may hold
     hundreds of thousands of frames, and opening each takes long on a network drive.
     """
     found: list[Path] = []
@@ -71,7 +71,7 @@ def choose_series(folder: Path, images: Sequence[Path]) -> FrameSeries:
     """Return the frames among `images`, which all lie in `folder`, as `frame_series` does.
 
     Raises:
-        VideoError: there are several series, and their names do not tell which one is the video.
+        VideoError: there are several series, and their names do not say which one is the video.
     """
     groups = _split(_by_pattern(images))
     if sum(map(_is_rgb, groups)) == 1 and all(_is_rgb(name) or _is_other(name) for name in groups):
@@ -81,8 +81,8 @@ def choose_series(folder: Path, images: Sequence[Path]) -> FrameSeries:
         series = {name: paths for name, paths in groups.items() if len(paths) > 1}
     in_series = sum(map(len, series.values()))
     singles = len(images) - in_series
-    if in_series < _FEWEST_OF_SERIES * singles or not series:
-        # Loose pictures, or names by which nothing can be told.
+    if in_series < _MIN_FRAMES_PER_SINGLE * singles or not series:
+        # Loose images, or names that say nothing.
         return FrameSeries(sorted(images, key=natural_key))
     name = _rgb_name(folder, series)
     left = [f"{len(paths)} {other}" for other, paths in series.items() if other != name]
@@ -176,11 +176,9 @@ def _rgb_name(folder: Path, series: dict[str, list[Path]]) -> str:
     counts = [f"{len(paths)} {name}" for name, paths in series.items()]
     if not likely:
         raise VideoError(f"{folder}: no RGB frames in it, only {_listed(counts)}; give the folder of RGB frames")
-    raise VideoError(
-        f"{folder}: pictures of several series, {_listed(counts)}; put each series into a folder of its own"
-    )
+    raise VideoError(f"{folder}: images of several series, {_listed(counts)}; put each series into its own folder")
 
 
 def _listed(items: list[str]) -> str:
-    more = [f"{len(items) - _MOST_NAMED} more series"] if len(items) > _MOST_NAMED else []
-    return ", ".join(items[:_MOST_NAMED] + more)
+    more = [f"{len(items) - _MAX_NAMED} more series"] if len(items) > _MAX_NAMED else []
+    return ", ".join(items[:_MAX_NAMED] + more)

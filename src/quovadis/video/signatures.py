@@ -16,7 +16,7 @@ _SEQUENCE_BRANDS = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
 """Of files with a track of pictures (ISO/IEC 23008-12 and AV1 Image File Format)."""
 _PICTURE_BRANDS = frozenset({b"avif", b"mif1", b"mif2", b"heic", b"heix", b"heim", b"heis", b"jxl "}) | _SEQUENCE_BRANDS
 _WEBP_ANIMATION_FLAG = 0x02
-_MOST_CHUNKS_BEFORE_PIXELS = 10_000
+_MAX_CHUNKS_BEFORE_PIXELS = 10_000
 
 
 def animation_kind(path: Path) -> AnimationKind | None:
@@ -65,7 +65,7 @@ def is_video_content(path: Path) -> bool:
 def _has_animation_control(file: BinaryIO) -> bool:
     """Look for `acTL`, which comes before the pixels (PNG specification, third edition, 11.3.6.1)."""
     file.seek(len(PNG_SIGNATURE))
-    for _ in range(_MOST_CHUNKS_BEFORE_PIXELS):
+    for _ in range(_MAX_CHUNKS_BEFORE_PIXELS):
         header = file.read(8)
         if len(header) < 8 or header[4:] in (b"IDAT", b"IEND"):
             return False

@@ -73,7 +73,7 @@ def local_path(source: str) -> Path:
     """
     name = unquote(urlsplit(source).path) if source.lower().startswith("file://") else source
     if not name:
-        raise VideoError(f"{source or repr(source)}: an empty name; name a video or a folder (is a variable not set?)")
+        raise VideoError(f"{source or repr(source)}: an empty name; give a video or a folder (is a variable not set?)")
     return Path(name)
 
 

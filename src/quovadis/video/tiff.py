@@ -15,7 +15,7 @@ _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES = 273, 279, 324, 325
 _REDUCED_OR_MASK = 0b101
 _CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 """`struct`'s letters for the types of whole numbers: byte, short, long, and BigTIFF's long8."""
-_MOST_BIG_ENTRIES = 1 << 16
+_MAX_ENTRIES = 1 << 16
 
 
 class Page(NamedTuple):
@@ -70,7 +70,7 @@ class _Reader:
         try:
             self._file.seek(offset)
             (entries,) = self._take(self._count)
-            if entries > _MOST_BIG_ENTRIES:
+            if entries > _MAX_ENTRIES:
                 return unreadable
             values: dict[int, tuple[int, int]] = {}
             entry = struct.Struct(f"{self._order}HH{self._offset}{struct.calcsize('=' + self._offset)}s")

@@ -48,7 +48,7 @@ def find_prefix(path: Path) -> Path:
         if path.with_name(newest + INDEX_SUFFIX).is_file():
             return path.with_name(newest)
         raise WeightsError(
-            f"{path}: not weights but the note which checkpoint is the newest, {newest}; the files {newest}"
+            f"{path}: not weights but a note that {newest} is the newest checkpoint; its files {newest}"
             f"{INDEX_SUFFIX} and {newest}.data-… are not beside it: fetch them too"
         )
     if path.name.endswith(META_SUFFIX):
@@ -58,10 +58,10 @@ def find_prefix(path: Path) -> Path:
         )
     if path.is_file() and path.name == name:
         raise WeightsError(
-            f"{path}: no TensorFlow checkpoint (there is no file {name}{INDEX_SUFFIX} beside it) nor a file of another "
-            "format that is read; docs/weights.md lists them"
+            f"{path}: not a TensorFlow checkpoint (there is no file {name}{INDEX_SUFFIX} beside it) nor a file in "
+            "another format that can be read; docs/weights.md lists the formats"
         )
-    raise WeightsError(f"{path}: no TensorFlow checkpoint: there is no file {name}{INDEX_SUFFIX} beside it")
+    raise WeightsError(f"{path}: not a TensorFlow checkpoint: there is no file {name}{INDEX_SUFFIX} beside it")
 
 
 def _prefix_in_folder(folder: Path) -> Path:
@@ -100,7 +100,7 @@ _FILES_IN_FOLDERS: tuple[tuple[str, str], ...] = (
     ("*.bin", "give the file in it: {}"),
     ("*/*" + INDEX_SUFFIX, "name the file: {}"),
 )
-"""What folders hold that are given as weights, and what to say of it; the first that is there is told."""
+"""What folders hold that are given as weights, and what to say about it; the first that is there is reported."""
 
 
 def _advice_for_folder(folder: Path) -> str:

@@ -253,7 +253,7 @@ FOREIGN_KINDS: tuple[ForeignKind, ...] = (
     ForeignKind("a zip archive (in it: {found})", _UNPACK, _archive_of_files),
     ForeignKind("an empty zip archive", _AGAIN, _begins(b"PK\x05\x06")),
     ForeignKind(
-        "no PyTorch state dict, or damaged: the end of the file is missing",
+        "not a PyTorch state dict, or damaged: the end of the file is missing",
         f"{_AGAIN}: the download or the copy broke off",
         _cut_torch_archive,
     ),
@@ -279,9 +279,9 @@ FOREIGN_KINDS: tuple[ForeignKind, ...] = (
     ForeignKind("a MATLAB file", _NOT_READ, _begins(b"MATLAB ")),
     ForeignKind("an HDF5 file", _NOT_READ, lambda s: _HDF5 in (s.head[:8], s.head[512:520])),
     ForeignKind("a Caffe model", _NOT_READ, _caffe_model),
-    ForeignKind("a pickle of Caffe2, whose I3D is on ResNet", _NOT_READ, _caffe2_pickle),
-    ForeignKind("an MXNet parameter file, as GluonCV has them", _NOT_READ, _begins(b"\x12\x01" + bytes(14))),
-    ForeignKind("a GGUF file, of a language model", _NOT_READ, _begins(b"GGUF")),
+    ForeignKind("a Caffe2 pickle, whose I3D is built on ResNet", _NOT_READ, _caffe2_pickle),
+    ForeignKind("an MXNet parameter file, such as GluonCV's", _NOT_READ, _begins(b"\x12\x01" + bytes(14))),
+    ForeignKind("a GGUF file of a language model", _NOT_READ, _begins(b"GGUF")),
     ForeignKind("a TensorFlow Lite model", "give the checkpoint that it was made from", _begins(b"TFL3", at=4)),
     ForeignKind("a Core ML model", _NOT_READ, lambda s: s.suffix == ".mlmodel" and s.head.startswith(b"\x08")),
     ForeignKind("a TensorRT engine", "give the model that it was built from", _begins(b"ftrt", b"ptrt")),
@@ -326,13 +326,13 @@ FOREIGN_KINDS: tuple[ForeignKind, ...] = (
     ForeignKind("a PDF document", "give the weights file itself", _begins(b"%PDF")),
     # --- nothing that is known
     ForeignKind(
-        'no TensorFlow checkpoint or other weights file, but text that begins "{found}"',
+        'not a TensorFlow checkpoint or other weights file, but text that begins "{found}"',
         f"{_AGAIN} and look at what the download says",
         lambda s: None if re.match(r"<\?xml|<net", s.text) else quoted(s.text),
     ),
-    ForeignKind("no PyTorch state dict, or damaged: it does not begin as PyTorch's files do", _AGAIN, _not_torch),
+    ForeignKind("not a PyTorch state dict, or damaged: it does not begin as PyTorch's files do", _AGAIN, _not_torch),
 )
-"""Every kind that is known, the more special before the more general: the first that fits is told."""
+"""Every kind that is known, the more special before the more general: the first that matches is reported."""
 
 
 def refuse_foreign(path: Path, *, text_only: bool = False) -> None:
@@ -355,7 +355,7 @@ def refuse_foreign(path: Path, *, text_only: bool = False) -> None:
             what, advice = (
                 text.replace("{found}", str(found)).replace("{name}", path.name) for text in (kind.what, kind.advice)
             )
-            is_said = what.startswith("no ")
+            is_said = what.startswith("not ")
             raise WeightsError(f"{path}: {what}; {advice}" if is_said else f"{path}: not weights but {what}; {advice}")
 
 

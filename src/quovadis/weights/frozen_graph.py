@@ -52,11 +52,11 @@ def read_frozen_graph(path: Path) -> dict[str, NDArray[Any]]:
                 )
             raise WeightsError(
                 f"{path}: a TensorFlow graph without the constant {wanted[0]}: not I3D RGB frozen from its original "
-                "variables, or already optimised; freeze it anew from the checkpoint, or convert the checkpoint"
+                "variables, or already optimised; freeze it again from the checkpoint, or convert the checkpoint"
             )
         return {name: _read_tensor(constants[scopes[0] + name]) for name in wanted if scopes[0] + name in constants}
     except (WireError, UnicodeDecodeError, ValueError) as error:
-        raise WeightsError(f"{path}: no TensorFlow frozen graph, or damaged: {error}; fetch it again") from error
+        raise WeightsError(f"{path}: not a TensorFlow frozen graph, or damaged: {error}; fetch it again") from error
 
 
 def _constants(graph: bytes) -> Iterator[tuple[str, bytes]]:

@@ -65,7 +65,7 @@ def _load_auto(progress: DownloadProgress, notify: Notify) -> Weights:
             pull(PREFERRED, progress=progress, notify=notify)
             cached = PREFERRED
         except WeightsUnavailableError as preferred_error:
-            reason = f"{PREFERRED} cannot be had now"
+            reason = f"{PREFERRED} is unavailable now"
             try:
                 pull(FALLBACK, progress=progress, notify=notify)
             except WeightsUnavailableError as error:

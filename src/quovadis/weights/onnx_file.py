@@ -39,7 +39,7 @@ def read_onnx(path: Path) -> dict[str, NDArray[np.float32]]:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
     except Exception as error:
         # protobuf's own exception is not part of onnx's interface.
-        raise WeightsError(f"{path}: no ONNX model, or damaged ({type(error).__name__}); fetch it again") from error
+        raise WeightsError(f"{path}: not an ONNX model, or damaged ({type(error).__name__}); fetch it again") from error
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
 
     def value(name: str) -> NDArray[Any]:

@@ -32,7 +32,7 @@ def read_openvino(path: Path) -> dict[str, NDArray[np.float32]]:
         model = ov.Core().read_model(path)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise WeightsError(f"{path}: no OpenVINO IR, or damaged: {reason}") from error
+        raise WeightsError(f"{path}: not OpenVINO IR, or damaged: {reason}") from error
     nodes = {node.get_friendly_name(): node for node in model.get_ops()}
 
     def value(name: str) -> NDArray[Any]:

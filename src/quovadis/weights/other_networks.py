@@ -112,7 +112,7 @@ OTHER_NETWORKS: tuple[OtherNetwork, ...] = (
     ),
     OtherNetwork("C3D ({found}), another network", _INCEPTION, _names(r"(^|\.)conv3a\.", r"(^|\.)fc6\.")),
 )
-"""Every kind that is known; the first that fits is told."""
+"""Every kind that is known; the first that matches is reported."""
 
 
 def refuse_other_network(shapes: Shapes, source: Path) -> None:

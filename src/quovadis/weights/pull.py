@@ -97,7 +97,7 @@ def _fetch_from_first(entry: CatalogueEntry, folder: Path, *, force: bool, progr
         first = folder / files[0].file.name
         return first if len(files) == 1 else folder / CHECKPOINT_PREFIX
     raise WeightsUnavailableError(
-        f"{entry.name} cannot be had: {'; '.join(dict.fromkeys(reasons))}; "
+        f"{entry.name} is unavailable: {'; '.join(dict.fromkeys(reasons))}; "
         f"put {' and '.join(part.file.name for part in entry.checkpoint)} into {folder}, or set {HOME_VARIABLE} "
         "to a cache that has them"
     )

@@ -28,7 +28,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
     except (SafetensorError, ValueError) as error:
-        raise WeightsError(f"{path}: no safetensors file, or damaged: {error}; fetch it again") from error
+        raise WeightsError(f"{path}: not a safetensors file, or damaged: {error}; fetch it again") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: holds a dtype that cannot be read; save the weights as float32") from error
     refuse_other_network({name: tensor.shape for name, tensor in tensors.items()}, path)

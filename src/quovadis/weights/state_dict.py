@@ -123,8 +123,8 @@ def unknown_names_error(state: Mapping[str, object], source: Path) -> WeightsErr
     first = next(iter(state), None)
     names = "it is empty" if first is None else f"its names, such as {quoted(first)}, are not those of {known}"
     return WeightsError(
-        f"{source}: no state dict of I3D: {names}; save the network's own state_dict(), without anything before its "
-        "names"
+        f"{source}: not a state dict of I3D: {names}; save the network's own state_dict(), "
+        "without a prefix before its names"
     )
 
 

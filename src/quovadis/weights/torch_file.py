@@ -30,7 +30,7 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
         MissingDependencyError: PyTorch is not installed.
         WeightsError: the file is damaged, holds more than tensors, or is no state dict of I3D RGB.
     """
-    # What PyTorch is not needed for is told before it is asked for.
+    # Errors that need no PyTorch are raised before it is imported.
     outline = read_outline(path)
     refuse_other_network(outline.shapes, path)
     try:
@@ -54,7 +54,7 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
     except Exception as error:
         # Damaged files fail in many ways: RuntimeError, EOFError, KeyError, UnicodeDecodeError …
         raise WeightsError(
-            f"{path}: no PyTorch state dict, or damaged ({type(error).__name__}); fetch it again"
+            f"{path}: not a PyTorch state dict, or damaged ({type(error).__name__}); fetch it again"
         ) from error
     state = _unwrap(loaded)
     naming = find_naming(state)

@@ -40,7 +40,7 @@ def read_kinetics_csv(path: Path, text: str, split: str | None) -> list[Annotati
                 annotations.append(_row(row, line, path))
     except csv.Error as error:
         # Of a line that cannot be read the reader has not counted anything.
-        raise DatasetError(f"{path}: line {before + rows.line_num + 1} cannot be read ({error}); mend it") from error
+        raise DatasetError(f"{path}: line {before + rows.line_num + 1} cannot be read ({error}); fix it") from error
     return _not_empty(annotations, path, split)
 
 
@@ -68,7 +68,7 @@ def _row(row: Mapping[str, str | None], line: int, path: Path) -> Annotation:
         name = f"{identifier}_{int(float(start)):06d}_{int(float(end)):06d}"
     except (ValueError, OverflowError) as error:
         raise DatasetError(
-            f"{path}: line {line} is no {','.join(CSV_COLUMNS)} with times in seconds; mend it "
+            f"{path}: line {line} is no {','.join(CSV_COLUMNS)} with times in seconds; fix it "
             "(a test list without labels cannot be evaluated)"
         ) from error
     return Annotation(name, label, (name, *(f"{folder}/{name}" for folder in label_folders(label))), line)
@@ -104,7 +104,7 @@ def read_kinetics_json(path: Path, text: str, split: str | None) -> list[Annotat
     ]
     strange = next((a.label for a in chosen if labels and a.label not in labels), None)
     if strange is not None:
-        raise DatasetError(f'{path}: the label "{strange}" is not among its labels; mend the file')
+        raise DatasetError(f'{path}: the label "{strange}" is not among its labels; fix the file')
     return _not_empty(chosen, path, split)
 
 

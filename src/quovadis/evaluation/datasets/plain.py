@@ -43,9 +43,9 @@ def read_folders(root: Path) -> list[Annotation]:
 def read_list(path: Path, text: str, finder: VideoFinder) -> list[Annotation]:
     """Read a list: a path and a class, by name or number, on each line; or a list of frame folders of MMAction2.
 
-    They are parted by a tab, by a comma as in CSV, or by the first space, except that a number at the end of a line is
-    parted by the last one. Empty lines and those that begin with # do not count. `numbers_per_line` says how a list of
-    frame folders is told from one of paths that end in numbers.
+    They are separated by a tab, by a comma as in CSV, or by the first space, except that a number at the end of a line
+    is separated by the last one. Empty lines and those that begin with # do not count. `numbers_per_line` says how a
+    list of frame folders is distinguished from one of paths that end in numbers.
 
     Args:
         path: for messages.
@@ -69,7 +69,7 @@ def read_list(path: Path, text: str, finder: VideoFinder) -> list[Annotation]:
         try:
             columns = [column.strip() for column in _columns(line)]
         except csv.Error as error:
-            raise DatasetError(f"{path}: line {number} cannot be read ({error}); mend it") from error
+            raise DatasetError(f"{path}: line {number} cannot be read ({error}); fix it") from error
         if len(columns) != 2 or not all(columns):
             raise DatasetError(
                 f"{path}: line {number} has {len(columns)} columns, not a path and a class; "

@@ -22,7 +22,7 @@ from quovadis.evaluation.datasets.plain import read_folders, read_list
 
 DatasetFormat: TypeAlias = Literal["auto", "kinetics-csv", "kinetics-json", "folders", "list"]
 
-_MEND = "mend the dataset"
+_FIX = "fix the dataset"
 _ADVICE = {"list": "part path and class with a tab where a path holds spaces or commas"}
 
 
@@ -59,7 +59,7 @@ def read_dataset(
         form, annotations = _read_file(source, form, split, finder)
     if split is not None and form in ("folders", "list"):
         raise DatasetError(f"{source}: {form} have no splits; leave --split out")
-    check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(form, _MEND))
+    check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(form, _FIX))
     check_keys(annotations, source)
     examples = []
     for annotation in annotations:
@@ -82,7 +82,7 @@ def _example(annotation: Annotation, label: int, finder: VideoFinder) -> Example
         if not annotation.frames:
             return Example(annotation.key, label, None, NO_FRAMES)
         if not found.path.is_dir():
-            return Example(annotation.key, label, None, "no folder of frames, but a video")
+            return Example(annotation.key, label, None, "a video, not a folder of frames")
     return Example(annotation.key, label, *found, annotation.frames)
 
 
