@@ -15,9 +15,8 @@ import numpy as np
 from quovadis.errors import TruncatedVideoError, VideoError, VideoLimitError
 from quovadis.video.chunks import outline_png, outline_webp
 from quovadis.video.decoder import Decoder, VideoReport
-from quovadis.video.frames import DecodedFrame
-from quovadis.video.images import IMAGES_PER_SECOND, LARGEST_FILE_BYTES
-from quovadis.video.limits import VideoLimits
+from quovadis.video.frames import IMAGES_PER_SECOND, DecodedFrame
+from quovadis.video.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
 from quovadis.video.orientation import UPRIGHT
 from quovadis.video.signatures import AnimationKind
 from quovadis.video.source import open_instructions
@@ -243,7 +242,7 @@ class WebpAnimation(_PillowFrames):
             VideoLimitError: more or larger frames, or more seconds, than the limits admit.
         """
         self._name, self._limits, self._allow_partial = name, limits, allow_partial
-        if path.stat().st_size > LARGEST_FILE_BYTES:
+        if path.stat().st_size > MAX_IMAGE_FILE_BYTES:
             raise VideoError(f"{name}: too large a file to be an image")
         content = path.read_bytes()
         outline = outline_webp(content, name, limits)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from quovadis.video.orientation import Orientation
 
+IMAGES_PER_SECOND = Fraction(25)
+"""Images carry no time; they are taken to be at the rate that the network was trained at."""
+
 
 class DecodedFrame(NamedTuple):
     """A frame as the decoder gives it: not yet turned, scaled or converted."""

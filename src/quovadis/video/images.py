@@ -11,24 +11,22 @@ from pathlib import Path
 import av
 
 from quovadis.errors import VideoError, VideoLimitError
+from quovadis.video.animations import WebpAnimation
 from quovadis.video.decoder import VideoReport
 from quovadis.video.diagnosis import refused_for_size
-from quovadis.video.frames import DecodedFrame
-from quovadis.video.limits import VideoLimits
+from quovadis.video.frames import IMAGES_PER_SECOND, DecodedFrame
+from quovadis.video.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
 from quovadis.video.orientation import read_orientation
 from quovadis.video.signatures import animation_kind
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".jxl"}
 )
-IMAGES_PER_SECOND = Fraction(25)
-"""Images carry no time; they are taken to be at the rate that the network was trained at."""
 
 _FORMATS = (
     "png_pipe,apng,jpeg_pipe,jpegls_pipe,bmp_pipe,webp_pipe,webp,tiff_pipe,ppm_pipe,pgm_pipe,pam_pipe,j2k_pipe,jpegxl_pipe,"
     "avif,mov,qoi_pipe"
 )
-LARGEST_FILE_BYTES = 1 << 28
 
 
 def natural_key(path: Path) -> tuple[object, ...]:
@@ -138,7 +136,7 @@ def _read_image(path: Path, limits: VideoLimits) -> tuple[av.VideoFrame, Fractio
         f"{path}: the image has more than the limit of {max_pixels:,} pixels; --max-pixels raises it"
     )
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
+        if path.stat().st_size > MAX_IMAGE_FILE_BYTES:
             raise VideoError(f"{path}: too large a file to be an image")
         # Read here and given without its name, which FFmpeg would search for patterns such as `%d`.
         content = io.BytesIO(path.read_bytes())
@@ -164,7 +162,4 @@ def _read_image(path: Path, limits: VideoLimits) -> tuple[av.VideoFrame, Fractio
 
 
 def _first_of_webp(path: Path, limits: VideoLimits) -> av.VideoFrame:
-    # Imported here, as animations are built on what is above.
-    from quovadis.video.animations import WebpAnimation
-
     return next(WebpAnimation(str(path), path, limits, allow_partial=False).frames()).picture

@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields
 
 from quovadis.errors import VideoError
 
+MAX_IMAGE_FILE_BYTES = 1 << 28
+"""Of an image file, which is read whole."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class VideoLimits:
