@@ -277,7 +277,8 @@ class Decoder:
         try:
             pictures = self._stream.codec_context.decode(packet)
         except av.EOFError:
-            return []
+            # Nothing is left; of a packet it is counted, so that the account finds what did not come out.
+            pictures = []
         except (av.FFmpegError, OSError, ValueError) as error:
             if refused_for_size(self._stream, self._recent, self._limits.max_pixels):
                 raise self._over("max-pixels", "frames", f"{self._limits.max_pixels:,} pixels") from error
