@@ -68,7 +68,7 @@ def _normalized(clip: np.ndarray) -> np.ndarray:
 
 
 def _openvino(folder: Path, threads: int, *, nncf: bool = False) -> Run:
-    from quovadis.engines.openvino_runtime import ov, without_telemetry
+    from quovadis.openvino_runtime import ov, without_telemetry
 
     core = ov.Core()
     model = core.read_model(folder / GRAPH)

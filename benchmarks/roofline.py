@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from quovadis.architecture import flops
-from quovadis.engines.openvino_runtime import opset13, ov
+from quovadis.openvino_runtime import opset13, ov
 
 ROUNDS = 9
 SIZE = 2048

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from synthetic import write_video
 
 from quovadis import cli, precision
-from quovadis.commands import classify, evaluate, features, fvd
+from quovadis.cli import classify, evaluate, features, fvd
 from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError
 from quovadis.evaluation.run import LEDGER_NAME as EVALUATION_LEDGER

@@ -35,7 +35,7 @@ sys.addaudithook(watch)
 
 RUN_COMMANDS = """
 import shlex, sys
-from quovadis.cli import app
+from quovadis.cli.main import app
 
 for line in sys.stdin:
     app(shlex.split(line), standalone_mode=False)
@@ -127,7 +127,7 @@ def test_nncf_is_imported_and_used_without_its_telemetry(guarded: Guarded) -> No
     code = """
 import numpy as np
 from quovadis.engines import calibration
-from quovadis.engines.openvino_runtime import opset13, ov, without_telemetry
+from quovadis.openvino_runtime import opset13, ov, without_telemetry
 with without_telemetry():
     import nncf
 pixels = opset13.parameter([1, 3, 8, 8], np.float32)
@@ -147,7 +147,7 @@ def test_onnx_runtime_is_imported_without_its_telemetry(guarded: Guarded) -> Non
 
 
 def test_the_telemetry_package_itself_stays_usable() -> None:
-    from quovadis.engines.openvino_runtime import without_telemetry
+    from quovadis.openvino_runtime import without_telemetry
 
     with without_telemetry(), pytest.raises(ImportError):
         import openvino_telemetry

@@ -8,7 +8,7 @@ from quovadis.interrupts import handle_interrupts, leave
 def main() -> None:
     """Run the command line, quiet about Ctrl-C from the beginning: importing it takes longer than most of its jobs."""
     handle_interrupts(leave)
-    from quovadis.cli import main as run
+    from quovadis.cli.main import main as run
 
     try:
         run()

@@ -18,7 +18,7 @@ from quovadis.progress import Notify
 from quovadis.sampling import Sampling, Source, open_clips
 from quovadis.video import VideoLimits, expand_source
 from quovadis.weights import Weights
-from quovadis.workers import video_error
+from quovadis.runs.executor import video_error
 
 Precision: TypeAlias = Literal["f32", "f16", "int8", "auto"]
 

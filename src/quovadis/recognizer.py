@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.dense import SHORTEST_FRAMES, Step, dense_steps, smooth
+from quovadis.inference.dense import SHORTEST_FRAMES, Step, dense_steps, smooth
 from quovadis.engines import CompiledGraphCache, Engine, EngineName, EngineOutput, Hint, open_engine
 from quovadis.engines.base import POSITION_FRAMES, Pixels
 from quovadis.engines.choice import runs_on_torch
@@ -20,7 +20,7 @@ from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
 from quovadis.features import FeatureOptions, VideoFeatures, video_features
 from quovadis.labels import class_names
-from quovadis.ordered import ordered_map
+from quovadis.runs.ordered import ordered_map
 from quovadis.precision import Precision, quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quovadis.environment import samples_folder
 from quovadis.errors import DownloadError
-from quovadis.fetch.durable import sole_process
+from quovadis.durable import sole_process
 from quovadis.fetch.files import OfficialFile, PackageFile, RepositoryFile
 from quovadis.fetch.sources import fetch
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import CLIP_FRAMES, MINIMUM_FRAMES
-from quovadis.dense import DEFAULT_CHUNK_FRAMES, WINDOW_STEPS, check_chunk
+from quovadis.inference.dense import DEFAULT_CHUNK_FRAMES, WINDOW_STEPS, check_chunk
 from quovadis.engines.base import POSITION_FRAMES
 from quovadis.errors import ArchitectureError
 from quovadis.video import (

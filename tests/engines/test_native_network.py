@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from quovadis.engines import native_network
-from quovadis.engines.native_arithmetic import FloatArithmetic
+from quovadis.engines.native_backend import FloatArithmetic
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import FeatureMap, NativeNetwork
 from quovadis.weights import load_weights

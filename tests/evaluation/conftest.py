@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from colours import FORMS
 
-from quovadis.evaluation.datasets import Dataset, read_dataset
+from quovadis.datasets import Dataset, read_dataset
 from quovadis.labels import kinetics400
 
 

@@ -10,7 +10,7 @@ from colours import ANSWERS, ColourEngine, recognizer
 from PIL import Image
 
 from quovadis.errors import VideoError, VideoLimitError
-from quovadis.evaluation.datasets import read_dataset
+from quovadis.datasets import read_dataset
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.protocols import make_protocol

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import quovadis
 from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
-from quovadis.evaluation.datasets import Dataset, read_dataset
+from quovadis.datasets import Dataset, read_dataset
 from quovadis.evaluation.parquet import read_predictions, write_predictions
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import make_protocol
@@ -139,11 +139,11 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from colours import recognizer
-from quovadis.evaluation.datasets import read_dataset
+from quovadis.datasets import read_dataset
 from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
 from quovadis.labels import kinetics400
-from quovadis.ledger import Ledger
+from quovadis.runs.ledger import Ledger
 
 left = int(sys.argv[3])
 store = Ledger.store

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 import quovadis
 from conftest import Written
-from quovadis.engines.openvino_runtime import ov
+from quovadis.openvino_runtime import ov
 from quovadis.errors import ArchitectureError, LabelsError, MissingDependencyError, OutputError, WeightsError
 from quovadis.export import conversion, worker
 from quovadis.labels import kinetics400

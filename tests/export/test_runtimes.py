@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from conftest import Written
-from quovadis.engines.openvino_runtime import ov
+from quovadis.openvino_runtime import ov
 from quovadis.labels import kinetics400
 from quovadis.torch import I3D, normalize
 

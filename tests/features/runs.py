@@ -10,7 +10,7 @@ from mean_engine import MeanEngine, recognizer
 
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import Extracted, extract_features
-from quovadis.features.options import like_video_features
+from quovadis.inference.feature_options import like_video_features
 from quovadis.sampling import Sampling
 
 WINDOWS = FeatureOptions(sampling=Sampling(clip_frames=10))

@@ -20,7 +20,7 @@ from test_feature_options import invoke
 
 from quovadis.errors import ArchitectureError, OutputError
 from quovadis.features import LIKE, FeatureOptions, video_features
-from quovadis.features.options import like_video_features
+from quovadis.inference.feature_options import like_video_features
 from quovadis.sampling import Sampling
 from quovadis.video import open_video
 from quovadis.video.crops import CROPS, CropConverter, region_corners

@@ -18,7 +18,7 @@ from torch.nn import BatchNorm3d, functional
 import quovadis.torch
 from quovadis.architecture import MaxPool
 from quovadis.features import video_features
-from quovadis.features.options import EXACT_STACK_MULTIPLE, like_video_features
+from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, like_video_features
 
 
 def static_padding(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mean_engine import MeanEngine, numbered_frames, numbers, write_gray
 from test_feature_options import invoke
 
-import quovadis.commands.features as command
+import quovadis.cli.features as command
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.features import FeatureOptions, FeatureRow, feature_rows, video_features
 from quovadis.sampling import Sampling

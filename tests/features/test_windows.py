@@ -17,8 +17,8 @@ from synthetic import ORIENTATIONS, as_stored, moving_squares, set_display_matri
 
 from quovadis.errors import VideoError
 from quovadis.features import LIKE, FeatureOptions, FeatureRow, feature_rows, video_features
-from quovadis.features.options import like_video_features
-from quovadis.features.rows import full_windows
+from quovadis.inference.feature_options import like_video_features
+from quovadis.inference.feature_rows import full_windows
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits, clips_from_frames
 

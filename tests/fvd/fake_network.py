@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quovadis.engines import EngineOutput
 from quovadis.fvd import FVDOptions, Member, Statistics, prepare_side, read_members, set_statistics
-from quovadis.fvd.sides import Measure
+from quovadis.fvd.set_sources import Measure
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity
 

@@ -39,7 +39,7 @@ from quovadis.fvd import (
     save_statistics,
     set_statistics,
 )
-from quovadis.fvd.members import ArrayMember
+from quovadis.fvd.set_videos import ArrayMember
 from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity

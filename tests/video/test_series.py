@@ -10,7 +10,7 @@ from PIL import Image
 from quovadis.errors import VideoError
 from quovadis.evaluation.extracted import extracted_frames
 from quovadis.evaluation.footage import Footage
-from quovadis.fvd.members import FileMember, read_members
+from quovadis.fvd.set_videos import FileMember, read_members
 from quovadis.video import expand_source, open_video
 from quovadis.video.series import choose_series
 

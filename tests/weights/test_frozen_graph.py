@@ -12,7 +12,7 @@ from quovadis.architecture import variable_shapes
 from quovadis.errors import WeightsError
 from quovadis.weights import read_weights
 from quovadis.weights.frozen_graph import read_frozen_graph
-from quovadis.weights.wire import encode_content, encode_integer
+from quovadis.weights.protobuf_wire import encode_content, encode_integer
 
 FLOAT, HALF, DOUBLE = 1, 19, 2
 FIRST = next(iter(variable_shapes()))

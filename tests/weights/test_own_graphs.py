@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from quovadis.engines.openvino_runtime import opset13, ov
+from quovadis.openvino_runtime import opset13, ov
 from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.weights import read_weights
 

@@ -52,7 +52,7 @@ class EngineStream(Protocol):
     """One video, of which each frame is run once.
 
     All steps together equal those of the whole video run at once. Its length must be 7 (mod 8) frames, because the
-    network's padding depends on it; see `quovadis.dense` for videos of any length.
+    network's padding depends on it; see `quovadis.inference.dense` for videos of any length.
     """
 
     def push(self, frames: NDArray[np.uint8], *, is_last: bool = False) -> StreamOutput:

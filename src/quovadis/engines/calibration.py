@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.openvino_runtime import opset13, ov, without_telemetry
+from quovadis.openvino_runtime import opset13, ov, without_telemetry
 from quovadis.engines.quantization import Quantization, quantized_scopes
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra

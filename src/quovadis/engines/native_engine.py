@@ -18,7 +18,7 @@ from quovadis.engines.base import (
     check_endpoints,
     check_stream_frames,
 )
-from quovadis.engines.native_arithmetic import Arithmetic, FloatArithmetic, IntegerArithmetic
+from quovadis.engines.native_backend import Arithmetic, FloatArithmetic, IntegerArithmetic
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import NativeNetwork, Positions
 from quovadis.engines.processors import physical_cores

@@ -29,7 +29,7 @@ from quovadis.architecture import (
     same_padding,
 )
 from quovadis.engines.base import Pixels
-from quovadis.engines.native_arithmetic import Arithmetic, Run
+from quovadis.engines.native_backend import Arithmetic, Run
 from quovadis.engines.native_library import LANES, Kernels, View, Window, padded_channels
 from quovadis.errors import EngineError
 

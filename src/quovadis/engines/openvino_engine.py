@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from quovadis.engines.base import EngineOutput, Hint, Pixels, check_clips, check_endpoints
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
-from quovadis.engines.openvino_runtime import CompiledModel, InferRequest, ov
+from quovadis.openvino_runtime import CompiledModel, InferRequest, ov
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
 from quovadis.engines.quantization import Quantization
 from quovadis.engines.streaming_graph import StateSlot, build_streaming_graph

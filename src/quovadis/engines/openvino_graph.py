@@ -22,7 +22,7 @@ from quovadis.architecture import (
     Triple,
     interpret,
 )
-from quovadis.engines.openvino_runtime import Node, opset1, opset13, ov
+from quovadis.openvino_runtime import Node, opset1, opset13, ov
 from quovadis.engines.quantization import INPUT_RANGE, LEVELS, MOST_WEIGHT, Quantization
 from quovadis.weights.equalization import endpoint_scales, equalize
 from quovadis.weights.folding import bias_name, fold_batch_norm, kernel_name

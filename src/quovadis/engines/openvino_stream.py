@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines.base import StreamOutput, check_stream_frames
-from quovadis.engines.openvino_runtime import CompiledModel, ov
+from quovadis.openvino_runtime import CompiledModel, ov
 from quovadis.engines.streaming_graph import FRAMES, POSITION_FEATURES, POSITION_LOGITS, StateSlot
 from quovadis.errors import ArchitectureError, EngineError
 

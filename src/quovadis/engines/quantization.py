@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import HEAD, convolutions
 from quovadis.errors import CacheError
-from quovadis.fetch.durable import whole_file
+from quovadis.durable import whole_file
 
 INPUT_RANGE = (-128 / 127, 1.0)
 """Of normalised pixels: 0, the padding, is one of its 256 levels."""

@@ -28,7 +28,7 @@ from quovadis.architecture import (
 )
 from quovadis.engines.base import FIRST_FRAMES
 from quovadis.engines.openvino_graph import OpenVINOOperations, Padding, normalize
-from quovadis.engines.openvino_runtime import Node, opset1, opset13, ov
+from quovadis.openvino_runtime import Node, opset1, opset13, ov
 from quovadis.engines.quantization import INPUT_RANGE, Quantization
 
 FRAMES = "frames"

@@ -12,7 +12,7 @@ from quovadis.errors import DatasetError, OutputError
 from quovadis.escape import escaped
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.extras import import_extra
-from quovadis.fetch.durable import whole_file
+from quovadis.durable import whole_file
 
 _METADATA = b"quovadis"
 _COLUMNS = ("key", "path", "label_index", "frames", "clip", "crop", "start_frame", "logits")

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from quovadis.errors import UnexpectedError
-from quovadis.evaluation.datasets import Dataset, Example
+from quovadis.datasets import Dataset, Example
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import EvaluationProtocol
 from quovadis.evaluation.video_views import VideoViews
-from quovadis.ledger import Ledger
+from quovadis.runs.ledger import Ledger
 from quovadis.recognizer import Recognizer
 from quovadis.results import softmax
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
-from quovadis.workers import Stopped, VideoObserver, each_done
+from quovadis.runs.executor import Stopped, VideoObserver, each_done
 
 LEDGER_NAME = "evaluation.sqlite"
 """In the folder of the results: what is done."""

@@ -11,7 +11,7 @@ from typing import Self
 
 from quovadis.errors import OutputError
 from quovadis.export.layouts import Plan
-from quovadis.fetch.durable import publish
+from quovadis.durable import publish
 
 
 class Destination(AbstractContextManager["Destination"]):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quovadis.features.options import LIKE, FeatureOptions, Like, Pool
-from quovadis.features.rows import FeatureRow, VideoFeatures, feature_rows, video_features
+from quovadis.inference.feature_options import LIKE, FeatureOptions, Like, Pool
+from quovadis.inference.feature_rows import FeatureRow, VideoFeatures, feature_rows, video_features
 
 __all__ = [
     "LIKE",

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from quovadis.errors import OutputError, VideoError
 from quovadis.features.formats import FeatureFormat, feature_writer
-from quovadis.features.options import FeatureOptions
-from quovadis.features.record import Entry, FeatureRecord, Job
-from quovadis.features.rows import frame_rate, looped_note, open_rows
-from quovadis.ledger import Ledger
+from quovadis.inference.feature_options import FeatureOptions
+from quovadis.features.output_index import Entry, FeatureRecord, Job
+from quovadis.inference.feature_rows import frame_rate, looped_note, open_rows
+from quovadis.runs.ledger import Ledger
 from quovadis.recognizer import Recognizer
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
-from quovadis.workers import Stopped, VideoPartObserver, each_done
+from quovadis.runs.executor import Stopped, VideoPartObserver, each_done
 
 LEDGER_NAME = ".quovadis-features.sqlite"
 """Beside the features: which videos are done, with what settings, and what their files are called."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from quovadis.errors import DownloadError
-from quovadis.fetch.durable import cache_error, is_right, publish
+from quovadis.durable import cache_error, is_right, publish
 from quovadis.fetch.files import OfficialFile
 from quovadis.progress import DownloadProgress
 from quovadis.version import __version__

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from quovadis.errors import DownloadError
-from quovadis.fetch.durable import cache_error, publish
+from quovadis.durable import cache_error, publish
 from quovadis.fetch.files import PackageFile
 from quovadis.progress import DownloadProgress
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
-from quovadis.fvd.members import Member, read_members
+from quovadis.fvd.set_videos import Member, read_members
 from quovadis.fvd.options import LIKE, Covariance, FVDOptions, Like, SetPlan, plan_sets
-from quovadis.fvd.sides import Side, are_files, prepare_side
+from quovadis.fvd.set_sources import Side, are_files, prepare_side
 from quovadis.fvd.statistics import (
     LengthStatistics,
     Statistics,

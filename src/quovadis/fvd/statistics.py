@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, OutputError
-from quovadis.fetch.durable import whole_file
+from quovadis.durable import whole_file
 from quovadis.metrics import Moments
 
 _FORMAT = "quovadis fvd 1"

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import convolutions
 from quovadis.errors import MetricError, UnexpectedError, VideoError
-from quovadis.fvd.members import Member
+from quovadis.fvd.set_videos import Member
 from quovadis.fvd.options import FVDOptions
 from quovadis.fvd.statistics import LengthStatistics, Statistics
 from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer
 from quovadis.version import __version__
-from quovadis.workers import Stopped, VideoObserver, each_done
+from quovadis.runs.executor import Stopped, VideoObserver, each_done
 
 _BATCH_ROWS = 256
 """Clips whose features are added to the moments at a time."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from quovadis.errors import MissingDependencyError, OutputError
-from quovadis.fetch.durable import whole_file
+from quovadis.durable import whole_file
 from quovadis.results import VideoPrediction
 
 

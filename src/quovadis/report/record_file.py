@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TextIO, cast
 
 from quovadis.errors import OutputError
-from quovadis.fetch.durable import publish
+from quovadis.durable import publish
 from quovadis.progress import Notify, ignore_notice
 
 

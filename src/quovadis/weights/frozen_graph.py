@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import variable_shapes
 from quovadis.errors import WeightsError
-from quovadis.weights.wire import WireError, content, integer, read_fields, read_shape
+from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields, read_shape
 
 _FLOAT, _DOUBLE, _HALF = 1, 2, 19
 _DTYPES = {_FLOAT: "<f4", _DOUBLE: "<f8", _HALF: "<f2"}

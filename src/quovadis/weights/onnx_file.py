@@ -12,7 +12,7 @@ from quovadis.architecture import Convolution, convolutions
 from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
 from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
-from quovadis.weights.wire import WireError, content, read_fields
+from quovadis.weights.protobuf_wire import WireError, content, read_fields
 
 _GRAPH = 7
 """Number of the field of `ModelProto` that holds the graph (onnx.proto)."""

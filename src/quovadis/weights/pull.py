@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quovadis.environment import HOME_VARIABLE, weights_folder
 from quovadis.errors import DownloadError, WeightsError, WeightsUnavailableError
-from quovadis.fetch.durable import cache_error, is_right, sole_process
+from quovadis.durable import cache_error, is_right, sole_process
 from quovadis.fetch.files import PackageFile, RepositoryFile
 from quovadis.fetch.sources import fetch
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice

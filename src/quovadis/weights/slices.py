@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from quovadis.weights.wire import WireError, content, integer, read_fields
+from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields
 
 _FULL = -1
 

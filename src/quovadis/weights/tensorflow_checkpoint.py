@@ -21,8 +21,8 @@ from quovadis.errors import WeightsError
 from quovadis.weights.checkpoint_path import find_prefix, index_of
 from quovadis.weights.checksum import mask, masked_crc32c
 from quovadis.weights.slices import Extent, read_extents, slice_key, tile_exactly
-from quovadis.weights.sorted_table import TableError, read_table
-from quovadis.weights.wire import WireError, content, integer, read_fields, read_shape, read_varint
+from quovadis.weights.sstable import TableError, read_table
+from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields, read_shape, read_varint
 
 _LARGEST_INDEX_BYTES = 1 << 26
 _MOST_ARRAY_DIMENSIONS = 32

@@ -11,7 +11,7 @@ from typing import Any
 
 from quovadis.architecture import stored_parameters, variable_shapes
 from quovadis.errors import WeightsError
-from quovadis.fetch.durable import is_right
+from quovadis.durable import is_right
 from quovadis.fetch.files import OfficialFile
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.detect import weights_files

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import MINIMUM_FRAMES
-from quovadis.dense import SHORTEST_FRAMES
+from quovadis.inference.dense import SHORTEST_FRAMES
 from quovadis.engines import Engine
 from quovadis.engines.base import POSITION_FRAMES
 from quovadis.evaluation.footage import Footage

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from quovadis.features.rows import FeatureRow
-from quovadis.fetch.durable import publish
+from quovadis.inference.feature_rows import FeatureRow
+from quovadis.durable import publish
 
 
 class FeatureWriter(Protocol):

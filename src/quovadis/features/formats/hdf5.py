@@ -10,7 +10,7 @@ from typing import Any
 
 from quovadis.extras import import_extra
 from quovadis.features.formats.files import Files
-from quovadis.features.rows import FeatureRow
+from quovadis.inference.feature_rows import FeatureRow
 
 
 class _File(io.FileIO):

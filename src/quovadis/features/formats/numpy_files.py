@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.features.formats.files import Files
-from quovadis.features.rows import FeatureRow
+from quovadis.inference.feature_rows import FeatureRow
 
 _COPIED_BYTES = 1 << 20
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from quovadis.extras import import_extra
 from quovadis.features.formats.files import Files
-from quovadis.features.rows import FeatureRow
+from quovadis.inference.feature_rows import FeatureRow
 
 _GROUP_BYTES = 1 << 24
 """Of the features that are gathered before they are written."""

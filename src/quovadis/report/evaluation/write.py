@@ -11,7 +11,7 @@ from quovadis.evaluation.parquet import write_predictions
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
-from quovadis.fetch.durable import whole_file
+from quovadis.durable import whole_file
 from quovadis.report.evaluation.confusion import confusion_png
 from quovadis.report.evaluation.documents import json_text, report_document, run_document
 from quovadis.report.evaluation.markdown import markdown

@@ -1,0 +1,152 @@
+"""quovadis classify."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quovadis.cli.options import (
+    FPS,
+    LIMITS,
+    AllowPartial,
+    Device,
+    Engine,
+    EngineChoice,
+    HintChoice,
+    Labels,
+    MaxFrames,
+    MaxPixels,
+    MaxSeconds,
+    Precision,
+    Quiet,
+    Threads,
+    WeightsName,
+    notify,
+    stderr,
+)
+from quovadis.recognizer import load
+from quovadis.report.output import ResultOutput, check_spares_videos
+from quovadis.report.progress import ClipProgress, DownloadDisplay
+from quovadis.runs.classify import classify_sources
+from quovadis.sampling import FRAMES_PER_SECOND, Sampling
+from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
+from quovadis.video import VideoLimits
+
+
+class ClipChoice(StrEnum):
+    """Which clips of a video to look at."""
+
+    ALL = "all"
+    CENTRE = "centre"
+
+
+def classify(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="Files, folders, folders of images, addresses, camera:0.", show_default=False
+        ),
+    ],
+    weights_name: WeightsName = "auto",
+    labels: Labels = None,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
+    clip: Annotated[
+        ClipChoice, typer.Option(help="Windows over all of the video, or the one in its centre.")
+    ] = ClipChoice.ALL,
+    clip_frames: Annotated[int, typer.Option(min=9, help="Frames of a clip.")] = 79,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="Frames between the starts of clips.", show_default="clip frames")
+    ] = None,
+    fps: FPS = str(FRAMES_PER_SECOND),
+    dense: Annotated[
+        bool, typer.Option("--dense", help="Run each frame once, with a prediction every 8 frames.")
+    ] = False,
+    window: Annotated[int, typer.Option(min=1, help="Dense: steps of 8 frames averaged into a prediction.")] = 9,
+    chunk: Annotated[int, typer.Option(min=8, help="Dense: frames a call, a multiple of 8.")] = 16,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Merge predictions into segments; implies --dense.")
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Timeline: least probability that makes a segment.")
+    ] = DEFAULT_THRESHOLD,
+    start: Annotated[float, typer.Option(min=0, help="Second of the video to start at.")] = 0.0,
+    duration: Annotated[float | None, typer.Option(help="Seconds of the video to read; ends a camera.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write one JSON object a video.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write one row a class.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to this file, whose suffix chooses the format; - is stdout."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the timeline: a picture, or for several videos a folder.")
+    ] = None,
+    device: Device = "CPU",
+    engine: Engine = EngineChoice.AUTO,
+    hint: Annotated[
+        HintChoice, typer.Option(help="One clip as soon as possible, or several clips at once.")
+    ] = HintChoice.LATENCY,
+    threads: Threads = None,
+    precision: Precision = None,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="Calibrate int8 on this; repeat for more.", show_default="the videos"),
+    ] = None,
+    allow_partial: AllowPartial = False,
+    fail_fast: Annotated[bool, typer.Option(help="Stop at the first video that fails.")] = False,
+    max_pixels: MaxPixels = LIMITS.max_pixels,
+    max_frames: MaxFrames = LIMITS.max_frames,
+    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    quiet: Quiet = False,
+) -> None:
+    """Say what people do in videos."""
+    sampling = Sampling(
+        clip="dense" if dense or timeline else clip.value,
+        clip_frames=clip_frames,
+        stride=stride,
+        fps=fps,
+        start_seconds=start,
+        duration_seconds=duration,
+        window_steps=window,
+        chunk_frames=chunk,
+    )
+    limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
+    formats = [name for name, wanted in (("json", as_json), ("jsonl", as_jsonl), ("csv", as_csv)) if wanted]
+    for written in (output, plot):
+        check_spares_videos(written, sources)
+    with ExitStack() as stack:
+        results = stack.enter_context(
+            ResultOutput(formats=formats, output=output, plot=plot, top=top, several=len(sources) > 1, notify=notify)
+        )
+        with DownloadDisplay(stderr(), enabled=not quiet) as download:
+            model = load(
+                weights_name,
+                device=device,
+                threads=threads,
+                engine=engine.value,
+                hint=hint.value,
+                precision=None if precision is None else precision.value,
+                calibration=calibrate,
+                calibration_fallback=sources,
+                labels=labels,
+                notify=notify,
+                progress=download,
+            )
+        failures = classify_sources(
+            model,
+            sources,
+            sampling=sampling,
+            limits=limits,
+            allow_partial=allow_partial,
+            fail_fast=fail_fast,
+            observe=lambda title: ClipProgress(stderr(), title, enabled=not quiet),
+            on_result=lambda result: results.result(with_segments(result, threshold) if timeline else result),
+            on_failure=results.failure,
+            on_stop=results.stop,
+        )
+    if failures:
+        raise typer.Exit(1)

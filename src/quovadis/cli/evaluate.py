@@ -1,0 +1,214 @@
+"""quovadis evaluate."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quovadis.cli.options import (
+    LIMITS,
+    AllowPartial,
+    AsJSON,
+    Device,
+    Engine,
+    EngineChoice,
+    Labels,
+    MaxFrames,
+    MaxPixels,
+    MaxSeconds,
+    Precision,
+    Quiet,
+    Restart,
+    Threads,
+    WeightsName,
+    Workers,
+    notify,
+    notify_above,
+    resumable,
+    stderr,
+)
+from quovadis.engines.quantization import CALIBRATION_CLIPS
+from quovadis.errors import DatasetError, UnexpectedError
+from quovadis.evaluation.comparison import compare as compare_predictions
+from quovadis.datasets import read_dataset
+from quovadis.evaluation.parquet import read_predictions
+from quovadis.evaluation.predictions import Failure
+from quovadis.evaluation.protocols import make_protocol
+from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
+from quovadis.evaluation.summary import summarize
+from quovadis.labels import class_names
+from quovadis.recognizer import load
+from quovadis.report.evaluation import (
+    check_evaluation_dependencies,
+    comparison_document,
+    json_text,
+    write_comparison,
+    write_evaluation,
+)
+from quovadis.report.evaluation_table import comparison_table, summary_table
+from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.video import VideoLimits
+
+DEFAULT_OUTPUT = Path("evaluation")
+
+
+class ProtocolChoice(StrEnum):
+    """How a video is looked at."""
+
+    DEEPMIND = "deepmind"
+    OMZ = "omz"
+    MULTIVIEW = "multiview"
+
+
+class FormatChoice(StrEnum):
+    """What form the dataset has."""
+
+    AUTO = "auto"
+    KINETICS_CSV = "kinetics-csv"
+    KINETICS_JSON = "kinetics-json"
+    FOLDERS = "folders"
+    LIST = "list"
+
+
+def evaluate(
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATASET", help="Kinetics CSV or JSON, a folder for each class, or a list.", show_default=False
+        ),
+    ] = None,
+    videos: Annotated[
+        Path | None, typer.Option(help="Folder of the videos.", show_default="beside the annotation")
+    ] = None,
+    form: Annotated[FormatChoice, typer.Option("--format", help="Form of the dataset.")] = FormatChoice.AUTO,
+    split: Annotated[
+        str | None, typer.Option(help="Part of the dataset.", show_default="of JSON validation, else all")
+    ] = None,
+    subset: Annotated[int | None, typer.Option(min=1, help="Take the first N videos that exist.")] = None,
+    protocol: Annotated[
+        ProtocolChoice, typer.Option(help="Whole videos; Open Model Zoo's three clips; clips and crops.")
+    ] = ProtocolChoice.DEEPMIND,
+    clips: Annotated[int | None, typer.Option(min=1, help="Multiview: clips of a video.", show_default="10")] = None,
+    crops: Annotated[int | None, typer.Option(help="Multiview: crops of a clip, 1 or 3.", show_default="3")] = None,
+    crop_size: Annotated[
+        int | None, typer.Option(help="Multiview: side of a crop.", show_default="256 for 3 crops, 224 for 1")
+    ] = None,
+    omz_compatible: Annotated[
+        bool, typer.Option("--omz-compatible", help="First clip_accuracy without the last video, as Open Model Zoo.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the report and the record of what is done; of --compare for comparison.json.",
+            show_default="evaluation",
+        ),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Compare two predictions.parquet instead.", show_default=False),
+    ] = None,
+    restart: Restart = False,
+    weights_name: WeightsName = "auto",
+    labels: Labels = None,
+    device: Device = "CPU",
+    engine: Engine = EngineChoice.AUTO,
+    threads: Threads = None,
+    precision: Precision = None,
+    workers: Workers = 2,
+    allow_partial: AllowPartial = False,
+    max_pixels: MaxPixels = LIMITS.max_pixels,
+    max_frames: MaxFrames = LIMITS.max_frames,
+    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    as_json: AsJSON = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure accuracy over labelled videos, as the papers did; resumes where it was stopped."""
+    if compare is not None:
+        if dataset is not None:
+            raise typer.BadParameter("give either a dataset, or two files to compare")
+        _compare(*compare, output, as_json=as_json)
+        return
+    if dataset is None:
+        raise typer.BadParameter("give a dataset, or --compare two files")
+    if omz_compatible and protocol is not ProtocolChoice.OMZ:
+        raise typer.BadParameter("--omz-compatible is for --protocol omz: no other has figures of Open Model Zoo's")
+    console, output = Console(highlight=False), output or DEFAULT_OUTPUT
+    chosen = make_protocol(protocol.value, clips=clips, crops=crops, crop_size=crop_size)
+    check_evaluation_dependencies()
+    examples = read_dataset(dataset, class_names(labels), videos=videos, form=form.value, split=split, subset=subset)
+    with DownloadDisplay(stderr(), enabled=not quiet) as download:
+        model = load(
+            weights_name,
+            device=device,
+            threads=threads,
+            engine=engine.value,
+            precision=None if precision is None else precision.value,
+            # A folder of frames may have several examples.
+            calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
+                :CALIBRATION_CLIPS
+            ],
+            labels=labels,
+            notify=notify,
+            progress=download,
+        )
+    title = f"{dataset.name}, {protocol.value}"
+    faults: list[UnexpectedError] = []
+    with resumable(), VideoProgress(stderr(), title, enabled=not quiet) as progress:
+
+        def tell_fault(error: UnexpectedError) -> None:
+            faults.append(error)
+            notify_above(progress, f"error: {error}")
+
+        predictions, record = run_evaluation(
+            model,
+            examples,
+            chosen,
+            output / LEDGER_NAME,
+            restart=restart,
+            workers=workers,
+            limits=VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds),
+            allow_partial=allow_partial,
+            observer=progress,
+            on_failure=lambda failure: notify_above(progress, _failure_line(failure)),
+            on_fault=tell_fault,
+            on_partial=lambda video: notify_above(progress, f"note: {video.path}: {'; '.join(video.notes)}"),
+        )
+    if not predictions.keys and (output / "report.json").exists():
+        raise DatasetError(
+            f"{dataset}: none of its videos could be evaluated; the earlier report in {output} is left as it was"
+        )
+    summary = summarize(predictions, omz_compatible=omz_compatible)
+    write_evaluation(predictions, summary, record, output)
+    if not predictions.keys:
+        raise DatasetError(f"{dataset}: none of its videos could be evaluated; {output / 'report.md'} tells why")
+    if as_json:
+        typer.echo((output / "report.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        console.print(predictions.counts)
+        console.print(summary_table(summary))
+        console.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _compare(a: Path, b: Path, output: Path | None, *, as_json: bool) -> None:
+    comparison = compare_predictions(read_predictions(a), read_predictions(b))
+    document = comparison_document(comparison, a, b)
+    written = None if output is None else write_comparison(document, output)
+    if as_json:
+        typer.echo(json_text(document), nl=False)
+        return
+    console = Console(highlight=False)
+    console.print(comparison_table(comparison, a, b))
+    if written is not None:
+        console.print(f"comparison: {written}", soft_wrap=True, markup=False)
+
+
+def _failure_line(failure: Failure) -> str:
+    return f"not evaluated: {failure.key}: {failure.reason}" if failure.kind == "missing" else failure.reason

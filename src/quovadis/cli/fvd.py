@@ -1,0 +1,287 @@
+"""quovadis fvd."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quovadis.cli.options import (
+    LIMITS,
+    AllowPartial,
+    AsJSON,
+    Device,
+    Engine,
+    EngineChoice,
+    MaxFrames,
+    MaxPixels,
+    MaxSeconds,
+    Quiet,
+    Threads,
+    Workers,
+    notify,
+    notify_above,
+    stderr,
+)
+from quovadis.fvd import (
+    LIKE,
+    Member,
+    SetPlan,
+    Side,
+    SkippedVideo,
+    Statistics,
+    are_files,
+    check_before,
+    check_lengths,
+    comparable_options,
+    distances,
+    plan_sets,
+    prepare_side,
+    set_dimension,
+    set_settings,
+    set_statistics,
+)
+from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS
+from quovadis.metrics.bootstrap import LEAST_RESAMPLES
+from quovadis.recognizer import Recognizer, load
+from quovadis.report.distances import DistanceReport, set_document
+from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.video import VideoLimits
+
+
+class LikeChoice(StrEnum):
+    """Whose conventions to follow."""
+
+    ORIGINAL = "original"
+    STYLEGAN_V = "stylegan-v"
+
+
+class ClipChoice(StrEnum):
+    """Which frames of a video."""
+
+    FIRST = "first"
+    RANDOM = "random"
+
+
+class FeatureChoice(StrEnum):
+    """Which layer's values."""
+
+    LOGITS = "logits"
+    POOLED = "pooled"
+
+
+class CovarianceChoice(StrEnum):
+    """How the covariance is estimated."""
+
+    UNBIASED = "unbiased"
+    POPULATION = "population"
+
+
+class CentresChoice(StrEnum):
+    """How pictures are stretched."""
+
+    TENSORFLOW1 = "tensorflow1"
+    HALF_PIXEL = "half-pixel"
+
+
+def fvd(
+    real: Annotated[
+        str,
+        typer.Argument(
+            metavar="REAL",
+            help="Folder of videos, of frames or of .npy; .npy of videos or features; .npz of --stats.",
+            show_default=False,
+        ),
+    ],
+    fake: Annotated[
+        str | None, typer.Argument(metavar="FAKE", help="The same; left out, only --stats is written.")
+    ] = None,
+    more_real: Annotated[
+        list[str] | None, typer.Option(metavar="SOURCE", help="More of REAL, such as another shard's .npz; repeat.")
+    ] = None,
+    more_fake: Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="More of FAKE; repeat.")] = None,
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="Keep REAL's statistics here: read if there, else written.")
+    ] = None,
+    frames: Annotated[
+        list[int] | None,
+        typer.Option(min=9, help="Frames of a clip; repeat for several lengths.", show_default=str(DEFAULT_FRAMES)),
+    ] = None,
+    clips: Annotated[
+        ClipChoice | None,
+        typer.Option(help="The beginning of each video, or clips from anywhere.", show_default="by --like"),
+    ] = None,
+    fake_clips: Annotated[
+        ClipChoice | None, typer.Option(help="The same for FAKE alone.", show_default="as --clips")
+    ] = None,
+    clips_per_video: Annotated[
+        int | None, typer.Option(min=1, help="Random clips of each video.", show_default="1")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of random clips and the bootstrap.", show_default="0")
+    ] = None,
+    frame_step: Annotated[
+        int | None, typer.Option(min=1, help="Frames from one frame of a clip to the next.", show_default="1")
+    ] = None,
+    most_videos: Annotated[
+        int | None, typer.Option("--videos", min=2, help="Take so many videos of each set, by name.")
+    ] = None,
+    like: Annotated[
+        LikeChoice | None,
+        typer.Option(help="Whose pixels, clips and covariance, if not given themselves.", show_default="original"),
+    ] = None,
+    centres: Annotated[
+        CentresChoice | None, typer.Option("--resize", help="How pictures are stretched.", show_default="by --like")
+    ] = None,
+    covariance: Annotated[
+        CovarianceChoice | None, typer.Option(help="Divided by N - 1 or by N.", show_default="by --like")
+    ] = None,
+    features: Annotated[
+        FeatureChoice | None,
+        typer.Option(help="The clip's 400 logits, or the 1024 features below them.", show_default="logits"),
+    ] = None,
+    with_kvd: Annotated[bool, typer.Option("--kvd/--no-kvd", help="Compute the kernel distance too.")] = True,
+    bootstrap: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Resamples for a 95 % interval; 200 is usual.")
+    ] = 0,
+    weights_name: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", "-w", help="rgb-scratch is the original metric's network.", show_default=DEFAULT_WEIGHTS
+        ),
+    ] = None,
+    device: Device = "CPU",
+    engine: Engine = EngineChoice.AUTO,
+    threads: Threads = None,
+    workers: Workers = 2,
+    allow_partial: AllowPartial = False,
+    max_pixels: MaxPixels = LIMITS.max_pixels,
+    max_frames: MaxFrames = LIMITS.max_frames,
+    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    as_json: AsJSON = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how far generated videos are from real ones: Fréchet Video Distance and its kernel variant."""
+    if fake is None and (stats is None or more_fake):
+        raise typer.BadParameter("give a second set to compare with, or --stats to keep the first one's statistics")
+    if 0 < bootstrap < LEAST_RESAMPLES:
+        raise typer.BadParameter(f"a bootstrap needs {LEAST_RESAMPLES} resamples or more; 200 is usual")
+    real_plan, fake_plan = plan_sets(
+        None if like is None else like.value,
+        frames=frames,
+        clips=None if clips is None else clips.value,
+        fake_clips=None if fake_clips is None else fake_clips.value,
+        clips_per_video=clips_per_video,
+        seed=seed,
+        frame_step=frame_step,
+        pixel_centres=None if centres is None else centres.value,
+        features=None if features is None else features.value,
+    )
+    limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
+    faults: list[SkippedVideo] = []
+
+    def leave_out(progress: VideoProgress, video: SkippedVideo) -> None:
+        if video.is_fault:
+            faults.append(video)
+        notify_above(
+            progress, f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {video.reason}"
+        )
+
+    @cache
+    def network() -> Recognizer:
+        """Load the weights once something has to be run."""
+        with DownloadDisplay(stderr(), enabled=not quiet) as download:
+            return load(
+                weights_name or DEFAULT_WEIGHTS,
+                device=device,
+                threads=threads,
+                engine=engine.value,
+                # A distance is compared with other people's, which are float32's.
+                precision="f32",
+                notify=notify,
+                progress=download,
+            )
+
+    def side(sources: Sequence[str], plan: SetPlan, kept: Path | None) -> Side:
+        wanted = dict(plan.named)
+        if weights_name is not None and are_files(sources, kept):
+            wanted["weights_sha256"] = network().weights.sha256
+        return prepare_side(
+            sources,
+            wanted=wanted,
+            frames=frames or (),
+            most_videos=most_videos,
+            kept=kept,
+            limits=limits,
+            allow_partial=allow_partial,
+            notify=notify,
+        )
+
+    def statistics(prepared: Side, plan: SetPlan, other: Statistics | None) -> Statistics:
+        def measure(source: str, members: Sequence[Member]) -> Statistics:
+            model, options = network(), plan.options
+            if other is not None:
+                options = comparable_options(other, source, set_settings(model, options), options)
+            with VideoProgress(stderr(), source, enabled=not quiet) as progress:
+                return set_statistics(
+                    model,
+                    source,
+                    members,
+                    options,
+                    workers=workers,
+                    observer=progress,
+                    on_skip=lambda video: leave_out(progress, video),
+                )
+
+        return prepared.statistics(measure)
+
+    # All sources are looked at before the network runs, for hours perhaps, over the first of them.
+    prepared = [side([real, *(more_real or [])], real_plan, stats)]
+    if fake is not None:
+        prepared.append(side([fake, *(more_fake or [])], fake_plan, None))
+    planned = [
+        (" + ".join(one.sources), set_settings(network(), options), options, set_dimension(network(), options))
+        for one, options in zip(prepared, (real_plan.options, fake_plan.options), strict=False)
+        if one.has_videos
+    ]
+    check_before([known for one in prepared for known in one.known], planned)
+    a = statistics(prepared[0], real_plan, None)
+    if fake is None:
+        check_lengths(a, frames or ())
+        typer.echo(json.dumps(set_document(a), indent=2, ensure_ascii=False) if as_json else stats)
+        if faults:
+            raise typer.Exit(1)
+        return
+    b = statistics(prepared[1], fake_plan, a)
+    chosen = LIKE["original" if like is None else like.value].covariance if covariance is None else covariance.value
+    lacking: list[str] = []
+    with VideoProgress(stderr(), "bootstrap", enabled=not quiet and bootstrap > 0) as progress:
+        progress.start(bootstrap * len(frames or a.lengths), 0)
+        found = distances(
+            a,
+            b,
+            frames=frames,
+            covariance=chosen,
+            with_kvd=with_kvd,
+            resamples=bootstrap,
+            seed=seed or 0,
+            on_resample=lambda: progress.advance(""),
+            on_lacking=lacking.append,
+        )
+    for warning in dict.fromkeys(text for distance in found for text in distance.warnings):
+        notify(f"warning: {warning}")
+    report = DistanceReport(a, b, found, chosen, seed or 0, lacking)
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        Console(highlight=False).print(report.table())
+    for sentence in lacking:
+        notify(f"error: {sentence}")
+    if lacking or faults:
+        raise typer.Exit(1)

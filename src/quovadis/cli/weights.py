@@ -1,0 +1,63 @@
+"""quovadis weights."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quovadis import weights
+from quovadis.cli.command import add_command
+from quovadis.cli.options import AsJSON, Quiet, notify, stderr
+from quovadis.errors import QuovadisError
+from quovadis.report.progress import DownloadDisplay
+from quovadis.report.weights_table import catalogue_records, catalogue_table, verification_table
+
+app = typer.Typer(help="Fetch, find and check the official weights.", no_args_is_help=True)
+
+
+def list_weights(as_json: AsJSON = False) -> None:
+    """List the official weights and which of them are cached."""
+    if as_json:
+        typer.echo(json.dumps(catalogue_records(), indent=2))
+    else:
+        Console(highlight=False).print(catalogue_table())
+
+
+def pull(
+    name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-scratch.")],
+    force: Annotated[bool, typer.Option(help="Fetch again even if cached.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch official weights into the cache and print their path."""
+    with DownloadDisplay(stderr(), enabled=not quiet) as download:
+        path = weights.pull(name, force=force, progress=download, notify=notify)
+    typer.echo(path)
+
+
+def verify(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Official weights in the cache, or a file.")],
+    as_json: AsJSON = False,
+) -> None:
+    """Check every checksum of a weights file."""
+    checked = weights.verify(name)
+    if as_json:
+        typer.echo(json.dumps(checked.to_dict(), indent=2))
+    else:
+        Console(highlight=False).print(verification_table(checked))
+    if not checked.ok:
+        raise typer.Exit(1)
+
+
+def weights_path(name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-scratch.")]) -> None:
+    """Print where cached weights are."""
+    path = weights.cached_path(name)
+    if path is None:
+        raise QuovadisError(f"{name} is not cached: run quovadis weights pull {name}")
+    typer.echo(path)
+
+
+for function, name in ((list_weights, "list"), (pull, "pull"), (verify, "verify"), (weights_path, "path")):
+    add_command(app, function, name)

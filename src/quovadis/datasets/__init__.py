@@ -1,0 +1,8 @@
+"""Labelled videos: one module for each form that they come in."""
+
+from __future__ import annotations
+
+from quovadis.datasets.dataset import Dataset, Example
+from quovadis.datasets.read import DatasetFormat, read_dataset
+
+__all__ = ["Dataset", "DatasetFormat", "Example", "read_dataset"]

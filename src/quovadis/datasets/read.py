@@ -1,0 +1,114 @@
+"""A dataset of any form, told by what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from quovadis.errors import DatasetError
+from quovadis.datasets.dataset import (
+    Annotation,
+    Classes,
+    Dataset,
+    Example,
+    check_keys,
+    check_labels,
+    check_paths,
+)
+from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
+from quovadis.datasets.locate import NO_FRAMES, VideoFinder
+from quovadis.datasets.plain import read_folders, read_list
+
+DatasetFormat: TypeAlias = Literal["auto", "kinetics-csv", "kinetics-json", "folders", "list"]
+
+_FIX = "fix the dataset"
+_ADVICE = {"list": "part path and class with a tab where a path holds spaces or commas"}
+
+
+def read_dataset(
+    source: Path,
+    labels: Sequence[str],
+    *,
+    videos: Path | None = None,
+    form: DatasetFormat = "auto",
+    split: str | None = None,
+    subset: int | None = None,
+) -> Dataset:
+    """Read a dataset and look for its videos.
+
+    Args:
+        source: an annotation file, or a folder with one folder for each class.
+        labels: the network's class names, in output order.
+        videos: the folder with the videos; None: that of the annotation.
+        form: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line, but
+            for empty ones and comments, names the columns of Kinetics is `kinetics-csv`, any other is a `list`, of
+            paths and classes or of MMAction2's frame folders.
+        split: which part to take where the form has parts; None: of JSON validation, else all.
+        subset: how many of the videos that exist to take, from the beginning; None: all.
+
+    Raises:
+        DatasetError: it cannot be read, has classes that the network does not have, names a video twice, or is empty.
+    """
+    if form not in get_args(DatasetFormat):
+        raise DatasetError(f'no form of dataset is called "{form}"; there are {", ".join(get_args(DatasetFormat))}')
+    finder = VideoFinder(_videos_folder(source, videos))
+    if source.is_dir() and form in ("auto", "folders"):
+        form, annotations = "folders", read_folders(source)
+    else:
+        form, annotations = _read_file(source, form, split, finder)
+    if split is not None and form in ("folders", "list"):
+        raise DatasetError(f"{source}: {form} have no splits; leave --split out")
+    check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(form, _FIX))
+    check_keys(annotations, source)
+    examples = []
+    for annotation in annotations:
+        index = classes.index(annotation.label)
+        if index is not None:
+            examples.append(_example(annotation, index, finder))
+    check_paths(examples, source)
+    dataset = Dataset(source, form, tuple(examples))
+    if not dataset.existing:
+        raise DatasetError(
+            f"{source}: none of its {len(examples)} videos is there, looked for as "
+            f"{_videos_folder(source, videos) / annotations[0].paths[0]}; give their folder with --videos"
+        )
+    return dataset if subset is None else dataset.first(subset)
+
+
+def _example(annotation: Annotation, label: int, finder: VideoFinder) -> Example:
+    found = finder.find(annotation.paths)
+    if annotation.frames is not None and found.path is not None:
+        if not annotation.frames:
+            return Example(annotation.key, label, None, NO_FRAMES)
+        if not found.path.is_dir():
+            return Example(annotation.key, label, None, "a video, not a folder of frames")
+    return Example(annotation.key, label, *found, annotation.frames)
+
+
+def _read_file(
+    source: Path, form: DatasetFormat, split: str | None, finder: VideoFinder
+) -> tuple[DatasetFormat, list[Annotation]]:
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DatasetError(f"{source}: no such file or folder") from error
+    except OSError as error:
+        raise DatasetError(f"{source}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{source}: not UTF-8 text; give an annotation file, or a folder for each class") from error
+    if form == "auto":
+        is_json = source.suffix.lower() == ".json"
+        form = "kinetics-json" if is_json else "kinetics-csv" if is_kinetics_csv(text) else "list"
+    if form == "kinetics-json":
+        return form, read_kinetics_json(source, text, split)
+    if form == "kinetics-csv":
+        return form, read_kinetics_csv(source, text, split)
+    if form == "folders":
+        raise DatasetError(f"{source}: not a folder; give the folder that holds one for each class")
+    return form, read_list(source, text, finder)
+
+
+def _videos_folder(source: Path, videos: Path | None) -> Path:
+    chosen = videos if videos is not None else source if source.is_dir() else source.parent
+    return chosen.absolute()

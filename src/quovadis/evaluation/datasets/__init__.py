@@ -1,8 +1,0 @@
-"""Labelled videos: one module for each form that they come in."""
-
-from __future__ import annotations
-
-from quovadis.evaluation.datasets.dataset import Dataset, Example
-from quovadis.evaluation.datasets.read import DatasetFormat, read_dataset
-
-__all__ = ["Dataset", "DatasetFormat", "Example", "read_dataset"]

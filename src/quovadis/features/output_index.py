@@ -1,0 +1,277 @@
+"""What is recorded of every video: what its files are called, what they hold, and whether they are complete."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
+from pathlib import Path, PurePath
+from typing import NamedTuple, Self
+
+from quovadis.errors import OutputError, VideoError
+from quovadis.escape import escaped
+from quovadis.features.formats import FeatureFormat, file_names
+from quovadis.features.names import output_names
+from quovadis.runs.ledger import Ledger
+from quovadis.video.source import is_address, local_path
+
+
+class Job(NamedTuple):
+    """A video whose features are wanted."""
+
+    source: str
+    """As it was given."""
+    key: str
+    """What tells it from all others: its absolute path, or its address."""
+    name: str
+    """What its files are called, but for their suffixes."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies, however its source is written; of an address, no path that exists."""
+        path = local_path(self.source)
+        return path if is_address(self.source) else Path(_place(path))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is recorded of one video."""
+
+    name: str
+    place: str | None
+    """Its path; None of an address."""
+    files: Mapping[str, int | None]
+    """Names in the folder, and bytes of each; None of a file that is not known to be complete."""
+    shape: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    partial: bool = False
+    """Whether these are features of what could be read of a damaged or cut-off video."""
+
+    def to_bytes(self) -> bytes:
+        """Return the entry as the ledger keeps it."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            values = json.loads(content)
+            name, files = str(values["name"]), dict(values["files"])
+            shape, notes = tuple(map(int, values["shape"])), tuple(map(str, values["notes"]))
+            return cls(name, values["place"], files, shape, notes, bool(values["partial"]))
+        except (TypeError, KeyError, ValueError, RecursionError) as error:
+            raise ValueError(f"an entry that is damaged: {error}") from error
+
+    def is_gone(self) -> bool:
+        """Tell whether the video is no longer where it was."""
+        if self.place is None:
+            return False
+        try:
+            Path(self.place).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            # It may be there: nothing of it is given away.
+            return False
+        return False
+
+    def any_file(self, folder: Path) -> Path | None:
+        """Return one of the files that are there, whatever is in it, or None."""
+        return next((folder / name for name in self.files if (folder / name).exists()), None)
+
+    def is_complete(self, folder: Path) -> bool:
+        """Tell whether every file is there, as long as it was when it was written."""
+        try:
+            return all((folder / name).stat().st_size == size for name, size in self.files.items())
+        except OSError:
+            return False
+
+
+class FeatureRecord:
+    """The entries of a folder, which files are its own, and which names are taken."""
+
+    def __init__(self, ledger: Ledger, folder: Path, form: FeatureFormat) -> None:
+        """Read all entries of an open ledger.
+
+        Of entries that a restart has forgotten nothing is done any more, but their names are taken, and their files are
+        known for our own.
+
+        Args:
+            ledger: of the folder.
+            folder: where the files are.
+            form: how they are written.
+
+        Raises:
+            OutputError: the ledger is damaged, or cannot be written.
+        """
+        self._ledger = ledger
+        self._folder = folder
+        self._form = form
+        self._begun: set[str] = set()
+        undone: dict[str, tuple[Path, bytes]] = {}
+        for key, content in ledger.forgotten.items():
+            with suppress(ValueError):
+                entry = Entry.from_bytes(content)
+                files = dict.fromkeys([*entry.files, *file_names(form, entry.name)])
+                undone[key] = Path(entry.place or key), Entry(entry.name, entry.place, files).to_bytes()
+        ledger.update(undone)
+        try:
+            self._entries = {key: Entry.from_bytes(content) for key, content in ledger.results()}
+        except ValueError as error:
+            raise ledger.unusable(error) from error
+
+    def jobs(self, sources: Sequence[str]) -> list[Job]:
+        """Name the files of every video: as in an earlier run, else as no other video has them.
+
+        A video that is given twice is one. One that has been moved since, as a whole dataset may be, keeps its name and
+        its features.
+
+        Raises:
+            OutputError: the ledger is damaged, or cannot be written.
+        """
+        by_key = {video_key(source): source for source in reversed(sources)}
+        keys = list(dict.fromkeys(map(video_key, sources)))
+        self._adopt_moved({key: by_key[key] for key in keys if key not in self._entries})
+        # A name whose video is gone is free once its features are gone too.
+        names = {
+            key: entry.name
+            for key, entry in self._entries.items()
+            if key in by_key or not entry.is_gone() or entry.any_file(self._folder) is not None
+        }
+        new = [key for key in keys if key not in names]
+        names |= dict(zip(new, output_names(new, names), strict=True))
+        return [Job(by_key[key], key, names[key]) for key in keys]
+
+    def _adopt_moved(self, unknown: Mapping[str, str]) -> None:
+        gone: dict[str, list[str]] = {}
+        if unknown:
+            for key, entry in self._entries.items():
+                if entry.is_gone():
+                    gone.setdefault(PurePath(key).name, []).append(key)
+        for key, source in unknown.items():
+            candidates = [] if is_address(source) else gone.get(PurePath(key).name, [])
+            path = Path(_place(local_path(source)))
+            old = _nearest(key, [old for old in candidates if self._ledger.is_same_elsewhere(old, path)])
+            if old is not None:
+                candidates.remove(old)
+                entry = replace(self._entries.pop(old), place=str(path))
+                self._ledger.update({key: (path, entry.to_bytes())}, forget=[old])
+                self._entries[key] = entry
+
+    def done(self, job: Job, *, partial: bool) -> Entry | None:
+        """Return the entry of a video that is done, or None if it, or its file, is not as it was.
+
+        Args:
+            job: the video.
+            partial: whether features of a part count.
+
+        Raises:
+            OutputError: the ledger is damaged.
+        """
+        # Asked in any case: from here on the ledger knows the file as it was before it was read.
+        content = self._ledger.load(job.key, job.path)
+        if content is None:
+            return None
+        entry = self._entries[job.key]
+        if (entry.partial and not partial) or not entry.is_complete(self._folder):
+            return None
+        return entry
+
+    def begin(self, jobs: Iterable[Job], *, overwrite: bool) -> None:
+        """Note which files are going to be written, so that they are known for our own whatever happens.
+
+        Args:
+            jobs: the videos.
+            overwrite: whether files of others may be written over.
+
+        Raises:
+            OutputError: such a file is there, or the ledger cannot be written.
+        """
+        own = {name.casefold() for entry in self._entries.values() for name in entry.files}
+        begun: dict[str, tuple[Path, Entry]] = {}
+        for job in jobs:
+            # An entry that is there stays until the video is done anew: its files are known for ours by it.
+            if job.key in self._entries:
+                continue
+            entry = Entry(job.name, _place_of(job), dict.fromkeys(file_names(self._form, job.name)))
+            for name in entry.files:
+                if not overwrite and name.casefold() not in own and os.path.lexists(self._folder / name):
+                    raise OutputError(
+                        f"{self._folder / name}: is there already, and nothing says that this command has made it; "
+                        "give another folder, or --restart to write over it"
+                    )
+            begun[job.key] = job.path, entry
+        # Their names were free because their videos are gone.
+        taken = {name.casefold() for _, entry in begun.values() for name in entry.files}
+        replaced = [
+            key for key, entry in self._entries.items() if not taken.isdisjoint(name.casefold() for name in entry.files)
+        ]
+        self._ledger.update({key: (path, entry.to_bytes()) for key, (path, entry) in begun.items()}, forget=replaced)
+        for key in replaced:
+            del self._entries[key]
+        self._entries |= {key: entry for key, (_, entry) in begun.items()}
+        self._begun = set(begun)
+
+    def finish(self, job: Job, shape: tuple[int, ...], notes: tuple[str, ...], *, partial: bool) -> Entry:
+        """Take a video as done, its files as they are now.
+
+        Raises:
+            OutputError: the ledger cannot be written, or a file has gone.
+        """
+        try:
+            files = {name: (self._folder / name).stat().st_size for name in file_names(self._form, job.name)}
+        except OSError as error:
+            raise OutputError(f"{error.filename}: cannot be read: {error.strerror}") from error
+        entry = Entry(job.name, _place_of(job), files, shape, notes, partial)
+        self._ledger.store(job.key, job.path, entry.to_bytes())
+        self._entries[job.key] = entry
+        return entry
+
+    def fail(self, job: Job, error: VideoError) -> VideoError:
+        """Take a video as one without features, and return what to say: files of an earlier run stay where they are.
+
+        Raises:
+            OutputError: the ledger cannot be written.
+        """
+        # What is there under the names of a video that no earlier run knew is not ours.
+        left = None if job.key in self._begun else self._entries[job.key].any_file(self._folder)
+        if left is not None:
+            return type(error)(f"{error}; its earlier features are left as they are: {left}")
+        self._ledger.update({}, forget=[job.key])
+        del self._entries[job.key]
+        return error
+
+
+def _nearest(key: str, others: Sequence[str]) -> str | None:
+    """Return the path that ends in the most folders of the same names, or None if that is no single one."""
+
+    def shared(other: str) -> int:
+        ends = zip(PurePath(key).parts[::-1], PurePath(other).parts[::-1], strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends))
+
+    best = sorted(others, key=shared, reverse=True)[:2]
+    return best[0] if len(best) == 1 or (best and shared(best[0]) > shared(best[1])) else None
+
+
+def _place_of(job: Job) -> str | None:
+    return None if is_address(job.source) else str(job.path)
+
+
+def _place(path: Path) -> str:
+    """Return the path as it is written without `..` and links to folders; a link to a video keeps its name."""
+    if path.name in ("", ".."):
+        return os.path.realpath(path)
+    return str(Path(os.path.realpath(path.parent)) / path.name)
+
+
+def video_key(source: str) -> str:
+    """Return what tells a video from all others as text: its address, or its path, as `_place` writes it."""
+    # Backslashes are doubled, so that no name looks like another one's escapes.
+    return escaped((source if is_address(source) else _place(local_path(source))).replace("\\", "\\\\"))

@@ -1,0 +1,182 @@
+"""One side of a comparison: videos, features and statistics, put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.errors import MetricError, OutputError
+from quovadis.fvd.set_videos import Member, read_members
+from quovadis.fvd.statistics import (
+    LengthStatistics,
+    Statistics,
+    check_lengths,
+    check_settings,
+    load_statistics,
+    merge_statistics,
+    save_statistics,
+)
+from quovadis.progress import Notify, ignore_notice
+from quovadis.video import VideoLimits
+from quovadis.video.source import is_address, local_path
+
+Measure: TypeAlias = Callable[[str, Sequence[Member]], Statistics]
+"""Runs the network over the videos of a source."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side, looked through, before the network runs."""
+
+    sources: tuple[str, ...]
+    parts: tuple[Statistics | Videos, ...]
+    """All sources, in order."""
+    kept: Path | None = None
+    """Where the statistics of all are to be written."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for of videos and is no setting, for the record."""
+
+    @property
+    def known(self) -> list[Statistics]:
+        """Statistics of the sources that need no network."""
+        return [part for part in self.parts if isinstance(part, Statistics)]
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether the network has to run."""
+        return len(self.known) < len(self.parts)
+
+    def statistics(self, measure: Measure) -> Statistics:
+        """Return the statistics of all sources together, and write them where they are kept.
+
+        Args:
+            measure: called for what the network has to run on.
+
+        Raises:
+            MetricError: sources of other settings, or without a clip.
+            OutputError: the statistics cannot be written.
+        """
+        merged = merge_statistics([self._measured(part, measure) for part in self.parts])
+        if self.kept is not None:
+            save_statistics(merged, self.kept)
+        return merged
+
+    def _measured(self, part: Statistics | Videos, measure: Measure) -> Statistics:
+        if isinstance(part, Statistics):
+            return part
+        found = measure(part.source, part.members)
+        return replace(found, measured=tuple({**record, **self.provenance} for record in found.measured))
+
+
+@dataclass(frozen=True)
+class Videos:
+    """A source that the network has to run on."""
+
+    source: str
+    members: Sequence[Member]
+
+
+def prepare_side(
+    sources: Sequence[str],
+    *,
+    wanted: Mapping[str, Any] = MappingProxyType({}),
+    frames: Sequence[int] = (),
+    most_videos: int | None = None,
+    kept: Path | None = None,
+    limits: VideoLimits | None = None,
+    allow_partial: bool = False,
+    notify: Notify = ignore_notice,
+) -> Side:
+    """Look several sources through, so that mistakes are known before the network runs for hours.
+
+    Args:
+        sources: folders of videos, of frames or of `.npy` files, `.npy` of videos or features, `.npz` of statistics.
+        wanted: settings that statistics from files must have been measured with, by name.
+        frames: lengths of clips that they must have.
+        most_videos: how many videos, or rows of features, to take of all sources together, in natural order of their
+            paths; None: all.
+        kept: file of the statistics of all `sources`: if it is there it is read in their place, else written.
+        limits: the most pixels, frames and seconds to accept of a video.
+        allow_partial: take what is there of damaged or cut-off videos.
+        notify: called with a line when the kept statistics are used.
+
+    Raises:
+        MetricError: a source that is not there, holds nothing, or is named twice; statistics of other settings.
+        OutputError: the statistics cannot be written.
+    """
+    if not all(sources):
+        raise MetricError("'': an empty name; give a file or a folder")
+    if kept is not None:
+        if kept.suffix.lower() != ".npz":
+            raise OutputError(f"{kept}: statistics are kept in a file that ends in .npz; call it {kept.stem}.npz")
+        if kept.exists():
+            statistics = _from_file(kept, wanted, frames)
+            _check_most_videos(statistics, kept, most_videos)
+            counts = ", ".join(f"{part.moments.count:,}" for part in statistics.lengths.values())
+            notify(f"{kept} is there: its statistics of {counts} clips are used, not {', '.join(sources)}")
+            return Side(tuple(sources), (statistics,))
+        if not os.access(kept.parent, os.W_OK):
+            raise OutputError(f"{kept}: cannot write the statistics: no folder {kept.parent} that can be written")
+    _check_named_once(sources)
+    parts: list[Statistics | Videos] = []
+    left = most_videos
+    for source in sources:
+        if _is_file_of_statistics(source):
+            if most_videos is not None:
+                raise MetricError(f"{source}: no single videos can be taken of statistics; leave --videos out")
+            parts.append(_from_file(Path(source), wanted, frames))
+            continue
+        members = read_members(source, limits, allow_partial=allow_partial)[:left]
+        left = None if left is None else left - len(members)
+        # A source is looked at, and may be missing, also where no more is taken of it.
+        if len(members):
+            parts.append(_of_features(source, members) if isinstance(members, np.ndarray) else Videos(source, members))
+    asked = {"most_videos": most_videos, "allow_partial": allow_partial}
+    return Side(tuple(sources), tuple(parts), kept, asked)
+
+
+def _check_most_videos(statistics: Statistics, kept: Path, most_videos: int | None) -> None:
+    for part in statistics.lengths.values():
+        videos = part.moments.count if part.videos is None else len(np.unique(part.videos))
+        if most_videos is not None and videos > most_videos:
+            raise MetricError(
+                f"{kept} is there, of {videos:,} videos, and --videos asks for {most_videos:,}; "
+                "give another file, or leave --videos out"
+            )
+
+
+def _check_named_once(sources: Sequence[str]) -> None:
+    places = [source if is_address(source) else str(local_path(source).resolve()) for source in sources]
+    for number, place in enumerate(places):
+        if place in places[:number]:
+            raise MetricError(f"{sources[number]}: named twice in one set; a video counts once")
+
+
+def are_files(sources: Sequence[str], kept: Path | None) -> bool:
+    """Tell whether any of a side is read from a file of statistics, whose settings are then given."""
+    return (kept is not None and kept.exists()) or any(map(_is_file_of_statistics, sources))
+
+
+def _is_file_of_statistics(source: str) -> bool:
+    return source.lower().endswith(".npz")
+
+
+def _from_file(path: Path, wanted: Mapping[str, Any], frames: Sequence[int]) -> Statistics:
+    statistics = load_statistics(path)
+    check_settings(statistics, wanted)
+    check_lengths(statistics, frames)
+    return statistics
+
+
+def _of_features(source: str, features: NDArray[Any]) -> Statistics:
+    try:
+        return Statistics(source, None, {0: LengthStatistics.of(features)}, ({"source": source},))
+    except MetricError as error:
+        raise MetricError(f"{source}: {error}") from error

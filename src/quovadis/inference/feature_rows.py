@@ -1,0 +1,301 @@
+"""From frames to features, one row at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import tee
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.architecture import MINIMUM_FRAMES
+from quovadis.inference.dense import SHORTEST_FRAMES, Step, dense_steps
+from quovadis.engines import Engine, EngineOutput
+from quovadis.errors import VideoError
+from quovadis.inference.feature_options import LAST_ENDPOINT, FeatureOptions, Remainder
+from quovadis.sampling import FRAMES_PER_SECOND, Source, SourceStream, open_frames
+from quovadis.video import Clip, CountedFrames, Frame, VideoLimits, clips_from_frames
+from quovadis.video.crops import CROPS, Crop, CropConverter
+from quovadis.video.geometry import Converter, FrameConverter
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureRow:
+    """Features of one window, or of one step in dense mode."""
+
+    start_seconds: float
+    end_seconds: float
+    values: NDArray[np.float32]
+    """Shape channels, or steps or time, channels, or time, height, width, channels, as the pool has it; with an axis of
+    crops before these, if there are several."""
+    looped: bool = False
+    """Whether frames were repeated to fill the window, or in dense mode the step."""
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFeatures:
+    """Features of one video."""
+
+    source: str
+    values: NDArray[np.float32] = field(repr=False)
+    """Shape windows and that of a row."""
+    start_seconds: NDArray[np.float64] = field(repr=False)
+    """Of each window."""
+    end_seconds: NDArray[np.float64] = field(repr=False)
+    """Of each window: the time of the frame after it."""
+    frames_per_second: float
+    """Rate of the frames that windows are counted in; not a number where nothing tells."""
+    axes: tuple[str, ...] = ()
+    """Names of the axes of `values`, such as windows, crops, channels."""
+    notes: tuple[str, ...] = ()
+    """Plain sentences on what was unusual."""
+
+
+def video_features(
+    engine: Engine,
+    source: Source,
+    options: FeatureOptions | None = None,
+    *,
+    limits: VideoLimits | None = None,
+    allow_partial: bool = False,
+) -> VideoFeatures:
+    """Return the features of a video.
+
+    Args:
+        engine: the network.
+        source: file, folder of images, address, or frames in memory: uint8 RGB, shape frames, height, width, 3.
+        options: which features; None: `Mixed_5c` pooled over adjoining windows of 79 frames at 25 a second.
+        limits: the most pixels, frames and seconds to accept; None: the defaults.
+        allow_partial: take what is there of a damaged or cut-off video.
+
+    Raises:
+        VideoError: the video cannot be read, or is shorter than what the options need.
+        EngineError: the device failed.
+    """
+    options = options or FeatureOptions()
+    with open_rows(engine, source, options, limits=limits, allow_partial=allow_partial) as stream:
+        rows = list(stream)
+        notes = (looped_note(len(rows), options),) if rows[-1].looped else ()
+        return VideoFeatures(
+            source=stream.name,
+            values=np.stack([row.values for row in rows]),
+            start_seconds=np.array([row.start_seconds for row in rows]),
+            end_seconds=np.array([row.end_seconds for row in rows]),
+            frames_per_second=frame_rate(stream, options),
+            axes=tuple(options.axis_labels()["axes"]),
+            notes=(*stream.report.notes, *notes),
+        )
+
+
+def open_rows(
+    engine: Engine,
+    source: Source,
+    options: FeatureOptions,
+    *,
+    limits: VideoLimits | None = None,
+    allow_partial: bool = False,
+) -> SourceStream[FeatureRow]:
+    """Open a video for its features, which are made as they are asked for.
+
+    Args:
+        engine: the network.
+        source: as for `video_features`.
+        options: which features.
+        limits: the most pixels, frames and seconds to accept; None: the defaults.
+        allow_partial: take what is there of a damaged or cut-off video.
+
+    Raises:
+        VideoError: the video cannot be opened, or is an array of another dtype or shape. Taking rows raises what
+            `feature_rows` does, and a VideoError where the video is damaged, cut off, or exceeds the limits.
+    """
+    frames = open_frames(
+        source,
+        options.sampling,
+        limits or VideoLimits(),
+        allow_partial=allow_partial,
+        converter=converter_of(options),
+    )
+    return frames.mapped(feature_rows(engine, frames, options, name=frames.name))
+
+
+def converter_of(options: FeatureOptions) -> Callable[[], Converter]:
+    """Return what makes converters of frames: to pixels of shape 224, 224, 3, or of several crops to their regions."""
+    several = options.crops > 1
+    geometry = replace(options.geometry, crop=None, keep_prepared=False) if several else options.geometry
+
+    def make() -> Converter:
+        whole: Converter
+        if options.scaler == "pillow":
+            # Imported here: Pillow takes time that most commands have no use for.
+            from quovadis.video.pillow import PillowConverter
+
+            whole = PillowConverter(geometry)
+        else:
+            whole = FrameConverter(geometry)
+        return CropConverter(whole, options.crops) if several else whole
+
+    return make
+
+
+def feature_rows(
+    engine: Engine, frames: Iterable[Frame], options: FeatureOptions, *, name: str = "<frames>"
+) -> Iterator[FeatureRow]:
+    """Yield the features of a video in order of time, at least one row, in memory that does not grow.
+
+    Args:
+        engine: the network.
+        frames: of one video, in order, as the converter of `converter_of` makes them.
+        options: which features.
+        name: what errors call the video.
+
+    Raises:
+        VideoError: the video is shorter than what the options need.
+        EngineError: the device failed.
+    """
+    counted = CountedFrames(frames)
+    made = 0
+    for row in _dense_rows(engine, counted, options) if options.is_dense else _window_rows(engine, counted, options):
+        yield row
+        made += 1
+    if not made:
+        raise VideoError(
+            f"{name}: {counted.count} frames are too few: features need {options.shortest_frames}; "
+            "take shorter windows, or leave the video out"
+        )
+
+
+def _dense_rows(engine: Engine, frames: CountedFrames, options: FeatureOptions) -> Iterator[FeatureRow]:
+    crops = CROPS[options.crops] if options.crops > 1 else ()
+    for steps in _steps_of_crops(engine, frames, crops, options.sampling.chunk_frames):
+        # Of a longer video, more frames than that have come before the first step is known.
+        looped = frames.count < SHORTEST_FRAMES
+        values = np.stack([step.features for step in steps]) if crops else steps[0].features
+        yield FeatureRow(steps[0].start_seconds, steps[0].end_seconds, values, looped)
+
+
+def _steps_of_crops(
+    engine: Engine, frames: Iterable[Frame], crops: Sequence[Crop], chunk_frames: int
+) -> Iterator[tuple[Step, ...]]:
+    """Yield each step of all crops at once; none stands for frames that are not cut into several."""
+
+    def cropped(copy: Iterator[Frame], crop: Crop) -> Iterator[Frame]:
+        return (frame._replace(pixels=crop.of(frame.pixels)) for frame in copy)
+
+    # Each crop goes through the network in a stream of its own. They take turns at every step, so that no more frames
+    # wait for the last of them than a call takes.
+    copies = tee(frames, len(crops)) if crops else ()
+    sequences = [cropped(copy, crop) for copy, crop in zip(copies, crops, strict=True)] or [iter(frames)]
+    return zip(*(dense_steps(engine, each, chunk_frames=chunk_frames) for each in sequences), strict=True)
+
+
+def _window_rows(engine: Engine, frames: Iterable[Frame], options: FeatureOptions) -> Iterator[FeatureRow]:
+    sampling = options.sampling
+    if options.full_windows:
+        clips = full_windows(
+            frames,
+            clip_frames=sampling.clip_frames,
+            stride=sampling.frames_between_clips,
+            lookahead_frames=options.lookahead_frames,
+        )
+    else:
+        clips = _clips(frames, options)
+    wanted = () if options.endpoint == LAST_ENDPOINT and options.pool != "none" else (options.endpoint,)
+    for clip in clips:
+        if options.crops == 1:
+            values = _pooled(engine.run(clip.pixels[np.newaxis], wanted), options)
+        else:
+            # One by one, so that ten take no more memory than one.
+            crops = (crop.of(clip.pixels)[np.newaxis] for crop in CROPS[options.crops])
+            values = np.stack([_pooled(engine.run(pixels, wanted), options) for pixels in crops])
+        yield FeatureRow(clip.start_seconds, clip.end_seconds, values, clip.looped)
+
+
+_MIN_LOOPED_FRAMES: Mapping[Remainder, int | None] = {"mixed": MINIMUM_FRAMES, "loop": 1, "join": None}
+
+
+def _clips(frames: Iterable[Frame], options: FeatureOptions) -> Iterator[Clip]:
+    """Yield clips that cover the whole video; all of one length where the length shows in the features' shape."""
+    size = options.sampling.clip_frames
+    ends: deque[float] = deque(maxlen=MINIMUM_FRAMES)
+
+    def watched() -> Iterator[Frame]:
+        for frame in frames:
+            ends.append(frame.seconds + frame.duration_seconds)
+            yield frame
+
+    clips = clips_from_frames(
+        watched(),
+        clip_frames=size,
+        stride=options.sampling.frames_between_clips,
+        min_looped_frames=_MIN_LOOPED_FRAMES[options.remainder],
+    )
+    for clip in clips:
+        rest = clip.frames - size
+        if rest > 0 and options.pool != "all":
+            # Only of the last clip, so that the ends are those of the video's last frames.
+            yield replace(clip, pixels=clip.pixels[:size], end_seconds=ends[-1 - rest], frames=size)
+        else:
+            yield clip
+
+
+def full_windows(
+    frames: Iterable[Frame], *, clip_frames: int, stride: int, lookahead_frames: int = 0
+) -> Iterator[Clip]:
+    """Yield windows of `clip_frames` frames whose starts lie `stride` frames apart, full ones only.
+
+    Args:
+        frames: of one video, in order.
+        clip_frames: frames of a window.
+        stride: frames from one start to the next.
+        lookahead_frames: frames that must follow a window; the first of them tells when the window ends.
+    """
+    held: deque[Frame] = deque()
+    index = skip = 0
+    for frame in frames:
+        if skip:
+            skip -= 1
+            continue
+        held.append(frame)
+        if len(held) < clip_frames + lookahead_frames:
+            continue
+        pixels = np.stack([held[place].pixels for place in range(clip_frames)])
+        last = held[clip_frames - 1]
+        end = held[clip_frames].seconds if lookahead_frames else last.seconds + last.duration_seconds
+        yield Clip(pixels, index, held[0].seconds, end, clip_frames)
+        index += 1
+        for _ in range(min(stride, len(held))):
+            held.popleft()
+        skip = max(stride - clip_frames - lookahead_frames, 0)
+
+
+def looped_note(rows: int, options: FeatureOptions) -> str:
+    """Say why the last of a video's rows was looped."""
+    if options.is_dense:
+        return f"shorter than {SHORTEST_FRAMES} frames, which make one step: looped"
+    if rows == 1:
+        return f"shorter than a window: looped to {options.sampling.clip_frames} frames"
+    return "the last window is not full: its frames were looped"
+
+
+def frame_rate(stream: SourceStream[FeatureRow], options: FeatureOptions) -> float:
+    """Return the frames a second that windows are counted in, once the video has been read."""
+    if options.sampling.fps != "native":
+        return float(options.sampling.fps)
+    report = stream.report
+    found = report.frames_decoded / report.seconds_found if report.seconds_found else None
+    return stream.frames_per_second or found or (FRAMES_PER_SECOND if stream.name == "<array>" else nan)
+
+
+def _pooled(output: EngineOutput, options: FeatureOptions) -> NDArray[np.float32]:
+    if options.pool == "none":
+        feature_map: NDArray[np.float32] = output.endpoints[options.endpoint][0]
+        return feature_map
+    if options.endpoint == LAST_ENDPOINT:
+        values: NDArray[np.float32] = output.features[0]
+    else:
+        values = output.endpoints[options.endpoint][0].mean(axis=(1, 2), dtype=np.float32)
+    whole: NDArray[np.float32] = values.mean(axis=0, dtype=np.float32)
+    return values if options.pool == "space" else whole

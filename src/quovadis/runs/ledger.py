@@ -1,0 +1,300 @@
+"""What is done of a run over many videos, on disk as soon as it is done: SQLite, which a power cut leaves whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, suppress
+from pathlib import Path
+from threading import RLock
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from quovadis.errors import OutputError
+from quovadis.escape import escaped
+from quovadis.durable import publish
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS videos (key TEXT PRIMARY KEY, file TEXT NOT NULL, result BLOB NOT NULL);
+"""
+
+_RESULTS = "SELECT key, result FROM videos"
+
+
+class Ledger(AbstractContextManager["Ledger"]):
+    """The results of the videos that are done, under one set of settings; one process at a time."""
+
+    def __init__(self, path: Path, settings: Mapping[str, Any], *, restart: bool = False) -> None:
+        """Choose the file.
+
+        Args:
+            path: the database; made, with its folder, if it is not there.
+            settings: everything that results depend on, in JSON's types; a ledger of other settings is refused.
+            restart: start over, whatever is there. An older ledger stays until there is a result to keep: until `store`
+                or `replace_older` is called, what is written stays in memory.
+        """
+        self._path = path
+        self._settings = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+        self._restart = restart
+        self._lock = FileLock(f"{path}.lock")
+        # Results may be kept while another thread is about to write the first files.
+        self._use = RLock()
+        self._database: sqlite3.Connection | None = None
+        self._replaces_older = False
+        self._asked: dict[str, str] = {}
+        self.forgotten: dict[str, bytes] = {}
+        """What could be read of the results that a restart has forgotten, by key."""
+
+    def __enter__(self) -> Self:
+        """Open the ledger.
+
+        Raises:
+            OutputError: it cannot be opened, is of other settings, or another process is at work with it.
+        """
+        folder = self._path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written: the folder cannot be made: {error.strerror}") from error
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise OutputError(f"{folder}: another run is at work here; give another folder") from error
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _open(self) -> None:
+        self._replaces_older = self._restart and os.path.lexists(self._path)
+        if self._restart:
+            self.forgotten = self._readable()
+        try:
+            self._database = _connected(":memory:" if self._replaces_older else self._path)
+            self._database.executescript(_SCHEMA)
+            row = self._database.execute("SELECT text FROM settings").fetchone()
+            if row is None:
+                with self._database:
+                    self._database.execute("INSERT INTO settings VALUES (?)", (self._settings,))
+            difference = None if row is None or row[0] == self._settings else _difference(row[0], self._settings)
+        except (sqlite3.Error, ValueError) as error:
+            raise self.unusable(error) from error
+        if difference is not None:
+            raise OutputError(
+                f"{self._path.parent}: holds results of other settings ({difference}); "
+                "give another folder, or --restart to start over"
+            )
+
+    def replace_older(self) -> None:
+        """Put this ledger in the place of the older one that a restart forgets; once, whichever thread asks first.
+
+        Called before the first result goes to disk: from here on nothing that is there counts as done.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self._use:
+            if not self._replaces_older:
+                return
+            new = self._path.with_name(f"{self._path.name}.new")
+            try:
+                new.unlink(missing_ok=True)
+                with closing(_connected(new)) as copy:
+                    self._connection.backup(copy)
+                # Left by a run that was killed, it would be taken for the new one's.
+                Path(f"{self._path}-journal").unlink(missing_ok=True)
+                publish(new, self._path)
+                database = _connected(self._path)
+            except (sqlite3.Error, OSError) as error:
+                raise OutputError(f"{self._path}: cannot be written: {error}") from error
+            finally:
+                new.unlink(missing_ok=True)
+            self._connection.close()
+            self._database = database
+            self._replaces_older = False
+
+    def _readable(self) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        if self._path.is_file():
+            with suppress(sqlite3.Error, OutputError), closing(sqlite3.connect(self._path)) as database:
+                for key, result in database.execute(_RESULTS):
+                    found[str(key)] = self._checked(result)
+        return found
+
+    def unusable(self, error: Exception) -> OutputError:
+        """Return the error for a record that is damaged, such as a result that cannot be read."""
+        return OutputError(
+            f"{self._path}: cannot be used as the record of what is done ({error}); "
+            "--restart starts over, or give another folder"
+        )
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the ledger and let others have it."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        self._lock.release()
+
+    def load(self, key: str, path: Path, *, wherever: bool = False) -> bytes | None:
+        """Return the result of a video, or None if it is not done or its file has changed since.
+
+        Args:
+            key: of the video.
+            path: its file, or folder of frames.
+            wherever: whether it is the same file in another place too.
+
+        Raises:
+            OutputError: the record is damaged.
+        """
+        # Kept for `store`: a file that changes while it is worked on is not the one that is done.
+        identity = self._asked[key] = file_identity(path)
+        found = self._row(key)
+        if found is None:
+            return None
+        file, result = found
+        return result if file == identity or (wherever and _is_same_elsewhere(file, identity)) else None
+
+    def _row(self, key: str) -> tuple[str, bytes] | None:
+        try:
+            row = self._connection.execute("SELECT file, result FROM videos WHERE key = ?", (escaped(key),)).fetchone()
+        except sqlite3.Error as error:
+            raise self.unusable(error) from error
+        return None if row is None else (str(row[0]), self._checked(row[1]))
+
+    def _checked(self, result: object) -> bytes:
+        # SQLite keeps values of any type in any column.
+        if not isinstance(result, bytes):
+            raise self.unusable(ValueError(f"a result that is no bytes but {type(result).__name__}"))
+        return result
+
+    def store(self, key: str, path: Path, result: bytes) -> None:
+        """Keep the result of a video, as its file was when it was asked for; it is on disk when this returns.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self.replace_older()
+        self.update({key: (path, result)})
+
+    def update(self, results: Mapping[str, tuple[Path, bytes]], forget: Iterable[str] = ()) -> None:
+        """Keep the results of several videos, given by key with their paths, and forget others, all or nothing.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        rows = [
+            (escaped(key), self._asked.get(key) or file_identity(path), content)
+            for key, (path, content) in results.items()
+        ]
+        try:
+            with self._use, self._connection as database:
+                database.executemany("DELETE FROM videos WHERE key = ?", [(escaped(key),) for key in forget])
+                database.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", rows)
+        except sqlite3.Error as error:
+            raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
+
+    def is_same_elsewhere(self, key: str, path: Path) -> bool:
+        """Tell whether a file is the one that a result is of, by all but its place.
+
+        Raises:
+            OutputError: the record is damaged.
+        """
+        found = self._row(key)
+        return found is not None and _is_same_elsewhere(found[0], file_identity(path))
+
+    def results(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the key and result of every video, whatever became of its file.
+
+        Raises:
+            OutputError: the record is damaged.
+        """
+        try:
+            for key, result in self._connection.execute(_RESULTS):
+                yield str(key), self._checked(result)
+        except sqlite3.Error as error:
+            raise self.unusable(error) from error
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise OutputError(f"{self._path}: the record of what is done is closed")
+        return self._database
+
+
+def file_identity(path: Path) -> str:
+    """Return what tells whether a file, or a folder of frames, is still the one it was.
+
+    Its place, size, time of change, and three samples of what is in it: tools that unpack archives may give many files
+    one time. Of a folder it is the same of every file in it that is not hidden: a frame that is written over in place
+    changes neither the folder's own time nor the number of its frames. What is not there, such as an address, is
+    always the same.
+    """
+    state = _state(path)
+    return _ABSENT if state == _ABSENT else f"{escaped(str(path.absolute()))}\n{state}"
+
+
+def _connected(path: Path | str) -> sqlite3.Connection:
+    # One thread at a time uses it, as the ledger sees to.
+    return sqlite3.connect(path, check_same_thread=False)
+
+
+_ABSENT = "-"
+_SAMPLE_BYTES = 16384
+
+
+def _is_same_elsewhere(one: str, other: str) -> bool:
+    state = one.rpartition("\n")[2]
+    return state != _ABSENT and state == other.rpartition("\n")[2]
+
+
+def _state(path: Path) -> str:
+    """Return everything but the place; no line break is in it."""
+    digest = hashlib.sha256()
+    try:
+        if not path.is_dir():
+            status = path.stat()
+            _add_samples(digest, path, status.st_size)
+            return f"{status.st_size} {status.st_mtime_ns} {digest.hexdigest()[:16]}"
+        files = []
+        with os.scandir(path) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                # Features that are written into the folder's own subfolder make it no other video.
+                if entry.name.startswith(".") or entry.is_dir():
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError:
+                    # A link that leads nowhere.
+                    status = entry.stat(follow_symlinks=False)
+                # No name holds a zero byte, so that no two lists of entries are told alike.
+                digest.update(f"{escaped(entry.name)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+                files.append((Path(entry.path), status.st_size))
+        if files:
+            _add_samples(digest, *files[len(files) // 2])
+    except OSError:
+        return _ABSENT
+    return digest.hexdigest()
+
+
+def _add_samples(digest: hashlib._Hash, path: Path, size: int) -> None:
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        for start in (0, size // 2, max(size - _SAMPLE_BYTES, 0)):
+            file.seek(start)
+            digest.update(file.read(_SAMPLE_BYTES))
+
+
+def _difference(old: str, new: str) -> str:
+    before, after = json.loads(old), json.loads(new)
+    names = sorted({*before, *after})
+    return ", ".join(f"{n}: {before.get(n)}, now {after.get(n)}" for n in names if before.get(n) != after.get(n))

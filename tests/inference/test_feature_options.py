@@ -1,0 +1,149 @@
+"""Options that do not go together are refused, and those that play no part change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from test_windows import as_the_original_does
+from typer.testing import CliRunner, Result
+
+from quovadis.architecture import ENDPOINTS
+from quovadis.cli.main import app
+from quovadis.errors import ArchitectureError
+from quovadis.features import LIKE, FeatureOptions
+from quovadis.inference.feature_options import like_video_features
+from quovadis.sampling import Sampling
+
+DENSE = Sampling(clip="dense")
+
+
+def invoke(*arguments: str) -> Result:
+    """Run the command on a video that is not there: what is wrong with its options comes to light before that."""
+    return CliRunner().invoke(
+        app, ["features", "absent.mp4", "-o", "/dev/null/out", *arguments], env={"COLUMNS": "200"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"endpoint": "Mixed_9z"}, "no endpoint is called"),
+        ({"endpoint": "Logits"}, "no endpoint is called"),
+        ({"pool": "time"}, "no pool is called"),
+        ({"sampling": Sampling(clip="centre")}, "all of a video"),
+        ({"sampling": DENSE, "endpoint": "Mixed_4f"}, "take windows for other endpoints"),
+        ({"sampling": DENSE, "pool": "none"}, "take windows"),
+        ({"sampling": DENSE, "full_windows": True}, "no windows that could be full"),
+        ({"sampling": DENSE, "full_windows": True, "lookahead_frames": 1}, "no windows that could be full"),
+        ({"sampling": replace(DENSE, clip_frames=20)}, "no windows: leave out"),
+        ({"sampling": replace(DENSE, stride=3)}, "no windows: leave out"),
+        ({"lookahead_frames": -1}, "give 0 or more"),
+        ({"lookahead_frames": 1}, "full windows alone"),
+    ],
+)
+def test_impossible_options_are_refused_when_they_are_made(options: dict[str, object], said: str) -> None:
+    with pytest.raises(ArchitectureError, match=said) as refused:
+        FeatureOptions(**options)  # type: ignore[arg-type]
+    assert "\n" not in str(refused.value)
+
+
+def test_a_layer_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ArchitectureError) as refused:
+        FeatureOptions(endpoint="Input")
+    assert all(name in str(refused.value) for name in ENDPOINTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--dense", "--clip-frames", "20"], "--clip-frames"),
+        (["--like", "i3d", "--stride", "3"], "--stride"),
+        (["--like", "i3d", "--endpoint", "Mixed_4f"], "Mixed_5c"),
+        (["--dense", "--pool", "none"], "Mixed_5c"),
+        (["--like", "video_features", "--stride", "66"], "video_features"),
+        (["--like", "video_features", "--clip-frames", "16", "--stride", "18"], "17"),
+    ],
+)
+def test_the_command_refuses_options_without_a_meaning(arguments: list[str], said: str) -> None:
+    result = invoke(*arguments)
+    assert isinstance(result.exception, ArchitectureError)
+    assert said in str(result.exception)
+
+
+def test_the_command_refuses_windows_that_are_dense() -> None:
+    result = invoke("--like", "video_features", "--dense")
+    assert result.exit_code == 2
+    assert "leave out --dense" in result.stderr
+
+
+# --- video_features ---------------------------------------------------------------------------------------------------
+
+
+def test_the_preset_is_what_the_original_documents() -> None:
+    options = LIKE["video_features"]
+    assert (options.sampling.clip_frames, options.sampling.frames_between_clips) == (64, 64)
+    assert (options.sampling.fps, options.endpoint, options.pool) == ("native", "Mixed_5c", "all")
+    assert options.shortest_frames == 65
+    assert like_video_features(24, 12).shortest_frames == 25
+    with pytest.raises(ArchitectureError, match="stacks of 8 frames"):
+        like_video_features(8)
+
+
+@pytest.mark.parametrize("stack", [9, 16, 64])
+def test_a_step_that_the_original_does_not_make_is_refused(stack: int) -> None:
+    # It throws away what it has read, a frame more than a stack, and no more.
+    longest = as_the_original_does(400, stack, stack + 1)
+    for step in (stack + 2, 2 * stack):
+        assert as_the_original_does(400, stack, step) == longest
+        with pytest.raises(ArchitectureError, match=f"it steps {stack + 1} frames at most"):
+            like_video_features(stack, step)
+    assert like_video_features(stack, stack + 1).sampling.stride == stack + 1
+
+
+@pytest.mark.parametrize(("frames", "noted"), [("64", False), ("20", False), ("10", True), ("66", True), ("21", True)])
+def test_stacks_that_the_originals_network_pads_in_another_way_have_one_note(frames: str, noted: bool) -> None:
+    result = invoke("--like", "video_features", "--clip-frames", frames)
+    notes = [line for line in result.stderr.splitlines() if "note:" in line]
+    assert len(notes) == noted
+    assert all(f"stacks of {frames} frames" in note and "multiples of 4" in note for note in notes)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pool": "space"},
+        {"sampling": replace(DENSE, window_steps=3)},
+    ],
+)
+def test_what_plays_no_part_in_dense_features_makes_them_no_others(change: dict[str, object]) -> None:
+    assert FeatureOptions(sampling=DENSE).settings() == FeatureOptions(**{"sampling": DENSE, **change}).settings()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("change", [{"window_steps": 3}, {"chunk_frames": 32}, {"stride": 79}])
+def test_what_plays_no_part_in_windows_makes_them_no_others(change: dict[str, int]) -> None:
+    assert FeatureOptions().settings() == FeatureOptions(sampling=Sampling(**change)).settings()  # type: ignore[arg-type]
+
+
+def test_what_does_play_a_part_makes_features_others() -> None:
+    windows, dense = Sampling(), DENSE
+    different = [
+        FeatureOptions(),
+        FeatureOptions(sampling=dense),
+        FeatureOptions(pool="space"),
+        FeatureOptions(endpoint="Mixed_4f"),
+        FeatureOptions(full_windows=True),
+        FeatureOptions(full_windows=True, lookahead_frames=1),
+        *(FeatureOptions(sampling=replace(chosen, fps="native")) for chosen in (windows, dense)),
+        *(FeatureOptions(sampling=replace(chosen, start_seconds=1)) for chosen in (windows, dense)),
+        *(FeatureOptions(sampling=replace(chosen, duration_seconds=1)) for chosen in (windows, dense)),
+        FeatureOptions(sampling=replace(windows, stride=40)),
+        FeatureOptions(sampling=replace(windows, clip_frames=64)),
+        FeatureOptions(sampling=replace(dense, chunk_frames=32)),
+        like_video_features(),
+    ]
+    settings = [str(sorted(options.settings().items(), key=str)) for options in different]
+    assert len(set(settings)) == len(settings)
