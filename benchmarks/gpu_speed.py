@@ -14,7 +14,7 @@ from quovadis.engines.torch_engine import _array, _staged
 from quovadis.errors import EngineError
 from quovadis.torch import I3D, normalize
 
-MOST_SECONDS = 80
+MAX_SECONDS = 80
 """After which `speed` begins nothing more: a card or cuDNN that is far slower than others must not cost the rest."""
 
 
@@ -24,7 +24,7 @@ def speed(bench: Bench) -> list[Record]:
     `device`: bytes on the card to logits on the card. `whole`: bytes in memory to everything in memory.
     """
     rows: list[Record] = []
-    end = time.perf_counter() + MOST_SECONDS
+    end = time.perf_counter() + MAX_SECONDS
     batches, frames = ((1, 2), 16) if bench.small else ((1, 4, 8, 16), 79)
     for title, make in _networks(bench).items():
         pair = make()

@@ -3,7 +3,7 @@
     python scripts/video_matrix.py --count 400 --jobs 4
 
 Prints each difference and a summary; ends with exit code 1 if a difference is not listed as meant
-(`tests/video/meant.py`), or if one that is listed did not occur.
+(`tests/support/meant.py`), or if one that is listed did not occur.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "video"))
+sys.path.insert(0, str(ROOT / "tests"))
 
-from compare import Difference  # noqa: E402
-from matrix_files import matrix_files  # noqa: E402
-from meant import MEANT, reason_for  # noqa: E402
-from numbered import NotWritten  # noqa: E402
+from support.compare import Difference  # noqa: E402
+from support.matrix_files import matrix_files  # noqa: E402
+from support.meant import MEANT, reason_for  # noqa: E402
+from support.numbered import NotWritten  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from quovadis.durable import whole_file
+from quovadis.durable import atomic_write
 
 
 def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "a.json") as temporary:
+    with atomic_write(tmp_path / "a.json") as temporary:
         temporary.write_text("half")
         assert not (tmp_path / "a.json").exists()
         # Of two processes that write the same file each has a place of its own.
@@ -21,7 +21,7 @@ def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
 
 
 def write_half(path: Path) -> None:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("half")
         raise KeyboardInterrupt
 

@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from colours import ColourEngine, recognizer
 from numpy.typing import NDArray
-from synthetic import write_video
 
 from quovadis import cli, precision
 from quovadis.cli import classify, evaluate, features, fvd
@@ -23,6 +21,8 @@ from quovadis.errors import EngineError
 from quovadis.evaluation.run import LEDGER_NAME as EVALUATION_LEDGER
 from quovadis.features.extract import LEDGER_NAME as FEATURES_LEDGER
 from quovadis.video.decoder import Decoder
+from support.colours import ColourEngine, recognizer
+from support.synthetic import write_video
 
 
 def quovadis(*arguments: str | Path) -> int:

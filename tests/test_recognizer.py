@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from synthetic import ORIENTATIONS, as_stored, set_display_matrix, write_video
 
 import quovadis
 from quovadis import ArchitectureError, ClipPrediction, LabelsError, Recognizer, Sampling, VideoError
 from quovadis.video.decoder import Decoder
+from support.synthetic import ORIENTATIONS, as_stored, set_display_matrix, write_video
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from loopback import serve
 
 from quovadis.errors import DownloadError
 from quovadis.samples import sample_clip
+from support.loopback import serve
 
 
 @pytest.fixture(autouse=True)

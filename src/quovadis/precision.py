@@ -15,10 +15,10 @@ from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
 from quovadis.environment import quantization_folder
 from quovadis.errors import EngineError
 from quovadis.progress import Notify
-from quovadis.sampling import Sampling, Source, open_clips
-from quovadis.video import VideoLimits, expand_source
-from quovadis.weights import Weights
 from quovadis.runs.executor import video_error
+from quovadis.sampling import Sampling, Source, open_clips
+from quovadis.video import VideoLimits, discover_videos
+from quovadis.weights import Weights
 
 Precision: TypeAlias = Literal["f32", "f16", "int8", "auto"]
 
@@ -77,7 +77,7 @@ def calibration_clips(sources: Sequence[Source], notify: Notify) -> Iterator[NDA
     videos: list[Source] = []
     for source in sources:
         try:
-            videos.extend(expand_source(source) if isinstance(source, str) else [source])
+            videos.extend(discover_videos(source) if isinstance(source, str) else [source])
         except Exception as error:
             notify(f"not used for calibration: {video_error(_name(source), error)}")
     if not videos:

@@ -12,18 +12,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.inference.dense import SHORTEST_FRAMES, Step, dense_steps, smooth
+from quovadis.architecture import SHORTEST_FRAMES, TEMPORAL_STRIDE
 from quovadis.engines import CompiledGraphCache, Engine, EngineName, EngineOutput, Hint, open_engine
-from quovadis.engines.base import POSITION_FRAMES, Pixels
+from quovadis.engines.base import Pixels
 from quovadis.engines.choice import runs_on_torch
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
 from quovadis.features import FeatureOptions, VideoFeatures, video_features
+from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.labels import class_names
-from quovadis.runs.ordered import ordered_map
 from quovadis.precision import Precision, quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
+from quovadis.runs.ordered import map_ordered
 from quovadis.sampling import Sampling, Source, iterated_frames, open_clips, open_frames
 from quovadis.video import Clip, CountedFrames, Frame, VideoLimits
 from quovadis.weights import load_weights
@@ -89,7 +90,7 @@ class Recognizer:
             stream = frames.mapped(self._dense_predictions(iter(frames), sampling, mean))
         else:
             opened = open_clips(source, sampling, limits, allow_partial=allow_partial)
-            stream = opened.mapped(ordered_map(self._predict, opened, self.engine.clips_at_once))
+            stream = opened.mapped(map_ordered(self._predict, opened, self.engine.max_concurrent_clips))
             mean = None
         notes: list[str] = []
         clips: list[ClipPrediction] = []
@@ -171,7 +172,7 @@ class Recognizer:
             VideoError: the video cannot be read, is cut off, or exceeds the limits.
             EngineError: the device failed.
         """
-        sampling = sampling or Sampling(clip="dense", chunk_frames=POSITION_FRAMES)
+        sampling = sampling or Sampling(clip="dense", chunk_frames=TEMPORAL_STRIDE)
         if isinstance(source, str | os.PathLike | np.ndarray):
             frames = open_frames(source, sampling, limits or VideoLimits(), allow_partial=allow_partial)
         else:
@@ -200,7 +201,7 @@ class Recognizer:
                 index=step.index,
                 start_seconds=step.start_seconds,
                 end_seconds=step.end_seconds,
-                frames=min(counter.count, POSITION_FRAMES),
+                frames=min(counter.count, TEMPORAL_STRIDE),
                 looped=counter.count < SHORTEST_FRAMES,
                 logits=logits,
                 labels=self.labels,
@@ -226,7 +227,7 @@ class _Mean:
         self._sum: NDArray[np.float64] | None = None
         self._count = 0
 
-    def watch(self, steps: Iterable[Step]) -> Iterator[Step]:
+    def watch(self, steps: Iterable[TimeStep]) -> Iterator[TimeStep]:
         for step in steps:
             logits = step.logits.astype(np.float64)
             self._sum = logits if self._sum is None else self._sum + logits

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from quovadis.durable import exclusive_lock
 from quovadis.environment import samples_folder
 from quovadis.errors import DownloadError
-from quovadis.durable import sole_process
 from quovadis.fetch.files import OfficialFile, PackageFile, RepositoryFile
 from quovadis.fetch.sources import fetch
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
@@ -48,7 +48,7 @@ def sample_clip(*, progress: DownloadProgress = ignore_download_progress, notify
     """
     folder = samples_folder()
     reasons = []
-    with sole_process(folder, notify):
+    with exclusive_lock(folder, notify):
         for source in SOURCES:
             if (folder / source.file.name).is_file():
                 return folder / source.file.name

@@ -12,9 +12,15 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import CLIP_FRAMES, MINIMUM_FRAMES
-from quovadis.inference.dense import DEFAULT_CHUNK_FRAMES, WINDOW_STEPS, check_chunk
-from quovadis.engines.base import POSITION_FRAMES
+from quovadis.architecture import (
+    CLIP_FRAMES,
+    DEFAULT_CHUNK_FRAMES,
+    FRAMES_PER_SECOND,
+    MINIMUM_FRAMES,
+    TEMPORAL_STRIDE,
+    WINDOW_STEPS,
+    check_chunk,
+)
 from quovadis.errors import ArchitectureError
 from quovadis.video import (
     Clip,
@@ -40,8 +46,6 @@ Other = TypeVar("Other")
 
 AHEAD_FRAMES = 64
 """Frames decoded ahead of the network: 9.6 MB."""
-FRAMES_PER_SECOND = 25.0
-"""The rate at which I3D was trained and is tested (paper, section 4; kinetics-i3d's README)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +198,7 @@ def open_frames(
         rate, first, frames = _array_part(source, sampling)
         return SourceStream("<array>", array_frames(frames, fps=rate, first=first, converter=converter))
     video = _open(source, sampling, limits, allow_partial=allow_partial, converter=converter or FrameConverter)
-    ahead = Prefetch(video, AHEAD_FRAMES, drop=POSITION_FRAMES if video.live else 0)
+    ahead = Prefetch(video, AHEAD_FRAMES, drop=TEMPORAL_STRIDE if video.live else 0)
     return SourceStream(video.name, iter(ahead), expected=_expected(video, sampling), video=video, ahead=ahead)
 
 
@@ -258,6 +262,6 @@ def _expected(video: Video, sampling: Sampling) -> int | None:
     if sampling.duration_seconds is not None:
         seconds = min(seconds, sampling.duration_seconds)
     if sampling.clip == "dense":
-        return max(ceil((round(seconds * rate) - POSITION_FRAMES) / POSITION_FRAMES), 1)
+        return max(ceil((round(seconds * rate) - TEMPORAL_STRIDE) / TEMPORAL_STRIDE), 1)
     covered = sampling.clip_frames + MINIMUM_FRAMES - 1
     return max(ceil((round(seconds * rate) - covered) / sampling.frames_between_clips) + 1, 1)

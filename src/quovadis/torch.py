@@ -25,10 +25,10 @@ from quovadis.architecture import (
     Convolution,
     MaxPool,
     Mixed,
+    check_endpoints,
     convolutions,
     interpret,
 )
-from quovadis.engines.base import check_endpoints
 from quovadis.errors import ArchitectureError
 from quovadis.extras import import_extra
 from quovadis.weights import Weights, load_weights

@@ -11,11 +11,11 @@ import pytest
 import quovadis
 from quovadis import cli, weights
 from quovadis.errors import QuovadisError
-from quovadis.fvd import prepare_side
+from quovadis.fvd import load_set
 from quovadis.labels import class_names
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity
-from quovadis.video import expand_source, open_video
+from quovadis.video import discover_videos, open_video
 
 
 @pytest.fixture(autouse=True)
@@ -83,10 +83,10 @@ NETWORK = Recognizer(None, WeightsIdentity("none", "0" * 64), ())  # type: ignor
         lambda: NETWORK.features(""),
         lambda: next(NETWORK.stream("")),
         lambda: open_video(""),
-        lambda: expand_source(""),
-        lambda: expand_source("file://"),
-        lambda: prepare_side([""]),
-        lambda: prepare_side(["", ""], kept=Path("a.npz")),
+        lambda: discover_videos(""),
+        lambda: discover_videos("file://"),
+        lambda: load_set([""]),
+        lambda: load_set(["", ""], kept=Path("a.npz")),
     ],
 )
 def test_in_python_it_is_an_error_of_ours(call: Callable[[], object]) -> None:

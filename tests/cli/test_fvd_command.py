@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_network import noise_videos, saved
 
 from quovadis import __version__, load
 from quovadis.fvd import load_statistics
 from quovadis.metrics import fvd as fvd_of
 from quovadis.metrics import kvd
+from support.fake_network import noise_videos, saved
 
 REAL, FAKE = 6, 4
 """Videos of each set."""
@@ -111,7 +111,7 @@ def test_the_document_says_all_that_the_figure_depends_on(
     assert (document["quovadis"], document["covariance"]) == (__version__, "unbiased")
     for name, count in (("real", REAL), ("fake", FAKE + 2)):
         settings, (measured,) = document[name]["settings"], document[name]["measured"]
-        assert (settings["pixel_centres"], settings["clips"], settings["frame_step"]) == ("tensorflow1", "first", 1)
+        assert (settings["coordinate_mode"], settings["clips"], settings["frame_step"]) == ("asymmetric", "first", 1)
         assert settings["features"] == "logits"
         assert settings["weights_sha256"] == load("rgb-scratch").weights.sha256
         assert (measured["source"], measured["videos"]) == (str(folder / name), count)
@@ -150,7 +150,7 @@ def test_kept_statistics_of_other_settings_are_not_used_for_what_is_asked_for(
     run = fvd(folder / "real", "--stats", kept, "--features", "pooled", **offline)
     assert_one_line_error(run, f"{kept} was measured with other settings (features: logits, not pooled)")
     assert_one_line_error(
-        fvd(kept, kept, "--like", "stylegan-v", **offline), "pixel_centres: tensorflow1, not half-pixel"
+        fvd(kept, kept, "--like", "stylegan-v", **offline), "pixel_centres: asymmetric, not half-pixel"
     )
     assert_one_line_error(fvd(kept, kept, "--frames", "16", **offline), "has no clips of 16 frames, but of 9")
 
@@ -206,7 +206,7 @@ def test_a_set_to_be_measured_otherwise_is_refused_before_it_is_measured(
     first_run: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     run = fvd(folder / "real.npz", folder / "fake", *SMALL, "--like", "stylegan-v")
-    assert_one_line_error(run, "other settings (pixel_centres: tensorflow1, not half-pixel, clips: first, not random)")
+    assert_one_line_error(run, "other settings (pixel_centres: asymmetric, not half-pixel, clips: first, not random)")
     run = fvd(folder / "real", folder / "fake", *SMALL, "--stats", folder / "real.npz", "--features", "pooled")
     assert_one_line_error(run, "other settings (features: logits, not pooled)")
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from synthetic import write_sound
 
 from quovadis.interrupts import INTERRUPTED
+from support.synthetic import write_sound
 
 SAFETY_NET = 900
 """Seconds after which a run is taken to hang, also on a busy machine."""

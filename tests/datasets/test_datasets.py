@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from colours import VIDEOS
 from PIL import Image
 
-from quovadis.errors import DatasetError
 from quovadis.datasets import Dataset, read_dataset
+from quovadis.errors import DatasetError
 from quovadis.labels import kinetics400
+from support.colours import VIDEOS
 
 
 def read(source: Path, text: str, **options: object) -> Dataset:

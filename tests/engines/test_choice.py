@@ -66,7 +66,7 @@ def test_throughput_gives_the_same_clips_in_the_same_order(
     options = {"engine": engine, "threads": 2}
     one = load(rgb_scratch_path, **options).classify(cricket_frames, sampling)  # type: ignore[arg-type]
     model = load(rgb_scratch_path, hint="throughput", **options)  # type: ignore[arg-type]
-    assert model.engine.clips_at_once == 2
+    assert model.engine.max_concurrent_clips == 2
     several = model.classify(cricket_frames, sampling)
     assert [clip.index for clip in several.clips] == list(range(5))
     for a, b in zip(one.clips, several.clips, strict=True):

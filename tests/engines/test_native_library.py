@@ -13,9 +13,9 @@ from torch.nn import functional
 from quovadis.engines import native_library
 from quovadis.engines.native_integers import bounds_3x3x3, bounds_stem, pack_integers
 from quovadis.engines.native_library import (
+    BufferView,
+    KernelGeometry,
     Kernels,
-    View,
-    Window,
     has_integers,
     instruction_sets,
     pack,
@@ -37,9 +37,9 @@ def kernels(request: pytest.FixtureRequest) -> Kernels:
     return Kernels(3, request.param)
 
 
-def view(values: NDArray[np.generic], first: int = 0) -> View:
+def view(values: NDArray[np.generic], first: int = 0) -> BufferView:
     frames, height, width, channels = values.shape
-    return View(values.ctypes.data, first, first + frames, height, width, channels)
+    return BufferView(values.ctypes.data, first, first + frames, height, width, channels)
 
 
 def torch_convolution(x: Map, kernel: Map, bias: Map, stride: int, padding: list[tuple[int, int]]) -> Map:
@@ -99,7 +99,7 @@ def test_the_stem(kernels: Kernels, dtype: type[np.generic], frames: int, height
     after = [2 * (out - 1) + 7 - size - side for out, size, side in zip(shape, pixels.shape, before, strict=False)]
     scaled = (pixels.astype(np.float32) - 127.5) / 127.5
     expected = torch_convolution(scaled, kernel, bias, 2, list(zip(before, after, strict=True)))
-    window = Window((7, 7, 7), (2, 2, 2), before)
+    window = KernelGeometry((7, 7, 7), (2, 2, 2), before)
     for first in (0, shape[0] // 2):
         y = filled((shape[0] - first, *shape[1:], 48))
         kernels.stem(
@@ -116,7 +116,7 @@ def test_1x1x1_into_part_of_the_channels(kernels: Kernels, pixels: int, channels
     kernel, bias = random.standard_normal((channels, out), np.float32), random.standard_normal(out, np.float32)
     stored = padded_channels(out)
     y = np.full((1, 1, pixels, 32 + stored), 7, np.float32)
-    target = View(y.ctypes.data + 16 * y.itemsize, 0, 1, 1, pixels, y.shape[-1])
+    target = BufferView(y.ctypes.data + 16 * y.itemsize, 0, 1, 1, pixels, y.shape[-1])
     kernels.pointwise(view(x), pack(kernel[np.newaxis], bias), target, relu=relu)
     expected = x @ kernel + bias
     np.testing.assert_allclose(y[..., 16 : 16 + out], np.maximum(expected, 0) if relu else expected, atol=1e-4)
@@ -138,7 +138,7 @@ def test_max_pool_never_sees_its_padding(
     padded = np.pad(x, [*spread, (0, 0)], constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel,) * 3, (0, 1, 2))
     y = filled((*shape, 16))
-    kernels.max_pool(view(x), 16, view(y), Window((kernel,) * 3, (stride,) * 3, before))
+    kernels.max_pool(view(x), 16, view(y), KernelGeometry((kernel,) * 3, (stride,) * 3, before))
     np.testing.assert_array_equal(y, windows[::stride, ::stride, ::stride].max((-3, -2, -1)))
 
 
@@ -210,7 +210,7 @@ def test_the_stem_into_shorts(
     padded = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 0))).reshape(49, 88, 32)
     packed = pack_integers(padded, bias, bounds_stem(), np.float32(0.25 / 16))
     y = np.full((*shape, 32), 7, np.int16)
-    window = Window((7, 7, 7), (2, 2, 2), before)
+    window = KernelGeometry((7, 7, 7), (2, 2, 2), before)
     integers.integers.stem(view(pixels), packed, view(y), window, floats=dtype == np.float32)
     assert np.abs(y / 16 - np.maximum(expected, 0) / 0.25).max() < 2
     assert np.abs(y / 16 - np.maximum(expected, 0) / 0.25).mean() < 0.1
@@ -252,7 +252,7 @@ def test_max_pool_of_integers(integers: Kernels, dtype: type[np.int16], channels
     padded = np.pad(x, [(1, 1), (1, 1), (1, 1), (0, 0)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3, 3), (0, 1, 2))
     y = np.zeros((*shape, channels), dtype)
-    window = Window((3, 3, 3), (stride,) * 3, (1, 1, 1))
+    window = KernelGeometry((3, 3, 3), (stride,) * 3, (1, 1, 1))
     integers.integers.max_pool(view(x), channels, view(y), window, wide=dtype == np.int16)
     np.testing.assert_array_equal(y, windows[::stride, ::stride, ::stride].max((-3, -2, -1)))
 

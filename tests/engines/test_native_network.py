@@ -9,19 +9,19 @@ import pytest
 from numpy.typing import NDArray
 
 from quovadis.engines import native_network
-from quovadis.engines.native_backend import FloatArithmetic
+from quovadis.engines.native_backend import FloatBackend
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import FeatureMap, NativeNetwork
 from quovadis.weights import load_weights
 
 
 @pytest.fixture(scope="module")
-def arithmetic(rgb_scratch_path: Path) -> FloatArithmetic:
-    return FloatArithmetic(load_weights("rgb-scratch").tensors)
+def arithmetic(rgb_scratch_path: Path) -> FloatBackend:
+    return FloatBackend(load_weights("rgb-scratch").tensors)
 
 
 def test_the_length_of_slices_changes_nothing(
-    arithmetic: FloatArithmetic, cricket_frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    arithmetic: FloatBackend, cricket_frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernels = Kernels(2)
     made = []
@@ -33,7 +33,7 @@ def test_the_length_of_slices_changes_nothing(
     np.testing.assert_allclose(made[2], made[0], atol=1e-4)
 
 
-def test_memory_does_not_grow_with_the_video(arithmetic: FloatArithmetic, cricket_frames: NDArray[np.uint8]) -> None:
+def test_memory_does_not_grow_with_the_video(arithmetic: FloatBackend, cricket_frames: NDArray[np.uint8]) -> None:
     kernels = Kernels(2)
     network = NativeNetwork(arithmetic)
     network.push(kernels, cricket_frames[:55], is_last=False)

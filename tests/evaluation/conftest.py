@@ -1,28 +1,7 @@
-"""The twelve videos of `colours`, once in every form."""
+"""The twelve videos of `support.colours`, once in every form."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from support.evaluation_fixtures import dataset, listed, written
 
-import pytest
-from colours import FORMS
-
-from quovadis.datasets import Dataset, read_dataset
-from quovadis.labels import kinetics400
-
-
-@pytest.fixture(scope="session")
-def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path | None]]:
-    return {form: write(tmp_path_factory.mktemp(form)) for form, write in FORMS.items()}
-
-
-@pytest.fixture(params=list(FORMS))
-def dataset(request: pytest.FixtureRequest, written: dict[str, tuple[Path, Path | None]]) -> Dataset:
-    annotation, videos = written[request.param]
-    return read_dataset(annotation, kinetics400(), videos=videos)
-
-
-@pytest.fixture
-def listed(written: dict[str, tuple[Path, Path | None]]) -> Dataset:
-    annotation, videos = written["list"]
-    return read_dataset(annotation, kinetics400(), videos=videos)
+__all__ = ["dataset", "listed", "written"]

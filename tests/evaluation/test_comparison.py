@@ -25,9 +25,9 @@ def test_an_evaluation_agrees_with_itself() -> None:
     a = one_view([0, 1, 0, 5])
     found = compare(a, a)
     assert found.videos == 4
-    assert (found.right_only_in_a, found.right_only_in_b, found.p_value) == (0, 0, 1.0)
+    assert (found.correct_only_in_a, found.correct_only_in_b, found.p_value) == (0, 0, 1.0)
     assert found.agreement.value == found.view_agreement.value == 1.0
-    assert found.logit_difference_greatest == found.probability_change_greatest == 0.0
+    assert found.logit_difference_max == found.probability_change_max == 0.0
     assert found.divergence_mean == 0.0
     assert found.settings == {}
 
@@ -36,7 +36,7 @@ def test_what_one_gets_right_and_the_other_does_not() -> None:
     a, b = one_view([0] * 10 + [1] * 10), one_view([0] * 8 + [1, 1] + [0] * 9 + [1])
     found = compare(a, b)
     assert (found.top1_a.successes, found.top1_b.successes) == (10, 17)
-    assert (found.right_only_in_a, found.right_only_in_b) == (2, 9)
+    assert (found.correct_only_in_a, found.correct_only_in_b) == (2, 9)
     # Two-sided exact test: 2 * P(X <= 2) of 11 fair coins.
     assert found.p_value == pytest.approx(2 * (1 + 11 + 55) / 2**11)
     assert (found.agreement.successes, found.agreement.trials) == (9, 20)
@@ -48,7 +48,7 @@ def test_differences_of_logits_are_those_of_the_arrays() -> None:
     b = replace(a, logits=a.logits + shift, settings={"protocol": "deepmind", "precision": "int8"})
     found = compare(a, b)
     assert found.logit_difference_mean == pytest.approx(np.abs(b.logits - a.logits).mean(), rel=1e-5)
-    assert found.logit_difference_greatest == pytest.approx(np.abs(b.logits - a.logits).max(), rel=1e-5)
+    assert found.logit_difference_max == pytest.approx(np.abs(b.logits - a.logits).max(), rel=1e-5)
     p, q = (scipy.special.softmax(each.logits.astype(float), axis=1) for each in (a, b))
     assert found.divergence_mean == pytest.approx((p * np.log(p / q)).sum(axis=1).mean(), rel=1e-5)
     assert compare(a, replace(a, logits=a.logits * np.float32(1 + 1e-7))).divergence_mean >= 0

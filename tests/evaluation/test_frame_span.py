@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colours import ANSWERS, ColourEngine, recognizer
 from PIL import Image
 
-from quovadis.errors import VideoError, VideoLimitError
 from quovadis.datasets import read_dataset
+from quovadis.errors import VideoError, VideoLimitError
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
 from quovadis.labels import kinetics400
 from quovadis.video import VideoLimits
+from support.colours import ANSWERS, ColourEngine, recognizer
 
 
 def write_frames(folder: Path, answers: list[int]) -> None:

@@ -12,12 +12,10 @@ from typing import NoReturn
 import cv2
 import numpy as np
 import pytest
-from colours import ColourEngine
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from synthetic import moving_squares, write_video
 
 import quovadis
 from quovadis.engines import Engine, EngineOutput
@@ -32,8 +30,10 @@ from quovadis.evaluation.protocols import (
     multiview,
     open_model_zoo,
 )
-from quovadis.evaluation.protocols.deepmind import PIECE_FRAMES, pieces
+from quovadis.evaluation.protocols.deepmind import CHUNK_FRAMES, chunks
 from quovadis.video.geometry import scaled_size
+from support.colours import ColourEngine
+from support.synthetic import moving_squares, write_video
 
 
 class Recorder(ColourEngine):
@@ -200,12 +200,12 @@ def test_deepmind_loops_what_is_too_short_for_the_network(tmp_path: Path) -> Non
     np.testing.assert_array_equal(engine.seen[0][7:14], engine.seen[0][:7])
 
 
-@given(frames=st.integers(PIECE_FRAMES + 1, 4000))
+@given(frames=st.integers(CHUNK_FRAMES + 1, 4000))
 def test_pieces_of_a_long_video_are_padded_as_it_is_and_yield_every_step_once(frames: int) -> None:
-    cut = pieces(frames)
+    cut = chunks(frames)
     yielded: list[int] = []
     for place, piece in enumerate(cut):
-        assert len(piece.frames) <= PIECE_FRAMES
+        assert len(piece.frames) <= CHUNK_FRAMES
         assert len(piece.frames) % 8 == frames % 8
         assert piece.frames.start % 8 == 0
         first = piece.frames.start // 8

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colours import VIDEOS, ColourEngine, label_name, logits_of, recognizer, write_clip, write_frames
 from numpy.typing import NDArray
 
 import quovadis
+from quovadis.datasets import Dataset, read_dataset
 from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
-from quovadis.datasets import Dataset, read_dataset
 from quovadis.evaluation.parquet import read_predictions, write_predictions
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import Summary, summarize
 from quovadis.labels import kinetics400
+from support.colours import VIDEOS, ColourEngine, label_name, logits_of, recognizer, write_clip, write_frames
 
 KNOWN = {
     "deepmind": {"top-1": (6, 12), "top-5": (9, 12)},
@@ -138,7 +138,7 @@ def test_the_number_of_workers_changes_nothing(listed: Dataset, tmp_path: Path) 
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from colours import recognizer
+from support.colours import recognizer
 from quovadis.datasets import read_dataset
 from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, run_evaluation

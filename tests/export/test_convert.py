@@ -14,10 +14,10 @@ from safetensors.numpy import load_file, save_file
 
 import quovadis
 from conftest import Written
-from quovadis.openvino_runtime import ov
 from quovadis.errors import ArchitectureError, LabelsError, MissingDependencyError, OutputError, WeightsError
 from quovadis.export import conversion, worker
 from quovadis.labels import kinetics400
+from quovadis.openvino_runtime import ov
 
 CLI = [sys.executable, "-m", "quovadis", "convert"]
 

@@ -32,7 +32,7 @@ def replace(folder: Path) -> None:
     plan: Any = SimpleNamespace(makes_folder=True, entries=lambda: ENTRIES)
     with Destination(folder, plan, overwrite=True) as place:
         write(place.temporary("x").parent, "new")
-        place.publish()
+        place.atomic_replace()
 
 
 def test_everything_is_replaced(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_stopped_in_between_everything_is_as_it_was(
 
         return run
 
-    monkeypatch.setattr(destination, "publish", stopping(destination.publish))
+    monkeypatch.setattr(destination, "atomic_replace", stopping(destination.atomic_replace))
     with pytest.raises((KeyboardInterrupt, OutputError)):
         replace(tmp_path)
     assert contents(tmp_path) == before

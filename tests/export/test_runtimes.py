@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from conftest import Written
-from quovadis.openvino_runtime import ov
 from quovadis.labels import kinetics400
+from quovadis.openvino_runtime import ov
 from quovadis.torch import I3D, normalize
 
 TOLERANCE = 1e-3

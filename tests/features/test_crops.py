@@ -12,22 +12,22 @@ import av
 import h5py
 import numpy as np
 import pytest
-from mean_engine import MeanEngine, write_gray
 from numpy.typing import NDArray
-from runs import WINDOWS, run
-from synthetic import ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 from test_feature_options import invoke
 
 from quovadis.errors import ArchitectureError, OutputError
-from quovadis.features import LIKE, FeatureOptions, video_features
+from quovadis.features import PRESETS, FeatureOptions, video_features
 from quovadis.inference.feature_options import like_video_features
 from quovadis.sampling import Sampling
 from quovadis.video import open_video
 from quovadis.video.crops import CROPS, CropConverter, region_corners
 from quovadis.video.geometry import FrameConverter, Geometry
 from quovadis.video.pillow import PillowConverter
+from support.feature_runs import WINDOWS, run
+from support.mean_engine import MeanEngine, write_gray
+from support.synthetic import ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 
-WHOLE = Geometry(crop=None, keep_prepared=False)
+WHOLE = Geometry(crop=None, keep_224=False)
 SNIPPETS = FeatureOptions(sampling=Sampling(clip_frames=9), full_windows=True)
 several = pytest.mark.parametrize("crops", [3, 5, 10])
 
@@ -134,7 +134,7 @@ def test_the_preset_has_crops_of_opencvs_and_pillows_frames(crops: int, tmp_path
     engine = MeanEngine()
     made = video_features(engine, path, replace(like_video_features(12, 12), crops=crops))
     assert made.values.shape == (1, crops, 1024)
-    geometry = replace(LIKE["video_features"].geometry, crop=None)
+    geometry = replace(PRESETS["video_features"].geometry, crop=None)
     with open_video(path, fps="native", converter=lambda: PillowConverter(geometry)) as video:
         expected = CUT[crops](next(iter(video)).pixels)
     for clip, first in zip(engine.clips, expected, strict=True):
@@ -193,7 +193,7 @@ def test_the_axis_of_crops_follows_that_of_windows(pool: str, shape: tuple[int, 
 def test_dense_features_of_crops_are_those_of_each_alone(crops: int) -> None:
     frames = np.stack(noise(60, 32, 24))
     engine = MeanEngine()
-    made = video_features(engine, frames, replace(LIKE["i3d"], crops=crops))
+    made = video_features(engine, frames, replace(PRESETS["i3d"], crops=crops))
     assert made.axes == ("steps", "crops", "channels")
     assert made.values.shape == (7, crops, 1024)
     assert engine.pushed == 63 * crops
@@ -203,7 +203,7 @@ def test_dense_features_of_crops_are_those_of_each_alone(crops: int) -> None:
     ]
     for crop in range(crops):
         alone = np.stack([CUT[crops](whole)[crop] for whole in wholes])
-        expected = video_features(MeanEngine(), alone, LIKE["i3d"])
+        expected = video_features(MeanEngine(), alone, PRESETS["i3d"])
         np.testing.assert_array_equal(made.values[:, crop], expected.values)
         np.testing.assert_array_equal(made.end_seconds, expected.end_seconds)
 

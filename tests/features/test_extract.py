@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mean_engine import write_gray
 from PIL import Image
-from runs import STACKS, Observer, files, run
 
-from quovadis.features import LIKE, FeatureOptions
+from quovadis.features import PRESETS, FeatureOptions
 from quovadis.features.extract import Extracted
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
 from quovadis.video.decoder import Decoder
+from support.feature_runs import STACKS, Observer, files, run
+from support.mean_engine import write_gray
 
 # --- what is made -----------------------------------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ def test_looped_windows_are_noted_also_when_a_later_run_finds_them_done(videos: 
 
 def test_dense_features_are_made_and_a_video_under_15_frames_is_noted(videos: list[str], tmp_path: Path) -> None:
     short = str(write_gray(tmp_path / "short.mp4", 14))
-    made = run([*videos, short], tmp_path / "out", LIKE["i3d"])
+    made = run([*videos, short], tmp_path / "out", PRESETS["i3d"])
     assert [video.shape for video in made.done] == [(3, 1024), (5, 1024), (6, 1024), (2, 1024), (1, 1024)]
     assert [bool(video.notes) for video in made.done] == [False, False, False, False, True]
 

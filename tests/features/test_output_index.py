@@ -17,11 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
-from mean_engine import MeanEngine, write_gray
 from numpy.typing import NDArray
 from PIL import Image
-from runs import STACKS, WINDOWS, Observer, files, run
-from synthetic import write_video
 
 from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
@@ -29,6 +26,9 @@ from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME
 from quovadis.features.output_index import video_key
 from quovadis.sampling import Sampling
+from support.feature_runs import STACKS, WINDOWS, Observer, files, run
+from support.mean_engine import MeanEngine, write_gray
+from support.synthetic import write_video
 
 # --- going on ---------------------------------------------------------------------------------------------------------
 
@@ -139,11 +139,11 @@ def test_whichever_video_was_done_first_names_are_those_of_one_run(
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from runs import run
-from quovadis.features.output_index import FeatureRecord
+from support.feature_runs import run
+from quovadis.features.output_index import OutputIndex
 
 left, when = int(sys.argv[2]), sys.argv[3]
-finish = FeatureRecord.finish
+finish = OutputIndex.finish
 
 def finish_and_die(self, *arguments, **options):
     global left
@@ -155,14 +155,14 @@ def finish_and_die(self, *arguments, **options):
         os.kill(os.getpid(), signal.SIGKILL)
     return entry
 
-FeatureRecord.finish = finish_and_die
+OutputIndex.finish = finish_and_die
 run(sys.argv[4:], Path(sys.argv[1]))
 """
 
 
 def test_killed_and_resumed_is_the_same_bytes_as_uninterrupted(videos: list[str], tmp_path: Path) -> None:
     out = tmp_path / "parts"
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "video"), *sys.path]
+    folders = [str(Path(__file__).parents[1]), *sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     # Once with files that are there and not yet recorded.
     for when in ("after", "before", "after"):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mean_engine import MeanEngine, numbered_frames, numbers, write_gray
 from test_feature_options import invoke
 
 import quovadis.cli.features as command
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.features import FeatureOptions, FeatureRow, feature_rows, video_features
 from quovadis.sampling import Sampling
+from support.mean_engine import MeanEngine, numbered_frames, numbers, write_gray
 
 LENGTHS = st.integers(1, 200)
 SIZES = st.integers(9, 24)

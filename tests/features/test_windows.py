@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mean_engine import MeanEngine, numbered_frames, numbers
 from numpy.typing import NDArray
 from PIL import Image
-from synthetic import ORIENTATIONS, as_stored, moving_squares, set_display_matrix, write_video
 
 from quovadis.errors import VideoError
-from quovadis.features import LIKE, FeatureOptions, FeatureRow, feature_rows, video_features
+from quovadis.features import PRESETS, FeatureOptions, FeatureRow, feature_rows, video_features
 from quovadis.inference.feature_options import like_video_features
 from quovadis.inference.feature_rows import full_windows
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits, clips_from_frames
+from support.mean_engine import MeanEngine, numbered_frames, numbers
+from support.synthetic import ORIENTATIONS, as_stored, moving_squares, set_display_matrix, write_video
 
 LENGTHS = range(60, 401)
 
@@ -102,7 +102,7 @@ def test_full_windows_hold_no_more_frames_than_a_window_and_what_follows_it() ->
 def test_the_preset_gives_1024_values_a_stack_and_refuses_what_has_none() -> None:
     for length in LENGTHS:
         engine = MeanEngine()
-        rows = feature_rows(engine, numbered_frames(length), LIKE["video_features"], name="clip.mp4")
+        rows = feature_rows(engine, numbered_frames(length), PRESETS["video_features"], name="clip.mp4")
         if length < 65:
             with pytest.raises(VideoError, match=f"clip.mp4: {length} frames are too few: features need 65"):
                 next(rows)
@@ -172,7 +172,7 @@ def test_a_file_gives_the_stacks_times_and_pixels_that_opencv_and_pillow_give(
     path = write_video(tmp_path / "v.mp4", stored, rate=Fraction(98, 5), pixel_format="yuv444p", options={"crf": "4"})
     set_display_matrix(path, orientation)
     engine = MeanEngine()
-    made = video_features(engine, path, LIKE["video_features"])
+    made = video_features(engine, path, PRESETS["video_features"])
     pictures, times, rate = opencv_frames(path)
     assert len(pictures) == 130
     assert pictures[0].shape == (height, width, 3)
@@ -245,7 +245,7 @@ def test_samples_are_taken_for_square_and_a_prepared_picture_is_scaled_all_the_s
         tmp_path / "v.mp4", pictures, aspect_ratio=Fraction(4, 3), pixel_format="yuv444p", options=options
     )
     engine = MeanEngine()
-    video_features(engine, path, LIKE["video_features"])
+    video_features(engine, path, PRESETS["video_features"])
     expected = resized_and_cropped(opencv_frames(path)[0][0]).astype(int)
     np.testing.assert_array_equal(engine.clips[0][0], expected)
 
@@ -310,7 +310,7 @@ def test_a_video_whose_frames_are_looped_says_so(length: int, looped: list[bool]
 def test_the_papers_preset_has_a_step_for_every_8_frames_at_every_length() -> None:
     for length in LENGTHS:
         engine = MeanEngine()
-        rows = list(feature_rows(engine, numbered_frames(length), LIKE["i3d"]))
+        rows = list(feature_rows(engine, numbered_frames(length), PRESETS["i3d"]))
         # Frames 0..14 make the first step, each 8 more another; what is left is held to a full one.
         assert len(rows) == -(-(length - 15) // 8) + 1, length
         assert engine.pushed == 15 + 8 * (len(rows) - 1), length
@@ -325,7 +325,7 @@ def test_the_papers_preset_has_a_step_for_every_8_frames_at_every_length() -> No
 @pytest.mark.parametrize("length", [1, 14, 15, 16, 56, 80, 200])
 def test_dense_mode_has_a_row_for_every_8_frames_and_says_where_it_looped(length: int) -> None:
     engine = MeanEngine()
-    rows = list(feature_rows(engine, numbered_frames(length), LIKE["i3d"]))
+    rows = list(feature_rows(engine, numbered_frames(length), PRESETS["i3d"]))
     held = max(-(-(length + 1) // 8) * 8 - 1, 15)
     assert len(rows) == (held + 1) // 8 - 1
     assert all(row.values.shape == (1024,) for row in rows)
@@ -335,16 +335,16 @@ def test_dense_mode_has_a_row_for_every_8_frames_and_says_where_it_looped(length
 
 def test_a_dense_video_that_is_looped_says_so() -> None:
     pixels = np.zeros((15, 224, 224, 3), np.uint8)
-    assert video_features(MeanEngine(), pixels[:14], LIKE["i3d"]).notes == (
+    assert video_features(MeanEngine(), pixels[:14], PRESETS["i3d"]).notes == (
         "shorter than 15 frames, which make one step: looped",
     )
-    assert video_features(MeanEngine(), pixels, LIKE["i3d"]).notes == ()
+    assert video_features(MeanEngine(), pixels, PRESETS["i3d"]).notes == ()
 
 
 def test_the_papers_preset_resamples_to_25_frames_a_second(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", moving_squares(60, 64, 48), rate=50)
     engine = MeanEngine()
-    made = video_features(engine, path, LIKE["i3d"])
+    made = video_features(engine, path, PRESETS["i3d"])
     # 60 frames at 50 a second are 30 at 25, held to 31: three steps.
     assert made.values.shape == (3, 1024)
     assert made.frames_per_second == 25
@@ -366,4 +366,4 @@ def test_a_part_without_frames_is_an_error_and_not_an_empty_array(clip: str, tmp
 def test_limits_hold(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", moving_squares(70, 64, 48))
     with pytest.raises(VideoError, match="--max-frames"):
-        video_features(MeanEngine(), path, LIKE["video_features"], limits=VideoLimits(max_frames=60))
+        video_features(MeanEngine(), path, PRESETS["video_features"], limits=VideoLimits(max_frames=60))

@@ -8,12 +8,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from loopback import Behaviour, serve
 
 from quovadis.errors import CacheError, DownloadError
 from quovadis.fetch.files import OfficialFile
 from quovadis.fetch.http import Patience, download
 from quovadis.progress import ignore_download_progress
+from support.loopback import Behaviour, serve
 
 CONTENT = random.Random(0).randbytes(300_000)
 FILE = OfficialFile(name="data.bin", size=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())

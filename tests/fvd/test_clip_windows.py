@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_network import measured, noise_videos, saved
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quovadis.errors import ArchitectureError
 from quovadis.fvd import FVDOptions
 from quovadis.fvd.video_set import clip_windows
+from support.fake_network import measured, noise_videos, saved
 
 CHOICES = st.builds(
     lambda clips, several, seed, step: FVDOptions(
@@ -135,7 +135,7 @@ def test_the_clips_of_a_video_do_not_depend_on_those_beside_it(tmp_path: Path) -
         ({"frames": (16, 16)}, "each length once"),
         ({"clips": "last"}, "first, random, not last"),
         ({"features": "mixed"}, "logits, pooled, not mixed"),
-        ({"pixel_centres": "corner"}, "half-pixel, tensorflow1, not corner"),
+        ({"coordinate_mode": "corner"}, "half-pixel, asymmetric, not corner"),
         ({"clips_per_video": 2}, "a video has one beginning"),
         ({"clips": "random", "clips_per_video": 0}, "1 or more"),
         ({"frame_step": 0}, "1 or more"),

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_network import LOGITS, measured, noise_videos, saved
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
 from quovadis.fvd import FVDOptions, LengthStatistics, Statistics, check_before, comparable_options, distances
 from quovadis.metrics import bootstrap, fvd, kvd
+from support.fake_network import LOGITS, measured, noise_videos, saved
 
 SETTINGS = {"clips": "first", "features": "logits"}
 
@@ -211,7 +211,7 @@ def test_a_length_without_a_distance_does_not_cost_the_others_theirs() -> None:
     parts = {9: LengthStatistics.of(REAL), 16: LengthStatistics.of(REAL[:1])}
     real, fake = Statistics("real", SETTINGS, parts), statistics("fake", FAKE, lengths=(9, 16, 128))
     told: list[str] = []
-    (found,) = distances(real, fake, frames=[9, 16, 128], on_lacking=told.append)
+    (found,) = distances(real, fake, frames=[9, 16, 128], on_missing=told.append)
     assert (found.frames, found.fvd) == (9, pytest.approx(fvd(REAL, FAKE), rel=1e-9))
     assert told == [
         "real: has no clips of 128 frames, but of 9, 16; ask for these, or measure it again with --frames 128",
@@ -219,7 +219,7 @@ def test_a_length_without_a_distance_does_not_cost_the_others_theirs() -> None:
     ]
     # Without any there is nothing to go on with.
     with pytest.raises(MetricError, match="1 clip of 16 frames is too few"):
-        distances(real, fake, frames=[16], on_lacking=told.append)
+        distances(real, fake, frames=[16], on_missing=told.append)
 
 
 def test_sets_without_a_length_in_common_are_refused() -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fake_network import Videos, members_of, saved
 from numpy.typing import NDArray
 
 from quovadis import Recognizer, load
 from quovadis.fvd import FVDOptions, Statistics, distances, set_statistics
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS
 from quovadis.video import open_video
+from support.fake_network import Videos, members_of, saved
 
 SIGMAS = (0, 4, 16, 48)
 """Of Gaussian noise on pixels of 0..255."""
@@ -51,7 +51,7 @@ def test_small_videos_are_stretched_as_pytorch_does_and_not_rounded(
     stretched = torch.nn.functional.interpolate(batch, (224, 224), mode="bilinear").permute(0, 2, 3, 1).numpy()
     expected = model.engine.run(np.ascontiguousarray(stretched)[np.newaxis]).logits[0]
     source = saved(tmp_path / "small.npy", small)
-    found = features(model, source, FVDOptions(pixel_centres="half-pixel"))[0]
+    found = features(model, source, FVDOptions(coordinate_mode="half-pixel"))[0]
     np.testing.assert_allclose(found, expected, atol=1e-3)
     # Rounded pixels and the other convention give others.
     rounded = model.engine.run(np.rint(stretched).astype(np.uint8)[np.newaxis]).logits[0]

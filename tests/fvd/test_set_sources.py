@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_network import fake_recognizer, noise_videos, saved, side_statistics
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, OutputError
 from quovadis.fvd import (
     FVDOptions,
-    Member,
+    SetVideo,
     Statistics,
     are_files,
     load_statistics,
@@ -21,12 +20,13 @@ from quovadis.fvd import (
     set_statistics,
 )
 from quovadis.fvd.set_videos import ArrayMember
+from support.fake_network import fake_recognizer, noise_videos, saved, side_statistics
 
 OPTIONS = FVDOptions(frames=(9, 16))
 VIDEOS = noise_videos(5)
 
 
-def measure(source: str, members: Sequence[Member]) -> Statistics:
+def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
     return set_statistics(fake_recognizer(), source, members, OPTIONS)
 
 
@@ -53,7 +53,7 @@ def test_as_many_videos_are_taken_of_all_sources_together(most: int, shards: lis
 
 
 def measure_all() -> NDArray[np.float64]:
-    members: list[Member] = [ArrayMember(f"{number}.npy", frames) for number, frames in enumerate(VIDEOS)]
+    members: list[SetVideo] = [ArrayMember(f"{number}.npy", frames) for number, frames in enumerate(VIDEOS)]
     features = measure("all", members).lengths[16].features
     assert features is not None
     return features

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_network import Videos, members_of, noise_videos, saved
 from numpy.typing import NDArray
 from PIL import Image
-from synthetic import write_video
 
 from quovadis.errors import MetricError, VideoLimitError
-from quovadis.fvd import Member, read_members
+from quovadis.fvd import SetVideo, list_videos
 from quovadis.video import VideoLimits
-from quovadis.video.bilinear import PixelCentres, resize
+from quovadis.video.bilinear import CoordinateMode, resize
+from support.fake_network import Videos, members_of, noise_videos, saved
+from support.synthetic import write_video
 
 VIDEOS = noise_videos(3, frames=11, size=(24, 32))
 WINDOWS = [list(range(9)), [2, 4, 6, 8, 10], [10, 10, 0]]
@@ -63,7 +63,7 @@ FORMS: dict[str, Callable[[Path, Videos], Path | str]] = {
 }
 
 
-def clips_of(members: list[Member], centres: PixelCentres = "tensorflow1") -> list[dict[int, NDArray[np.float32]]]:
+def clips_of(members: list[SetVideo], centres: CoordinateMode = "asymmetric") -> list[dict[int, NDArray[np.float32]]]:
     return [dict(member.clips(WINDOWS, centres)) for member in members]
 
 
@@ -74,7 +74,7 @@ def test_the_same_frames_are_the_same_clips_in_every_form(form: str, tmp_path: P
     for found, frames in zip(clips_of(members), VIDEOS, strict=True):
         assert sorted(found) == [0, 1, 2]
         for number, window in enumerate(WINDOWS):
-            expected = np.stack([resize(frames[place], 224, 224, "tensorflow1") for place in window])
+            expected = np.stack([resize(frames[place], 224, 224, "asymmetric") for place in window])
             assert found[number].dtype == np.float32
             np.testing.assert_array_equal(found[number], expected)
 
@@ -90,7 +90,7 @@ def test_pictures_are_stretched_as_asked_for(form: str, tmp_path: Path) -> None:
 def test_clips_that_a_video_is_too_short_for_are_left_out(form: str, tmp_path: Path) -> None:
     (member,) = members_of(FORMS[form](tmp_path / "set", VIDEOS[:1]))
     windows = [[0, 11], [3, 10], [40]]
-    assert [number for number, _ in member.clips(windows, "tensorflow1")] == [1]
+    assert [number for number, _ in member.clips(windows, "asymmetric")] == [1]
 
 
 def test_an_array_of_four_dimensions_is_one_video(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_hidden_files_do_not_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
 def test_features_are_as_they_were_given(dtype: Any, tmp_path: Path) -> None:
     features = np.random.default_rng(0).normal(size=(6, 4)).astype(dtype)
-    found = read_members(saved(tmp_path / "features.npy", features))
+    found = list_videos(saved(tmp_path / "features.npy", features))
     assert isinstance(found, np.ndarray)
     np.testing.assert_array_equal(found, features)
     np.testing.assert_array_equal(found.astype(np.float64), features.astype(np.float64))
@@ -191,19 +191,19 @@ def test_another_dtype_or_shape_is_refused_with_what_is_wanted(name: str, tmp_pa
     array = REFUSED[name]
     path = tmp_path / "array.npy"
     with pytest.raises(MetricError, match="uint8 RGB of shape N,T,H,W,3") as caught:
-        read_members(saved(path, array))
+        list_videos(saved(path, array))
     assert_one_line_about(caught.value, path)
     assert f"{array.dtype} and shape" in str(caught.value)
     # In a folder too, which cannot hold features.
     with pytest.raises(MetricError, match="uint8 RGB of shape N,T,H,W,3"):
-        read_members(str(tmp_path))
+        list_videos(str(tmp_path))
 
 
 def test_features_in_a_folder_of_videos_are_refused(tmp_path: Path) -> None:
     saved(tmp_path / "0.npy", VIDEOS[0])
     saved(tmp_path / "features.npy", np.ones((5, 400), np.float32))
     with pytest.raises(MetricError, match=r"features\.npy: an array of float32"):
-        read_members(str(tmp_path))
+        list_videos(str(tmp_path))
 
 
 def write_pickle(path: Path) -> None:
@@ -230,14 +230,14 @@ def test_what_is_no_array_is_refused_and_never_unpickled(write: Callable[[Path],
     write(path)
     for source in (path, tmp_path):
         with pytest.raises(MetricError, match="not an array that numpy reads without pickle") as caught:
-            read_members(str(source))
+            list_videos(str(source))
         assert_one_line_about(caught.value, path)
 
 
 @pytest.mark.parametrize("name", ["absent", "absent.npy", "absent.mp4", "absent/deep"])
 def test_a_missing_path_is_said_before_anything_is_run(name: str, tmp_path: Path) -> None:
     with pytest.raises(MetricError, match="no such file or folder") as caught:
-        read_members(str(tmp_path / name))
+        list_videos(str(tmp_path / name))
     assert_one_line_about(caught.value, tmp_path / name)
 
 
@@ -251,13 +251,13 @@ def test_a_folder_without_videos_is_said_with_what_it_may_hold(content: str | No
     with pytest.raises(
         MetricError, match=r"give a folder of videos, of folders of frames, or of \.npy files"
     ) as caught:
-        read_members(str(folder))
+        list_videos(str(folder))
     assert_one_line_about(caught.value, folder)
 
 
 def test_limits_hold_for_the_videos_of_a_set(tmp_path: Path) -> None:
     folder = write_lossless(tmp_path / "set", VIDEOS[:1], ".mkv", "ffv1", "bgr0")
-    members = read_members(str(folder), VideoLimits(max_frames=5))
+    members = list_videos(str(folder), VideoLimits(max_frames=5))
     assert isinstance(members, list)
     with pytest.raises(VideoLimitError, match=r"0\.mkv"):
         clips_of(members)
@@ -272,6 +272,6 @@ def test_arrays_and_videos_behind_links_are_found(tmp_path: Path) -> None:
     (store / "frames" / "1.png").touch()
     (root / "linked").symlink_to(store)
     (store / "back").symlink_to(root)
-    members = read_members(str(root))
+    members = list_videos(str(root))
     assert isinstance(members, list)
     assert [member.name for member in members] == ["linked/clip.npy", "linked/frames"]

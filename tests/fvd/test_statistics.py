@@ -12,25 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_network import (
-    LOGITS,
-    MeansEngine,
-    SlowMember,
-    fake_recognizer,
-    measured,
-    members_of,
-    noise_videos,
-    saved,
-    side_statistics,
-)
 from numpy.typing import NDArray
-from synthetic import moving_squares, write_video
 
 from quovadis.errors import EngineError, MetricError, OutputError
 from quovadis.fvd import (
     FVDOptions,
     LengthStatistics,
-    Member,
+    SetVideo,
     SkippedVideo,
     Statistics,
     distances,
@@ -43,6 +31,18 @@ from quovadis.fvd.set_videos import ArrayMember
 from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity
+from support.fake_network import (
+    LOGITS,
+    MeansEngine,
+    SlowMember,
+    fake_recognizer,
+    measured,
+    members_of,
+    noise_videos,
+    saved,
+    side_statistics,
+)
+from support.synthetic import moving_squares, write_video
 
 OPTIONS = FVDOptions(frames=(9, 16))
 RANDOM = FVDOptions(frames=(9,), clips="random", clips_per_video=3)
@@ -124,7 +124,7 @@ def test_pooled_features_are_the_mean_over_the_steps(source: Path) -> None:
     np.testing.assert_allclose(features_of(with_three_steps, 23), expected, rtol=1e-5)
 
 
-def _arrays(videos: NDArray[np.uint8]) -> list[Member]:
+def _arrays(videos: NDArray[np.uint8]) -> list[SetVideo]:
     return [ArrayMember(str(number), frames) for number, frames in enumerate(videos)]
 
 
@@ -201,7 +201,7 @@ def test_progress_is_told(source: Path) -> None:
 # --- what is left out -------------------------------------------------------------------------------------------------
 
 
-def uneven(folder: Path) -> list[Member]:
+def uneven(folder: Path) -> list[SetVideo]:
     """Videos of 20, 15, 8 and 16 frames, one that is none, and one that is cut off."""
     for number, frames in enumerate([20, 15, 8, 16]):
         write_video(folder / f"{number}.mkv", moving_squares(frames, 64, 64), codec="ffv1", pixel_format="bgr0")
@@ -231,7 +231,7 @@ def test_videos_that_do_not_count_may_go_unsaid(tmp_path: Path) -> None:
     assert measured_lengths(uneven(tmp_path)) == {9: 3, 16: 2}
 
 
-def measured_lengths(members: Sequence[Member]) -> dict[int, int]:
+def measured_lengths(members: Sequence[SetVideo]) -> dict[int, int]:
     found = set_statistics(fake_recognizer(), "set", members, OPTIONS)
     return {frames: part.moments.count for frames, part in found.lengths.items()}
 
@@ -288,7 +288,7 @@ def test_merged_files_are_what_one_pass_gives(source: Path, statistics: Statisti
     for name, part in (("a.npz", members[:5]), ("b.npz", members[5:])):
         save_statistics(set_statistics(fake_recognizer(), name, part, OPTIONS), tmp_path / name)
 
-    def measure(source: str, members: Sequence[Member]) -> Statistics:
+    def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
         raise AssertionError("nothing is to be measured")
 
     merged = side_statistics([str(tmp_path / "a.npz"), str(tmp_path / "b.npz")], measure)
@@ -304,7 +304,7 @@ def test_a_shard_may_be_a_file_and_another_a_folder(source: Path, statistics: St
     for number, frames in list(enumerate(noise_videos(12)))[6:]:
         saved(tmp_path / "rest" / f"{number}.npy", frames)
 
-    def measure(source: str, members: Sequence[Member]) -> Statistics:
+    def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
         return set_statistics(fake_recognizer(), source, members, OPTIONS)
 
     merged = side_statistics([str(tmp_path / "half.npz"), str(tmp_path / "rest")], measure)
@@ -325,7 +325,7 @@ SAMPLED = [
 ]
 CHANGES = [
     ({"frame_step": 2}, "frame_step"),
-    ({"pixel_centres": "half-pixel"}, "pixel_centres"),
+    ({"coordinate_mode": "half-pixel"}, "coordinate_mode"),
     ({"features": "pooled"}, "features"),
 ]
 
@@ -380,7 +380,7 @@ def test_the_seed_of_first_clips_is_no_setting(source: Path) -> None:
         "clips": "first",
         "clips_per_video": 1,
         "frame_step": 1,
-        "pixel_centres": "tensorflow1",
+        "coordinate_mode": "asymmetric",
         "features": "logits",
         "weights_sha256": "0" * 64,
     }
@@ -406,7 +406,7 @@ def test_features_of_other_dimensions_are_not_merged(tmp_path: Path) -> None:
         side_statistics(sources, no_measure)
 
 
-def no_measure(source: str, members: Sequence[Member]) -> Statistics:
+def no_measure(source: str, members: Sequence[SetVideo]) -> Statistics:
     raise AssertionError("no network is needed")
 
 
@@ -458,7 +458,7 @@ def test_a_source_that_is_no_text_is_saved(statistics: Statistics, tmp_path: Pat
 def test_kept_statistics_are_written_then_read_and_told(source: Path, statistics: Statistics, tmp_path: Path) -> None:
     kept = tmp_path / "kept.npz"
 
-    def measure(source: str, members: Sequence[Member]) -> Statistics:
+    def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
         return set_statistics(fake_recognizer(), source, members, OPTIONS)
 
     told: list[str] = []

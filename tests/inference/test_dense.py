@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from quovadis import Recognizer, Sampling, load
-from quovadis.architecture import MINIMUM_FRAMES
-from quovadis.inference.dense import SHORTEST_FRAMES, Step, dense_steps, smooth
+from quovadis.architecture import MINIMUM_FRAMES, SHORTEST_FRAMES
 from quovadis.engines.base import EngineOutput, EngineStream, StreamOutput
 from quovadis.errors import ArchitectureError, VideoError
+from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.results import softmax
 from quovadis.video import Frame
 
@@ -218,8 +218,8 @@ def test_smoothing_is_the_mean_of_the_window_around_each_step(count: int, window
         assert mean[0] == pytest.approx(values[first:last].mean(), rel=1e-5)
 
 
-def _step(index: int, value: np.float32) -> Step:
-    return Step(index, index * 0.32, index * 0.32 + 0.32, np.array([value], np.float32), np.zeros(1, np.float32))
+def _step(index: int, value: np.float32) -> TimeStep:
+    return TimeStep(index, index * 0.32, index * 0.32 + 0.32, np.array([value], np.float32), np.zeros(1, np.float32))
 
 
 @pytest.mark.parametrize("make", [lambda x: x, lambda x: x - 1000])

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from quovadis.architecture import ENDPOINTS
 from quovadis.cli.main import app
 from quovadis.errors import ArchitectureError
-from quovadis.features import LIKE, FeatureOptions
+from quovadis.features import PRESETS, FeatureOptions
 from quovadis.inference.feature_options import like_video_features
 from quovadis.sampling import Sampling
 
@@ -81,7 +81,7 @@ def test_the_command_refuses_windows_that_are_dense() -> None:
 
 
 def test_the_preset_is_what_the_original_documents() -> None:
-    options = LIKE["video_features"]
+    options = PRESETS["video_features"]
     assert (options.sampling.clip_frames, options.sampling.frames_between_clips) == (64, 64)
     assert (options.sampling.fps, options.endpoint, options.pool) == ("native", "Mixed_5c", "all")
     assert options.shortest_frames == 65

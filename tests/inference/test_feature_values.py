@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import quovadis
 from quovadis import FeatureOptions, Recognizer, Sampling
 from quovadis.engines import EngineOutput
-from quovadis.features import LIKE
+from quovadis.features import PRESETS
 
 ENDPOINTS = ("Mixed_5c", "Mixed_4f", "Conv3d_2c_3x3")
 WINDOWS = Sampling(clip_frames=16)
@@ -67,7 +67,7 @@ def test_of_mixed_5c_the_pools_are_the_heads_own_and_the_mean_of_its_steps(
 
 
 def test_dense_rows_are_the_steps_of_the_whole_video(model: Recognizer, cricket_frames: NDArray[np.uint8]) -> None:
-    made = model.features(cricket_frames[:60], LIKE["i3d"])
+    made = model.features(cricket_frames[:60], PRESETS["i3d"])
     held = np.concatenate([cricket_frames[:60], np.repeat(cricket_frames[59:60], 3, axis=0)])
     whole = model.run(held[np.newaxis])
     np.testing.assert_allclose(made.values, whole.features[0], rtol=0, atol=1e-4)
@@ -129,5 +129,5 @@ def test_dense_features_are_those_of_the_original_graph(
 ) -> None:
     positions = np.load(assets / "oracle" / "cricket_T87_rgb_scratch.npz")["pooled_5c"]
     looped = np.concatenate([cricket_frames, cricket_frames[:8]])
-    made = model.features(looped, LIKE["i3d"])
+    made = model.features(looped, PRESETS["i3d"])
     np.testing.assert_allclose(made.values, steps_of(positions), rtol=0, atol=1e-3)

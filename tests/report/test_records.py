@@ -14,7 +14,7 @@ from rich.console import Console
 from quovadis.errors import OutputError, VideoError
 from quovadis.report.record_file import RecordFile
 from quovadis.report.records import RecordFormat, record_writer
-from quovadis.report.table import MOST_CLIP_ROWS, prediction_table
+from quovadis.report.table import MAX_CLIP_ROWS, prediction_table
 from quovadis.results import ClipPrediction, VideoPrediction, WeightsIdentity
 
 LABELS = ("a, b", '"quoted"', "[red]markup[/red]")
@@ -90,7 +90,7 @@ def test_the_table_shows_labels_as_they_are_and_every_clip_with_its_seconds() ->
 
 
 def test_a_long_timeline_joins_neighbours_of_one_class() -> None:
-    text = drawn(video_prediction(clips=MOST_CLIP_ROWS + 4))
+    text = drawn(video_prediction(clips=MAX_CLIP_ROWS + 4))
     assert "0.00 – 6.32" in text
     assert "0.00 – 3.16" not in text
 

@@ -12,7 +12,7 @@ from threading import Event
 import pytest
 
 from quovadis.errors import ArchitectureError, EngineError, OutputError, UnexpectedError, VideoError
-from quovadis.runs.executor import Done, Stopped, each_done
+from quovadis.runs.executor import Cancelled, Done, map_unordered
 
 LONG = 20.0
 """Seconds after which a test is taken to hang."""
@@ -41,7 +41,7 @@ def test_every_item_comes_out_once_with_its_own_result(workers: int) -> None:
         time.sleep(random.Random(item).random() / 200)
         return f"result {item}"
 
-    done = list(each_done(make, range(40), workers))
+    done = list(map_unordered(make, range(40), workers))
     assert sorted(done) == [Done(item, f"result {item}", None) for item in range(40)]
 
 
@@ -54,7 +54,7 @@ def test_a_quick_item_does_not_wait_for_a_slow_one() -> None:
         return item
 
     items = []
-    for done in each_done(make, ["slow", "quick", "quick too"], 2):
+    for done in map_unordered(make, ["slow", "quick", "quick too"], 2):
         items.append(done.item)
         quick_is_out.set()
     assert items[0] == "quick"
@@ -62,7 +62,7 @@ def test_a_quick_item_does_not_wait_for_a_slow_one() -> None:
 
 
 def test_nothing_comes_of_nothing() -> None:
-    assert list(each_done(lambda item, stop: item, [], 3)) == []
+    assert list(map_unordered(lambda item, stop: item, [], 3)) == []
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -89,7 +89,7 @@ def test_at_most_so_many_are_in_work_and_items_are_taken_as_there_is_room(worker
             working -= 1
         return item
 
-    for _ in each_done(make, items(), workers):
+    for _ in map_unordered(make, items(), workers):
         with lock:
             finished += 1
     assert most == workers
@@ -103,7 +103,7 @@ def test_as_many_as_that_are_in_work_at_the_same_time() -> None:
         # Broken, which is an error, unless three come together.
         return together.wait(LONG)
 
-    assert len(list(each_done(make, range(6), 3))) == 6
+    assert len(list(map_unordered(make, range(6), 3))) == 6
 
 
 def test_a_video_that_cannot_be_read_comes_out_with_its_error_and_the_others_with_their_results() -> None:
@@ -112,7 +112,7 @@ def test_a_video_that_cannot_be_read_comes_out_with_its_error_and_the_others_wit
             raise VideoError(f"{item}.mp4: damaged")
         return item
 
-    done = sorted(each_done(make, range(9), 2), key=lambda one: one.item)
+    done = sorted(map_unordered(make, range(9), 2), key=lambda one: one.item)
     assert [one.result for one in done] == [None, 1, 2, None, 4, 5, None, 7, 8]
     assert [str(one.error) for one in done if one.error] == [f"{item}.mp4: damaged" for item in (0, 3, 6)]
 
@@ -130,7 +130,7 @@ def test_an_exception_that_nobody_foresaw_costs_its_video_alone(raised: Exceptio
             raise raised
         return item
 
-    done = sorted(each_done(make, range(4), 2, name=lambda item: f"{item}.mp4"), key=lambda one: one.item)
+    done = sorted(map_unordered(make, range(4), 2, name=lambda item: f"{item}.mp4"), key=lambda one: one.item)
     assert [one.result for one in done] == [0, None, 2, 3]
     error = done[1].error
     assert isinstance(error, UnexpectedError)
@@ -144,7 +144,7 @@ def test_an_error_of_ours_that_is_no_videos_own_costs_no_other_either() -> None:
     def make(item: int, stop: Event) -> int:
         raise ArchitectureError("fewer than 9 frames")
 
-    (done,) = each_done(make, ["a.mp4"], 1)
+    (done,) = map_unordered(make, ["a.mp4"], 1)
     assert str(done.error) == "a.mp4: fewer than 9 frames"
     assert not isinstance(done.error, UnexpectedError)
 
@@ -165,10 +165,10 @@ def test_what_the_next_video_would_meet_too_ends_the_whole_and_is_heard_by_what_
         waiting.set()
         assert stop.wait(LONG)
         heard.set()
-        raise Stopped
+        raise Cancelled
 
     with pytest.raises(type(error)) as raised:
-        list(each_done(make, range(100), 2))
+        list(map_unordered(make, range(100), 2))
     assert raised.value is error
     assert heard.is_set()
     assert at_work() == []
@@ -188,9 +188,9 @@ def test_when_no_more_is_asked_for_work_is_told_to_stop_and_waited_for() -> None
         # Waited for, however long it takes.
         time.sleep(0.05)
         stopped.append(item)
-        raise Stopped
+        raise Cancelled
 
-    finished = each_done(make, range(100), 3)
+    finished = map_unordered(make, range(100), 3)
     assert next(finished).item == 0
     assert stopped == []
     finished.close()  # type: ignore[attr-defined]
@@ -208,10 +208,10 @@ def test_an_error_of_who_takes_the_results_ends_the_work_before_it_is_seen_outsi
             return item
         assert stop.wait(LONG)
         stopped.set()
-        raise Stopped
+        raise Cancelled
 
     def take() -> None:
-        for _ in each_done(make, range(5), 2):
+        for _ in map_unordered(make, range(5), 2):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -220,4 +220,4 @@ def test_an_error_of_who_takes_the_results_ends_the_work_before_it_is_seen_outsi
 
 
 def test_the_event_is_not_set_while_all_is_well() -> None:
-    assert [done.result for done in each_done(lambda item, stop: stop.is_set(), range(10), 2)] == [False] * 10
+    assert [done.result for done in map_unordered(lambda item, stop: stop.is_set(), range(10), 2)] == [False] * 10

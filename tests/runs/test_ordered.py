@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from quovadis.runs.ordered import ordered_map
+from quovadis.runs.ordered import map_ordered
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])
@@ -20,7 +20,7 @@ def test_results_come_in_order_and_no_item_is_taken_before_there_is_room(at_once
             yield taken
 
     made = []
-    for result in ordered_map(lambda item: item * 10, items(), at_once):  # type: ignore[arg-type, operator]
+    for result in map_ordered(lambda item: item * 10, items(), at_once):  # type: ignore[arg-type, operator]
         made.append(result)
         assert taken - len(made) < at_once
     assert made == [item * 10 for item in range(1, 21)]
@@ -28,12 +28,12 @@ def test_results_come_in_order_and_no_item_is_taken_before_there_is_room(at_once
 
 def test_items_are_in_work_at_the_same_time() -> None:
     meeting = threading.Barrier(3, timeout=10)
-    assert list(ordered_map(lambda _: meeting.wait() >= 0, range(6), 3)) == [True] * 6
+    assert list(map_ordered(lambda _: meeting.wait() >= 0, range(6), 3)) == [True] * 6
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_an_error_comes_where_its_result_would_have(at_once: int) -> None:
-    made = ordered_map(lambda item: 1 // item, [1, 1, 0, 1], at_once)
+    made = map_ordered(lambda item: 1 // item, [1, 1, 0, 1], at_once)
     assert [next(made), next(made)] == [1, 1]
     with pytest.raises(ZeroDivisionError):
         next(made)
@@ -42,4 +42,4 @@ def test_an_error_comes_where_its_result_would_have(at_once: int) -> None:
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_a_stop_iteration_that_is_let_out_is_not_the_end_of_the_items(at_once: int) -> None:
     with pytest.raises(RuntimeError, match="StopIteration"):
-        list(ordered_map(lambda item: next(iter(range(item))), [1, 0, 1], at_once))
+        list(map_ordered(lambda item: next(iter(range(item))), [1, 0, 1], at_once))

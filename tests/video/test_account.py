@@ -9,18 +9,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from synthetic import moving_squares, write_video
 
 from quovadis.errors import TruncatedVideoError
 from quovadis.video import open_video
 from quovadis.video.account import PacketAccount
 from quovadis.video.decoder import Decoder
 from quovadis.video.endings import has_gif_trailer
+from support.synthetic import moving_squares, write_video
 
 
 def read(path: Path, threads: int = 1) -> int:
     with open_video(path, fps="native", threads=threads) as video:
-        return sum(1 for _ in video.shown())
+        return sum(1 for _ in video.resampled())
 
 
 class TestADecoderThatIsNotDrained:

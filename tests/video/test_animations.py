@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from quovadis.errors import TruncatedVideoError, VideoError, VideoLimitError
-from quovadis.video import VideoLimits, VideoReport, expand_source, open_video
+from quovadis.video import VideoLimits, VideoReport, discover_videos, open_video
 from quovadis.video.orientation import UPRIGHT, Orientation
 
 WIDTH, HEIGHT = 160, 120
@@ -178,12 +178,12 @@ class TestFolders:
         for name in KINDS:
             shutil.copy(made / name, tmp_path / name)
         numbered(1).save(tmp_path / "poster.jpg")
-        assert [Path(path).name for path in expand_source(str(tmp_path))] == sorted(KINDS)
+        assert [Path(path).name for path in discover_videos(str(tmp_path))] == sorted(KINDS)
 
     def test_animations_beside_videos_are_found(self, made: Path, tmp_path: Path) -> None:
         shutil.copy(made / "webp.webp", tmp_path / "b.webp")
         (tmp_path / "a.mp4").touch()
-        assert [Path(path).name for path in expand_source(str(tmp_path))] == ["a.mp4", "b.webp"]
+        assert [Path(path).name for path in discover_videos(str(tmp_path))] == ["a.mp4", "b.webp"]
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_an_animation_among_frames_counts_as_its_first_picture(self, made: Path, tmp_path: Path, kind: str) -> None:
@@ -194,7 +194,7 @@ class TestFolders:
             with pytest.raises(VideoError, match=r"frame2\.tif: not an image"):
                 read(tmp_path)
         else:
-            assert expand_source(str(tmp_path)) == [str(tmp_path)]
+            assert discover_videos(str(tmp_path)) == [str(tmp_path)]
             assert read(tmp_path)[0] == [3, 0]
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quovadis.video.bilinear import PixelCentres, resize
+from quovadis.video.bilinear import CoordinateMode, resize
 
-CENTRES: list[PixelCentres] = ["half-pixel", "tensorflow1"]
+CENTRES: list[CoordinateMode] = ["half-pixel", "asymmetric"]
 SHAPES = [
     ((5, 7), (224, 224)),
     ((240, 320), (224, 224)),
@@ -52,7 +52,7 @@ def test_half_pixel_is_what_pytorch_and_opencv_do(before: tuple[int, int], after
     np.testing.assert_allclose(resized, by_pytorch(pixels, *after), atol=TOLERANCE)
 
 
-def test_tensorflow1_is_what_tensorflow_1_did() -> None:
+def test_asymmetric_is_what_tensorflow_1_did() -> None:
     import tensorflow as tf
 
     for before, after in SHAPES:
@@ -60,24 +60,24 @@ def test_tensorflow1_is_what_tensorflow_1_did() -> None:
         expected = tf.compat.v1.image.resize_bilinear(
             pixels[np.newaxis].astype(np.float32), after, align_corners=False, half_pixel_centers=False
         ).numpy()[0]
-        np.testing.assert_allclose(resize(pixels, *after, "tensorflow1"), expected, atol=TOLERANCE)
+        np.testing.assert_allclose(resize(pixels, *after, "asymmetric"), expected, atol=TOLERANCE)
 
 
 def test_the_two_conventions_differ_by_levels() -> None:
     pixels = noise(240, 320)
-    difference = np.abs(resize(pixels, 224, 224, "half-pixel") - resize(pixels, 224, 224, "tensorflow1"))
+    difference = np.abs(resize(pixels, 224, 224, "half-pixel") - resize(pixels, 224, 224, "asymmetric"))
     assert difference.mean() > 1
 
 
-def test_tensorflow1_looks_from_the_upper_left_corner_and_holds_the_last_pixel() -> None:
+def test_asymmetric_looks_from_the_upper_left_corner_and_holds_the_last_pixel() -> None:
     ramp = np.array([[[0], [100]]], np.uint8)
-    np.testing.assert_array_equal(resize(ramp, 1, 4, "tensorflow1").ravel(), [0, 50, 100, 100])
+    np.testing.assert_array_equal(resize(ramp, 1, 4, "asymmetric").ravel(), [0, 50, 100, 100])
     np.testing.assert_array_equal(resize(ramp, 1, 4, "half-pixel").ravel(), [0, 25, 75, 100])
 
 
 @pytest.mark.parametrize("centres", CENTRES)
 @pytest.mark.parametrize("columns", [slice(3, 20), slice(0, 1), slice(None, None, 2), slice(10, None)], ids=str)
-def test_columns_are_those_of_the_whole(centres: PixelCentres, columns: slice) -> None:
+def test_columns_are_those_of_the_whole(centres: CoordinateMode, columns: slice) -> None:
     pixels = noise(9, 14)
     whole = resize(pixels, 11, 33, centres)
     np.testing.assert_array_equal(resize(pixels, 11, 33, centres, columns), whole[:, columns])
@@ -85,7 +85,7 @@ def test_columns_are_those_of_the_whole(centres: PixelCentres, columns: slice) -
 
 @given(SIDES, SIDES, SIDES, SIDES, st.integers(0, 255), st.sampled_from(CENTRES))
 def test_a_picture_of_one_colour_stays_so(
-    height: int, width: int, new_height: int, new_width: int, level: int, centres: PixelCentres
+    height: int, width: int, new_height: int, new_width: int, level: int, centres: CoordinateMode
 ) -> None:
     resized = resize(np.full((height, width, 3), level, np.uint8), new_height, new_width, centres)
     assert resized.shape == (new_height, new_width, 3)
@@ -94,7 +94,7 @@ def test_a_picture_of_one_colour_stays_so(
 
 @given(SIDES, SIDES, SIDES, SIDES, st.sampled_from(CENTRES), st.sampled_from([np.uint8, np.float32]))
 def test_values_stay_within_those_of_each_channel(
-    height: int, width: int, new_height: int, new_width: int, centres: PixelCentres, dtype: type
+    height: int, width: int, new_height: int, new_width: int, centres: CoordinateMode, dtype: type
 ) -> None:
     pixels = noise(height, width, dtype)
     resized = resize(pixels, new_height, new_width, centres)
@@ -104,6 +104,6 @@ def test_values_stay_within_those_of_each_channel(
 
 
 @given(SIDES, SIDES, st.sampled_from(CENTRES), st.sampled_from([np.uint8, np.float32]))
-def test_the_same_size_is_the_same_picture(height: int, width: int, centres: PixelCentres, dtype: type) -> None:
+def test_the_same_size_is_the_same_picture(height: int, width: int, centres: CoordinateMode, dtype: type) -> None:
     pixels = noise(height, width, dtype)
     np.testing.assert_array_equal(resize(pixels, height, width, centres), pixels)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import av
 import pytest
-from boxes import set_edit_list
-from compare import THREADS
-from numbered import frames_seen
-from scenarios import write
 
 from quovadis.errors import VideoError
 from quovadis.video import open_video
+from support.boxes import set_edit_list
+from support.compare import THREADS
+from support.numbered import frames_seen
+from support.scenarios import write
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ def test_the_number_of_threads_loses_no_frame_of_a_large_video_whose_sound_comes
     pictures = []
     for threads in THREADS:
         with open_video(faults / "hd_audio_first.mp4", fps="native", threads=threads) as video:
-            pictures.append([hash(shown.frame.picture.to_ndarray(format="gray").tobytes()) for shown in video.shown()])
+            pictures.append(
+                [hash(shown.frame.picture.to_ndarray(format="gray").tobytes()) for shown in video.resampled()]
+            )
         assert video.report.notes == ()
     assert len(set(pictures[0])) == len(pictures[0]) == 50
     assert all(others == pictures[0] for others in pictures)

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from synthetic import COLOURS, ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 
 from quovadis.errors import VideoError
 from quovadis.video import geometry, open_video
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry, scaled_size
 from quovadis.video.orientation import Orientation
+from support.synthetic import COLOURS, ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 
 
 def pixels_of(path: Path) -> list[NDArray[np.uint8]]:
@@ -224,7 +224,7 @@ def test_planes_of_colours_hold_what_a_conversion_to_pixels_gives(pixel_format: 
         ((173, 97), Fraction(1), Geometry(), (457, 256)),
         ((173, 97), Fraction(1), Geometry(long_side="down"), (456, 256)),
         ((224, 224), Fraction(1), Geometry(), (224, 224)),
-        ((224, 224), Fraction(1), Geometry(keep_prepared=False), (256, 256)),
+        ((224, 224), Fraction(1), Geometry(keep_224=False), (256, 256)),
         ((200, 100), Fraction(1, 2), Geometry(), (256, 256)),
     ],
 )
@@ -238,7 +238,7 @@ def test_samples_may_be_taken_for_square() -> None:
     picture = av.VideoFrame.from_ndarray(quadrants(200, 100), format="rgb24")
     whole = Geometry(crop=None)
     assert FrameConverter(whole).convert(picture, Fraction(1, 2)).shape == (256, 256, 3)
-    square = Geometry(crop=None, square_samples=True)
+    square = Geometry(crop=None, ignore_sample_aspect_ratio=True)
     assert FrameConverter(square).convert(picture, Fraction(1, 2)).shape == (256, 512, 3)
 
 

@@ -13,10 +13,10 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from synthetic import PRINT_PEAK, moving_squares, write_sound, write_video
 
 from quovadis.errors import TruncatedVideoError, VideoError, VideoLimitError
-from quovadis.video import VideoLimits, VideoReport, expand_source, open_video
+from quovadis.video import VideoLimits, VideoReport, discover_videos, open_video
+from support.synthetic import PRINT_PEAK, moving_squares, write_sound, write_video
 
 
 def read(path: str | Path, **options: object) -> VideoReport:
@@ -57,7 +57,7 @@ class TestFilesThatAreNoVideos:
         (tmp_path / "notes.txt").touch()
         assert "no images in this folder" in refusal(tmp_path)
         with pytest.raises(VideoError, match="no videos and no images"):
-            expand_source(str(tmp_path))
+            discover_videos(str(tmp_path))
 
     def test_an_unreadable_image_among_others_is_named_and_can_be_passed_over(self, tmp_path: Path) -> None:
         for number in range(3):

@@ -12,10 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from matrix import CODECS, CONTAINERS, EDITS, OFFSETS, RATES, SOUNDS, WRITINGS, covering_cases
-from matrix_files import MatrixFile, matrix_files
-from meant import reason_for
-from numbered import UNREADABLE, NotWritten, Reference, numbered_frame, read_number
+
+from support.matrix import CODECS, CONTAINERS, EDITS, OFFSETS, RATES, SOUNDS, WRITINGS, covering_cases
+from support.matrix_files import MatrixFile, matrix_files
+from support.meant import reason_for
+from support.numbered import UNREADABLE, NotWritten, Reference, numbered_frame, read_number
 
 COUNT, SEED = 48, 0
 FILES = {file.name: file for file in matrix_files(COUNT, SEED)}

@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 import av.filter
 import pytest
-from synthetic import PRINT_PEAK
+
+from support.synthetic import PRINT_PEAK
 
 CLASSIFY = (
     """

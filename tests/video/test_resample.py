@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from synthetic import write_video
 
 from quovadis.video import open_video
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.orientation import UPRIGHT
 from quovadis.video.resample import resample
+from support.synthetic import write_video
 
 PICTURE = cast(av.VideoFrame, None)
 """Resampling looks at times alone."""

@@ -10,8 +10,8 @@ from PIL import Image
 from quovadis.errors import VideoError
 from quovadis.evaluation.extracted import extracted_frames
 from quovadis.evaluation.footage import Footage
-from quovadis.fvd.set_videos import FileMember, read_members
-from quovadis.video import expand_source, open_video
+from quovadis.fvd.set_videos import FileMember, list_videos
+from quovadis.video import discover_videos, open_video
 from quovadis.video.series import choose_series
 
 FOLDER = Path("clip")
@@ -112,7 +112,7 @@ def extracted(tmp_path: Path) -> Path:
 
 
 def test_every_way_in_takes_the_same_frames(extracted: Path) -> None:
-    assert expand_source(str(extracted.parent)) == [str(extracted)]
+    assert discover_videos(str(extracted.parent)) == [str(extracted)]
     with open_video(extracted, fps="native") as video:
         reds = [int(frame.pixels[112, 112, 0]) - int(frame.pixels[112, 112, 1]) for frame in video]
         assert len(reds) == 3
@@ -125,7 +125,7 @@ def test_every_way_in_takes_the_same_frames(extracted: Path) -> None:
         assert sum(1 for _ in video) == 3
     assert footage.notes == video.report.notes
     assert not footage.partial
-    (member,) = read_members(str(extracted.parent))
+    (member,) = list_videos(str(extracted.parent))
     assert isinstance(member, FileMember)
     assert member.count() == 3
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import serve
 from PIL import Image
-from synthetic import moving_squares, write_video
 
 from quovadis.errors import VideoError
-from quovadis.video import expand_source, open_video
+from quovadis.video import discover_videos, open_video
 from quovadis.video.source import open_instructions
+from support.loopback import serve
+from support.synthetic import moving_squares, write_video
 
 
 def test_a_video_is_read_over_http_and_is_not_live(assets: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_folder_gives_its_videos_in_natural_order_and_folders_of_images_as_vid
     (tmp_path / "stills").mkdir()
     Image.fromarray(np.zeros((240, 320, 3), np.uint8)).save(tmp_path / "stills" / "1.png")
     (tmp_path / "deep" / "poster.png").write_bytes(b"an image beside folders of videos")
-    found = [str(Path(path).relative_to(tmp_path)) for path in expand_source(str(tmp_path))]
+    found = [str(Path(path).relative_to(tmp_path)) for path in discover_videos(str(tmp_path))]
     assert found == ["clip2.avi", "clip10.avi", "deep", "deep/er/clip.AVI", "stills"]
 
 
@@ -83,11 +83,11 @@ def test_links_to_files_and_folders_are_followed(tmp_path: Path) -> None:
     (root / ".hidden").symlink_to(store)
     (root / "nowhere").symlink_to(tmp_path / "gone")
     (root / "gone.mp4").symlink_to(tmp_path / "gone")
-    found = [str(Path(path).relative_to(root)) for path in expand_source(str(root))]
+    found = [str(Path(path).relative_to(root)) for path in discover_videos(str(root))]
     # A video that is not there is named once it is opened; it does not vanish.
     assert found == ["c.mp4", "gone.mp4", "linked/a.mp4", "linked/deep/b.mp4", "relative/b.mp4"]
     (tmp_path / "start").symlink_to(root)
-    assert len(expand_source(str(tmp_path / "start"))) == len(found)
+    assert len(discover_videos(str(tmp_path / "start"))) == len(found)
 
 
 def test_links_that_lead_back_end(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_links_that_lead_back_end(tmp_path: Path) -> None:
     (tmp_path / "a" / "b" / "top").symlink_to(tmp_path)
     (tmp_path / "a" / "b" / "here").symlink_to(".")
     (tmp_path / "self").symlink_to(tmp_path / "self")
-    assert expand_source(str(tmp_path)) == [str(tmp_path / "a" / "b" / "clip.mp4")]
+    assert discover_videos(str(tmp_path)) == [str(tmp_path / "a" / "b" / "clip.mp4")]
 
 
 def test_two_links_to_one_folder_are_two_paths(tmp_path: Path) -> None:
@@ -107,12 +107,12 @@ def test_two_links_to_one_folder_are_two_paths(tmp_path: Path) -> None:
     (store / "clip.mp4").touch()
     for name in ("one", "two"):
         (root / name).symlink_to(store)
-    assert expand_source(str(root)) == [str(root / "one" / "clip.mp4"), str(root / "two" / "clip.mp4")]
+    assert discover_videos(str(root)) == [str(root / "one" / "clip.mp4"), str(root / "two" / "clip.mp4")]
 
 
 @pytest.mark.parametrize("source", ["clip.mp4", "absent.mp4", "camera:0", "http://127.0.0.1/a", "rtsp://127.0.0.1/a"])
 def test_everything_but_a_folder_is_itself(source: str) -> None:
-    assert expand_source(source) == [source]
+    assert discover_videos(source) == [source]
 
 
 def test_abandoning_a_video_closes_it(assets: Path) -> None:

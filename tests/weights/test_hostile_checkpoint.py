@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from table_writer import HEADER, block, entry, extent, handle, table, tensor, varint, write_checkpoint
 
 from quovadis.errors import WeightsError
 from quovadis.weights import TensorFlowCheckpoint, load_weights
 from quovadis.weights.checksum import masked_crc32c
 from quovadis.weights.slices import Extent, slice_key
+from support.table_writer import HEADER, block, entry, extent, handle, table, tensor, varint, write_checkpoint
 
 FLOATS = np.arange(4, dtype="<f4").tobytes()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from table_writer import block, entry, number, table, text
 
 from quovadis.errors import WeightsError
 from quovadis.weights import TensorFlowCheckpoint
+from support.table_writer import block, entry, number, table, text
 
 HEADER = number(1, 1)
 FLOAT, STRING = number(1, 1), number(1, 7)

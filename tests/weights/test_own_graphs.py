@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from quovadis.openvino_runtime import opset13, ov
 from quovadis.errors import MissingDependencyError, WeightsError
+from quovadis.openvino_runtime import opset13, ov
 from quovadis.weights import read_weights
 
 

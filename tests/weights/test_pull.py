@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from loopback import Loopback, serve
 
 from quovadis import weights
 from quovadis.errors import WeightsError, WeightsUnavailableError
 from quovadis.weights import TensorFlowCheckpoint
+from support.loopback import Loopback, serve
 
 PULL = [sys.executable, "-m", "quovadis", "weights", "pull"]
 

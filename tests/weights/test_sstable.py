@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quovadis.weights.sstable import read_table, write_table
 from quovadis.weights.protobuf_wire import encode_varint, read_varint
+from quovadis.weights.sstable import read_table, write_table
 
 
 @given(st.dictionaries(st.binary(max_size=20), st.binary(max_size=40), min_size=1, max_size=80))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.cli.options import (
     FPS,
     LIMITS,
@@ -31,9 +32,9 @@ from quovadis.cli.options import (
 from quovadis.recognizer import load
 from quovadis.report.output import ResultOutput, check_spares_videos
 from quovadis.report.progress import ClipProgress, DownloadDisplay
-from quovadis.runs.classify import classify_sources
-from quovadis.sampling import FRAMES_PER_SECOND, Sampling
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
+from quovadis.runs.classify import classify_sources
+from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
 
 

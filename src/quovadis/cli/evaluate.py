@@ -31,10 +31,10 @@ from quovadis.cli.options import (
     resumable,
     stderr,
 )
+from quovadis.datasets import read_dataset
 from quovadis.engines.quantization import CALIBRATION_CLIPS
 from quovadis.errors import DatasetError, UnexpectedError
 from quovadis.evaluation.comparison import compare as compare_predictions
-from quovadis.datasets import read_dataset
 from quovadis.evaluation.parquet import read_predictions
 from quovadis.evaluation.predictions import Failure
 from quovadis.evaluation.protocols import make_protocol

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from quovadis.architecture import CLIP_FRAMES
+from quovadis.architecture import CLIP_FRAMES, FRAMES_PER_SECOND
 from quovadis.cli.options import (
     LIMITS,
     AllowPartial,
@@ -42,8 +42,8 @@ from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, STACK_FRAMES, like_video_features
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
-from quovadis.runs.classify import expand_sources, why_none_opens
-from quovadis.sampling import FRAMES_PER_SECOND, Sampling
+from quovadis.runs.classify import discover_all, open_failures
+from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
 
 
@@ -164,11 +164,11 @@ def features(
         unusable.append(source)
         notify(f"error: {error}")
 
-    expanded = expand_sources(sources, fail)
+    expanded = discover_all(sources, fail)
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
     # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
     if not expanded or restart or not (output / LEDGER_NAME).exists():
-        errors = why_none_opens(expanded, limits, allow_partial=allow_partial)
+        errors = open_failures(expanded, limits, allow_partial=allow_partial)
         if errors is not None:
             for source, error in errors:
                 fail(source, error)

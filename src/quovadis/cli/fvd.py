@@ -30,10 +30,10 @@ from quovadis.cli.options import (
     stderr,
 )
 from quovadis.fvd import (
-    LIKE,
-    Member,
+    PRESETS,
     SetPlan,
-    Side,
+    SetSource,
+    SetVideo,
     SkippedVideo,
     Statistics,
     are_files,
@@ -41,14 +41,14 @@ from quovadis.fvd import (
     check_lengths,
     comparable_options,
     distances,
+    load_set,
     plan_sets,
-    prepare_side,
     set_dimension,
     set_settings,
     set_statistics,
 )
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS
-from quovadis.metrics.bootstrap import LEAST_RESAMPLES
+from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.recognizer import Recognizer, load
 from quovadis.report.distances import DistanceReport, set_document
 from quovadis.report.progress import DownloadDisplay, VideoProgress
@@ -86,7 +86,7 @@ class CovarianceChoice(StrEnum):
 class CentresChoice(StrEnum):
     """How pictures are stretched."""
 
-    TENSORFLOW1 = "tensorflow1"
+    ASYMMETRIC = "asymmetric"
     HALF_PIXEL = "half-pixel"
 
 
@@ -170,8 +170,8 @@ def fvd(
     """Measure how far generated videos are from real ones: Fréchet Video Distance and its kernel variant."""
     if fake is None and (stats is None or more_fake):
         raise typer.BadParameter("give a second set to compare with, or --stats to keep the first one's statistics")
-    if 0 < bootstrap < LEAST_RESAMPLES:
-        raise typer.BadParameter(f"a bootstrap needs {LEAST_RESAMPLES} resamples or more; 200 is usual")
+    if 0 < bootstrap < MIN_RESAMPLES:
+        raise typer.BadParameter(f"a bootstrap needs {MIN_RESAMPLES} resamples or more; 200 is usual")
     real_plan, fake_plan = plan_sets(
         None if like is None else like.value,
         frames=frames,
@@ -180,7 +180,7 @@ def fvd(
         clips_per_video=clips_per_video,
         seed=seed,
         frame_step=frame_step,
-        pixel_centres=None if centres is None else centres.value,
+        coordinate_mode=None if centres is None else centres.value,
         features=None if features is None else features.value,
     )
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
@@ -208,11 +208,11 @@ def fvd(
                 progress=download,
             )
 
-    def side(sources: Sequence[str], plan: SetPlan, kept: Path | None) -> Side:
+    def side(sources: Sequence[str], plan: SetPlan, kept: Path | None) -> SetSource:
         wanted = dict(plan.named)
         if weights_name is not None and are_files(sources, kept):
             wanted["weights_sha256"] = network().weights.sha256
-        return prepare_side(
+        return load_set(
             sources,
             wanted=wanted,
             frames=frames or (),
@@ -223,8 +223,8 @@ def fvd(
             notify=notify,
         )
 
-    def statistics(prepared: Side, plan: SetPlan, other: Statistics | None) -> Statistics:
-        def measure(source: str, members: Sequence[Member]) -> Statistics:
+    def statistics(prepared: SetSource, plan: SetPlan, other: Statistics | None) -> Statistics:
+        def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
             model, options = network(), plan.options
             if other is not None:
                 options = comparable_options(other, source, set_settings(model, options), options)
@@ -259,8 +259,8 @@ def fvd(
             raise typer.Exit(1)
         return
     b = statistics(prepared[1], fake_plan, a)
-    chosen = LIKE["original" if like is None else like.value].covariance if covariance is None else covariance.value
-    lacking: list[str] = []
+    chosen = PRESETS["original" if like is None else like.value].covariance if covariance is None else covariance.value
+    missing: list[str] = []
     with VideoProgress(stderr(), "bootstrap", enabled=not quiet and bootstrap > 0) as progress:
         progress.start(bootstrap * len(frames or a.lengths), 0)
         found = distances(
@@ -272,16 +272,16 @@ def fvd(
             resamples=bootstrap,
             seed=seed or 0,
             on_resample=lambda: progress.advance(""),
-            on_lacking=lacking.append,
+            on_missing=missing.append,
         )
     for warning in dict.fromkeys(text for distance in found for text in distance.warnings):
         notify(f"warning: {warning}")
-    report = DistanceReport(a, b, found, chosen, seed or 0, lacking)
+    report = DistanceReport(a, b, found, chosen, seed or 0, missing)
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         Console(highlight=False).print(report.table())
-    for sentence in lacking:
+    for sentence in missing:
         notify(f"error: {sentence}")
-    if lacking or faults:
+    if missing or faults:
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quovadis.errors import DatasetError
 
-MOST_NAMED = 5
+MAX_NAMED = 5
 """Names in one message."""
 LONGEST_NAMED = 100
 """Characters of a name in a message."""
@@ -120,8 +120,8 @@ def check_labels(annotations: Iterable[Annotation], classes: Classes, source: Pa
         if classes.index(annotation.label) is None:
             unknown.setdefault(annotation.label, annotation.line)
     if unknown:
-        named = ", ".join(_with_line(label, line) for label, line in list(unknown.items())[:MOST_NAMED])
-        more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+        named = ", ".join(_with_line(label, line) for label, line in list(unknown.items())[:MAX_NAMED])
+        more = f" and {len(unknown) - MAX_NAMED} more" if len(unknown) > MAX_NAMED else ""
         raise DatasetError(
             f"{source}: the network has no class {named}{more}; give its class names with --labels, or {advice}"
         )

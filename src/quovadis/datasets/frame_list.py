@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from quovadis.errors import DatasetError
 from quovadis.datasets.dataset import Annotation
 from quovadis.datasets.locate import VideoFinder
+from quovadis.errors import DatasetError
 
 _FRAMES_LABEL, _OFFSET_FRAMES_LABEL = 2, 3
 """How many numbers stand at the end of each line."""

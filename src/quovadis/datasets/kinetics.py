@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from quovadis.errors import DatasetError
 from quovadis.datasets.dataset import Annotation
+from quovadis.errors import DatasetError
 
 CSV_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 _VALIDATION = ("validation", "val", "validate")

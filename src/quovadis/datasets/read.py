@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from quovadis.errors import DatasetError
 from quovadis.datasets.dataset import (
     Annotation,
     Classes,
@@ -19,6 +18,7 @@ from quovadis.datasets.dataset import (
 from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
 from quovadis.datasets.locate import NO_FRAMES, VideoFinder
 from quovadis.datasets.plain import read_folders, read_list
+from quovadis.errors import DatasetError
 
 DatasetFormat: TypeAlias = Literal["auto", "kinetics-csv", "kinetics-json", "folders", "list"]
 

@@ -9,17 +9,13 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import ENDPOINTS, FRAME_SIZE, INPUT_CHANNELS, check_input_size
+from quovadis.architecture import FIRST_FRAMES, FRAME_SIZE, INPUT_CHANNELS, TEMPORAL_STRIDE, check_input_size
 from quovadis.errors import ArchitectureError
 
 Pixels: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
 """RGB, 0..255: whole as decoded, or float32 as resizing without rounding makes them."""
 Hint: TypeAlias = Literal["latency", "throughput"]
 """`latency`: one clip as soon as possible; `throughput`: as many clips as possible."""
-POSITION_FRAMES = 8
-"""Frames from one time step to the next."""
-FIRST_FRAMES = 55
-"""Frames of a stream's first call, or 8 more, 16 more …: the fewest after which anything is known."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def clips_at_once(self) -> int:
+    def max_concurrent_clips(self) -> int:
         """How many calls of `run`, from as many threads, make the most of the device."""
         ...
 
@@ -115,10 +111,10 @@ def check_stream_frames(frames: NDArray[np.uint8], *, is_first: bool, is_last: b
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != (FRAME_SIZE, FRAME_SIZE, INPUT_CHANNELS):
         raise ArchitectureError(f"a stream takes {wanted}, not {frames.dtype} of shape {frames.shape}")
     count = len(frames)
-    if is_first and (count < FIRST_FRAMES or count % POSITION_FRAMES != FIRST_FRAMES % POSITION_FRAMES or is_last):
+    if is_first and (count < FIRST_FRAMES or count % TEMPORAL_STRIDE != FIRST_FRAMES % TEMPORAL_STRIDE or is_last):
         raise ArchitectureError(f"a stream begins with {FIRST_FRAMES} frames, or 8 more, or 16 more, not {count}")
-    if not is_first and (count == 0 or count % POSITION_FRAMES):
-        raise ArchitectureError(f"a stream goes on with a multiple of {POSITION_FRAMES} frames, not {count}")
+    if not is_first and (count == 0 or count % TEMPORAL_STRIDE):
+        raise ArchitectureError(f"a stream goes on with a multiple of {TEMPORAL_STRIDE} frames, not {count}")
 
 
 def check_clips(clips: Pixels) -> None:
@@ -134,15 +130,3 @@ def check_clips(clips: Pixels) -> None:
     if not is_pixels or clips.ndim != 5 or clips.shape[-1] != INPUT_CHANNELS or clips.shape[0] == 0:
         raise ArchitectureError(f"the network takes {wanted}, not {clips.dtype} of shape {clips.shape}")
     check_input_size(*clips.shape[1:4])
-
-
-def check_endpoints(endpoints: Sequence[str]) -> tuple[str, ...]:
-    """Return the names once each, in the order of the network.
-
-    Raises:
-        ArchitectureError: a name that is no endpoint.
-    """
-    for name in endpoints:
-        if name not in ENDPOINTS:
-            raise ArchitectureError(f'no endpoint is called "{name}"; there are {", ".join(ENDPOINTS)}')
-    return tuple(name for name in ENDPOINTS if name in endpoints)

@@ -19,10 +19,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.openvino_runtime import opset13, ov, without_telemetry
 from quovadis.engines.quantization import Quantization, quantized_scopes
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
+from quovadis.openvino_runtime import opset13, ov, without_telemetry
 from quovadis.weights.equalization import equalize, equalizing_scales
 
 HEADROOM = 1.4

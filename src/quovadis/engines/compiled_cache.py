@@ -15,7 +15,7 @@ from pathlib import Path
 
 _SUFFIX = ".graph"
 _DIGEST_BYTES = hashlib.sha256().digest_size
-_MOST_FILES = 8
+_MAX_FILES = 8
 """About 51 MB each; the oldest go first."""
 
 
@@ -57,5 +57,5 @@ class CompiledGraphCache:
 
     def _prune(self) -> None:
         files = sorted(self._folder.glob("*" + _SUFFIX), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in files[_MOST_FILES:]:
+        for path in files[_MAX_FILES:]:
             path.unlink(missing_ok=True)

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import HEAD, INPUT_CHANNELS, Convolution, MaxPool, Mixed, convolutions, interpret
-from quovadis.engines.native_integers import GREATEST, GREATEST_WIDE, bounds_3x3x3, bounds_stem, pack_integers
+from quovadis.engines.native_integers import GREATEST_WIDE, QMAX, bounds_3x3x3, bounds_stem, pack_integers
 from quovadis.engines.native_library import (
     LANES,
+    BufferView,
     IntegerConvolution,
+    KernelGeometry,
     Kernels,
     PackedConvolution,
-    View,
-    Window,
     pack,
     padded_channels,
 )
@@ -27,7 +27,7 @@ from quovadis.weights.equalization import endpoint_scales, equalize
 from quovadis.weights.folding import FoldedConvolution, fold_batch_norm
 
 Tensors: TypeAlias = Mapping[str, NDArray[np.float32]]
-Run: TypeAlias = Callable[[Kernels, View, View], None]
+Run: TypeAlias = Callable[[Kernels, BufferView, BufferView], None]
 """Computes the frames of its last argument from those of the one before."""
 
 WIDE = ("Conv3d_1a_7x7",)
@@ -46,14 +46,14 @@ a worst change of 0.17 in place of 0.07 if all have (benchmarks/int8_agreement.p
 """
 
 
-class Arithmetic(Protocol):
+class ComputeBackend(Protocol):
     """Weights made ready, and how each unit is computed with them."""
 
     precision: str
     head: PackedConvolution
     """In float32 whatever the rest."""
 
-    def convolution(self, unit: Convolution, window: Window, dtype: type[np.generic]) -> Run:
+    def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU to a feature map, or pixels, kept in `dtype`."""
         ...
 
@@ -61,7 +61,7 @@ class Arithmetic(Protocol):
         """Return in what a convolution's feature map is kept."""
         ...
 
-    def max_pool(self, channels: int, window: Window, dtype: type[np.generic]) -> Run:
+    def max_pool(self, channels: int, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a max pool to a feature map kept in `dtype`."""
         ...
 
@@ -70,7 +70,7 @@ class Arithmetic(Protocol):
         ...
 
 
-class FloatArithmetic:
+class FloatBackend:
     """Everything in float32."""
 
     precision = "f32"
@@ -88,7 +88,7 @@ class FloatArithmetic:
         self._packed = {unit.scope: _pack_float(unit, convolution) for unit, convolution in folded.items()}
         self.head = self._packed[HEAD.convolution.scope]
 
-    def convolution(self, unit: Convolution, window: Window, dtype: type[np.generic]) -> Run:
+    def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""
         packed = self._packed[unit.scope]
         match unit.kernel:
@@ -103,7 +103,7 @@ class FloatArithmetic:
         """Return float32."""
         return np.float32
 
-    def max_pool(self, channels: int, window: Window, dtype: type[np.generic]) -> Run:
+    def max_pool(self, channels: int, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a max pool."""
         return lambda kernels, x, y: kernels.max_pool(x, channels, y, window)
 
@@ -112,7 +112,7 @@ class FloatArithmetic:
         return values.astype(np.float32)
 
 
-class IntegerArithmetic:
+class IntegerBackend:
     """8-bit feature maps, 16-bit weights, and the head in float32."""
 
     precision = "int8"
@@ -129,7 +129,7 @@ class IntegerArithmetic:
         """
         equalized = equalize(tensors, quantization.scales)
         steps = _Steps(quantization)
-        maps = dict(interpret(steps, np.full(INPUT_CHANNELS, 2 / GREATEST, np.float32)))
+        maps = dict(interpret(steps, np.full(INPUT_CHANNELS, 2 / QMAX, np.float32)))
         self._steps = {name: maps[name] / scale for name, scale in endpoint_scales(quantization.scales).items()}
         self._packed = {
             unit.scope: _pack_integers(unit, fold_batch_norm(equalized, unit), steps)
@@ -138,7 +138,7 @@ class IntegerArithmetic:
         }
         self.head = _pack_float(HEAD.convolution, fold_batch_norm(tensors, HEAD.convolution))
 
-    def convolution(self, unit: Convolution, window: Window, dtype: type[np.generic]) -> Run:
+    def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""
         packed = self._packed[unit.scope]
         match unit.kernel:
@@ -154,7 +154,7 @@ class IntegerArithmetic:
         """Return int16 for the stem, uint8 for all others."""
         return np.int16 if unit.scope in WIDE else np.uint8
 
-    def max_pool(self, channels: int, window: Window, dtype: type[np.generic]) -> Run:
+    def max_pool(self, channels: int, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a max pool to a feature map kept in `dtype`."""
         stored, wide = padded_channels(channels), dtype == np.int16
         return lambda kernels, x, y: kernels.integers.max_pool(x, stored, y, window, wide=wide)
@@ -175,7 +175,7 @@ class _Steps:
     def convolution(self, x: NDArray[np.float32], unit: Convolution) -> NDArray[np.float32]:
         self.inputs[unit.scope] = x
         # Equalising brings a channel half of the way to the greatest; this is the rest, so that each uses all levels.
-        greatest = GREATEST_WIDE if unit.scope in WIDE else GREATEST
+        greatest = GREATEST_WIDE if unit.scope in WIDE else QMAX
         step = np.float32(self._quantization.ranges[unit.scope] / greatest)
         self.outputs[unit.scope] = step / self._quantization.scales[unit.scope]
         return self.outputs[unit.scope]
@@ -194,7 +194,7 @@ def _pack_float(unit: Convolution, folded: FoldedConvolution) -> PackedConvoluti
 def _pack_integers(unit: Convolution, folded: FoldedConvolution, steps: _Steps) -> IntegerConvolution:
     weights = _transformed(unit, folded.kernel * steps.inputs[unit.scope][:, np.newaxis])
     # Above the greatest that calibration saw the stem's outputs go on to 2^15 - 1.
-    bounds = np.array([float(np.iinfo(np.int16).max if unit.scope in READS_WIDE else GREATEST)])
+    bounds = np.array([float(np.iinfo(np.int16).max if unit.scope in READS_WIDE else QMAX)])
     if unit.kernel == (3, 3, 3):
         bounds = bounds_3x3x3()
     elif unit.kernel != (1, 1, 1):

@@ -9,16 +9,9 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.base import (
-    EngineOutput,
-    Hint,
-    Pixels,
-    StreamOutput,
-    check_clips,
-    check_endpoints,
-    check_stream_frames,
-)
-from quovadis.engines.native_backend import Arithmetic, FloatArithmetic, IntegerArithmetic
+from quovadis.architecture import check_endpoints
+from quovadis.engines.base import EngineOutput, Hint, Pixels, StreamOutput, check_clips, check_stream_frames
+from quovadis.engines.native_backend import ComputeBackend, FloatBackend, IntegerBackend
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import NativeNetwork, Positions
 from quovadis.engines.processors import physical_cores
@@ -31,7 +24,7 @@ class NativeEngine:
     """The network computed by Winograd's minimal filtering in the processor's caches, in float32 or int8.
 
     In float32 logits differ from the direct computation by rounding alone, about 1e-5. Calls from more threads than
-    `clips_at_once` wait.
+    `max_concurrent_clips` wait.
     """
 
     def __init__(
@@ -58,13 +51,16 @@ class NativeEngine:
         if threads is not None and threads < 1:
             raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more")
         threads = threads or physical_cores()
-        self._arithmetic: Arithmetic = (
-            FloatArithmetic(tensors) if quantization is None else IntegerArithmetic(tensors, quantization)
+        self._arithmetic: ComputeBackend = (
+            FloatBackend(tensors) if quantization is None else IntegerBackend(tensors, quantization)
         )
         self._calibration: Mapping[str, str] = {} if quantization is None else quantization.description
-        self.clips_at_once = 1 if hint == "latency" else threads
+        self.max_concurrent_clips = 1 if hint == "latency" else threads
         """How many calls of `run`, from as many threads, make the most of the processor."""
-        workers = [_Worker(Kernels(threads // self.clips_at_once, instruction_set)) for _ in range(self.clips_at_once)]
+        workers = [
+            _Worker(Kernels(threads // self.max_concurrent_clips, instruction_set))
+            for _ in range(self.max_concurrent_clips)
+        ]
         self._instruction_set = workers[0].kernels.instruction_set
         if quantization is not None:
             # Whether there are kernels for integers is known now, not at the first clip.
@@ -122,7 +118,7 @@ class _Worker:
         self._key: tuple[tuple[int, ...], type[np.generic], tuple[str, ...]] | None = None
         self._network: NativeNetwork | None = None
 
-    def network(self, arithmetic: Arithmetic, clips: Pixels, endpoints: tuple[str, ...]) -> NativeNetwork:
+    def network(self, arithmetic: ComputeBackend, clips: Pixels, endpoints: tuple[str, ...]) -> NativeNetwork:
         """Return the network for clips of such a length, size and dtype."""
         _, frames, height, width, _ = clips.shape
         key = (frames, height, width), clips.dtype.type, endpoints
@@ -135,7 +131,7 @@ class _Worker:
 class NativeStream:
     """One video; see `base.EngineStream`."""
 
-    def __init__(self, workers: SimpleQueue[_Worker], arithmetic: Arithmetic) -> None:
+    def __init__(self, workers: SimpleQueue[_Worker], arithmetic: ComputeBackend) -> None:
         self._workers = workers
         self._arithmetic = arithmetic
         self._network: NativeNetwork | None = None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from quovadis.engines.native_library import PANEL, IntegerConvolution, padded_channels
 from quovadis.engines.winograd import POINTS_3X3X3, POINTS_STEM, minimal_filter
 
-GREATEST = 255
+QMAX = 255
 """Of a feature map's values; the stem takes pixels as -127.5..127.5."""
 GREATEST_WIDE = 2**12 - 1
 """Of what the stem makes: 8 bits there would lose more than in all other feature maps together."""
@@ -29,13 +29,13 @@ _GREATEST_SUM = 2**31 - 1
 def bounds_3x3x3() -> NDArray[np.float64]:
     """Return what each of the 144 transformed values of 0..255 can be at most."""
     matrix = _nested(3, POINTS_3X3X3)
-    bounds: NDArray[np.float64] = GREATEST * np.maximum(np.maximum(matrix, 0).sum(1), np.maximum(-matrix, 0).sum(1))
+    bounds: NDArray[np.float64] = QMAX * np.maximum(np.maximum(matrix, 0).sum(1), np.maximum(-matrix, 0).sum(1))
     return bounds
 
 
 def bounds_stem() -> NDArray[np.float64]:
     """Return what each of the 49 transformed values of -127.5..127.5 can be at most, rounding included."""
-    bounds: NDArray[np.float64] = GREATEST / 2 * np.abs(_nested(4, POINTS_STEM)).sum(1) + 1
+    bounds: NDArray[np.float64] = QMAX / 2 * np.abs(_nested(4, POINTS_STEM)).sum(1) + 1
     return bounds
 
 

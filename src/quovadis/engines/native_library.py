@@ -20,7 +20,7 @@ LANES = 16
 """Feature maps have a multiple of this number of channels, the last of them zero if need be."""
 
 
-class View(Structure):
+class BufferView(Structure):
     """Frames `first` to `end` - 1 of a feature map in memory."""
 
     _fields_ = (
@@ -33,7 +33,7 @@ class View(Structure):
     )
 
 
-class Window(Structure):
+class KernelGeometry(Structure):
     """Kernel, stride and the padding before, for time, height and width."""
 
     _fields_ = (("kernel", c_int64 * 3), ("step", c_int64 * 3), ("padding", c_int64 * 3))
@@ -85,7 +85,7 @@ def pack(weights: NDArray[np.float32], bias: NDArray[np.float32]) -> PackedConvo
 @cache
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(LIBRARY))
-    floats, view, window = c_void_p, POINTER(View), POINTER(Window)
+    floats, view, window = c_void_p, POINTER(BufferView), POINTER(KernelGeometry)
     library.quovadis_open.argtypes = (c_char_p, c_int)
     library.quovadis_open.restype = c_void_p
     library.quovadis_close.argtypes = (c_void_p,)
@@ -181,25 +181,27 @@ class Kernels:
             raise EngineError("the kernels for int8 need a processor with AVX-512 VNNI")
         return IntegerKernels(self._library, self._pool, self)
 
-    def pointwise(self, x: View, packed: PackedConvolution, y: View, *, relu: bool) -> None:
+    def pointwise(self, x: BufferView, packed: PackedConvolution, y: BufferView, *, relu: bool) -> None:
         """Apply a 1x1x1 convolution and its bias to frames `y.first` to `y.end` - 1."""
         self._library.quovadis_pointwise(
             self._pool, byref(x), packed.in_channels, *_addresses(packed), packed.out_channels, byref(y), relu
         )
 
-    def convolve3(self, x: View, packed: PackedConvolution, y: View) -> None:
+    def convolve3(self, x: BufferView, packed: PackedConvolution, y: BufferView) -> None:
         """Apply a 3x3x3 convolution of stride 1, one pixel padded on each side, its bias and ReLU."""
         self._library.quovadis_convolve3(
             self._pool, byref(x), packed.in_channels, *_addresses(packed), packed.out_channels, byref(y)
         )
 
-    def stem(self, x: View, packed: PackedConvolution, y: View, window: Window, *, floats: bool = False) -> None:
+    def stem(
+        self, x: BufferView, packed: PackedConvolution, y: BufferView, window: KernelGeometry, *, floats: bool = False
+    ) -> None:
         """Scale pixels, uint8 or `floats`, to -1..1, apply the 7x7x7 convolution of stride 2, its bias and ReLU."""
         self._library.quovadis_stem(
             self._pool, byref(x), floats, *_addresses(packed), packed.out_channels, byref(y), byref(window)
         )
 
-    def max_pool(self, x: View, channels: int, y: View, window: Window) -> None:
+    def max_pool(self, x: BufferView, channels: int, y: BufferView, window: KernelGeometry) -> None:
         """Apply a max pool that never sees its padding."""
         self._library.quovadis_max_pool(self._pool, byref(x), channels, byref(y), byref(window))
 
@@ -212,7 +214,7 @@ class IntegerKernels:
         self._pool = pool
         self._owner = owner
 
-    def pointwise(self, x: View, packed: IntegerConvolution, y: View, *, wide: bool = False) -> None:
+    def pointwise(self, x: BufferView, packed: IntegerConvolution, y: BufferView, *, wide: bool = False) -> None:
         """Apply a 1x1x1 convolution, its bias and ReLU to frames `y.first` to `y.end` - 1; `wide`: of 16-bit values."""
         kernel = self._library.quovadis_integer_pointwise
         if wide:
@@ -221,19 +223,23 @@ class IntegerKernels:
             kernel = self._library.quovadis_integer_pointwise_bytes
         kernel(self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y))
 
-    def convolve3(self, x: View, packed: IntegerConvolution, y: View) -> None:
+    def convolve3(self, x: BufferView, packed: IntegerConvolution, y: BufferView) -> None:
         """Apply a 3x3x3 convolution of stride 1, one pixel padded on each side, its bias and ReLU."""
         self._library.quovadis_integer_convolve3(
             self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
         )
 
-    def stem(self, x: View, packed: IntegerConvolution, y: View, window: Window, *, floats: bool = False) -> None:
+    def stem(
+        self, x: BufferView, packed: IntegerConvolution, y: BufferView, window: KernelGeometry, *, floats: bool = False
+    ) -> None:
         """Take pixels as -127.5..127.5, apply the 7x7x7 convolution of stride 2, its bias and ReLU; to int16."""
         self._library.quovadis_integer_stem(
             self._pool, byref(x), floats, *_integers(packed), packed.out_channels, byref(y), byref(window)
         )
 
-    def max_pool(self, x: View, channels: int, y: View, window: Window, *, wide: bool = False) -> None:
+    def max_pool(
+        self, x: BufferView, channels: int, y: BufferView, window: KernelGeometry, *, wide: bool = False
+    ) -> None:
         """Apply a max pool that never sees its padding; `wide`: on 16-bit values."""
         kernel = self._library.quovadis_integer_max_pool_shorts if wide else self._library.quovadis_integer_max_pool
         kernel(self._pool, byref(x), channels, byref(y), byref(window))

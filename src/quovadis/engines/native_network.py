@@ -29,8 +29,8 @@ from quovadis.architecture import (
     same_padding,
 )
 from quovadis.engines.base import Pixels
-from quovadis.engines.native_backend import Arithmetic, Run
-from quovadis.engines.native_library import LANES, Kernels, View, Window, padded_channels
+from quovadis.engines.native_backend import ComputeBackend, Run
+from quovadis.engines.native_library import LANES, BufferView, KernelGeometry, Kernels, padded_channels
 from quovadis.errors import EngineError
 
 SLICE_FRAMES = 16
@@ -54,8 +54,8 @@ class FeatureMap:
         """Number of frames that padding goes by."""
         self.whole: int | None = None
         """Number of frames of the whole video; None until its end is known."""
-        self.writers: list[Step] = []
-        self.readers: list[Step] = []
+        self.writers: list[LayerOp] = []
+        self.readers: list[LayerOp] = []
         self.keep_all = False
         self._appended = 0
         self._first = 0
@@ -107,20 +107,20 @@ class FeatureMap:
         """Return frames as they are in memory: a view that later frames may overwrite."""
         return self._data[first - self._first : end - self._first, ..., : self.channels]
 
-    def input_view(self) -> View:
+    def input_view(self) -> BufferView:
         """Describe to the kernels what there is."""
-        return View(self._data.ctypes.data, self._first, self.made, self.height, self.width, self._stored)
+        return BufferView(self._data.ctypes.data, self._first, self.made, self.height, self.width, self._stored)
 
-    def output_view(self, first: int, end: int, channel: int) -> View:
+    def output_view(self, first: int, end: int, channel: int) -> BufferView:
         """Describe to the kernels where frames are to be written, from one channel on."""
         address = self._data[first - self._first :].ctypes.data + channel * self._data.itemsize
-        return View(address, first, end, self.height, self.width, self._stored)
+        return BufferView(address, first, end, self.height, self.width, self._stored)
 
 
-class Step:
+class LayerOp:
     """One unit of the network, from one feature map to channels of another."""
 
-    def __init__(self, source: FeatureMap, target: FeatureMap, window: Window, tile: int, run: Run) -> None:
+    def __init__(self, source: FeatureMap, target: FeatureMap, window: KernelGeometry, tile: int, run: Run) -> None:
         self._kernel, self._stride, self._front = (
             int(axes[0]) for axes in (window.kernel, window.step, window.padding)
         )
@@ -161,9 +161,9 @@ class Step:
 class _Steps:
     """The verbs of `architecture.interpret`, each adding steps."""
 
-    def __init__(self, arithmetic: Arithmetic) -> None:
+    def __init__(self, arithmetic: ComputeBackend) -> None:
         self._arithmetic = arithmetic
-        self.made: list[Step] = []
+        self.made: list[LayerOp] = []
 
     def convolution(self, x: FeatureMap, unit: Convolution) -> FeatureMap:
         """Apply a SAME convolution, folded batch norm and ReLU."""
@@ -197,14 +197,14 @@ class _Steps:
         self,
         x: FeatureMap,
         unit: Convolution | MaxPool,
-        window: Window,
+        window: KernelGeometry,
         run: Run,
         dtype: type[np.generic],
         tile: int = 1,
     ) -> FeatureMap:
         t, h, w = (-(-size // step) for size, step in zip(_size(x), unit.stride, strict=True))
         y = FeatureMap((t, h, w), output_channels(unit, x.channels), dtype=dtype)
-        self.made.append(Step(x, y, window, tile, run))
+        self.made.append(LayerOp(x, y, window, tile, run))
         return y
 
 
@@ -212,9 +212,9 @@ def _size(x: FeatureMap) -> Triple:
     return x.nominal, x.height, x.width
 
 
-def _window(x: FeatureMap, unit: Convolution | MaxPool) -> Window:
+def _window(x: FeatureMap, unit: Convolution | MaxPool) -> KernelGeometry:
     t, h, w = (same_padding(*axis)[0] for axis in zip(_size(x), unit.kernel, unit.stride, strict=True))
-    return Window(unit.kernel, unit.stride, (t, h, w))
+    return KernelGeometry(unit.kernel, unit.stride, (t, h, w))
 
 
 # --- the network ----------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ class NativeNetwork:
 
     def __init__(
         self,
-        arithmetic: Arithmetic,
+        arithmetic: ComputeBackend,
         shape: Triple = (CLIP_FRAMES, FRAME_SIZE, FRAME_SIZE),
         endpoints: Sequence[str] = (),
         dtype: type[np.generic] = np.uint8,
@@ -327,7 +327,7 @@ class NativeNetwork:
         rows, columns = (_shares(*axis) for axis in zip(maps.shape[1:3], HEAD.pool[1:], strict=True))
         features = np.einsum("thwc,h,w->tc", maps, rows, columns, dtype=np.float32)
         logits = np.empty((len(features), self._arithmetic.head.out_channels), np.float32)
-        x, y = (View(a.ctypes.data, 0, len(a), 1, 1, a.shape[1]) for a in (features, logits))
+        x, y = (BufferView(a.ctypes.data, 0, len(a), 1, 1, a.shape[1]) for a in (features, logits))
         if len(features):
             kernels.pointwise(x, self._arithmetic.head, y, relu=False)
         return Positions(logits[:, : HEAD.convolution.channels], features)

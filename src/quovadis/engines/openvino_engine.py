@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.base import EngineOutput, Hint, Pixels, check_clips, check_endpoints
+from quovadis.architecture import check_endpoints
+from quovadis.engines.base import EngineOutput, Hint, Pixels, check_clips
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
-from quovadis.openvino_runtime import CompiledModel, InferRequest, ov
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
 from quovadis.engines.quantization import Quantization
 from quovadis.engines.streaming_graph import StateSlot, build_streaming_graph
 from quovadis.errors import EngineError
+from quovadis.openvino_runtime import CompiledModel, InferRequest, ov
 from quovadis.version import __version__
 
 PRECISION = "f32"
@@ -31,7 +32,7 @@ class OpenVINOEngine:
     """The network on one OpenVINO device.
 
     The graph is compiled when the first clip is run, for any batch size and length at once; a set of endpoints that was
-    not asked for before compiles a graph of its own. Calls from more threads than `clips_at_once` wait.
+    not asked for before compiles a graph of its own. Calls from more threads than `max_concurrent_clips` wait.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class OpenVINOEngine:
         return EngineOutput(**outputs, endpoints=feature_maps)
 
     @property
-    def clips_at_once(self) -> int:
+    def max_concurrent_clips(self) -> int:
         """How many calls of `run`, from as many threads, make the most of the device."""
         self._queue((), np.uint8)
         return self._at_once

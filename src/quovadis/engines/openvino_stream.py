@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines.base import StreamOutput, check_stream_frames
-from quovadis.openvino_runtime import CompiledModel, ov
 from quovadis.engines.streaming_graph import FRAMES, POSITION_FEATURES, POSITION_LOGITS, StateSlot
 from quovadis.errors import ArchitectureError, EngineError
+from quovadis.openvino_runtime import CompiledModel, ov
 
 Compile: TypeAlias = Callable[[bool], tuple[CompiledModel, tuple[StateSlot, ...]]]
 """Given whether it is for the last call, returns a compiled graph and its slots."""

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import HEAD, convolutions
+from quovadis.durable import atomic_write
 from quovadis.errors import CacheError
-from quovadis.durable import whole_file
 
 INPUT_RANGE = (-128 / 127, 1.0)
 """Of normalised pixels: 0, the padding, is one of its 256 levels."""
 LEVELS = 256
-MOST_WEIGHT = 127
+MAX_WEIGHT = 127
 CALIBRATION_CLIPS = 12
 """Clips that calibration looks at, at most."""
 
@@ -61,7 +61,7 @@ class Quantization:
         arrays |= {f"{scope}/scale": value for scope, value in self.scales.items()}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as temporary, temporary.open("wb") as file:
+            with atomic_write(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
         except OSError as error:
             raise CacheError(f"{path}: cannot write the calibration: {error.strerror}") from error

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import (
     CLIP_FRAMES,
+    FIRST_FRAMES,
     FRAME_SIZE,
     HEAD,
     INPUT_CHANNELS,
@@ -26,10 +27,9 @@ from quovadis.architecture import (
     interpret,
     same_padding,
 )
-from quovadis.engines.base import FIRST_FRAMES
 from quovadis.engines.openvino_graph import OpenVINOOperations, Padding, normalize
-from quovadis.openvino_runtime import Node, opset1, opset13, ov
 from quovadis.engines.quantization import INPUT_RANGE, Quantization
+from quovadis.openvino_runtime import Node, opset1, opset13, ov
 
 FRAMES = "frames"
 POSITION_LOGITS = "position_logits"

@@ -18,11 +18,12 @@ from quovadis.architecture import (
     Convolution,
     MaxPool,
     Mixed,
+    check_endpoints,
     convolutions,
     interpret,
     same_padding,
 )
-from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips, check_endpoints
+from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
 from quovadis.weights.folding import fold_batch_norm
@@ -46,7 +47,7 @@ class TorchEngine:
     from float32's by about 1e-2. Calls from several threads wait for each other.
     """
 
-    clips_at_once = 1
+    max_concurrent_clips = 1
 
     def __init__(
         self,

@@ -32,8 +32,8 @@ class Comparison:
     top1_a: Proportion
     top1_b: Proportion
     """Of videos."""
-    right_only_in_a: int
-    right_only_in_b: int
+    correct_only_in_a: int
+    correct_only_in_b: int
     p_value: float
     """Exact McNemar test: how likely so uneven a split is, or a more uneven one, if both are right equally often."""
     agreement: Proportion
@@ -42,10 +42,10 @@ class Comparison:
     """Views whose best class is the same."""
     logit_difference_mean: float
     """Mean absolute difference of all views' logits."""
-    logit_difference_greatest: float
+    logit_difference_max: float
     probability_change_mean: float
     """Of a's best class of each view, absolute."""
-    probability_change_greatest: float
+    probability_change_max: float
     divergence_mean: float
     """Kullback-Leibler divergence of b's softmax from a's, in nats, over views."""
 
@@ -106,15 +106,15 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
         only_b=len(b.keys) - count,
         top1_a=Proportion(int(right_a.sum()), count),
         top1_b=Proportion(int(right_b.sum()), count),
-        right_only_in_a=only_a,
-        right_only_in_b=only_b,
+        correct_only_in_a=only_a,
+        correct_only_in_b=only_b,
         p_value=mcnemar(only_a, only_b),
         agreement=Proportion(int((best_a == best_b).sum()), count),
         view_agreement=Proportion(int((top_a == top_b).sum()), len(rows)),
         logit_difference_mean=float(difference.mean()),
-        logit_difference_greatest=float(difference.max()),
+        logit_difference_max=float(difference.max()),
         probability_change_mean=float(change.mean()),
-        probability_change_greatest=float(change.max()),
+        probability_change_max=float(change.max()),
         divergence_mean=float(divergence.mean()),
     )
 

@@ -93,7 +93,7 @@ class Footage:
             self.frames = len(self._series().paths)
         else:
             with self.open(fps=fps) as video:
-                self.frames = sum(1 for _ in self.watch(video.shown()))
+                self.frames = sum(1 for _ in self.watch(video.resampled()))
         return self.frames
 
     def _series(self) -> FrameSeries:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from quovadis.durable import atomic_write
 from quovadis.errors import DatasetError, OutputError
 from quovadis.escape import escaped
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.extras import import_extra
-from quovadis.durable import whole_file
 
 _METADATA = b"quovadis"
 _COLUMNS = ("key", "path", "label_index", "frames", "clip", "crop", "start_frame", "logits")
@@ -73,7 +73,7 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     }
     table = arrow.table(columns).replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
     try:
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             parquet.write_table(table, temporary, compression="zstd")
     except OSError as error:
         raise OutputError(f"{path}: cannot write the predictions: {error.strerror or error}") from error

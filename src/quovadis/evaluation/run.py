@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from quovadis.errors import UnexpectedError
 from quovadis.datasets import Dataset, Example
+from quovadis.errors import UnexpectedError
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import EvaluationProtocol
 from quovadis.evaluation.video_views import VideoViews
-from quovadis.runs.ledger import Ledger
 from quovadis.recognizer import Recognizer
 from quovadis.results import softmax
+from quovadis.runs.executor import Cancelled, VideoObserver, map_unordered
+from quovadis.runs.ledger import Ledger
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
-from quovadis.runs.executor import Stopped, VideoObserver, each_done
 
 LEDGER_NAME = "evaluation.sqlite"
 """In the folder of the results: what is done."""
@@ -100,7 +100,7 @@ def run_evaluation(
     with Ledger(ledger, settings, restart=restart) as record:
         for example, path in examples:
             # By its key it is the same example, wherever the dataset has been moved.
-            known = record.load(example.key, path, wherever=True)
+            known = record.load(example.key, path, ignore_path=True)
             if known is not None:
                 done[example.key] = _known(record, known, len(recognizer.labels))
         earlier = len(done)
@@ -110,22 +110,22 @@ def run_evaluation(
         if on_failure is not None:
             for failure in failures.values():
                 on_failure(failure)
-        right = sum(_is_right(done[example.key], example.label) for example, _ in examples if example.key in done)
+        right = sum(_is_correct(done[example.key], example.label) for example, _ in examples if example.key in done)
 
         def make(item: tuple[Example, Path], stop: Event) -> VideoViews:
             def check() -> None:
                 if stop.is_set():
-                    raise Stopped
+                    raise Cancelled
 
             example, path = item
             footage = Footage(path, limits, check, allow_partial=allow_partial, span=example.frames)
             return _video_views(recognizer, protocol, footage)
 
-        for (example, path), result, error in each_done(make, waiting, workers, name=lambda item: str(item[1])):
+        for (example, path), result, error in map_unordered(make, waiting, workers, name=lambda item: str(item[1])):
             if result is not None:
                 record.store(example.key, path, result.to_bytes())
                 done[example.key] = result
-                right += _is_right(result, example.label)
+                right += _is_correct(result, example.label)
                 if (result.partial or result.notes) and on_partial is not None:
                     on_partial(_partial(example, path, result))
             elif error is not None:
@@ -167,7 +167,7 @@ def _partial(example: Example, path: Path, video: VideoViews) -> PartialVideo:
     return PartialVideo(example.key, str(path), video.notes)
 
 
-def _is_right(video: VideoViews, label: int) -> bool:
+def _is_correct(video: VideoViews, label: int) -> bool:
     probabilities = softmax(np.stack([view.logits for view in video.views]))
     return int(probabilities.mean(axis=0).argmax()) == label
 

@@ -14,8 +14,8 @@ from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.protocols.open_model_zoo import CLIPS
 from quovadis.metrics import Proportion, confusion_matrix
 
-MOST_PAIRS = 20
-MOST_VIDEOS = 20
+MAX_PAIRS = 20
+MAX_VIDEOS = 20
 WITHOUT_LAST = ", without the last"
 """Ends the names of the accuracy checker's own figures: it counts a video when the next one begins, never the last."""
 AS_WRONG = ", failures counted as wrong"
@@ -187,14 +187,14 @@ def _confused(predictions: Predictions) -> tuple[ConfusedPair, ...]:
     np.fill_diagonal(matrix, 0)
     pairs = sorted(zip(*np.nonzero(matrix), strict=True), key=lambda pair: (-matrix[pair], pair))
     names = predictions.labels
-    return tuple(ConfusedPair(names[a], names[b], int(matrix[a, b])) for a, b in pairs[:MOST_PAIRS])
+    return tuple(ConfusedPair(names[a], names[b], int(matrix[a, b])) for a, b in pairs[:MAX_PAIRS])
 
 
 def _worst(predictions: Predictions) -> tuple[WorstVideo, ...]:
     scores = predictions.video_probabilities
     own = scores[np.arange(len(scores)), predictions.truth]
     wrong = predictions.video_ranks > 0
-    order = [place for place in np.argsort(own, kind="stable") if wrong[place]][:MOST_VIDEOS]
+    order = [place for place in np.argsort(own, kind="stable") if wrong[place]][:MAX_VIDEOS]
     return tuple(
         WorstVideo(
             predictions.keys[place],

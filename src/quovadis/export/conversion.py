@@ -133,7 +133,7 @@ def convert(
             models.append(ConvertedModel(folder / model.path, model.format.title, found))
         for name, text in plan.texts.items():
             place.temporary(name).write_text(text, encoding="utf-8")
-        files = place.publish()
+        files = place.atomic_replace()
     return Conversion(weights, tuple(models), files)
 
 

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
+from quovadis.durable import atomic_replace
 from quovadis.errors import OutputError
 from quovadis.export.layouts import Plan
-from quovadis.durable import publish
 
 
 class Destination(AbstractContextManager["Destination"]):
@@ -51,7 +51,7 @@ class Destination(AbstractContextManager["Destination"]):
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def publish(self) -> tuple[Path, ...]:
+    def atomic_replace(self) -> tuple[Path, ...]:
         """Give everything its name, and return all files.
 
         Raises:
@@ -85,7 +85,7 @@ class Destination(AbstractContextManager["Destination"]):
                     continue
                 if target.is_file():
                     _copy(target, old)
-                publish(entry, target)
+                atomic_replace(entry, target)
         except BaseException:
             for (entry, target), (old, _) in zip(entries[:begun], undo, strict=False):
                 if os.path.lexists(old):

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines.openvino_graph import OpenVINOOperations, build_network
-from quovadis.openvino_runtime import opset13, ov
 from quovadis.errors import OutputError, WeightsError
 from quovadis.export.exporter import INPUT_NAME, LOGITS_NAME, OUTPUT_NAME, RunResult, provenance
 from quovadis.export.options import ExportOptions
+from quovadis.openvino_runtime import opset13, ov
 from quovadis.weights import Weights
 
 

@@ -18,8 +18,8 @@ from quovadis.extras import import_extra
 from quovadis.weights import TensorFlowCheckpoint, Weights
 from quovadis.weights.checksum import masked_crc32c
 from quovadis.weights.detect import INDEX_SUFFIX
-from quovadis.weights.sstable import write_table
 from quovadis.weights.protobuf_wire import encode_content, encode_fixed32, encode_integer
+from quovadis.weights.sstable import write_table
 
 _FLOAT = 1
 """`DT_FLOAT`."""

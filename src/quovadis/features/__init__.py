@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from quovadis.inference.feature_options import LIKE, FeatureOptions, Like, Pool
+from quovadis.inference.feature_options import PRESETS, FeatureOptions, Pool, Preset
 from quovadis.inference.feature_rows import FeatureRow, VideoFeatures, feature_rows, video_features
 
 __all__ = [
-    "LIKE",
+    "PRESETS",
     "FeatureOptions",
     "FeatureRow",
-    "Like",
     "Pool",
+    "Preset",
     "VideoFeatures",
     "feature_rows",
     "video_features",

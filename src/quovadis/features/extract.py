@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from quovadis.errors import OutputError, VideoError
 from quovadis.features.formats import FeatureFormat, feature_writer
+from quovadis.features.output_index import Job, OutputEntry, OutputIndex
 from quovadis.inference.feature_options import FeatureOptions
-from quovadis.features.output_index import Entry, FeatureRecord, Job
 from quovadis.inference.feature_rows import frame_rate, looped_note, open_rows
-from quovadis.runs.ledger import Ledger
 from quovadis.recognizer import Recognizer
+from quovadis.runs.executor import Cancelled, VideoPartObserver, map_unordered
+from quovadis.runs.ledger import Ledger
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
-from quovadis.runs.executor import Stopped, VideoPartObserver, each_done
 
 LEDGER_NAME = ".quovadis-features.sqlite"
 """Beside the features: which videos are done, with what settings, and what their files are called."""
@@ -112,7 +112,7 @@ def extract_features(
     # Whether the format can be written is known now, not after the first video.
     feature_writer(form, folder, "check")
     with Ledger(folder / LEDGER_NAME, feature_settings(recognizer, options, form), restart=restart) as ledger:
-        record = FeatureRecord(ledger, folder, form)
+        record = OutputIndex(ledger, folder, form)
         jobs = record.jobs(sources)
         entries = {job.key: record.done(job, partial=allow_partial) for job in jobs}
         done = {job.key: _extracted(job, entry) for job in jobs if (entry := entries[job.key]) is not None}
@@ -124,7 +124,7 @@ def extract_features(
         def make(job: Job, stop: Event) -> _Rows:
             def on_row(part: float) -> None:
                 if stop.is_set():
-                    raise Stopped
+                    raise Cancelled
                 if observer is not None:
                     observer.reach(job.key, part)
 
@@ -133,7 +133,7 @@ def extract_features(
             return _extract(recognizer, job, folder, options, form, limits, allow_partial, on_row, before)
 
         failures = 0
-        for job, result, error in each_done(make, waiting, workers, name=lambda job: job.source):
+        for job, result, error in map_unordered(make, waiting, workers, name=lambda job: job.source):
             if result is not None:
                 done[job.key] = _extracted(job, record.finish(job, *result[:2], partial=result.partial))
                 if on_done is not None:
@@ -149,7 +149,7 @@ def extract_features(
     return Extraction(tuple(done[job.key] for job in jobs if job.key in done), failures)
 
 
-def _extracted(job: Job, entry: Entry) -> Extracted:
+def _extracted(job: Job, entry: OutputEntry) -> Extracted:
     return Extracted(job.source, tuple(entry.files), entry.shape, entry.notes, entry.partial)
 
 

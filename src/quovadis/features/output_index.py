@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class OutputEntry:
     """What is recorded of one video."""
 
     name: str
@@ -94,7 +94,7 @@ class Entry:
             return False
 
 
-class FeatureRecord:
+class OutputIndex:
     """The entries of a folder, which files are its own, and which names are taken."""
 
     def __init__(self, ledger: Ledger, folder: Path, form: FeatureFormat) -> None:
@@ -116,14 +116,14 @@ class FeatureRecord:
         self._form = form
         self._begun: set[str] = set()
         undone: dict[str, tuple[Path, bytes]] = {}
-        for key, content in ledger.forgotten.items():
+        for key, content in ledger.discarded.items():
             with suppress(ValueError):
-                entry = Entry.from_bytes(content)
+                entry = OutputEntry.from_bytes(content)
                 files = dict.fromkeys([*entry.files, *file_names(form, entry.name)])
-                undone[key] = Path(entry.place or key), Entry(entry.name, entry.place, files).to_bytes()
+                undone[key] = Path(entry.place or key), OutputEntry(entry.name, entry.place, files).to_bytes()
         ledger.update(undone)
         try:
-            self._entries = {key: Entry.from_bytes(content) for key, content in ledger.results()}
+            self._entries = {key: OutputEntry.from_bytes(content) for key, content in ledger.results()}
         except ValueError as error:
             raise ledger.unusable(error) from error
 
@@ -165,7 +165,7 @@ class FeatureRecord:
                 self._ledger.update({key: (path, entry.to_bytes())}, forget=[old])
                 self._entries[key] = entry
 
-    def done(self, job: Job, *, partial: bool) -> Entry | None:
+    def done(self, job: Job, *, partial: bool) -> OutputEntry | None:
         """Return the entry of a video that is done, or None if it, or its file, is not as it was.
 
         Args:
@@ -195,12 +195,12 @@ class FeatureRecord:
             OutputError: such a file is there, or the ledger cannot be written.
         """
         own = {name.casefold() for entry in self._entries.values() for name in entry.files}
-        begun: dict[str, tuple[Path, Entry]] = {}
+        begun: dict[str, tuple[Path, OutputEntry]] = {}
         for job in jobs:
             # An entry that is there stays until the video is done anew: its files are known for ours by it.
             if job.key in self._entries:
                 continue
-            entry = Entry(job.name, _place_of(job), dict.fromkeys(file_names(self._form, job.name)))
+            entry = OutputEntry(job.name, _place_of(job), dict.fromkeys(file_names(self._form, job.name)))
             for name in entry.files:
                 if not overwrite and name.casefold() not in own and os.path.lexists(self._folder / name):
                     raise OutputError(
@@ -219,7 +219,7 @@ class FeatureRecord:
         self._entries |= {key: entry for key, (_, entry) in begun.items()}
         self._begun = set(begun)
 
-    def finish(self, job: Job, shape: tuple[int, ...], notes: tuple[str, ...], *, partial: bool) -> Entry:
+    def finish(self, job: Job, shape: tuple[int, ...], notes: tuple[str, ...], *, partial: bool) -> OutputEntry:
         """Take a video as done, its files as they are now.
 
         Raises:
@@ -229,7 +229,7 @@ class FeatureRecord:
             files = {name: (self._folder / name).stat().st_size for name in file_names(self._form, job.name)}
         except OSError as error:
             raise OutputError(f"{error.filename}: cannot be read: {error.strerror}") from error
-        entry = Entry(job.name, _place_of(job), files, shape, notes, partial)
+        entry = OutputEntry(job.name, _place_of(job), files, shape, notes, partial)
         self._ledger.store(job.key, job.path, entry.to_bytes())
         self._entries[job.key] = entry
         return entry

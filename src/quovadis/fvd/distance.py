@@ -15,11 +15,11 @@ from quovadis.fvd.statistics import (
     check_comparable,
     check_lengths,
     has_length,
-    length_lacking,
+    missing_length,
 )
 from quovadis.metrics import BootstrapInterval, bootstrap, frechet_distance, fvd, kvd
 
-_LEAST_CLIPS = 2
+_MIN_CLIPS = 2
 """Of a set: fewer have no covariance."""
 
 
@@ -57,7 +57,7 @@ def distances(
     resamples: int = 0,
     seed: int = 0,
     on_resample: Callable[[], None] | None = None,
-    on_lacking: Callable[[str], None] | None = None,
+    on_missing: Callable[[str], None] | None = None,
 ) -> list[Distance]:
     """Return the distances between two sets, a length at a time, the shortest first.
 
@@ -70,16 +70,16 @@ def distances(
         resamples: of the bootstrap; 0 for none.
         seed: of the bootstrap.
         on_resample: called after each resample of each length.
-        on_lacking: called with a sentence on each length that has no distance, if another one has; None: such a length
+        on_missing: called with a sentence on each length that has no distance, if another one has; None: such a length
             is an error.
 
     Raises:
         MetricError: the sets are of other settings or dimensions, have no length in common, or only one clip.
     """
     check_comparable(a, b)
-    pairs, lacking = _pairs(a, b, frames)
-    if lacking and (on_lacking is None or not pairs):
-        raise MetricError("; ".join(lacking))
+    pairs, missing = _pairs(a, b, frames)
+    if missing and (on_missing is None or not pairs):
+        raise MetricError("; ".join(missing))
     result = []
     for length, (left, right) in sorted(pairs.items()):
         dimensions = left.moments.dimension
@@ -112,9 +112,9 @@ def distances(
             warnings += ("the statistics hold no features, which KVD and the bootstrap need",)
         counts = left.moments.count, right.moments.count
         result.append(Distance(length, dimensions, *counts, value, interval, kernel, warnings))
-    for sentence in lacking:
-        if on_lacking is not None:
-            on_lacking(sentence)
+    for sentence in missing:
+        if on_missing is not None:
+            on_missing(sentence)
     return result
 
 
@@ -179,19 +179,19 @@ _Pair: TypeAlias = tuple[LengthStatistics, LengthStatistics]
 def _pairs(a: Statistics, b: Statistics, frames: Sequence[int] | None) -> tuple[dict[int, _Pair], list[str]]:
     """Return what can be compared, by length, and why other lengths that are wanted cannot."""
     pairs: dict[int, _Pair] = {}
-    lacking = [
-        length_lacking(side, length) for length in frames or () for side in (a, b) if not has_length(side, length)
+    missing = [
+        missing_length(side, length) for length in frames or () for side in (a, b) if not has_length(side, length)
     ]
     for length, pair in _common(a, b).items():
         if frames and length and length not in frames:
             continue
-        few = [side.source for side, part in zip((a, b), pair, strict=True) if part.moments.count < _LEAST_CLIPS]
+        few = [side.source for side, part in zip((a, b), pair, strict=True) if part.moments.count < _MIN_CLIPS]
         if few:
             clip = f"1 clip of {length} frames" if length else "1 sample"
-            lacking += [f"{source}: {clip} is too few; give {_LEAST_CLIPS} or more" for source in few]
+            missing += [f"{source}: {clip} is too few; give {_MIN_CLIPS} or more" for source in few]
         else:
             pairs[length] = pair
-    return pairs, lacking
+    return pairs, missing
 
 
 def _common(a: Statistics, b: Statistics) -> dict[int, _Pair]:

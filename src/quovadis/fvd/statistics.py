@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.durable import atomic_write
 from quovadis.errors import MetricError, OutputError
-from quovadis.durable import whole_file
 from quovadis.metrics import Moments
 
 _FORMAT = "quovadis fvd 1"
@@ -154,9 +154,9 @@ def check_lengths(statistics: Statistics, frames: Sequence[int]) -> None:
     Raises:
         MetricError: naming the lengths that are there.
     """
-    lacking = [length_lacking(statistics, length) for length in frames if not has_length(statistics, length)]
-    if lacking:
-        raise MetricError("; ".join(lacking))
+    missing = [missing_length(statistics, length) for length in frames if not has_length(statistics, length)]
+    if missing:
+        raise MetricError("; ".join(missing))
 
 
 def has_length(statistics: Statistics, frames: int) -> bool:
@@ -164,7 +164,7 @@ def has_length(statistics: Statistics, frames: int) -> bool:
     return statistics.settings is None or frames in statistics.lengths
 
 
-def length_lacking(statistics: Statistics, frames: int) -> str:
+def missing_length(statistics: Statistics, frames: int) -> str:
     """Return a sentence on a length of clips that is not there."""
     there = ", ".join(map(str, sorted(statistics.lengths)))
     return (
@@ -203,7 +203,7 @@ def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool =
             if part.videos is not None:
                 arrays[f"videos_{frames}"] = part.videos
     try:
-        with whole_file(path) as temporary, temporary.open("wb") as file:
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
     except OSError as error:
         raise OutputError(f"{path}: cannot write the statistics: {error.strerror or error}") from error

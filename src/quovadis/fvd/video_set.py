@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import convolutions
 from quovadis.errors import MetricError, UnexpectedError, VideoError
-from quovadis.fvd.set_videos import Member
 from quovadis.fvd.options import FVDOptions
+from quovadis.fvd.set_videos import SetVideo
 from quovadis.fvd.statistics import LengthStatistics, Statistics
 from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer
+from quovadis.runs.executor import Cancelled, VideoObserver, map_unordered
 from quovadis.version import __version__
-from quovadis.runs.executor import Stopped, VideoObserver, each_done
 
 _BATCH_ROWS = 256
 """Clips whose features are added to the moments at a time."""
@@ -38,7 +38,7 @@ class SkippedVideo:
 def set_statistics(
     recognizer: Recognizer,
     source: str,
-    members: Sequence[Member],
+    members: Sequence[SetVideo],
     options: FVDOptions,
     *,
     keep_features: bool = True,
@@ -54,7 +54,7 @@ def set_statistics(
     Args:
         recognizer: the network.
         source: what errors call the set.
-        members: its videos, as `read_members` gives them.
+        members: its videos, as `list_videos` gives them.
         options: which frames, pixels and features.
         keep_features: whether the features stay with the moments; KVD and the bootstrap need them.
         workers: videos processed at once, 1 or more.
@@ -75,11 +75,11 @@ def set_statistics(
         if on_skip is not None:
             on_skip(skipped[-1])
 
-    def make(item: tuple[int, Member], stop: Event) -> dict[int, NDArray[np.float32]]:
+    def make(item: tuple[int, SetVideo], stop: Event) -> dict[int, NDArray[np.float32]]:
         return dict(_member_features(recognizer, item[1], options, stop))
 
     for member, result, error in _in_order(
-        each_done(make, enumerate(members), workers, name=lambda item: item[1].name)
+        map_unordered(make, enumerate(members), workers, name=lambda item: item[1].name)
     ):
         if error is not None:
             skip(member.name, str(error), is_fault=isinstance(error, UnexpectedError))
@@ -182,7 +182,7 @@ def clip_windows(name: str, count: int | None, frames: int, options: FVDOptions)
 
 
 def _member_features(
-    recognizer: Recognizer, member: Member, options: FVDOptions, stop: Event
+    recognizer: Recognizer, member: SetVideo, options: FVDOptions, stop: Event
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield for each length the features of its clips, shape clips, dimensions; lengths without a clip are left out."""
     count = member.count() if options.clips == "random" else None
@@ -192,9 +192,9 @@ def _member_features(
     if not windows:
         return
     found: dict[int, NDArray[np.float32]] = {}
-    for number, pixels in member.clips([window for _, window in windows], options.pixel_centres):
+    for number, pixels in member.clips([window for _, window in windows], options.coordinate_mode):
         if stop.is_set():
-            raise Stopped
+            raise Cancelled
         output = recognizer.engine.run(pixels[np.newaxis])
         pooled: NDArray[np.float32] = output.features[0].mean(axis=0, dtype=np.float32)
         found[number] = output.logits[0] if options.features == "logits" else pooled
@@ -204,7 +204,9 @@ def _member_features(
             yield length, np.stack(rows)
 
 
-def _in_order(done: Iterator[Any]) -> Iterator[tuple[Member, dict[int, NDArray[np.float32]] | None, VideoError | None]]:
+def _in_order(
+    done: Iterator[Any],
+) -> Iterator[tuple[SetVideo, dict[int, NDArray[np.float32]] | None, VideoError | None]]:
     """Yield what was numbered by `enumerate` in that order: sums of floats depend on it."""
     waiting: dict[int, Any] = {}
     wanted = 0

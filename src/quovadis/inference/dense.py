@@ -13,18 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.base import FIRST_FRAMES, POSITION_FRAMES, Engine, StreamOutput
-from quovadis.errors import ArchitectureError
+from quovadis.architecture import DEFAULT_CHUNK_FRAMES, FIRST_FRAMES, SHORTEST_FRAMES, TEMPORAL_STRIDE, check_chunk
+from quovadis.engines.base import Engine, StreamOutput
 from quovadis.video.frames import Frame
-
-SHORTEST_FRAMES = 15
-DEFAULT_CHUNK_FRAMES = 16
-WINDOW_STEPS = 9
-"""Steps of a 79-frame clip."""
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class TimeStep:
     """One time step of the network: the two positions, 8 frames apart, that its head averages."""
 
     index: int
@@ -37,7 +32,9 @@ class Step:
     """Shape 1024."""
 
 
-def dense_steps(engine: Engine, frames: Iterable[Frame], *, chunk_frames: int = DEFAULT_CHUNK_FRAMES) -> Iterator[Step]:
+def dense_steps(
+    engine: Engine, frames: Iterable[Frame], *, chunk_frames: int = DEFAULT_CHUNK_FRAMES
+) -> Iterator[TimeStep]:
     """Yield the steps of a video of any length as they become known, in constant memory.
 
     A step is known 56 frames after its centre, 2.24 s at 25 frames a second, because so far ahead its layers look;
@@ -72,23 +69,13 @@ def dense_steps(engine: Engine, frames: Iterable[Frame], *, chunk_frames: int = 
         whole = engine.run(_pixels(_lengthen(waiting))[np.newaxis])
         output = StreamOutput(whole.step_logits[0], whole.features[0])
     else:
-        missing = -len(waiting) % POSITION_FRAMES
+        missing = -len(waiting) % TEMPORAL_STRIDE
         output = stream.push(_pixels([*waiting, *waiting[-1:] * missing]), is_last=True)
     for place, (logits, features) in enumerate(zip(output.step_logits, output.features, strict=True), start=1):
         yield clock.step(logits, features, is_last=place == len(output.step_logits))
 
 
-def check_chunk(chunk_frames: int) -> None:
-    """Refuse chunks that are no multiple of 8 frames.
-
-    Raises:
-        ArchitectureError: with what was given.
-    """
-    if chunk_frames < POSITION_FRAMES or chunk_frames % POSITION_FRAMES:
-        raise ArchitectureError(f"chunks of {chunk_frames} frames cannot be: give a multiple of {POSITION_FRAMES}")
-
-
-def smooth(steps: Iterable[Step], window_steps: int) -> Iterator[tuple[Step, NDArray[np.float32]]]:
+def smooth(steps: Iterable[TimeStep], window_steps: int) -> Iterator[tuple[TimeStep, NDArray[np.float32]]]:
     """Yield each step with the mean logits of the window around it.
 
     The window has `window_steps` steps, the step itself in its middle (of an even number, one after it), and is cut
@@ -96,7 +83,7 @@ def smooth(steps: Iterable[Step], window_steps: int) -> Iterator[tuple[Step, NDA
     """
     ahead = (window_steps - 1) // 2
     behind = window_steps - 1 - ahead
-    known: deque[Step] = deque()
+    known: deque[TimeStep] = deque()
     pending = 0
     for step in steps:
         known.append(step)
@@ -111,7 +98,7 @@ def smooth(steps: Iterable[Step], window_steps: int) -> Iterator[tuple[Step, NDA
         pending -= 1
 
 
-def _centred(known: Sequence[Step], place: int, behind: int, ahead: int) -> tuple[Step, NDArray[np.float32]]:
+def _centred(known: Sequence[TimeStep], place: int, behind: int, ahead: int) -> tuple[TimeStep, NDArray[np.float32]]:
     window = list(known)[max(place - behind, 0) : place + ahead + 1]
     mean: NDArray[np.float32] = np.mean([step.logits for step in window], axis=0, dtype=np.float32)
     return known[place], mean
@@ -127,26 +114,26 @@ class _Clock:
 
     def tell(self, frame: Frame) -> None:
         # A step begins and ends with frames 4, 12, 20 …; the first one begins with the video.
-        if self._frames % POSITION_FRAMES == POSITION_FRAMES // 2 or self._frames == 0:
+        if self._frames % TEMPORAL_STRIDE == TEMPORAL_STRIDE // 2 or self._frames == 0:
             self._seconds[self._frames] = frame.seconds
         self._frames += 1
         self.end_seconds = frame.seconds + frame.duration_seconds
 
-    def step(self, logits: NDArray[np.float32], features: NDArray[np.float32], *, is_last: bool = False) -> Step:
+    def step(self, logits: NDArray[np.float32], features: NDArray[np.float32], *, is_last: bool = False) -> TimeStep:
         index = self._steps
         self._steps += 1
-        start = 0 if index == 0 else POSITION_FRAMES * index + POSITION_FRAMES // 2
-        end = POSITION_FRAMES * (index + 1) + POSITION_FRAMES // 2
+        start = 0 if index == 0 else TEMPORAL_STRIDE * index + TEMPORAL_STRIDE // 2
+        end = TEMPORAL_STRIDE * (index + 1) + TEMPORAL_STRIDE // 2
         start_seconds = self._seconds.pop(start, self.end_seconds)
         end_seconds = self.end_seconds if is_last else self._seconds.get(end, self.end_seconds)
-        return Step(index, start_seconds, end_seconds, logits, features)
+        return TimeStep(index, start_seconds, end_seconds, logits, features)
 
 
 def _lengthen(frames: list[Frame]) -> list[Frame]:
     """Loop or hold a short video to a length that the network is defined for."""
     if len(frames) < SHORTEST_FRAMES:
         return [frames[place % len(frames)] for place in range(SHORTEST_FRAMES)]
-    return [*frames, *frames[-1:] * (-(len(frames) + 1) % POSITION_FRAMES)]
+    return [*frames, *frames[-1:] * (-(len(frames) + 1) % TEMPORAL_STRIDE)]
 
 
 def _pixels(frames: list[Frame]) -> NDArray[np.uint8]:

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
-from quovadis.architecture import CLIP_FRAMES, ENDPOINTS, MINIMUM_FRAMES
-from quovadis.engines.base import check_endpoints
+from quovadis.architecture import CLIP_FRAMES, ENDPOINTS, MINIMUM_FRAMES, check_endpoints
 from quovadis.errors import ArchitectureError
 from quovadis.sampling import Sampling
 from quovadis.video.crops import CROPS, Crops
@@ -24,7 +23,7 @@ are, which is looped to full length; `join`: they join the last window, which th
 Scaler: TypeAlias = Literal["ffmpeg", "pillow"]
 """`ffmpeg`: frames are converted and scaled by FFmpeg, as for `classify`; `pillow`: they are converted to RGB as OpenCV
 does it, and scaled by Pillow."""
-Like: TypeAlias = Literal["video_features", "i3d"]
+Preset: TypeAlias = Literal["video_features", "i3d"]
 LAST_ENDPOINT = ENDPOINTS[-1]
 STACK_FRAMES = 64
 """What video_features takes unless told otherwise, as stack and as step."""
@@ -184,7 +183,7 @@ def like_video_features(stack: int = STACK_FRAMES, step: int = STACK_FRAMES) -> 
         sampling=Sampling(clip_frames=stack, stride=step, fps="native"),
         full_windows=True,
         lookahead_frames=1,
-        geometry=Geometry(long_side="down", keep_prepared=False, square_samples=True),
+        geometry=Geometry(long_side="down", keep_224=False, ignore_sample_aspect_ratio=True),
         scaler="pillow",
     )
 
@@ -193,7 +192,7 @@ EXACT_STACK_MULTIPLE = 4
 """Frames; of stacks of other lengths the network's port in video_features gives other values, since it pads as if they
 were of such a length."""
 
-LIKE: Mapping[Like, FeatureOptions] = MappingProxyType(
+PRESETS: Mapping[Preset, FeatureOptions] = MappingProxyType(
     {
         "video_features": like_video_features(),
         "i3d": FeatureOptions(sampling=Sampling(clip="dense")),

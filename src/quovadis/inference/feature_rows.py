@@ -11,12 +11,12 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import MINIMUM_FRAMES
-from quovadis.inference.dense import SHORTEST_FRAMES, Step, dense_steps
+from quovadis.architecture import FRAMES_PER_SECOND, MINIMUM_FRAMES, SHORTEST_FRAMES
 from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import VideoError
+from quovadis.inference.dense import TimeStep, dense_steps
 from quovadis.inference.feature_options import LAST_ENDPOINT, FeatureOptions, Remainder
-from quovadis.sampling import FRAMES_PER_SECOND, Source, SourceStream, open_frames
+from quovadis.sampling import Source, SourceStream, open_frames
 from quovadis.video import Clip, CountedFrames, Frame, VideoLimits, clips_from_frames
 from quovadis.video.crops import CROPS, Crop, CropConverter
 from quovadis.video.geometry import Converter, FrameConverter
@@ -124,7 +124,7 @@ def open_rows(
 def converter_of(options: FeatureOptions) -> Callable[[], Converter]:
     """Return what makes converters of frames: to pixels of shape 224, 224, 3, or of several crops to their regions."""
     several = options.crops > 1
-    geometry = replace(options.geometry, crop=None, keep_prepared=False) if several else options.geometry
+    geometry = replace(options.geometry, crop=None, keep_224=False) if several else options.geometry
 
     def make() -> Converter:
         whole: Converter
@@ -178,7 +178,7 @@ def _dense_rows(engine: Engine, frames: CountedFrames, options: FeatureOptions) 
 
 def _steps_of_crops(
     engine: Engine, frames: Iterable[Frame], crops: Sequence[Crop], chunk_frames: int
-) -> Iterator[tuple[Step, ...]]:
+) -> Iterator[tuple[TimeStep, ...]]:
     """Yield each step of all crops at once; none stands for frames that are not cut into several."""
 
     def cropped(copy: Iterator[Frame], crop: Crop) -> Iterator[Frame]:

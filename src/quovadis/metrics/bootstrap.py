@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from quovadis.errors import MetricError
 from quovadis.metrics.inputs import as_array, check_confidence, checked_count
 
-LEAST_RESAMPLES = 2
+MIN_RESAMPLES = 2
 """A standard error needs two."""
 
 
@@ -74,8 +74,8 @@ def bootstrap(
             a statistic that is not finite; and what the statistic itself raises.
     """
     check_confidence(confidence)
-    if checked_count(resamples, "the resamples of a bootstrap") < LEAST_RESAMPLES:
-        raise MetricError(f"{resamples} resamples are too few; give {LEAST_RESAMPLES} or more")
+    if checked_count(resamples, "the resamples of a bootstrap") < MIN_RESAMPLES:
+        raise MetricError(f"{resamples} resamples are too few; give {MIN_RESAMPLES} or more")
     generator = np.random.default_rng(checked_count(seed, "the seed of a bootstrap"))
     first, second = _checked_samples(features_a, "features A"), _checked_samples(features_b, "features B")
     rows_a, rows_b = _grouped(first, groups_a, "features A"), _grouped(second, groups_b, "features B")

@@ -26,7 +26,7 @@ class DistanceReport:
     covariance: Covariance
     seed: int
     """Of the bootstrap."""
-    lacking: Sequence[str] = ()
+    missing: Sequence[str] = ()
     """Why lengths that were asked for have no distance."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class DistanceReport:
             "real": set_document(self.real),
             "fake": set_document(self.fake),
             "distances": [distance.to_dict() for distance in self.distances],
-            "lacking": list(self.lacking),
+            "lacking": list(self.missing),
         }
 
     def table(self) -> RenderableType:

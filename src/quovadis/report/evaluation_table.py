@@ -45,12 +45,12 @@ def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType
     ):
         shares.add_row(name, f"{100 * share.value:.2f}", *_counts(share))
     lines = [
-        f"right only in a: {comparison.right_only_in_a:,}, only in b: {comparison.right_only_in_b:,}; "
+        f"right only in a: {comparison.correct_only_in_a:,}, only in b: {comparison.correct_only_in_b:,}; "
         f"exact McNemar test: p = {comparison.p_value:.4g}",
         f"logits differ by {comparison.logit_difference_mean:.3g} on average, "
-        f"{comparison.logit_difference_greatest:.3g} at most",
+        f"{comparison.logit_difference_max:.3g} at most",
         f"the probability of a's best class changes by {comparison.probability_change_mean:.3g} on average, "
-        f"{comparison.probability_change_greatest:.3g} at most",
+        f"{comparison.probability_change_max:.3g} at most",
         f"mean Kullback-Leibler divergence: {comparison.divergence_mean:.3g} nats",
     ]
     if comparison.only_a or comparison.only_b:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from quovadis.durable import atomic_write
 from quovadis.errors import MissingDependencyError, OutputError
-from quovadis.durable import whole_file
 from quovadis.results import VideoPrediction
 
 
@@ -57,7 +57,7 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")
     try:
         # The format is given, because the picture is first written under another name.
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             figure.savefig(temporary, dpi=120, format=path.suffix.removeprefix(".") or "png")
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: cannot write the picture: {error}") from error

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO, cast
 
+from quovadis.durable import atomic_replace
 from quovadis.errors import OutputError
-from quovadis.durable import publish
 from quovadis.progress import Notify, ignore_notice
 
 
@@ -135,7 +135,7 @@ class RecordFile(AbstractContextManager["RecordFile"]):
             elif self._written != self._final:
                 if self._has_older:
                     shutil.copymode(self._final, self._written)
-                publish(self._written, self._final)
+                atomic_replace(self._written, self._final)
         except OSError as failure:
             raise self._error(failure) from failure
 

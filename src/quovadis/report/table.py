@@ -16,7 +16,7 @@ from quovadis.escape import printable
 from quovadis.results import ClipPrediction, Segment, VideoPrediction
 
 BAR_WIDTH = 30
-MOST_CLIP_ROWS = 40
+MAX_CLIP_ROWS = 40
 """A longer timeline joins neighbouring clips of one class into a row."""
 
 
@@ -63,7 +63,7 @@ class _Row:
 
 def _timeline(clips: tuple[ClipPrediction, ...]) -> Table:
     rows = list(_clip_rows(clips))
-    joined = len(rows) > MOST_CLIP_ROWS
+    joined = len(rows) > MAX_CLIP_ROWS
     if joined:
         rows = list(_join(rows))
     table = Table(box=None, header_style="dim", pad_edge=False)

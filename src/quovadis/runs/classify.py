@@ -12,10 +12,10 @@ from quovadis.errors import QuovadisError, VideoError
 from quovadis.faults import unexpected
 from quovadis.recognizer import Recognizer
 from quovadis.results import ClipPrediction, VideoPrediction
-from quovadis.sampling import Sampling
-from quovadis.video import VideoLimits, expand_source, open_video
-from quovadis.video.source import is_address
 from quovadis.runs.executor import video_error
+from quovadis.sampling import Sampling
+from quovadis.video import VideoLimits, discover_videos, open_video
+from quovadis.video.source import is_address
 
 
 class ClipObserver(Protocol):
@@ -34,7 +34,7 @@ def _advance(observer: ClipObserver, _: ClipPrediction) -> None:
     observer.advance()
 
 
-def expand_sources(
+def discover_all(
     arguments: Iterable[str], on_failure: Callable[[str, QuovadisError], None], *, fail_fast: bool = False
 ) -> list[str]:
     """Return every video that `arguments` name, folders searched.
@@ -47,7 +47,7 @@ def expand_sources(
     sources: list[str] = []
     for argument in arguments:
         try:
-            sources.extend(expand_source(argument))
+            sources.extend(discover_videos(argument))
         except Exception as error:
             on_failure(argument, video_error(argument, error))
             if fail_fast:
@@ -55,7 +55,7 @@ def expand_sources(
     return sources
 
 
-def why_none_opens(
+def open_failures(
     sources: Iterable[str], limits: VideoLimits, *, allow_partial: bool
 ) -> list[tuple[str, VideoError]] | None:
     """Return each source and why it cannot be opened, or None as soon as one can.
@@ -109,7 +109,7 @@ def classify_sources(
         failures += 1
         on_failure(source, error)
 
-    sources = expand_sources(arguments, fail, fail_fast=fail_fast)
+    sources = discover_all(arguments, fail, fail_fast=fail_fast)
     if failures and fail_fast:
         return failures
     try:

@@ -58,7 +58,7 @@ class Done(NamedTuple, Generic[Item, Result]):
     """Why there is no result."""
 
 
-class Stopped(Exception):  # noqa: N818 - not an error
+class Cancelled(Exception):  # noqa: N818 - not an error
     """Raised by work that was told to stop."""
 
 
@@ -81,7 +81,7 @@ def video_error(name: str, error: Exception) -> VideoError:
     return unexpected(name, error)
 
 
-def each_done(
+def map_unordered(
     make: Callable[[Item, Event], Result],
     items: Iterable[Item],
     workers: int,
@@ -95,7 +95,7 @@ def each_done(
     an error or because no more is asked for, videos in flight are told to stop through the event, and waited for.
 
     Args:
-        make: does one item; looks at the event now and then, and raises `Stopped` once it is set.
+        make: does one item; looks at the event now and then, and raises `Cancelled` once it is set.
         items: taken as there is room for them.
         workers: threads, 1 or more.
         name: what the user calls the video of an item, for errors that do not say it.
@@ -117,7 +117,7 @@ def each_done(
                 result, error = None, None
                 try:
                     result = future.result()
-                except Stopped:
+                except Cancelled:
                     raise
                 except Exception as raised:
                     error = video_error(name(item), raised)

@@ -14,9 +14,9 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
+from quovadis.durable import atomic_replace
 from quovadis.errors import OutputError
 from quovadis.escape import escaped
-from quovadis.durable import publish
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
@@ -47,7 +47,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._database: sqlite3.Connection | None = None
         self._replaces_older = False
         self._asked: dict[str, str] = {}
-        self.forgotten: dict[str, bytes] = {}
+        self.discarded: dict[str, bytes] = {}
         """What could be read of the results that a restart has forgotten, by key."""
 
     def __enter__(self) -> Self:
@@ -77,7 +77,7 @@ class Ledger(AbstractContextManager["Ledger"]):
     def _open(self) -> None:
         self._replaces_older = self._restart and os.path.lexists(self._path)
         if self._restart:
-            self.forgotten = self._readable()
+            self.discarded = self._readable()
         try:
             self._database = _connected(":memory:" if self._replaces_older else self._path)
             self._database.executescript(_SCHEMA)
@@ -112,7 +112,7 @@ class Ledger(AbstractContextManager["Ledger"]):
                     self._connection.backup(copy)
                 # Left by a run that was killed, it would be taken for the new one's.
                 Path(f"{self._path}-journal").unlink(missing_ok=True)
-                publish(new, self._path)
+                atomic_replace(new, self._path)
                 database = _connected(self._path)
             except (sqlite3.Error, OSError) as error:
                 raise OutputError(f"{self._path}: cannot be written: {error}") from error
@@ -144,13 +144,13 @@ class Ledger(AbstractContextManager["Ledger"]):
             self._database = None
         self._lock.release()
 
-    def load(self, key: str, path: Path, *, wherever: bool = False) -> bytes | None:
+    def load(self, key: str, path: Path, *, ignore_path: bool = False) -> bytes | None:
         """Return the result of a video, or None if it is not done or its file has changed since.
 
         Args:
             key: of the video.
             path: its file, or folder of frames.
-            wherever: whether it is the same file in another place too.
+            ignore_path: whether it is the same file in another place too.
 
         Raises:
             OutputError: the record is damaged.
@@ -161,7 +161,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         if found is None:
             return None
         file, result = found
-        return result if file == identity or (wherever and _is_same_elsewhere(file, identity)) else None
+        return result if file == identity or (ignore_path and _is_same_elsewhere(file, identity)) else None
 
     def _row(self, key: str) -> tuple[str, bytes] | None:
         try:

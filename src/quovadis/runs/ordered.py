@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 Other = TypeVar("Other")
 
 
-def ordered_map(make: Callable[[Item], Other], items: Iterable[Item], at_once: int) -> Iterator[Other]:
+def map_ordered(make: Callable[[Item], Other], items: Iterable[Item], at_once: int) -> Iterator[Other]:
     """Yield `make` of each item in order, with at most `at_once` of them in work.
 
     No item is taken before there is room for it. An error is raised where its item's result would have come, and what

@@ -6,7 +6,7 @@ from quovadis.video.array import array_frames, check_array
 from quovadis.video.centre import centre_clip
 from quovadis.video.clips import Clip, centre_of, clips_from_frames
 from quovadis.video.decoder import VideoReport
-from quovadis.video.expand import expand_source
+from quovadis.video.expand import discover_videos
 from quovadis.video.frames import CountedFrames, Frame
 from quovadis.video.limits import VideoLimits
 from quovadis.video.prefetch import Prefetch
@@ -25,6 +25,6 @@ __all__ = [
     "centre_of",
     "check_array",
     "clips_from_frames",
-    "expand_source",
+    "discover_videos",
     "open_video",
 ]

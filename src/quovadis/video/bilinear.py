@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-PixelCentres: TypeAlias = Literal["half-pixel", "tensorflow1"]
+CoordinateMode: TypeAlias = Literal["half-pixel", "asymmetric"]
 """Where output pixel i of n looks among s input pixels: `half-pixel`, (i + 1/2) s/n - 1/2, as OpenCV and PyTorch
-(align_corners off); `tensorflow1`, i s/n, as TensorFlow 1's `tf.image.resize_bilinear`."""
+(align_corners off); `asymmetric`, i s/n, as TensorFlow 1's `tf.image.resize_bilinear`."""
 
 
 def resize(
-    pixels: NDArray[Any], height: int, width: int, centres: PixelCentres = "half-pixel", columns: slice = slice(None)
+    pixels: NDArray[Any], height: int, width: int, centres: CoordinateMode = "half-pixel", columns: slice = slice(None)
 ) -> NDArray[np.float32]:
     """Return a picture of another size, shape height, columns, channels, within the range of its pixels, not rounded.
 
@@ -44,7 +44,7 @@ def _each_channel(pixels: NDArray[np.intp], channels: int) -> NDArray[np.intp]:
 
 @lru_cache(maxsize=64)
 def _taps(
-    source: int, target: int, centres: PixelCentres
+    source: int, target: int, centres: CoordinateMode
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Return for each output pixel the two input pixels that it lies between, and its distance from the first."""
     places = np.arange(target, dtype=np.float64)

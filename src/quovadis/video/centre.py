@@ -26,7 +26,7 @@ def centre_clip(video: Video, open_again: Callable[[], Video], clip_frames: int)
     """
     if video.live:
         raise VideoError(f"{video.name}: a live source has no centre; give --duration and --clip all")
-    total = sum(1 for _ in video.shown())
+    total = sum(1 for _ in video.resampled())
     with open_again() as again:
         first = centre_of(total, clip_frames)
         frames = again.frames_where(lambda place: place >= first)

@@ -11,7 +11,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from quovadis.architecture import FRAME_SIZE
-from quovadis.video.bilinear import PixelCentres, resize
+from quovadis.video.bilinear import CoordinateMode, resize
 from quovadis.video.geometry import centre_slice, check_shape, reformat
 from quovadis.video.orientation import UPRIGHT, Orientation
 
@@ -75,9 +75,9 @@ def enlarged_size(width: int, height: int) -> tuple[int, int]:
 class StretchConverter:
     """All of the picture stretched to 224x224 whatever its shape, as Fréchet Video Distance has it."""
 
-    def __init__(self, centres: PixelCentres = "tensorflow1") -> None:
+    def __init__(self, centres: CoordinateMode = "asymmetric") -> None:
         """Choose where output pixels look."""
-        self._centres: PixelCentres = centres
+        self._centres: CoordinateMode = centres
         self._upright = _Upright()
 
     def convert(

@@ -57,7 +57,7 @@ def is_video_name(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
-def expand_source(source: str) -> list[str]:
+def discover_videos(source: str) -> list[str]:
     """Return the videos that `source` names.
 
     A file, an address or a camera is itself. A folder is searched through all its levels, links included: every video

@@ -52,9 +52,9 @@ class Geometry:
     """Side of the square that is cut out of the centre; None keeps the whole picture."""
     long_side: Literal["nearest", "down"] = "nearest"
     """How the length of the other side is made whole."""
-    keep_prepared: bool = True
+    keep_224: bool = True
     """Whether pictures of exactly 224x224 keep their size: they have been prepared before, as the original's sample."""
-    square_samples: bool = False
+    ignore_sample_aspect_ratio: bool = False
     """Whether samples are taken for square, as tools do that do not read the aspect ratio."""
 
 
@@ -65,7 +65,7 @@ def scaled_size(width: int, height: int, aspect_ratio: Fraction, geometry: Geome
         VideoError: one side is more than 16 times the other.
     """
     geometry = geometry or Geometry()
-    if geometry.keep_prepared and (width, height) == (FRAME_SIZE, FRAME_SIZE) and aspect_ratio == 1:
+    if geometry.keep_224 and (width, height) == (FRAME_SIZE, FRAME_SIZE) and aspect_ratio == 1:
         return width, height
     check_shape(width, height, aspect_ratio)
     display_width = width * aspect_ratio
@@ -110,7 +110,7 @@ class FrameConverter:
         Raises:
             VideoError: the picture is too narrow, or FFmpeg cannot convert its format.
         """
-        ratio = Fraction(1) if self._geometry.square_samples else aspect_ratio
+        ratio = Fraction(1) if self._geometry.ignore_sample_aspect_ratio else aspect_ratio
         width, height = scaled_size(picture.width, picture.height, ratio, self._geometry)
         # FFmpeg converts YUV to planes of colours in half the time that it takes for pixels, to the same values.
         target = _PLANAR if picture.format.name.startswith(("yuv", "nv")) else "rgb24"

@@ -41,7 +41,7 @@ class PillowConverter:
         bgr = reformat(self._reformatter, picture, picture.width, picture.height, "bgr24", Interpolation.BICUBIC)
         # Turned before it is scaled, as OpenCV does: Pillow scales columns after rows, and rounds in between.
         pixels = np.ascontiguousarray(orientation.apply(cast("NDArray[np.uint8]", bgr.to_ndarray())))
-        ratio = Fraction(1) if self._geometry.square_samples else aspect_ratio
+        ratio = Fraction(1) if self._geometry.ignore_sample_aspect_ratio else aspect_ratio
         height, width = pixels.shape[:2]
         size = scaled_size(width, height, 1 / ratio if orientation.transpose else ratio, self._geometry)
         scaled = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))

@@ -16,7 +16,7 @@ from quovadis.video.frames import DecodedFrame, Frame
 from quovadis.video.geometry import Converter, FrameConverter
 from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence
 from quovadis.video.limits import VideoLimits
-from quovadis.video.resample import Shown, resample, tick_of
+from quovadis.video.resample import ResampledFrame, resample, tick_of
 from quovadis.video.series import frame_series
 from quovadis.video.signatures import animation_kind, is_video_content
 from quovadis.video.source import is_address, local_path, open_instructions
@@ -88,7 +88,7 @@ class Video(AbstractContextManager["Video"]):
         """Yield the frames whose numbers, from 0, are wanted; the others are decoded but not converted."""
         converter = self._converter()
         converted: tuple[DecodedFrame, Frame] | None = None
-        for place, shown in enumerate(self.shown()):
+        for place, shown in enumerate(self.resampled()):
             if not wanted(place):
                 continue
             source = shown.frame
@@ -106,12 +106,12 @@ class Video(AbstractContextManager["Video"]):
             converted = source, frame
             yield frame
 
-    def shown(self) -> Iterator[Shown]:
+    def resampled(self) -> Iterator[ResampledFrame]:
         """Yield the decoded frame of each tick, within the part of the video that was asked for."""
         fps = self._fps
         frames = self._decoded()
         if fps is None:
-            ticks = (Shown(place, frame) for place, frame in enumerate(frames))
+            ticks = (ResampledFrame(place, frame) for place, frame in enumerate(frames))
             for shown in ticks:
                 if self._end is not None and shown.frame.seconds >= self._end:
                     return

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from quovadis.video.frames import DecodedFrame
 
 
-class Shown(NamedTuple):
+class ResampledFrame(NamedTuple):
     """One tick of the output and the frame that is shown at it."""
 
     tick: int
@@ -26,7 +26,7 @@ def resample(
     fps: Fraction,
     check_tick: Callable[[int], None],
     first_seconds: Callable[[], Fraction] = Fraction,
-) -> Iterator[Shown]:
+) -> Iterator[ResampledFrame]:
     """Yield a frame for every tick of 1/fps seconds, from the first frame to the end of the last.
 
     Tick k shows the last frame whose own nearest tick is not after k: the rule of FFmpeg's `fps` filter with
@@ -51,7 +51,7 @@ def resample(
         check_tick(following)
         if current is not None:
             for shown in range(tick, following):
-                yield Shown(shown, current)
+                yield ResampledFrame(shown, current)
             tick = max(tick, following)
         current = frame
     if current is not None:
@@ -59,4 +59,4 @@ def resample(
         end = max(tick_of(end_seconds, fps) - origin, 1 if tick == 0 else tick)
         check_tick(end)
         for shown in range(tick, end):
-            yield Shown(shown, current)
+            yield ResampledFrame(shown, current)

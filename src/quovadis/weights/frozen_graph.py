@@ -23,9 +23,9 @@ _DTYPES = {_FLOAT: "<f4", _DOUBLE: "<f8", _HALF: "<f2"}
 """NumPy's names for `DataType` of tensorflow/core/framework/types.proto."""
 _FLOW = "Flow/inception_i3d/"
 """The scope of the original's other stream."""
-_MOST_BYTES = 1 << 31
+_MAX_BYTES = 1 << 31
 """A protocol buffer holds no more."""
-_MOST_ELEMENTS = 1 << 26
+_MAX_ELEMENTS = 1 << 26
 
 
 def read_frozen_graph(path: Path) -> dict[str, NDArray[Any]]:
@@ -35,7 +35,7 @@ def read_frozen_graph(path: Path) -> dict[str, NDArray[Any]]:
         WeightsError: the file is damaged or no graph, or has not the network's variables as constants.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise WeightsError(f"{path}: too large to be a frozen graph")
         data = path.read_bytes()
     except OSError as error:
@@ -98,7 +98,7 @@ def _read_tensor(message: bytes) -> NDArray[Any]:
                 raise WireError("holds half precision as a list of values")
     if dtype not in _DTYPES:
         raise WireError(f"holds the dtype {dtype} where weights belong")
-    if prod(shape) > _MOST_ELEMENTS:
+    if prod(shape) > _MAX_ELEMENTS:
         raise WireError("a constant claims more values than any of the network's variables has")
     array: NDArray[Any] = np.frombuffer(raw or bytes(values), _DTYPES[dtype])
     missing = prod(shape) - array.size

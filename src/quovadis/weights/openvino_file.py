@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import Convolution
-from quovadis.openvino_runtime import ov
 from quovadis.errors import WeightsError
+from quovadis.openvino_runtime import ov
 from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
 from quovadis.weights.foreign import refuse_foreign
 

@@ -14,7 +14,7 @@ Field: TypeAlias = "tuple[int, int | bytes]"
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 _WORD = 1 << 64
-_MOST_DIMENSIONS = 254
+_MAX_DIMENSIONS = 254
 """TensorFlow's limit."""
 
 
@@ -104,7 +104,7 @@ def read_shape(message: bytes) -> tuple[int, ...]:
             shape.append(size)
         elif number == 3 and integer(field):
             raise WireError("a tensor is of unknown rank")
-    if len(shape) > _MOST_DIMENSIONS:
+    if len(shape) > _MAX_DIMENSIONS:
         raise WireError(f"a tensor has {len(shape)} axes")
     return tuple(shape)
 

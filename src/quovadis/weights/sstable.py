@@ -17,7 +17,7 @@ _TRAILER_BYTES = 5
 _UNCOMPRESSED = 0
 _RESTART_INTERVAL = 16
 """Entries from one whole key to the next, as TensorFlow writes them."""
-_MOST_KEY_BYTES = 1 << 24
+_MAX_KEY_BYTES = 1 << 24
 """Of all keys together: prefix compression can unfold a small table into any amount."""
 
 
@@ -51,7 +51,7 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
                 if entries and key <= next(reversed(entries)):
                     raise TableError("keys are out of order")
                 key_bytes += len(key)
-                if key_bytes > _MOST_KEY_BYTES:
+                if key_bytes > _MAX_KEY_BYTES:
                     raise TableError("its names are too long to be a checkpoint's")
                 entries[key] = value
     except WireError as error:

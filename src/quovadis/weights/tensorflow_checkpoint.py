@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from quovadis.errors import WeightsError
 from quovadis.weights.checkpoint_path import find_prefix, index_of
 from quovadis.weights.checksum import mask, masked_crc32c
+from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields, read_shape, read_varint
 from quovadis.weights.slices import Extent, read_extents, slice_key, tile_exactly
 from quovadis.weights.sstable import TableError, read_table
-from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields, read_shape, read_varint
 
 _LARGEST_INDEX_BYTES = 1 << 26
-_MOST_ARRAY_DIMENSIONS = 32
+_MAX_ARRAY_DIMENSIONS = 32
 """NumPy's limit before version 2; TensorFlow's operations need no more than 8 or so."""
-_MOST_PARTS = 10_000
-_MOST_ELEMENTS = 1 << 58
+_MAX_PARTS = 10_000
+_MAX_ELEMENTS = 1 << 58
 
 _STRING, _BFLOAT16 = 7, 14
 _DTYPES: Mapping[int, str] = {
@@ -127,8 +127,8 @@ class TensorFlowCheckpoint:
 
     def _check_shape(self, entry: TensorEntry) -> None:
         # An axis of no elements must not hide others that no array can have.
-        if len(entry.shape) > _MOST_ARRAY_DIMENSIONS or prod(axis for axis in entry.shape if axis) > _MOST_ELEMENTS:
-            raise self._damaged(entry, f"no array can have its shape, {entry.shape[:_MOST_ARRAY_DIMENSIONS]}")
+        if len(entry.shape) > _MAX_ARRAY_DIMENSIONS or prod(axis for axis in entry.shape if axis) > _MAX_ELEMENTS:
+            raise self._damaged(entry, f"no array can have its shape, {entry.shape[:_MAX_ARRAY_DIMENSIONS]}")
 
     def _read_parts(self, entry: TensorEntry) -> NDArray[Any]:
         self._check_shape(entry)
@@ -143,7 +143,7 @@ class TensorFlowCheckpoint:
             parts.append(part)
             regions.append(region)
         # Before anything is read or allocated: a part named twice would be read twice and leave a gap elsewhere.
-        if len(parts) > _MOST_PARTS or not tile_exactly(regions, entry.shape):
+        if len(parts) > _MAX_PARTS or not tile_exactly(regions, entry.shape):
             raise self._damaged(entry, "its parts do not make up the whole")
         values = [self._read_entry_data(part) for part in parts]
         whole: NDArray[Any] = np.empty(entry.shape, values[0].dtype)

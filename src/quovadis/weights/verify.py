@@ -11,8 +11,7 @@ from typing import Any
 
 from quovadis.architecture import stored_parameters, variable_shapes
 from quovadis.errors import WeightsError
-from quovadis.durable import is_right
-from quovadis.fetch.files import OfficialFile
+from quovadis.fetch.files import OfficialFile, is_correct
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.detect import weights_files
 from quovadis.weights.load import read_weights
@@ -111,7 +110,7 @@ def _check(path: Path, expected: OfficialFile | None) -> FileCheck:
     try:
         with path.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        official = None if expected is None else is_right(path, expected)
+        official = None if expected is None else is_correct(path, expected)
         return FileCheck(str(path), path.stat().st_size, sha256, official)
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error

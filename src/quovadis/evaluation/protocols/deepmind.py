@@ -9,18 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import MINIMUM_FRAMES
-from quovadis.inference.dense import SHORTEST_FRAMES
+from quovadis.architecture import FRAMES_PER_SECOND, MINIMUM_FRAMES, SHORTEST_FRAMES, TEMPORAL_STRIDE
 from quovadis.engines import Engine
-from quovadis.engines.base import POSITION_FRAMES
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols.protocol import Level, View
 from quovadis.evaluation.protocols.windows import read_windows
-from quovadis.sampling import FRAMES_PER_SECOND
 from quovadis.video import Frame
 from quovadis.video.geometry import FrameConverter
 
-PIECE_FRAMES = 320
+CHUNK_FRAMES = 320
 """Frames of the longest video that goes through the network in one piece; Kinetics has 250."""
 _MARGIN = 7
 """Positions in time, of 8 frames, after which what lies before a piece, or after it, is seen no more: position p of the
@@ -43,13 +40,13 @@ class DeepMindProtocol:
     @property
     def settings(self) -> Mapping[str, int | float | str]:
         """Everything that results depend on."""
-        return {"protocol": self.name, "fps": FRAMES_PER_SECOND, "piece_frames": PIECE_FRAMES}
+        return {"protocol": self.name, "fps": FRAMES_PER_SECOND, "piece_frames": CHUNK_FRAMES}
 
     def views(self, footage: Footage, engine: Engine) -> Iterator[View]:
         """Yield one view: the whole video."""
         with footage.open(fps=FRAMES_PER_SECOND) as video:
-            held = list(islice(footage.watch(video), PIECE_FRAMES + 1))
-        if len(held) <= PIECE_FRAMES:
+            held = list(islice(footage.watch(video), CHUNK_FRAMES + 1))
+        if len(held) <= CHUNK_FRAMES:
             footage.frames = len(held)
             logits = engine.run(_whole(held)[np.newaxis]).logits[0]
         else:
@@ -58,7 +55,7 @@ class DeepMindProtocol:
         yield View(0, 0, 0, logits)
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """A part of a long video."""
 
     frames: range
@@ -66,28 +63,28 @@ class Piece(NamedTuple):
     """Time steps of the piece that are as the whole video would have them, and in no other piece."""
 
 
-def pieces(frames: int) -> list[Piece]:
+def chunks(frames: int) -> list[Chunk]:
     """Cut a video of more than 320 frames into pieces.
 
     How TensorFlow pads a layer depends on whether its input is even, so that each piece is as long as the video but for
     a multiple of 8 frames, and begins at one.
     """
-    size = PIECE_FRAMES - (PIECE_FRAMES - frames) % POSITION_FRAMES
-    positions, last = -(-size // POSITION_FRAMES), (frames - size) // POSITION_FRAMES
-    result: list[Piece] = []
+    size = CHUNK_FRAMES - (CHUNK_FRAMES - frames) % TEMPORAL_STRIDE
+    positions, last = -(-size // TEMPORAL_STRIDE), (frames - size) // TEMPORAL_STRIDE
+    result: list[Chunk] = []
     # A step is of two positions.
     done, total = 0, last + positions - 1
     while done < total:
         first = min(max(done - _MARGIN, 0), last)
         end = total if first == last else first + positions - 1 - _MARGIN
-        start = first * POSITION_FRAMES
-        result.append(Piece(range(start, start + size), slice(done - first, end - first)))
+        start = first * TEMPORAL_STRIDE
+        result.append(Chunk(range(start, start + size), slice(done - first, end - first)))
         done = end
     return result
 
 
 def _in_pieces(footage: Footage, engine: Engine) -> NDArray[np.float32]:
-    cut = pieces(footage.count(FRAMES_PER_SECOND))
+    cut = chunks(footage.count(FRAMES_PER_SECOND))
     windows = read_windows(footage, [piece.frames for piece in cut], fps=FRAMES_PER_SECOND, converter=FrameConverter)
     steps = [
         engine.run(np.stack([frame.pixels for frame in window.frames])[np.newaxis]).step_logits[0, piece.steps]

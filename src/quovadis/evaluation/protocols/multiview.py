@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE
+from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.engines import Engine
 from quovadis.errors import ArchitectureError
 from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols.protocol import Level, View
 from quovadis.evaluation.protocols.windows import read_windows
-from quovadis.sampling import FRAMES_PER_SECOND
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry
 
 CLIPS, CROPS = 10, 3
@@ -70,7 +69,7 @@ class MultiviewProtocol:
     def views(self, footage: Footage, engine: Engine) -> Iterator[View]:
         """Yield clips times crops views."""
         windows = clip_windows(footage.count(FRAMES_PER_SECOND), self._clips)
-        geometry = Geometry(crop=None, keep_prepared=False)
+        geometry = Geometry(crop=None, keep_224=False)
         reading = read_windows(footage, windows, fps=FRAMES_PER_SECOND, converter=lambda: FrameConverter(geometry))
         for window in reading:
             for crop in range(self._crops):

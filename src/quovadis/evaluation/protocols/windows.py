@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from quovadis.evaluation.footage import Footage
-from quovadis.video.gather import Window, gather, wanted_frames
 from quovadis.video.geometry import Converter
+from quovadis.video.windows import Window, required_frames, select_windows
 
 
 def read_windows(
@@ -22,6 +22,6 @@ def read_windows(
     Raises:
         VideoError: the video cannot be read.
     """
-    wanted = set(wanted_frames(windows))
+    wanted = set(required_frames(windows))
     with footage.open(fps=fps, converter=converter) as video:
-        yield from gather(footage.watch(video.frames_where(wanted.__contains__)), windows)
+        yield from select_windows(footage.watch(video.frames_where(wanted.__contains__)), windows)

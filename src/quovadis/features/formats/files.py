@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from quovadis.durable import atomic_replace
 from quovadis.inference.feature_rows import FeatureRow
-from quovadis.durable import publish
 
 
 class FeatureWriter(Protocol):
@@ -39,10 +39,10 @@ class Files:
             self._names.append(name)
         return self._folder / f".{name}.part"
 
-    def publish(self) -> list[str]:
+    def atomic_replace(self) -> list[str]:
         """Give every file its name, once it is on disk, and return the names."""
         for name in self._names:
-            publish(self.temporary(name), self._folder / name)
+            atomic_replace(self.temporary(name), self._folder / name)
         return self._names
 
     def abandon(self) -> None:

@@ -90,7 +90,7 @@ class HDF5Writer:
             self._file.attrs[label] = ",".join(names)
         self._close()
         self._check()
-        return self._files.publish()
+        return self._files.atomic_replace()
 
     def abandon(self) -> None:
         """Leave nothing behind of a file that is not complete."""

@@ -116,7 +116,7 @@ class NumpyWriter:
                     with file.open(f"{name}.npy", "w") as member:
                         np.lib.format.write_array(member, values)
             self._path.unlink()
-        return self._files.publish()
+        return self._files.atomic_replace()
 
     def abandon(self) -> None:
         """Leave nothing behind of files that are not complete."""

@@ -68,7 +68,7 @@ class ParquetWriter:
             self._write()
         self._writer.add_key_value_metadata({"frames_per_second": repr(frames_per_second)})
         self._close()
-        return self._files.publish()
+        return self._files.atomic_replace()
 
     def abandon(self) -> None:
         """Leave nothing behind of a file that is not complete."""

@@ -15,11 +15,11 @@ from quovadis.metrics import confusion_matrix
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_NAMES = 40
+MAX_NAMES = 40
 """More classes have numbers on the axes, a few of them."""
 _LONGEST_NAME = 40
-_MOST_TICKS = 20
-_LEAST_INCHES, _MOST_INCHES, _INCHES_A_CLASS = 3.0, 10.0, 0.25
+_MAX_TICKS = 20
+_MIN_INCHES, _MAX_INCHES, _INCHES_A_CLASS = 3.0, 10.0, 0.25
 _DOTS_PER_INCH = 120
 _LARGE_EXPONENT = 1 / 3
 _LARGE_TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
@@ -46,7 +46,7 @@ def confusion_figure(predictions: Predictions) -> Figure:
     from matplotlib.figure import Figure
 
     shares, occurring = _shares(predictions)
-    side = min(max(_INCHES_A_CLASS * len(occurring), _LEAST_INCHES), _MOST_INCHES)
+    side = min(max(_INCHES_A_CLASS * len(occurring), _MIN_INCHES), _MAX_INCHES)
     # A figure of its own, not pyplot: no global state, no window system. Names stand outside of it; the picture grows.
     figure = Figure(figsize=(side, side))
     FigureCanvasAgg(figure)
@@ -71,7 +71,7 @@ def confusion_figure(predictions: Predictions) -> Figure:
 
 def names_are_numbers(predictions: Predictions) -> bool:
     """Tell whether so many classes occur that the picture has their numbers, not their names."""
-    return len(_occurring(predictions)[1]) > MOST_NAMES
+    return len(_occurring(predictions)[1]) > MAX_NAMES
 
 
 def _occurring(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -92,13 +92,13 @@ def _shares(predictions: Predictions) -> tuple[NDArray[np.float64], NDArray[np.i
 
 def _name_axes(axes: Any, occurring: NDArray[np.int64], labels: tuple[str, ...]) -> None:
     count = len(occurring)
-    if count <= MOST_NAMES:
+    if count <= MAX_NAMES:
         places, names, what = range(count), [_name(labels[index]) for index in occurring], ""
     else:
-        places = range(0, count, -(-count // _MOST_TICKS))
+        places = range(0, count, -(-count // _MAX_TICKS))
         names, what = [str(occurring[place]) for place in places], ", by number of the output"
     # Names may hold what matplotlib reads as a formula.
-    axes.set_xticks(places, names, rotation=90 if count <= MOST_NAMES else 0, parse_math=False)
+    axes.set_xticks(places, names, rotation=90 if count <= MAX_NAMES else 0, parse_math=False)
     axes.set_yticks(places, names, parse_math=False)
     axes.set(xlabel=f"predicted class{what}", ylabel=f"class{what}")
 

@@ -6,12 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from quovadis.durable import atomic_write
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.evaluation.parquet import write_predictions
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
-from quovadis.durable import whole_file
 from quovadis.report.evaluation.confusion import confusion_png
 from quovadis.report.evaluation.documents import json_text, report_document, run_document
 from quovadis.report.evaluation.markdown import markdown
@@ -95,7 +95,7 @@ def _encoded(text: str) -> bytes:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{path}: cannot write the report: {error.strerror}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from compare import Difference, Kind
+from support.compare import Difference, Kind
 
 
 @dataclass(frozen=True)

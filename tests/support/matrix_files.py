@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from compare import Difference, differences
-from matrix import Case, covering_cases, make
-from numbered import Reference, ffmpeg_frames
-from scenarios import SCENARIOS, Scenario
+from support.compare import Difference, differences
+from support.matrix import Case, covering_cases, make
+from support.numbered import Reference, ffmpeg_frames
+from support.scenarios import SCENARIOS, Scenario
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from numbered import Reference, Seen, frames_seen
-
 from quovadis.errors import QuovadisError
+from support.numbered import Reference, Seen, frames_seen
 
 THREADS = (1, 2, 8, 16)
 Kind = Literal["refused", "frames", "threads", "times", "25 a second", "last tick", "seconds", "notes"]

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from synthetic import write_video
 
+from quovadis.architecture import FIRST_FRAMES, TEMPORAL_STRIDE
 from quovadis.engines import EngineOutput
-from quovadis.engines.base import FIRST_FRAMES, POSITION_FRAMES, StreamOutput
+from quovadis.engines.base import StreamOutput
 from quovadis.labels import kinetics400
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity
 from quovadis.video import Frame
+from support.synthetic import write_video
 
 CHANNELS = 1024
 
@@ -23,7 +24,7 @@ CHANNELS = 1024
 class MeanEngine:
     """A network whose features are its clip's mean, first and last pixel, and length, and then the step's number."""
 
-    clips_at_once = 1
+    max_concurrent_clips = 1
 
     def __init__(self, version: str = "1") -> None:
         self.description = {"engine": "mean", "version": version, "device": "none", "precision": "f32"}
@@ -52,7 +53,7 @@ class _MeanStream:
 
     def push(self, frames: NDArray[np.uint8], *, is_last: bool = False) -> StreamOutput:
         self.engine.pushed += len(frames)
-        steps = (len(frames) - FIRST_FRAMES) // POSITION_FRAMES if self.is_first else len(frames) // POSITION_FRAMES
+        steps = (len(frames) - FIRST_FRAMES) // TEMPORAL_STRIDE if self.is_first else len(frames) // TEMPORAL_STRIDE
         self.is_first = False
         values = _values(frames, steps + (6 if is_last else 0))
         return StreamOutput(values[:, :400], values)

@@ -16,16 +16,16 @@ class Window(NamedTuple):
     frames: list[Frame]
 
 
-def wanted_frames(windows: Iterable[Sequence[int]]) -> list[int]:
+def required_frames(windows: Iterable[Sequence[int]]) -> list[int]:
     """Return the numbers of all frames in any window, ascending."""
     return sorted(set().union(*windows))
 
 
-def gather(frames: Iterable[Frame], windows: Sequence[Sequence[int]]) -> Iterator[Window]:
+def select_windows(frames: Iterable[Frame], windows: Sequence[Sequence[int]]) -> Iterator[Window]:
     """Yield each window as soon as its last frame has come, and keep no frame longer than a window needs it.
 
     Args:
-        frames: those of `wanted_frames`, in order; fewer leave the windows out that need the others.
+        frames: those of `required_frames`, in order; fewer leave the windows out that need the others.
         windows: numbers of frames, in any order, some perhaps more than once.
     """
     pending = sorted(range(len(windows)), key=lambda number: max(windows[number]))
@@ -37,7 +37,7 @@ def gather(frames: Iterable[Frame], windows: Sequence[Sequence[int]]) -> Iterato
         first_needed[place] = earliest
     held: dict[int, Frame] = {}
     done = 0
-    for number, frame in zip(wanted_frames(windows), frames, strict=False):
+    for number, frame in zip(required_frames(windows), frames, strict=False):
         held[number] = frame
         while done < len(pending) and max(windows[pending[done]]) <= number:
             window = windows[pending[done]]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
-from boxes import set_edit_list
-from numbered import HEIGHT, WIDTH, run_ffmpeg, write_numbered_frames
+from support.boxes import set_edit_list
+from support.numbered import HEIGHT, WIDTH, run_ffmpeg, write_numbered_frames
 
 FRAMES = 60
 """Of each video: more than a decoder of 16 threads holds back."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-from matrix import FRAMES, SECOND_PICTURE, X264
-from numbered import HEIGHT, WIDTH, run_ffmpeg, write_numbered_frames
+
+from support.matrix import FRAMES, SECOND_PICTURE, X264
+from support.numbered import HEIGHT, WIDTH, run_ffmpeg, write_numbered_frames
 
 TS_PACKET = 188
 LONG_PAUSE = "settb=1/1000,setpts=N*40+gte(N\\,30)*20000"

@@ -81,7 +81,7 @@ def frames_seen(
     seconds: list[Fraction] = []
     read: tuple[object, int] | None = None
     with open_video(path, fps=fps, threads=threads, allow_partial=allow_partial) as video:
-        for shown in video.shown():
+        for shown in video.resampled():
             frame = shown.frame
             if read is None or read[0] is not frame:
                 read = frame, read_number(frame.picture.to_ndarray(format="gray"))

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from synthetic import write_video
 
 from quovadis.engines import EngineOutput
 from quovadis.labels import kinetics400
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity, softmax
+from support.synthetic import write_video
 
 ANSWERS = (0, 5, 399, 17, 42, 250)
 """Classes that the network may answer; the one after its answer comes second."""
@@ -65,7 +65,7 @@ def logits_of(answer: int) -> NDArray[np.float32]:
 class ColourEngine:
     """A network that answers by the colour of a clip's first frame."""
 
-    clips_at_once = 1
+    max_concurrent_clips = 1
     description = {"engine": "colours", "version": "1", "device": "none", "precision": "f32"}  # noqa: RUF012
 
     def __init__(self) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import moving_squares, write_video
 
 from quovadis.video import Frame, open_video
-from quovadis.video.gather import gather, wanted_frames
+from quovadis.video.windows import required_frames, select_windows
+from support.synthetic import moving_squares, write_video
 
 WINDOWS = st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=12), min_size=1, max_size=6)
 
@@ -27,14 +27,16 @@ def number_of(frame: Frame) -> int:
 
 @given(WINDOWS)
 def test_every_window_comes_once_with_its_frames(windows: list[list[int]]) -> None:
-    found = {w.number: [number_of(f) for f in w.frames] for w in gather(numbered(wanted_frames(windows)), windows)}
+    found = {
+        w.number: [number_of(f) for f in w.frames] for w in select_windows(numbered(required_frames(windows)), windows)
+    }
     assert found == dict(enumerate(windows))
 
 
 @given(WINDOWS, st.integers(0, 41))
 def test_a_video_that_ends_leaves_out_the_windows_that_need_more(windows: list[list[int]], length: int) -> None:
-    there = [number for number in wanted_frames(windows) if number < length]
-    found = {window.number for window in gather(numbered(there), windows)}
+    there = [number for number in required_frames(windows) if number < length]
+    found = {window.number for window in select_windows(numbered(there), windows)}
     assert found == {number for number, window in enumerate(windows) if max(window) < length}
 
 
@@ -44,11 +46,11 @@ def test_a_window_comes_as_soon_as_its_last_frame(windows: list[list[int]]) -> N
 
     def watched() -> Iterator[Frame]:
         nonlocal read
-        for frame in numbered(wanted_frames(windows)):
+        for frame in numbered(required_frames(windows)):
             read = number_of(frame)
             yield frame
 
-    for window in gather(watched(), windows):
+    for window in select_windows(watched(), windows):
         assert read == max(windows[window.number])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines import EngineOutput
-from quovadis.fvd import FVDOptions, Member, Statistics, prepare_side, read_members, set_statistics
+from quovadis.fvd import FVDOptions, SetVideo, Statistics, list_videos, load_set, set_statistics
 from quovadis.fvd.set_sources import Measure
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity
@@ -27,7 +27,7 @@ class MeansEngine:
     """Logits: the mean of each channel, of the first and of the last frame; pooled features: means of two corners."""
 
     description = {"engine": "means"}  # noqa: RUF012 - as the protocol has it
-    clips_at_once = 1
+    max_concurrent_clips = 1
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
@@ -65,8 +65,8 @@ def saved(path: Path, array: NDArray[np.generic]) -> str:
     return str(path)
 
 
-def members_of(source: str | Path) -> list[Member]:
-    members = read_members(str(source))
+def members_of(source: str | Path) -> list[SetVideo]:
+    members = list_videos(str(source))
     assert isinstance(members, list)
     return members
 
@@ -88,7 +88,7 @@ def measured(
 class SlowMember:
     """A video that is not read before another one has been."""
 
-    member: Member
+    member: SetVideo
     wait_for: Event | None = None
     tell: Event | None = None
 
@@ -109,4 +109,4 @@ class SlowMember:
 
 def side_statistics(sources: Sequence[str], measure: Measure, **options: Any) -> Statistics:
     """Look sources through, and measure them at once."""
-    return prepare_side(sources, **options).statistics(measure)
+    return load_set(sources, **options).statistics(measure)

@@ -1,0 +1,103 @@
+"""The network as data; everything that builds, counts, converts or describes it interprets these tables.
+
+Nothing else in the package knows a channel count. No framework is imported here, not even numpy.
+"""
+
+from __future__ import annotations
+
+from quovadis.architecture.counts import (
+    StageSummary,
+    check_endpoints,
+    check_input_size,
+    endpoint_shapes,
+    flops,
+    folded_parameters,
+    multiply_adds,
+    same_padding,
+    summarize,
+    time_steps,
+)
+from quovadis.architecture.interpretation import Operations, interpret
+from quovadis.architecture.network import (
+    BATCH_NORM_EPSILON,
+    CLIP_FRAMES,
+    ENDPOINTS,
+    FRAME_SIZE,
+    HEAD,
+    INPUT_CHANNELS,
+    MINIMUM_FRAMES,
+    NUM_CLASSES,
+    PIXEL_MEAN,
+    PIXEL_SCALE,
+    STAGES,
+    VARIABLE_PREFIX,
+    Convolution,
+    Head,
+    MaxPool,
+    Mixed,
+    Stage,
+    Triple,
+    output_channels,
+)
+from quovadis.architecture.steps import (
+    DEFAULT_CHUNK_FRAMES,
+    FIRST_FRAMES,
+    FRAMES_PER_SECOND,
+    SHORTEST_FRAMES,
+    TEMPORAL_STRIDE,
+    WINDOW_STEPS,
+    check_chunk,
+)
+from quovadis.architecture.variables import (
+    ConvolutionVariables,
+    convolution_variables,
+    convolutions,
+    stored_parameters,
+    variable_shapes,
+)
+
+__all__ = [
+    "BATCH_NORM_EPSILON",
+    "CLIP_FRAMES",
+    "DEFAULT_CHUNK_FRAMES",
+    "ENDPOINTS",
+    "FIRST_FRAMES",
+    "FRAMES_PER_SECOND",
+    "FRAME_SIZE",
+    "HEAD",
+    "INPUT_CHANNELS",
+    "MINIMUM_FRAMES",
+    "NUM_CLASSES",
+    "PIXEL_MEAN",
+    "PIXEL_SCALE",
+    "SHORTEST_FRAMES",
+    "STAGES",
+    "TEMPORAL_STRIDE",
+    "VARIABLE_PREFIX",
+    "WINDOW_STEPS",
+    "Convolution",
+    "ConvolutionVariables",
+    "Head",
+    "MaxPool",
+    "Mixed",
+    "Operations",
+    "Stage",
+    "StageSummary",
+    "Triple",
+    "check_chunk",
+    "check_endpoints",
+    "check_input_size",
+    "convolution_variables",
+    "convolutions",
+    "endpoint_shapes",
+    "flops",
+    "folded_parameters",
+    "interpret",
+    "multiply_adds",
+    "output_channels",
+    "same_padding",
+    "stored_parameters",
+    "summarize",
+    "time_steps",
+    "variable_shapes",
+]

@@ -1,0 +1,87 @@
+"""The network's variables: what the original checkpoints call them, and their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+from types import MappingProxyType
+
+from quovadis.architecture.network import (
+    HEAD,
+    INPUT_CHANNELS,
+    STAGES,
+    VARIABLE_PREFIX,
+    Convolution,
+    Mixed,
+    Stage,
+    output_channels,
+)
+
+
+@dataclass(frozen=True)
+class ConvolutionVariables:
+    """Names, in the original checkpoints, of one convolution's variables."""
+
+    weights: str
+    """Shape t, h, w, in, out."""
+    beta: str | None
+    moving_mean: str | None
+    moving_variance: str | None
+    bias: str | None
+    """Only the head has one; every other convolution has batch normalisation instead."""
+
+
+def convolution_variables(convolution: Convolution) -> ConvolutionVariables:
+    """Name the variables of `convolution` as the original checkpoints do."""
+    scope = f"{VARIABLE_PREFIX}/{convolution.scope}"
+    weights = f"{scope}/conv_3d/w"
+    if convolution == HEAD.convolution:
+        return ConvolutionVariables(weights, None, None, None, f"{scope}/conv_3d/b")
+    norm = f"{scope}/batch_norm"
+    return ConvolutionVariables(weights, f"{norm}/beta", f"{norm}/moving_mean", f"{norm}/moving_variance", None)
+
+
+def convolutions() -> Iterator[tuple[Convolution, int]]:
+    """Yield every convolution, head last, with its number of input channels."""
+    channels = INPUT_CHANNELS
+    for stage in STAGES:
+        yield from _stage_convolutions(stage, channels)
+        channels = output_channels(stage, channels)
+    yield HEAD.convolution, channels
+
+
+def _stage_convolutions(stage: Stage, channels: int) -> Iterator[tuple[Convolution, int]]:
+    branches = stage.branches if isinstance(stage, Mixed) else ((stage,),)
+    for branch in branches:
+        current = channels
+        for unit in branch:
+            if isinstance(unit, Convolution):
+                yield unit, current
+            current = output_channels(unit, current)
+
+
+@cache
+def _variable_shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for convolution, in_channels in convolutions():
+        names = convolution_variables(convolution)
+        shapes[names.weights] = (*convolution.kernel, in_channels, convolution.channels)
+        if names.bias is not None:
+            shapes[names.bias] = (convolution.channels,)
+        else:
+            for name in (names.beta, names.moving_mean, names.moving_variance):
+                if name is not None:
+                    shapes[name] = (convolution.channels,)
+    return dict(sorted(shapes.items()))
+
+
+def variable_shapes() -> Mapping[str, tuple[int, ...]]:
+    """Return the shape of each of the 230 variables, in order of name, as in the original checkpoints."""
+    return MappingProxyType(_variable_shapes())
+
+
+def stored_parameters() -> int:
+    """Return the number of values that an original checkpoint holds, batch norm statistics included."""
+    return sum(prod(shape) for shape in variable_shapes().values())
