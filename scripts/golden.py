@@ -61,7 +61,7 @@ class Recorder:
             ),
             "QUOVADIS_HOME": str(home),
             "QUOVADIS_OFFLINE": "1",
-            "COLUMNS": "100",
+            "COLUMNS": "160",
             "TERM": "dumb",
             "NO_COLOR": "1",
         }

@@ -111,10 +111,16 @@ CASES = (
     Case("classify-dense", (f"classify {SMALL} {NET} --dense --json", f"classify {SMALL} {NET} --dense --window 3")),
     Case("classify-timeline", (f"classify clips/archery.avi {NET} --timeline --threshold 0.2",)),
     Case("classify-timeline-plot", (f"classify clips/archery.avi {NET} --timeline --json --plot timeline.png",)),
-    Case("classify-labels", (f"classify {SMALL} {SHORT} --labels assets/label_map_600.txt",)),
+    Case(
+        "classify-labels",
+        tuple(f"classify {SMALL} {SHORT} --labels assets/{name}.txt" for name in ("label_map", "label_map_600")),
+    ),
     Case("classify-short", ("classify clips/rotated_90.mov clips/rotated_0.mov " + f"{NET} --json",)),
     # classify: which sources.
-    Case("classify-several", (f"classify {SMALL} clips/corrupted.mp4 missing.mp4 clips/archery.avi {SHORT} --json",)),
+    Case(
+        "classify-several",
+        (f"classify {SMALL} clips/corrupted.mp4 missing.mp4 clips/archery.avi {NET} --clip-frames 32 --json",),
+    ),
     Case("classify-fail-fast", (f"classify missing.mp4 {SMALL} {SHORT} --fail-fast",)),
     Case("classify-folder", (f"classify clips/faults {SHORT} --csv --top 1",)),
     Case("classify-images", (f"classify pictures {NET} --json",), {"pictures": images("clips/horse_riding.gif", 20)}),
@@ -148,7 +154,7 @@ CASES = (
     Case(
         "classify-refused-options",
         tuple(
-            f"classify {SMALL} -w rgb-scratch {options}"
+            f"classify {SMALL} {NET} {options}"
             for options in (
                 "--engine fast",
                 "--fps 0",
@@ -237,7 +243,9 @@ CASES = (
         (
             f"evaluate set {RUN} --protocol multiview --clips 1 --crops 1 -o one",
             f"evaluate set {RUN} --protocol multiview --clips 2 --crops 1 -o two",
-            "evaluate --compare one/predictions.parquet two/predictions.parquet -o both --json",
+            f"evaluate set {RUN} --protocol multiview --clips 1 --crops 1 -o other --engine openvino",
+            "evaluate --compare one/predictions.parquet other/predictions.parquet -o both --json",
+            "evaluate --compare one/predictions.parquet two/predictions.parquet",
             "evaluate --compare one/predictions.parquet one/predictions.parquet",
             "evaluate --compare one/predictions.parquet one/report.json",
         ),
