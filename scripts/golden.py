@@ -36,8 +36,14 @@ TIMEOUT = 300
 """Seconds for one command."""
 LONGEST_DIFF = 14
 """Lines shown of the difference of one file."""
-RATES = r'("(?:[a-z_]*seconds|[a-z_]+_per_second|bytes_per_second)": )[0-9.e+-]+'
-"""Fields of run.json that say how long it took."""
+VARYING = (
+    (r'("(?:seconds|[a-z]+_per_second)": )[0-9.e+-]+', r"\1<varies>"),
+    (r"in [0-9.]+ seconds with (\d+ workers?)", r"in <varies> seconds with \1"),
+    (r": [0-9.]+ videos and [0-9.]+ views a second", ": <varies> videos and <varies> views a second"),
+)
+"""What reports say about how long a run took: in run.json, and in a sentence."""
+SCRATCH = "golden-"
+"""Beginning of the temporary folder's name."""
 
 
 class Recorder:
@@ -126,6 +132,8 @@ class Recorder:
     def _plain(self, text: str, work: Path) -> str:
         for pattern, placeholder in [(re.escape(str(work)), "<work>"), *self._replacements]:
             text = re.sub(pattern, placeholder, text)
+        for path in work.glob("*.safetensors"):  # its metadata stand in random order
+            text = text.replace(_sha256(path), f"<sha256 of {path.name}>")
         return text
 
     def _keep(self, source: Path, target: Path, work: Path) -> None:
@@ -134,7 +142,10 @@ class Recorder:
             shutil.copyfile(source, target)
         elif source.suffix in TEXT:
             text = self._plain(source.read_bytes().decode("utf-8", "backslashreplace"), work)
-            target.write_text(re.sub(RATES, r"\1<varies>", text) if source.name == "run.json" else text, "utf-8")
+            if source.suffix == ".md" or source.name in {"run.json", "report.html"}:
+                for pattern, placeholder in VARYING:
+                    text = re.sub(pattern, placeholder, text)
+            target.write_text(text, encoding="utf-8")
         else:
             target.with_name(f"{target.name}.said").write_text(_describe(source), encoding="utf-8")
 
@@ -154,6 +165,11 @@ def _stamps(work: Path) -> dict[str, tuple[int, int]]:
     return {path.relative_to(work).as_posix(): (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _describe(path: Path) -> str:
     """Say what is in a file that is not kept itself: tensors one by one, of other weights the checksum.
 
@@ -168,7 +184,7 @@ def _describe(path: Path) -> str:
                     first, end = tensor.pop("data_offsets")
                     file.seek(start + first)
                     tensor["sha256"] = hashlib.sha256(file.read(end - first)).hexdigest()
-        return json.dumps(header, indent=1)
+        return json.dumps(header, indent=1, sort_keys=True)
     if path.suffix == ".onnx":
         import onnx
 
@@ -177,7 +193,7 @@ def _describe(path: Path) -> str:
         del model.graph.initializer[:]
         return f"{json.dumps(tensors, indent=1)}\n{model}"
     if path.suffix in {".bin", ".pt", ".pth"}:
-        return f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+        return f"sha256 {_sha256(path)}\n"
     return "exists\n"
 
 
@@ -245,7 +261,7 @@ def _lines(path: Path) -> list[str]:
 def _array_differences(old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -> list[str]:
     found = [f"- {name}" for name in old.keys() - new.keys()] + [f"+ {name}" for name in new.keys() - old.keys()]
     for name in old.keys() & new.keys():
-        a, b = old[name], new[name]
+        a, b = _without_scratch(old[name]), _without_scratch(new[name])
         if a.shape != b.shape or (a.dtype != b.dtype and not a.dtype.kind == b.dtype.kind == "U"):
             found.append(f"{name}: {a.dtype}{list(a.shape)} became {b.dtype}{list(b.shape)}")
         elif a.dtype.kind in "fiub":
@@ -256,6 +272,14 @@ def _array_differences(old: dict[str, np.ndarray], new: dict[str, np.ndarray]) -
             first, second = np.atleast_1d(a).flat[index], np.atleast_1d(b).flat[index]
             found.append(f"{name}: {unequal.sum()} differ, first {str(first)[:160]!r} became {str(second)[:160]!r}")
     return sorted(found)
+
+
+def _without_scratch(values: np.ndarray) -> np.ndarray:
+    """Replace the temporary folder in texts; files of arrays are kept as they were written."""
+    if values.dtype.kind != "U":
+        return values
+    pattern = re.compile(rf"""[^\s"']*/{SCRATCH}\w{{8}}/[^/]+""")
+    return np.array([pattern.sub("<work>", text) for text in values.ravel()], dtype=str).reshape(values.shape)
 
 
 def compare(before: Path, after: Path) -> int:
@@ -282,7 +306,7 @@ def compare(before: Path, after: Path) -> int:
 def record(target: Path, assets: Path, only: list[str]) -> int:
     if unknown := set(only) - {case.name for case in CASES}:
         sys.exit(f"no such case: {', '.join(sorted(unknown))}")
-    with tempfile.TemporaryDirectory(prefix="golden-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
         recorder = Recorder(target, assets.resolve(), Path(scratch).resolve())
         total = 0.0
         for case in CASES:
