@@ -122,7 +122,7 @@ class LayerOp:
 
     def __init__(self, source: FeatureMap, target: FeatureMap, window: KernelGeometry, tile: int, run: Run) -> None:
         self._kernel, self._stride, self._front = (
-            int(axes[0]) for axes in (window.kernel, window.step, window.padding)
+            int(axes[0]) for axes in (window.kernel, window.stride, window.padding)
         )
         self._tile = tile
         self._run = run

@@ -23,7 +23,7 @@ from quovadis.errors import CacheError
 INPUT_RANGE = (-128 / 127, 1.0)
 """Of normalised pixels: 0, the padding, is one of its 256 levels."""
 LEVELS = 256
-MAX_WEIGHT = 127
+WEIGHT_QMAX = 127
 CALIBRATION_CLIPS = 12
 """Clips that calibration looks at, at most."""
 
