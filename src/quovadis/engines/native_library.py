@@ -167,7 +167,7 @@ class Kernels:
 
     @property
     def has_integers(self) -> bool:
-        """Whether `integers` can be had: AVX-512 with VNNI."""
+        """Whether `integers` are available: AVX-512 with VNNI."""
         return bool(self._library.quovadis_has_integers(self._pool))
 
     @property
