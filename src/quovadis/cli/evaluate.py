@@ -52,6 +52,7 @@ from quovadis.report.evaluation import (
 from quovadis.report.evaluation_table import comparison_table, summary_table
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
+from quovadis.weights import load_weights
 
 DEFAULT_OUTPUT = Path("evaluation")
 
@@ -141,10 +142,13 @@ def evaluate(
     console, output = Console(highlight=False), output or DEFAULT_OUTPUT
     chosen = make_protocol(protocol.value, clips=clips, crops=crops, crop_size=crop_size)
     check_evaluation_dependencies()
-    examples = read_dataset(dataset, class_names(labels), videos=videos, form=form.value, split=split, subset=subset)
+    own_names = class_names(labels)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
+        weights = load_weights(weights_name, notify=notify, progress=download)
+        names = weights.class_names(own_names)
+        examples = read_dataset(dataset, names, videos=videos, form=form.value, split=split, subset=subset)
         model = load(
-            weights_name,
+            weights,
             device=device,
             threads=threads,
             engine=engine.value,

@@ -85,7 +85,7 @@ def parse_fps(text: str) -> float | str:
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WeightsName = Annotated[str, typer.Option("--weights", "-w", help="auto, an official name, or a file.")]
-Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, if not Kinetics-400.")]
+Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, if not those of the weights.")]
 FPS = Annotated[Any, typer.Option(parser=parse_fps, metavar="FPS|native", help="Frames a second to resample to.")]
 Device = Annotated[str, typer.Option(help="CPU, cuda, or an OpenVINO device: GPU, NPU, AUTO….")]
 Engine = Annotated[

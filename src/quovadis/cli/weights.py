@@ -27,7 +27,7 @@ def list_weights(as_json: AsJSON = False) -> None:
 
 
 def pull(
-    name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-scratch.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(weights.CATALOGUE)}.")],
     force: Annotated[bool, typer.Option(help="Fetch again even if cached.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -51,7 +51,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def weights_path(name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-scratch.")]) -> None:
+def weights_path(name: Annotated[str, typer.Argument(help=f"One of {', '.join(weights.CATALOGUE)}.")]) -> None:
     """Print where cached weights are."""
     path = weights.cached_path(name)
     if path is None:

@@ -8,7 +8,16 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import HEAD, INPUT_CHANNELS, Convolution, MaxPool, Mixed, convolutions, interpret
+from quovadis.architecture import (
+    HEAD,
+    INPUT_CHANNELS,
+    Convolution,
+    MaxPool,
+    Mixed,
+    convolutions,
+    interpret,
+    is_head,
+)
 from quovadis.engines.native_integers import QMAX, WIDE_QMAX, bounds_3x3x3, bounds_stem, pack_integers
 from quovadis.engines.native_library import (
     LANES,
@@ -51,7 +60,9 @@ class ComputeBackend(Protocol):
 
     precision: str
     head: PackedConvolution
-    """In float32 whatever the rest."""
+    """In float32 whatever the rest; its output channels are padded, as all are in memory."""
+    num_classes: int
+    """How many of the head's outputs are classes."""
 
     def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU to a feature map, or pixels, kept in `dtype`."""
@@ -87,6 +98,7 @@ class FloatBackend:
         folded = {unit: fold_batch_norm(tensors, unit) for unit, _ in convolutions()}
         self._packed = {unit.scope: _pack_float(unit, convolution) for unit, convolution in folded.items()}
         self.head = self._packed[HEAD.convolution.scope]
+        self.num_classes = len(folded[HEAD.convolution].bias)
 
     def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""
@@ -134,9 +146,10 @@ class IntegerBackend:
         self._packed = {
             unit.scope: _pack_integers(unit, fold_batch_norm(equalized, unit), scales)
             for unit, _ in convolutions()
-            if unit != HEAD.convolution
+            if not is_head(unit)
         }
-        self.head = _pack_float(HEAD.convolution, fold_batch_norm(tensors, HEAD.convolution))
+        head = fold_batch_norm(tensors, HEAD.convolution)
+        self.head, self.num_classes = _pack_float(HEAD.convolution, head), len(head.bias)
 
     def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""

@@ -330,7 +330,7 @@ class NativeNetwork:
         x, y = (BufferView(a.ctypes.data, 0, len(a), 1, 1, a.shape[1]) for a in (features, logits))
         if len(features):
             kernels.pointwise(x, self._arithmetic.head, y, relu=False)
-        return Positions(logits[:, : HEAD.convolution.channels], features)
+        return Positions(logits[:, : self._arithmetic.num_classes], features)
 
 
 def _shares(size: int, window: int) -> NDArray[np.float32]:

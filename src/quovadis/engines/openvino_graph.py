@@ -21,6 +21,7 @@ from quovadis.architecture import (
     Mixed,
     Triple,
     interpret,
+    is_head,
 )
 from quovadis.engines.quantization import INPUT_RANGE, LEVELS, WEIGHT_QMAX, Quantization
 from quovadis.openvino_runtime import Node, opset1, opset13, ov
@@ -69,7 +70,7 @@ class OpenVINOOperations:
         """Apply a convolution and its bias, without activation; `padding` is OpenVINO's word for it, or explicit."""
         folded = fold_batch_norm(self._tensors, unit)
         kernel = np.ascontiguousarray(folded.kernel.transpose(4, 3, 0, 1, 2))
-        if self._quantization is None or unit == HEAD.convolution:
+        if self._quantization is None or is_head(unit):
             weights = opset13.constant(kernel, name=kernel_name(unit))
         else:
             weights = _integer_weights(kernel, unit)

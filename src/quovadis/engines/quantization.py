@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import HEAD, convolutions
+from quovadis.architecture import convolutions, is_head
 from quovadis.durable import atomic_write
 from quovadis.errors import CacheError
 
@@ -80,4 +80,4 @@ class Quantization:
 
 def quantized_scopes() -> list[str]:
     """Return the scopes of the convolutions that compute in 8-bit integers: all but the head's."""
-    return [unit.scope for unit, _ in convolutions() if unit != HEAD.convolution]
+    return [unit.scope for unit, _ in convolutions() if not is_head(unit)]
