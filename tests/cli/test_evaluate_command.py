@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_run import LEDGER_NAME, done_in
 
+from quovadis.evaluation.run import LEDGER_NAME
 from quovadis.interrupts import INTERRUPTED
+from support.ledgers import done_in
 
 TRUTH = {
     "arm_wrestling.mp4": "arm wrestling",

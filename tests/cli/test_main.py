@@ -345,7 +345,7 @@ def test_ctrl_c_while_modules_are_imported_is_quiet(entry: str, tmp_path: Path) 
 
 
 def test_the_command_is_installed_with_the_entry_that_is_quiet_from_the_beginning() -> None:
-    text = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     assert tomllib.loads(text)["project"]["scripts"] == {"quovadis": "quovadis.__main__:main"}
 
 

@@ -26,6 +26,7 @@ from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import Summary, summarize
 from quovadis.labels import kinetics400
 from support.colours import VIDEOS, ColourEngine, label_name, logits_of, recognizer, write_clip, write_frames
+from support.ledgers import done_in
 
 KNOWN = {
     "deepmind": {"top-1": (6, 12), "top-5": (9, 12)},
@@ -161,16 +162,8 @@ run_evaluation(recognizer(), dataset, make_protocol("omz"), Path(sys.argv[2]) / 
 """
 
 
-def done_in(ledger: Path) -> int:
-    try:
-        with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as database:
-            return int(database.execute("SELECT count(*) FROM videos").fetchone()[0])
-    except sqlite3.Error:
-        return 0
-
-
 def test_killed_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path) -> None:
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "video")]
+    folders = [str(Path(__file__).parents[1]), *sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     for more in (2, 3, 3):
         command = [sys.executable, "-c", PROGRAM, str(listed.source), str(tmp_path / "parts"), str(more)]

@@ -12,11 +12,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from test_records import video_prediction
 
 from quovadis.errors import OutputError, VideoError
 from quovadis.report.output import ResultOutput
 from quovadis.report.record_file import RecordFile
+from support.video_predictions import video_prediction
 
 SUFFIXES = ("json", "jsonl", "csv")
 SOURCES = ("a.mp4", "bad.mp4", "c.mp4")
