@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from quovadis.errors import OutputError, VideoError
-from quovadis.results.record_file import RecordFile
-from quovadis.results.records import RecordFormat, record_writer
 from quovadis.report.table import MAX_CLIP_ROWS, prediction_table
 from quovadis.results import ClipPrediction, VideoPrediction, WeightsIdentity
+from quovadis.results.record_file import RecordFile
+from quovadis.results.records import RecordFormat, record_writer
 
 LABELS = ("a, b", '"quoted"', "[red]markup[/red]")
 

@@ -60,8 +60,8 @@ class ClipPrediction:
     logits: NDArray[np.float32] = field(repr=False)
     """Shape classes; in dense mode the mean of the steps of a window around this one."""
     features: NDArray[np.float32] | None = field(default=None, repr=False)
-    """Pooled features that the network made on the way, shape 1024: the mean of the clip's steps, in dense mode those of
-    the step itself; None where an engine's output was not at hand."""
+    """Pooled features that the network made on the way, shape 1024: the mean of the clip's steps, in dense mode
+    those of the step itself; None where an engine's output was not at hand."""
     labels: tuple[str, ...] = field(repr=False)
 
     @property
