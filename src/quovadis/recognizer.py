@@ -118,7 +118,7 @@ class Recognizer:
             clips=tuple(clips),
             weights=self.weights,
             engine=self.engine.description,
-            partial=stream.report.partial,
+            incomplete=stream.report.partial,
             mean_logits=None if mean is None else mean.value(),
             notes=(*stream.report.notes, *notes),
             labels=self.labels,
@@ -204,6 +204,7 @@ class Recognizer:
                 frames=min(counter.count, TEMPORAL_STRIDE),
                 looped=counter.count < SHORTEST_FRAMES,
                 logits=logits,
+                features=step.features,
                 labels=self.labels,
             )
 
@@ -216,6 +217,7 @@ class Recognizer:
             frames=clip.frames,
             looped=clip.looped,
             logits=output.logits[0],
+            features=output.features[0].mean(axis=0, dtype=np.float32),
             labels=self.labels,
         )
 

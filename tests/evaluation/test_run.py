@@ -300,8 +300,8 @@ def test_a_video_that_is_there_in_part_is_told_and_stays_marked(tmp_path: Path, 
     arguments = {"allow_partial": True, "on_partial": told.append}
     dataset = read_dataset(tmp_path / "data", kinetics400())
     predictions, _ = run(dataset, tmp_path, protocol, **arguments)
-    assert sorted(video.key for video in told) == sorted(video.key for video in predictions.partial)
-    by_key = {video.key: video for video in predictions.partial}
+    assert sorted(video.key for video in told) == sorted(video.key for video in predictions.incomplete)
+    by_key = {video.key: video for video in predictions.incomplete}
     assert set(by_key) == {cut.key, frames.key}
     (note,) = by_key[cut.key].notes
     assert note.startswith("cut off: ")
@@ -312,10 +312,10 @@ def test_a_video_that_is_there_in_part_is_told_and_stays_marked(tmp_path: Path, 
     # Known from the record, and from the file.
     again, record = run(dataset, tmp_path, protocol, **arguments)
     assert record.videos == 0
-    assert again.partial == predictions.partial
+    assert again.incomplete == predictions.incomplete
     assert len(told) == 2
     write_predictions(again, tmp_path / "p.parquet")
-    assert read_predictions(tmp_path / "p.parquet").partial == predictions.partial
+    assert read_predictions(tmp_path / "p.parquet").incomplete == predictions.incomplete
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from rich.console import Console
 from quovadis.errors import NotDoneError, OutputError, QuovadisError, VideoError
 from quovadis.progress import Notify
 from quovadis.report.plot import check_plot_dependency, plot_timeline
-from quovadis.report.record_file import RecordFile
-from quovadis.report.records import RecordFormat, RecordWriter, record_writer
 from quovadis.report.table import prediction_table
 from quovadis.results import VideoPrediction
+from quovadis.results.record_file import RecordFile
+from quovadis.results.records import RecordFormat, RecordWriter, record_writer
 from quovadis.video.expand import is_video_name
 from quovadis.video.source import is_address, local_path
 

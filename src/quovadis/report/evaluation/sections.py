@@ -37,7 +37,7 @@ def report_content(predictions: Predictions, summary: Summary, record: RunRecord
         _matrix(predictions),
         _classes(predictions, summary),
     ]
-    if predictions.partial:
+    if predictions.incomplete:
         sections.append(_partial(predictions))
     if predictions.failures:
         sections.append(_failures(predictions))
@@ -170,7 +170,7 @@ def _classes(predictions: Predictions, summary: Summary) -> Section:
 
 def _partial(predictions: Predictions) -> Section:
     columns = (Column("video"), Column("what is wrong with it"))
-    rows = tuple((video.key, "; ".join(video.notes)) for video in predictions.partial)
+    rows = tuple((video.key, "; ".join(video.notes)) for video in predictions.incomplete)
     paragraph = "Damaged or cut off: evaluated, as --allow-partial has it, by what is there of them."
     return Section(
         "Partly decoded videos", (paragraph,), table=Table(columns, rows), folded=counted(len(rows), "video")

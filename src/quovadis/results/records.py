@@ -31,7 +31,7 @@ CSV_COLUMNS = (
     "probability",
     "weights",
     "weights_sha256",
-    "partial",
+    "incomplete",
     "error",
 )
 
@@ -129,7 +129,7 @@ class CSVWriter:
             "source": result.source,
             "weights": result.weights.name,
             "weights_sha256": result.weights.sha256,
-            "partial": str(result.partial).lower(),
+            "incomplete": str(result.incomplete).lower(),
         }
         spans: list[tuple[dict[str, Any], list[Prediction]]] = [
             ({"scope": "video", **_times(first.start_seconds, last.end_seconds)}, result.top(self._count))
