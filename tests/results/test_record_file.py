@@ -172,7 +172,7 @@ def test_a_folder_and_a_file_that_may_not_be_written_are_known_before_any_work(
     assert path.read_text() == "old"
 
 
-MODULES = ("report/output.py", "results/record_file.py", "results/records.py", "quovadis/durable.py")
+MODULES = ("report/output.py", "results/record_file.py", "results/records.py", "durable.py")
 
 
 class Interruption:
