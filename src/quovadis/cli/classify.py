@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -121,7 +122,15 @@ def classify(
         check_spares_videos(written, sources)
     with ExitStack() as stack:
         results = stack.enter_context(
-            ResultOutput(formats=formats, output=output, plot=plot, top=top, several=len(sources) > 1, notify=notify)
+            ResultOutput(
+                formats=formats,
+                output=output,
+                plot=plot,
+                top=top,
+                several=len(sources) > 1,
+                notify=notify,
+                settings=asdict(sampling),
+            )
         )
         with DownloadDisplay(stderr(), enabled=not quiet) as download:
             model = load(

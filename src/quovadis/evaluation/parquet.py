@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quovadis.durable import atomic_write
 from quovadis.errors import DatasetError, OutputError
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
-from quovadis.results.table import ResultRow, TableWriter, engine_text, read_table
+from quovadis.results.table import ResultRow, ResultTable, TableWriter, engine_text, read_table
 
 _OWN = {
     "label_index": "int32",
@@ -101,8 +102,6 @@ def read_predictions(path: Path) -> Predictions:
     is_first[1:] = table.key[1:] != table.key[:-1]
     first = np.flatnonzero(is_first)
     try:
-        if len(table) and table.logits is None:
-            raise ValueError("there are no logits")
         numbers = {name: table.own[name].astype(np.int64) for name in ("label_index", "frames", "start_frame")}
         return Predictions(
             settings=table.settings,
@@ -116,7 +115,7 @@ def read_predictions(path: Path) -> Predictions:
             clip=table.clip,
             crop=table.crop,
             start_frame=numbers["start_frame"],
-            logits=np.empty((0, len(table.labels)), np.float32) if table.logits is None else table.logits,
+            logits=_logits(table),
             failures=tuple(Failure(**failure) for failure in table.metadata["failures"]),
             incomplete=tuple(
                 PartialVideo(video["key"], video["path"], tuple(video["notes"]))
@@ -125,3 +124,11 @@ def read_predictions(path: Path) -> Predictions:
         )
     except (LookupError, ValueError, TypeError) as error:
         raise DatasetError(f"{path}: not {_EXPECTED} ({error})") from error
+
+
+def _logits(table: ResultTable) -> NDArray[np.float32]:
+    if table.logits is not None:
+        return table.logits
+    if len(table):
+        raise ValueError("there are no logits")
+    return np.empty((0, len(table.labels)), np.float32)

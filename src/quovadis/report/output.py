@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self, cast
+from types import MappingProxyType, TracebackType
+from typing import Any, Self, cast
 
 from rich.console import Console
 
@@ -19,10 +19,17 @@ from quovadis.report.table import prediction_table
 from quovadis.results import VideoPrediction
 from quovadis.results.record_file import RecordFile
 from quovadis.results.records import RecordFormat, RecordWriter, record_writer
+from quovadis.results.table_records import TableRecords
 from quovadis.video.expand import is_video_name
 from quovadis.video.source import is_address, local_path
 
-FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
 STDOUT = (Path("-"), Path("/dev/stdout"))
 
 
@@ -43,6 +50,7 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
         top: int,
         several: bool,
         notify: Notify,
+        settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Choose the destinations.
 
@@ -53,6 +61,7 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
             top: how many classes to show.
             several: whether more than one video may come.
             notify: called with a line for each failure, and where results do not go where they were to go.
+            settings: what the results depend on, which a Parquet file states.
 
         Raises:
             OutputError: formats that contradict each other, or a picture's name where several are to come.
@@ -64,6 +73,7 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
         self._pictures = None if plot is None else Pictures(plot, several=several)
         self._top = top
         self._notify = notify
+        self._settings = settings
         self._console = Console(highlight=False)
         self._file: RecordFile | None = None
         self._writer: RecordWriter | None = None
@@ -72,10 +82,15 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
 
     def __enter__(self) -> Self:
         if self._format is not None:
-            file = RecordFile(self._path, whole=self._format == "json", notify=self._notify)
+            is_table = self._format == "parquet"
+            whole = self._format == "json" or is_table
+            file = RecordFile(self._path, whole=whole, binary=is_table, notify=self._notify)
             self._file = self._stack.enter_context(file)
             self._file.has_results = False
-            self._writer = record_writer(self._format, self._file, self._top)
+            if self._format == "parquet":
+                self._writer = TableRecords(self._file, self._settings)
+            else:
+                self._writer = record_writer(self._format, self._file, self._top)
             self._stack.push(self._close)
         return self
 

@@ -17,7 +17,8 @@ from quovadis.errors import QuovadisError
 from quovadis.results import Prediction, VideoPrediction
 from quovadis.version import __version__
 
-RecordFormat: TypeAlias = Literal["json", "jsonl", "csv"]
+TextFormat: TypeAlias = Literal["json", "jsonl", "csv"]
+RecordFormat: TypeAlias = Literal["json", "jsonl", "csv", "parquet"]
 
 CSV_COLUMNS = (
     "source",
@@ -79,7 +80,7 @@ class JSONWriter:
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Keep one video that could not be classified."""
-        self._failures.append(_failure_dict(source, error))
+        self._failures.append(failure_dict(source, error))
 
     def close(self) -> None:
         """Write the document."""
@@ -101,7 +102,7 @@ class JSONLinesWriter:
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Write one video that could not be classified."""
-        self._write(_failure_dict(source, error))
+        self._write(failure_dict(source, error))
 
     def close(self) -> None:
         """Do nothing: every line is already written."""
@@ -168,8 +169,8 @@ class CSVWriter:
         self._stream.flush()
 
 
-def record_writer(record_format: RecordFormat, stream: TextSink, count: int) -> RecordWriter:
-    """Return the writer of a format, on an open text stream, for the `count` best classes."""
+def record_writer(record_format: TextFormat, stream: TextSink, count: int) -> RecordWriter:
+    """Return the writer of a format of text, on an open stream, for the `count` best classes."""
     if record_format == "json":
         return JSONWriter(stream, count)
     if record_format == "jsonl":
@@ -181,5 +182,6 @@ def _times(start_seconds: float, end_seconds: float) -> dict[str, float]:
     return {"start_seconds": round(start_seconds, 6), "end_seconds": round(end_seconds, 6)}
 
 
-def _failure_dict(source: str, error: QuovadisError) -> dict[str, Any]:
+def failure_dict(source: str, error: QuovadisError) -> dict[str, Any]:
+    """Return a video that could not be classified in JSON's types."""
     return {"source": source, "error": str(error), "kind": type(error).__name__}

@@ -152,6 +152,8 @@ class TableWriter:
         self._shape: tuple[int, ...] | None = None
         self._waiting: list[ResultRow] = []
         self._writer: Any = None
+        self.is_broken = False
+        """Whether an exception came while rows were being written: the file cannot be completed any more."""
 
     def append(self, rows: Iterable[ResultRow]) -> None:
         """Take the next rows, all of them or, where making one raises an exception, none.
@@ -192,6 +194,7 @@ class TableWriter:
             writer.close()
 
     def _write(self) -> None:
+        self.is_broken = True
         if self._writer is None:
             self._writer = self._parquet.ParquetWriter(self._sink, self._schema, compression="zstd")
         rows, columns = self._waiting, {}
@@ -206,7 +209,7 @@ class TableWriter:
                 columns[name] = self._arrow.array(values, kind)
         if rows:
             self._writer.write_table(self._arrow.table(columns, schema=self._schema))
-        self._waiting = []
+        self._waiting, self.is_broken = [], False
 
     def _lists(self, name: str, values: Sequence[NDArray[np.float32] | None], kind: Any) -> Any:
         there = [array for array in values if array is not None]
