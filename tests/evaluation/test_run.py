@@ -353,7 +353,7 @@ def test_a_damaged_result_in_the_record_is_one_clear_error(
     with pytest.raises(OutputError, match="cannot be used as the record of what is done") as refused:
         run(listed.first(2), tmp_path)
     assert str(tmp_path / LEDGER_NAME) in str(refused.value)
-    assert "--restart starts over" in str(refused.value)
+    assert "`restart=True` starts over" in str(refused.value)
     _, record = run(listed.first(2), tmp_path, restart=True)
     assert record.videos == 2
 

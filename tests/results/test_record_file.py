@@ -27,7 +27,7 @@ every_format = pytest.mark.parametrize("suffix", SUFFIXES)
 def classify(path: Path, ends: BaseException | None = None, *, results: bool = True) -> list[str]:
     """Write what a run over three videos finds, of which the second fails, and return what it says."""
     said: list[str] = []
-    output = ResultOutput(formats=(), output=path, plot=None, top=2, several=True, notify=said.append)
+    output = ResultOutput(output=path, plot=None, top=2, several=True, notify=said.append)
     output._shows_table = False
 
     def work(source: str) -> None:
@@ -120,9 +120,7 @@ def test_nothing_is_touched_where_there_is_no_result(suffix: str, tmp_path: Path
 @every_format
 def test_before_the_first_record_no_file_is_there(suffix: str, tmp_path: Path) -> None:
     def run() -> None:
-        with ResultOutput(
-            formats=(), output=tmp_path / f"new.{suffix}", plot=None, top=1, several=False, notify=lambda line: None
-        ):
+        with ResultOutput(output=tmp_path / f"new.{suffix}", plot=None, top=1, several=False, notify=lambda line: None):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

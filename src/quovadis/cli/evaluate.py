@@ -31,6 +31,7 @@ from quovadis.cli.options import (
     resumable,
     stderr,
 )
+from quovadis.cli.spelling import flag
 from quovadis.datasets import read_dataset
 from quovadis.engines.quantization import CALIBRATION_CLIPS
 from quovadis.errors import DatasetError, UnexpectedError
@@ -188,7 +189,7 @@ def evaluate(
             f"{dataset}: none of its videos could be evaluated; the earlier report in {output} is left as it was"
         )
     summary = summarize(predictions, omz_compatible=omz_compatible)
-    write_evaluation(predictions, summary, record, output)
+    write_evaluation(predictions, summary, record, output, flag)
     if not predictions.keys:
         raise DatasetError(f"{dataset}: none of its videos could be evaluated; {output / 'report.md'} tells why")
     if as_json:

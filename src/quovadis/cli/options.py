@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from quovadis.cli.spelling import with_flags
 from quovadis.escape import printable
 from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
@@ -59,7 +60,7 @@ def notify_above(progress: VideoProgress, message: str) -> None:
 
 
 def _line(message: str) -> str:
-    return f"quovadis: {printable(message)}"
+    return f"quovadis: {printable(with_flags(message))}"
 
 
 @contextmanager

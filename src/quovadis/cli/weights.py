@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console
 from quovadis import weights
 from quovadis.cli.command import add_command
 from quovadis.cli.options import AsJSON, Quiet, notify, stderr
+from quovadis.cli.spelling import with_flags
 from quovadis.errors import QuovadisError
 from quovadis.report.progress import DownloadDisplay
 from quovadis.report.weights_table import catalogue_records, catalogue_table, verification_table
@@ -37,12 +39,18 @@ def pull(
     typer.echo(path)
 
 
+def check_weights(name: str) -> weights.Verification:
+    """Check weights; what to do about a problem is said as on the command line."""
+    checked = weights.verify(name)
+    return checked if checked.problem is None else replace(checked, problem=with_flags(checked.problem))
+
+
 def verify(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Official weights in the cache, or a file.")],
     as_json: AsJSON = False,
 ) -> None:
     """Check every checksum of a weights file."""
-    checked = weights.verify(name)
+    checked = check_weights(name)
     if as_json:
         typer.echo(json.dumps(checked.to_dict(), indent=2))
     else:

@@ -137,7 +137,7 @@ class TorchEngine:
         Raises:
             EngineError: always.
         """
-        raise EngineError("the engine torch has no dense mode: choose --device CPU, or windows with --stride")
+        raise EngineError('the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`')
 
 
 class _FoldedOperations:
@@ -198,7 +198,7 @@ def _find_device(name: str) -> torch.device:
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:
         reason = _first_line(error)
-        raise EngineError(f'PyTorch cannot use "{name}" here: {reason}; choose --device CPU') from error
+        raise EngineError(f'PyTorch cannot use "{name}" here: {reason}; choose `device="CPU"`') from error
     return device
 
 
@@ -213,7 +213,8 @@ def _errors_of(device: torch.device, task: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise EngineError(
-            f"{device} has too little free memory to {task}: run fewer or shorter clips at once, or choose --device CPU"
+            f"{device} has too little free memory to {task}: run fewer or shorter clips at once, or choose "
+            '`device="CPU"`'
         ) from error
     except RuntimeError as error:
         raise EngineError(f"{device} failed to {task}: {_first_line(error)}") from error

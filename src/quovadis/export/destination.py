@@ -120,7 +120,7 @@ class Destination(AbstractContextManager["Destination"]):
             target = self._folder / name
             # A broken link is there too.
             if (target.exists() or target.is_symlink()) and not self._overwrite:
-                raise OutputError(f"{target}: is there already; --force replaces it")
+                raise OutputError(f"{target}: is there already; `overwrite=True` replaces it")
 
 
 def _copy(target: Path, old: Path) -> None:

@@ -23,7 +23,7 @@ class Format:
     """One way to write a model."""
 
     name: str
-    """What `--to` calls it."""
+    """What `convert` calls it in `to`."""
     title: str
     exporter: str
     """Module of `quovadis.export`, and the object in it where the module itself is not the exporter."""
@@ -108,4 +108,4 @@ def format_of_path(path: Path) -> Format:
         if path.suffix.lower() in entry.suffixes:
             return entry
     known = ", ".join(suffix for entry in FORMATS.values() for suffix in entry.suffixes[:1])
-    raise OutputError(f"{path}: say which format to write with --to, or by one of the suffixes {known}")
+    raise OutputError(f"{path}: say which format to write with `to`, or by one of the suffixes {known}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from quovadis.errors import QuovadisError
+from quovadis.errors import QuovadisError, Spell, in_python
 from quovadis.results.predictions import VideoPrediction
 from quovadis.results.record_file import RecordFile
 from quovadis.results.records import failure_dict
@@ -16,8 +16,8 @@ from quovadis.video.source import is_address, local_path
 class TableRecords:
     """A writer of records, as `results.records` has them; failures, and what was incomplete, are in the metadata."""
 
-    def __init__(self, file: RecordFile, settings: Mapping[str, Any]) -> None:
-        """Choose where the table goes, and what it says of all of its rows.
+    def __init__(self, file: RecordFile, settings: Mapping[str, Any], spell: Spell = in_python) -> None:
+        """Choose where the table goes, what it says of all of its rows, and how errors write options.
 
         Raises:
             MissingDependencyError: pyarrow is not installed.
@@ -26,6 +26,7 @@ class TableRecords:
         # Without its end no Parquet file can be read.
         file.is_usable = False
         self._settings = settings
+        self._spell = spell
         self._table = TableWriter(self._sink)
         self._has_rows = False
         self._failures: list[Mapping[str, Any]] = []
@@ -56,7 +57,7 @@ class TableRecords:
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Keep one video that could not be classified."""
-        self._failures.append(failure_dict(source, error))
+        self._failures.append(failure_dict(source, error, self._spell))
 
     def close(self) -> None:
         """Complete the table, unless Ctrl-C came while rows were being written; the file stays open."""

@@ -83,9 +83,9 @@ def _load_official(path: Path, name: str) -> Weights:
     try:
         weights = read_weights(path)
     except WeightsError as error:
-        raise WeightsError(f"{error} (quovadis weights pull {name} --force)") from error
+        raise WeightsError(f'{error} (`quovadis.weights.pull("{name}", force=True)`)') from error
     if weights.name != name:
-        raise WeightsError(f"{path}: not the official {name}; run quovadis weights pull {name} --force")
+        raise WeightsError(f'{path}: not the official {name}; run `quovadis.weights.pull("{name}", force=True)`')
     return weights
 
 

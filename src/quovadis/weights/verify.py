@@ -87,7 +87,7 @@ def verify(name_or_path: str | os.PathLike[str]) -> Verification:
         if not files:
             raise
         return Verification(str(path), files, 0, 0, 0, None, None, str(error))
-    problem = f"{wrong}: not the official file; run quovadis weights pull {text} --force" if wrong else None
+    problem = f'{wrong}: not the official file; run `quovadis.weights.pull("{text}", force=True)`' if wrong else None
     return Verification(
         source=str(path),
         files=files,
