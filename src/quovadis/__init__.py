@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from quovadis.export import Conversion, convert
     from quovadis.features import FeatureOptions, VideoFeatures
+    from quovadis.options import ModelOptions
     from quovadis.recognizer import Recognizer, load
     from quovadis.results import ClipPrediction, Prediction, Segment, StepPrediction, VideoPrediction, WeightsIdentity
     from quovadis.sampling import Sampling
@@ -51,6 +52,7 @@ __all__ = [
     "LabelsError",
     "MetricError",
     "MissingDependencyError",
+    "ModelOptions",
     "OutputError",
     "Prediction",
     "QuovadisError",
@@ -84,6 +86,7 @@ _HOMES = {
     "LabelsError": "quovadis.errors",
     "MetricError": "quovadis.errors",
     "MissingDependencyError": "quovadis.errors",
+    "ModelOptions": "quovadis.options",
     "OutputError": "quovadis.errors",
     "Prediction": "quovadis.results",
     "QuovadisError": "quovadis.errors",
