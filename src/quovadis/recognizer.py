@@ -267,8 +267,9 @@ def _looped_note(clips: Sequence[ClipPrediction], sampling: Sampling) -> str:
 
 
 def load(
-    weights: ModelOptions | Weights | str | os.PathLike[str] = "auto",
+    weights: ModelOptions | str | os.PathLike[str] = "auto",
     *,
+    loaded: Weights | None = None,
     calibration: Sequence[Source] | None = None,
     calibration_fallback: Sequence[Source] = (),
     notify: Notify | None = None,
@@ -280,7 +281,8 @@ def load(
     `load("rgb-scratch", device="cuda")` and `load(ModelOptions("rgb-scratch", device="cuda"))` are the same.
 
     Args:
-        weights: what `ModelOptions.weights` may be; or weights that are loaded already; or all options as one value.
+        weights: what `ModelOptions.weights` may be, or all options as one value.
+        loaded: weights that are loaded already, to take in place of those.
         calibration: videos or arrays of people at work, on which int8 is calibrated again; the result is cached. None:
             what is cached.
         calibration_fallback: the same, used only if int8 is wanted and nothing is cached.
@@ -296,13 +298,9 @@ def load(
         MissingDependencyError: int8 has to be calibrated and NNCF is not installed, or PyTorch is wanted and is not.
     """
     notify = notify or _logger.warning
-    if isinstance(weights, ModelOptions):
-        chosen = replace(weights, **options)
-    else:
-        chosen = ModelOptions(weights.name if isinstance(weights, Weights) else weights, **options)
+    chosen = replace(weights, **options) if isinstance(weights, ModelOptions) else ModelOptions(weights, **options)
     names = class_names(chosen.labels)
-    loaded = weights
-    if not isinstance(loaded, Weights):
+    if loaded is None:
         loaded = load_weights(chosen.weights, notify=notify, progress=progress or ignore_download_progress)
     if names is None and loaded.known_labels is None:
         notify(

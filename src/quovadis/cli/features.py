@@ -5,30 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 from rich.console import Console
 
 from quovadis.architecture import CLIP_FRAMES, FRAMES_PER_SECOND
+from quovadis.cli.command import Without
 from quovadis.cli.options import (
     LIMITS,
+    MODEL,
     AllowPartial,
     AsJSON,
-    Device,
-    Engine,
-    EngineChoice,
-    HintChoice,
-    MaxFrames,
-    MaxPixels,
-    MaxSeconds,
-    Precision,
     Quiet,
     Restart,
-    Threads,
-    WeightsName,
     Workers,
     notify,
     notify_above,
@@ -39,54 +30,17 @@ from quovadis.cli.options import (
 from quovadis.escape import printable
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
-from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, STACK_FRAMES, like_video_features
+from quovadis.features.formats import FeatureFormat
+from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, STACK_FRAMES, Pool, Preset, like_video_features
+from quovadis.options import ModelOptions
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.runs.classify import discover_all, open_failures
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
 
-
-class LikeChoice(StrEnum):
-    """What other extractors do."""
-
-    VIDEO_FEATURES = "video_features"
-    I3D = "i3d"
-
-
-class PoolChoice(StrEnum):
-    """What is averaged."""
-
-    NONE = "none"
-    SPACE = "space"
-    ALL = "all"
-
-
-class WindowsChoice(StrEnum):
-    """What becomes of frames at the end that no full window covers."""
-
-    FULL = "full"
-    LOOP = "loop"
-    JOIN = "join"
-
-
-class CropsChoice(StrEnum):
-    """How many crops of each frame."""
-
-    ONE = "1"
-    THREE = "3"
-    FIVE = "5"
-    TEN = "10"
-
-
-class FormatChoice(StrEnum):
-    """How features are written."""
-
-    NPY = "npy"
-    NPZ = "npz"
-    PARQUET = "parquet"
-    HDF5 = "hdf5"
-    VIDEO_FEATURES = "video_features"
+Windows: TypeAlias = Literal["full", "loop", "join"]
+"""What becomes of frames at the end that no full window covers."""
 
 
 def features(
@@ -96,15 +50,13 @@ def features(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path("features"),
     like: Annotated[
-        LikeChoice | None,
+        Preset | None,
         typer.Option(help="As v-iashin/video_features does, or as the paper: 25 fps, a feature every 8 frames."),
     ] = None,
     endpoint: Annotated[
         str, typer.Option(help="Layer of the network: those of quovadis info, but for Input and Logits.")
     ] = "Mixed_5c",
-    pool: Annotated[
-        PoolChoice, typer.Option(help="Average over space, over all, or keep the whole map.")
-    ] = PoolChoice.ALL,
+    pool: Annotated[Pool, typer.Option(help="Average over space, over all, or keep the whole map.")] = "all",
     clip_frames: Annotated[
         int | None, typer.Option(min=9, help="Frames of a window.", show_default="79, video_features 64")
     ] = None,
@@ -112,16 +64,16 @@ def features(
         int | None, typer.Option(min=1, help="Frames between the starts of windows.", show_default="clip frames")
     ] = None,
     windows: Annotated[
-        WindowsChoice | None,
+        Windows | None,
         typer.Option(
             help="Frames left at the end: full drops them, loop repeats them to fill a window, join extends the last.",
             show_default="loop 9 frames or more, join fewer; video_features full",
         ),
     ] = None,
     crops: Annotated[
-        CropsChoice,
+        Literal["1", "3", "5", "10"],
         typer.Option(help="1: centre; 3: along the longer side; 5: corners and centre; 10: these five, and mirrored."),
-    ] = CropsChoice.ONE,
+    ] = "1",
     fps: Annotated[
         Any,
         typer.Option(
@@ -133,31 +85,25 @@ def features(
     ] = None,
     dense: Annotated[bool, typer.Option("--dense", help="Run each frame once; a feature for every 8 frames.")] = False,
     form: Annotated[
-        FormatChoice | None,
+        FeatureFormat | None,
         typer.Option("--format", help="How features are written.", show_default="npy, or as --like has it"),
     ] = None,
     restart: Restart = False,
-    weights_name: WeightsName = "auto",
-    device: Device = "CPU",
-    engine: Engine = EngineChoice.AUTO,
-    threads: Threads = None,
-    precision: Precision = None,
+    model_options: Annotated[ModelOptions, Without("labels", "hint")] = MODEL,
     workers: Workers = 2,
     allow_partial: AllowPartial = False,
-    max_pixels: MaxPixels = LIMITS.max_pixels,
-    max_frames: MaxFrames = LIMITS.max_frames,
-    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    limits: VideoLimits = LIMITS,
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
     """Write features of videos for other models to learn from; resumes where it was stopped."""
     options = _options(like, endpoint, pool, clip_frames, stride, fps, windows, crops, dense=dense)
-    if like is LikeChoice.VIDEO_FEATURES and options.sampling.clip_frames % EXACT_STACK_MULTIPLE:
+    if like == "video_features" and options.sampling.clip_frames % EXACT_STACK_MULTIPLE:
         notify(
             f"note: of stacks of {options.sampling.clip_frames} frames video_features' own values differ by tens of "
             f"per cent: its network pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
         )
-    usual = FormatChoice.VIDEO_FEATURES if like is LikeChoice.VIDEO_FEATURES else FormatChoice.NPY
+    usual: FeatureFormat = "video_features" if like == "video_features" else "npy"
     unusable: list[str] = []
 
     def fail(source: str, error: Exception) -> None:
@@ -165,7 +111,6 @@ def features(
         notify(f"error: {error}")
 
     expanded = discover_all(sources, fail)
-    limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
     # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
     if not expanded or restart or not (output / LEDGER_NAME).exists():
         errors = open_failures(expanded, limits, allow_partial=allow_partial)
@@ -176,17 +121,12 @@ def features(
             raise typer.Exit(1)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
         model = load(
-            weights_name,
-            device=device,
-            threads=threads,
-            engine=engine.value,
-            precision=None if precision is None else precision.value,
-            hint=HintChoice.LATENCY.value,
+            model_options,
             calibration_fallback=expanded,
             notify=notify,
             progress=download,
         )
-    if like is LikeChoice.VIDEO_FEATURES and weights_name == "auto" and model.weights.name != "rgb-imagenet":
+    if like == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         notify(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
     told: set[str] = set()
     with resumable(), VideoProgress(stderr(), "features", enabled=not quiet) as progress:
@@ -201,7 +141,7 @@ def features(
             expanded,
             output,
             options,
-            (form or usual).value,
+            form or usual,
             restart=restart,
             workers=workers,
             limits=limits,
@@ -230,40 +170,40 @@ def _show(videos: Sequence[Extracted], output: Path, *, as_json: bool) -> None:
 
 
 def _options(
-    like: LikeChoice | None,
+    like: Preset | None,
     endpoint: str,
-    pool: PoolChoice,
+    pool: Pool,
     clip_frames: int | None,
     stride: int | None,
     fps: Any,
-    windows: WindowsChoice | None,
-    crops: CropsChoice,
+    windows: Windows | None,
+    crops: str,
     *,
     dense: bool,
 ) -> FeatureOptions:
-    if like is LikeChoice.VIDEO_FEATURES:
+    if like == "video_features":
         if dense:
             raise typer.BadParameter("video_features takes windows: leave out --dense, or take --like i3d")
         base = like_video_features(clip_frames or STACK_FRAMES, stride or clip_frames or STACK_FRAMES)
         sampling = base.sampling if fps is None else replace(base.sampling, fps=fps)
-        options = replace(base, endpoint=endpoint, pool=pool.value, sampling=sampling, **_crops(crops))
+        options = replace(base, endpoint=endpoint, pool=pool, sampling=sampling, **_crops(crops))
         # Asked for by name, a full window counts whether or not a frame follows it.
         return options if windows is None else replace(options, lookahead_frames=0, **_remainder(windows))
     sampling = Sampling(
-        clip="dense" if dense or like is LikeChoice.I3D else "all",
+        clip="dense" if dense or like == "i3d" else "all",
         clip_frames=clip_frames or CLIP_FRAMES,
         stride=stride,
         fps=FRAMES_PER_SECOND if fps is None else fps,
     )
     chosen = _crops(crops) if windows is None else {**_crops(crops), **_remainder(windows)}
-    return FeatureOptions(endpoint=endpoint, pool=pool.value, sampling=sampling, **chosen)
+    return FeatureOptions(endpoint=endpoint, pool=pool, sampling=sampling, **chosen)
 
 
-def _crops(crops: CropsChoice) -> dict[str, Any]:
-    return {"crops": int(crops.value)}
+def _crops(crops: str) -> dict[str, Any]:
+    return {"crops": int(crops)}
 
 
-def _remainder(windows: WindowsChoice) -> dict[str, Any]:
-    if windows is WindowsChoice.FULL:
+def _remainder(windows: Windows) -> dict[str, Any]:
+    if windows == "full":
         return {"full_windows": True}
-    return {"full_windows": False, "remainder": windows.value}
+    return {"full_windows": False, "remainder": windows}
