@@ -267,7 +267,7 @@ def _checked(arrow: Any, table: Any, metadata: Any) -> ResultTable:
     for name, kind in _COLUMNS.items():
         column = table.column(name)
         if kind == "lists":
-            values[name] = _arrays(column, shapes[name])
+            values[name] = _arrays(arrow, column, shapes[name])
             continue
         if column.type != arrow.type_for_alias(kind) or (kind != "double" and column.null_count):
             raise ValueError(f"the column {name} is not of type {kind}, or has nulls")
@@ -277,12 +277,15 @@ def _checked(arrow: Any, table: Any, metadata: Any) -> ResultTable:
     return ResultTable(**values, own=own, metadata=metadata)
 
 
-def _arrays(column: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+def _arrays(arrow: Any, column: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
     """Return a column of lists as one array, shape rows and `shape`, or None if it has none.
 
     Raises:
         ValueError: lists of something else, or of another length.
     """
+    kind = column.type
+    if not (arrow.types.is_list(kind) or arrow.types.is_fixed_size_list(kind)) or kind.value_type != arrow.float32():
+        raise ValueError("a column that is not of lists of float32")
     if column.null_count == len(column):
         return None
     width, parts = prod(shape), []
@@ -290,8 +293,8 @@ def _arrays(column: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
         present = chunk.is_valid().to_numpy(zero_copy_only=False)
         flat = chunk.flatten()
         lengths = {length for length in chunk.value_lengths().to_pylist() if length is not None}
-        if str(flat.type) != "float" or lengths - {width}:
-            raise ValueError(f"lists that are not of {width} float32")
+        if lengths - {width}:
+            raise ValueError(f"lists that are not {width} long")
         part = np.full((len(chunk), width), np.nan, np.float32)
         part[present] = flat.to_numpy(zero_copy_only=False).reshape(-1, width)
         parts.append(part)
