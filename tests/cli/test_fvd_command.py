@@ -16,7 +16,7 @@ from quovadis.fvd import load_statistics
 from quovadis.metrics import fvd as fvd_of
 from quovadis.metrics import kvd
 from support.command_line import quovadis, quovadis_process
-from support.fake_network import noise_videos, saved
+from support.video_sets import noise_videos, saved
 
 REAL, FAKE = 6, 4
 """Videos of each set."""
