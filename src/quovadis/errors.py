@@ -18,14 +18,49 @@
     ├── NotDoneError               a video that a run did not come to, because it ended early
     └── MissingDependencyError     an optional package is not installed
 
-Each message is one sentence, or two, that names the file and says what to do.
+Each message is one sentence, or two, that names the file and says what to do. Where that is an option, it stands there
+as a keyword of Python between backticks, which the command line spells as its flag, and a server as its field.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+Spell: TypeAlias = Callable[[str, str | None], str]
+"""Given an option and its value in Python's notation (None: any), such as `precision` and `"f32"`, returns what to
+write in place of both and of the backticks around them. Of a function, such as `quovadis.weights.pull`, the value is
+its arguments in their parentheses."""
+
+_OPTION = re.compile(r"`([A-Za-z_][\w.]*)(?:=([^`]+)|(\([^`]*\)))?`")
+
+
+def in_python(name: str, value: str | None) -> str:
+    """Return an option as messages have it."""
+    return f"`{name}`" if value is None else f"`{name}{value}`" if value.startswith("(") else f"`{name}={value}`"
+
+
+def spell_options(text: str, spell: Spell) -> str:
+    """Return a message or a sentence with every option in it written as `spell` has it."""
+    return _OPTION.sub(lambda found: spell(found[1], found[2] or found[3]), text)
+
 
 class QuovadisError(Exception):
     """Root of every error that Quovadis raises on purpose."""
+
+    @property
+    def option(self) -> str | None:
+        """The first option that the message says to change, as a keyword of Python; None: it names none.
+
+        It is read from the message, so that it outlives an error that is raised again with more said.
+        """
+        names = (found[1] for found in _OPTION.finditer(str(self)))
+        return next((name for name in names if name.isidentifier() and name.islower()), None)
+
+    def spelled(self, spell: Spell) -> str:
+        """Return the message with every option in it written as `spell` has it."""
+        return spell_options(str(self), spell)
 
 
 class ArchitectureError(QuovadisError):

@@ -1,7 +1,7 @@
 """Unexpected exceptions: one line for the user, and the traceback for debugging.
 
 Everything that works on many videos turns what it did not expect into an `UnexpectedError` here, so that one video
-costs no other. The traceback goes to the logger `quovadis` at level DEBUG, which `--debug` shows on stderr.
+costs no other. The traceback goes to the logger `quovadis` at level DEBUG, which `show_tracebacks` shows on stderr.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def describe(error: BaseException) -> str:
     """Return one line on an unexpected exception, and what to do about it."""
     message = " ".join(str(error).split())
     said = f"unexpected {type(error).__name__}: {message}" if message else f"unexpected {type(error).__name__}"
-    advice = "report it with the traceback above" if is_debugging() else "run again with --debug and report it"
+    advice = (
+        "report it with the traceback above" if is_debugging() else f"run again with `{DEBUG_VARIABLE}=1` and report it"
+    )
     return f"{said}; this is a bug in quovadis: {advice}"
 
 

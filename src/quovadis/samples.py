@@ -57,4 +57,4 @@ def sample_clip(*, progress: DownloadProgress = ignore_download_progress, notify
                 return fetch(source, folder, progress=progress)
             except DownloadError as error:
                 reasons.append(str(error))
-    raise DownloadError(f"no sample clip can be had: {'; '.join(dict.fromkeys(reasons))}; give a video of your own")
+    raise DownloadError(f"no sample clip is available: {'; '.join(dict.fromkeys(reasons))}; give a video of your own")

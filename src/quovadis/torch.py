@@ -28,6 +28,7 @@ from quovadis.architecture import (
     check_endpoints,
     convolutions,
     interpret,
+    is_head,
 )
 from quovadis.errors import ArchitectureError
 from quovadis.extras import import_extra
@@ -98,12 +99,10 @@ class I3D(nn.Module):
         self.num_classes = num_classes
         self.endpoints = check_endpoints(endpoints)
         self.dropout = nn.Dropout(dropout)
-        for unit, in_channels in convolutions():
-            is_head = unit == HEAD.convolution
-            channels = num_classes if is_head else unit.channels
-            self._place(unit.scope, _Unit(unit, in_channels, channels, batch_norm=not is_head))
+        for unit, in_channels in convolutions(num_classes):
+            self._add_unit(unit.scope, _Unit(unit, in_channels, batch_norm=not is_head(unit)))
 
-    def _place(self, scope: str, unit: nn.Module) -> None:
+    def _add_unit(self, scope: str, unit: nn.Module) -> None:
         parent: nn.Module = self
         *folders, name = scope.split("/")
         for folder in folders:
@@ -117,7 +116,7 @@ class I3D(nn.Module):
         cls,
         weights: str | os.PathLike[str] | Weights = "auto",
         *,
-        num_classes: int = NUM_CLASSES,
+        num_classes: int | None = None,
         dropout: float = 0.5,
         endpoints: Sequence[str] = (),
     ) -> Self:
@@ -125,7 +124,7 @@ class I3D(nn.Module):
 
         Args:
             weights: an official name, a file, or weights that are loaded already.
-            num_classes: other than 400, the last layer begins with random weights.
+            num_classes: other than the weights' own, the last layer begins with random weights; None: as they have.
             dropout: probability of dropping a pooled feature in training.
             endpoints: names out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
 
@@ -135,10 +134,10 @@ class I3D(nn.Module):
         """
         if not isinstance(weights, Weights):
             weights = load_weights(weights if isinstance(weights, str) else Path(weights))
-        model = cls(num_classes, dropout=dropout, endpoints=endpoints)
+        model = cls(weights.num_classes if num_classes is None else num_classes, dropout=dropout, endpoints=endpoints)
         # PyTorch copies the values into its own memory, and warns of arrays that it may not write.
         state = {key: torch.tensor(array) for key, array in to_state_dict(weights.tensors, QUOVADIS).items()}
-        if num_classes != NUM_CLASSES:
+        if model.num_classes != weights.num_classes:
             head = HEAD.convolution.scope.replace("/", ".") + "."
             own = model.state_dict()
             state |= {key: value for key, value in own.items() if key.startswith(head)}
@@ -191,16 +190,16 @@ class _OffsetBatchNorm(nn.BatchNorm3d):
 class _Unit(nn.Module):
     """A SAME convolution, batch norm and ReLU; or, as the head's, a convolution with bias alone."""
 
-    def __init__(self, unit: Convolution, in_channels: int, channels: int, *, batch_norm: bool) -> None:
+    def __init__(self, unit: Convolution, in_channels: int, *, batch_norm: bool) -> None:
         super().__init__()
         self.kernel, self.stride = unit.kernel, unit.stride
-        self.conv_3d = nn.Conv3d(in_channels, channels, unit.kernel, unit.stride, bias=not batch_norm)
+        self.conv_3d = nn.Conv3d(in_channels, unit.channels, unit.kernel, unit.stride, bias=not batch_norm)
         # Sonnet 1's initialisation (sonnet/python/modules/conv.py): truncated normal of variance 1 / fan-in.
         deviation = 1 / sqrt(in_channels * prod(unit.kernel))
         nn.init.trunc_normal_(self.conv_3d.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
         if self.conv_3d.bias is not None:
             nn.init.zeros_(self.conv_3d.bias)
-        self.batch_norm = _OffsetBatchNorm(channels) if batch_norm else None
+        self.batch_norm = _OffsetBatchNorm(unit.channels) if batch_norm else None
 
     def forward(self, x: Tensor) -> Tensor:
         x, padding = _pad(x, self.kernel, self.stride, 0.0)

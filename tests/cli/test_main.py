@@ -299,7 +299,7 @@ def test_a_partial_video_is_classified_on_request_and_says_so(rgb_scratch_path: 
     run = quovadis("classify", corrupted, *options)
     assert run.returncode == 0, run.stderr
     record = json.loads(run.stdout)
-    assert record["partial"] is True
+    assert record["incomplete"] is True
     assert any("damaged" in note for note in record["notes"])
 
 

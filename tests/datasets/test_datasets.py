@@ -384,5 +384,5 @@ def test_a_folder_of_no_frames_or_a_video_in_its_place_is_missing(rawframes: Pat
 
 
 def test_where_no_folder_is_there_the_message_names_the_folder(rawframes: Path) -> None:
-    with pytest.raises(DatasetError, match=r"none of its 2 videos is there.*gone/a; give their folder with --videos"):
+    with pytest.raises(DatasetError, match=r"none of its 2 videos is there.*gone/a; give their folder with `videos`"):
         read(rawframes / "list.txt", "gone/a 3 5\ngone/b 4 5\n")

@@ -75,7 +75,7 @@ def test_throughput_gives_the_same_clips_in_the_same_order(
 
 
 def test_torch_refuses_dense_mode_and_names_the_way_out(tensors: dict[str, NDArray[np.float32]]) -> None:
-    with pytest.raises(EngineError, match="choose --device CPU"):
+    with pytest.raises(EngineError, match='choose `device="CPU"`'):
         open_engine(tensors, name="torch", device="cpu").open_stream()
 
 

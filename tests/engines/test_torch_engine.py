@@ -38,7 +38,7 @@ def _one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 @pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:7"])
 def test_without_a_gpu_cuda_is_refused_with_the_way_out(device: str, tensors: dict[str, NDArray[np.float32]]) -> None:
-    with pytest.raises(EngineError, match=f'"{device}" here: .*; choose --device CPU') as caught:
+    with pytest.raises(EngineError, match=f'"{device}" here: .*; choose `device="CPU"`') as caught:
         TorchEngine(tensors, device=device)
     assert "\n" not in str(caught.value)
 

@@ -66,7 +66,7 @@ def test_with_partial_videos_allowed_what_is_there_is_read_and_counts_as_partial
 
 def test_more_frames_than_the_limit_admits_is_an_error(folder: Path) -> None:
     footage = Footage(folder, VideoLimits(max_frames=5), span=range(999_999_999), allow_partial=True)
-    with pytest.raises(VideoLimitError, match="999,999,999 frames are more than the limit of 5; --max-frames"):
+    with pytest.raises(VideoLimitError, match="999,999,999 frames are more than the limit of 5; `max_frames`"):
         footage.open(fps="native")
 
 

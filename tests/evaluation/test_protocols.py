@@ -337,7 +337,7 @@ def test_more_extracted_frames_declared_than_there_are_is_refused_and_the_first_
     assert footage.frames == 3
     (tmp_path / "n_frames").write_text("9" * 15)
     for allow_partial in (False, True):
-        with pytest.raises(VideoLimitError, match="--max-frames"):
+        with pytest.raises(VideoLimitError, match="`max_frames`"):
             Footage(tmp_path, allow_partial=allow_partial).count("native")
 
 
@@ -359,7 +359,7 @@ def test_views_that_cannot_be_are_refused() -> None:
     for arguments in ({"clips": 0}, {"crops": 2}, {"crop_size": 192}, {"crop_size": 257}):
         with pytest.raises(ArchitectureError):
             make_protocol("multiview", **arguments)  # type: ignore[arg-type]
-    with pytest.raises(ArchitectureError, match="leave --clips"):
+    with pytest.raises(ArchitectureError, match="leave `clips`"):
         make_protocol("omz", clips=3)
     with pytest.raises(ArchitectureError, match="no protocol"):
         make_protocol("tsn")

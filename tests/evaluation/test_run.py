@@ -301,8 +301,8 @@ def test_a_video_that_is_there_in_part_is_told_and_stays_marked(tmp_path: Path, 
     arguments = {"allow_partial": True, "on_partial": told.append}
     dataset = read_dataset(tmp_path / "data", kinetics400())
     predictions, _ = run(dataset, tmp_path, protocol, **arguments)
-    assert sorted(video.key for video in told) == sorted(video.key for video in predictions.partial)
-    by_key = {video.key: video for video in predictions.partial}
+    assert sorted(video.key for video in told) == sorted(video.key for video in predictions.incomplete)
+    by_key = {video.key: video for video in predictions.incomplete}
     assert set(by_key) == {cut.key, frames.key}
     (note,) = by_key[cut.key].notes
     assert note.startswith("cut off: ")
@@ -313,10 +313,10 @@ def test_a_video_that_is_there_in_part_is_told_and_stays_marked(tmp_path: Path, 
     # Known from the record, and from the file.
     again, record = run(dataset, tmp_path, protocol, **arguments)
     assert record.videos == 0
-    assert again.partial == predictions.partial
+    assert again.incomplete == predictions.incomplete
     assert len(told) == 2
     write_predictions(again, tmp_path / "p.parquet")
-    assert read_predictions(tmp_path / "p.parquet").partial == predictions.partial
+    assert read_predictions(tmp_path / "p.parquet").incomplete == predictions.incomplete
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_a_damaged_result_in_the_record_is_one_clear_error(
     with pytest.raises(OutputError, match="cannot be used as the record of what is done") as refused:
         run(listed.first(2), tmp_path)
     assert str(tmp_path / LEDGER_NAME) in str(refused.value)
-    assert "--restart starts over" in str(refused.value)
+    assert "`restart=True` starts over" in str(refused.value)
     _, record = run(listed.first(2), tmp_path, restart=True)
     assert record.videos == 2
 

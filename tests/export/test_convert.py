@@ -112,7 +112,7 @@ def test_batch_frames_layout_and_labels_are_as_asked(source: Path, tmp_path: Pat
 def test_what_is_there_stays_unless_force_replaces_it(source: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
     path.with_suffix(".bin").write_bytes(b"mine")
-    with pytest.raises(OutputError, match=r"a\.bin: is there already; --force"):
+    with pytest.raises(OutputError, match=r"a\.bin: is there already; `overwrite=True`"):
         quovadis.convert(source, path)
     assert [file.name for file in tmp_path.iterdir()] == ["a.bin"]
     quovadis.convert(source, path, verify=False, overwrite=True)

@@ -150,7 +150,7 @@ def test_a_failed_videos_name_is_kept_for_it(videos: list[str], tmp_path: Path) 
 def test_a_video_over_the_limits_is_told_and_left_out(videos: list[str], tmp_path: Path) -> None:
     made = run(videos, tmp_path / "out", limits=VideoLimits(max_frames=40))
     assert sorted(source for source, _ in made.told) == videos[1:3]
-    assert all("--max-frames" in message for _, message in made.told)
+    assert all("`max_frames`" in message for _, message in made.told)
     assert len(made.done) == 2
 
 
@@ -160,7 +160,7 @@ def test_what_can_be_read_of_a_damaged_video_is_taken_on_request(originals: Path
     source.write_bytes(source.read_bytes()[:-1200])
     refused = run([str(source)], tmp_path / "out")
     assert refused.failures == 1
-    assert "--allow-partial" in refused.told[0][1]
+    assert "`allow_partial=True`" in refused.told[0][1]
     (taken,) = run([str(source)], tmp_path / "out", allow_partial=True).done
     assert taken.shape[0] >= 1
     assert any("cut off" in note or "damaged" in note for note in taken.notes)

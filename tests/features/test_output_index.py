@@ -223,7 +223,7 @@ def test_a_damaged_entry_is_one_clear_error(videos: list[str], tmp_path: Path) -
         with sqlite3.connect(tmp_path / "out" / LEDGER_NAME) as database:
             database.execute("UPDATE videos SET result = ? WHERE key = ?", (damage, videos[1]))
         database.close()
-        with pytest.raises(OutputError, match=r"an entry that is damaged.*--restart") as refused:
+        with pytest.raises(OutputError, match=r"an entry that is damaged.*`restart=True`") as refused:
             run(videos, tmp_path / "out")
         assert "\n" not in str(refused.value)
 
@@ -376,7 +376,7 @@ def test_a_file_that_no_run_has_made_is_not_written_over(name: str, videos: list
     (tmp_path / "out" / name).write_bytes(b"of someone else")
     with pytest.raises(OutputError, match=f"{tmp_path / 'out' / name}: is there already") as refused:
         run(videos, tmp_path / "out")
-    assert "--restart" in str(refused.value)
+    assert "`restart=True`" in str(refused.value)
     assert "\n" not in str(refused.value)
     # Before any work, and nothing is touched.
     assert files(tmp_path / "out") == {name: b"of someone else"}
@@ -447,7 +447,7 @@ def test_a_folder_of_other_settings_is_refused_with_what_differs(
     with pytest.raises(OutputError, match=said) as refused:
         run(videos, tmp_path / "out", **changed)  # type: ignore[arg-type]
     assert len(str(refused.value).splitlines()) == 1
-    assert "--restart" in str(refused.value)
+    assert "`restart=True`" in str(refused.value)
     assert str(tmp_path / "out") in str(refused.value)
     assert files(tmp_path / "out") == before
     run(videos[:1], tmp_path / "out", restart=True, **changed)  # type: ignore[arg-type]

@@ -330,5 +330,5 @@ def test_a_part_without_frames_is_an_error_and_not_an_empty_array(clip: str, tmp
 
 def test_limits_hold(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", moving_squares(70, 64, 48))
-    with pytest.raises(VideoError, match="--max-frames"):
+    with pytest.raises(VideoError, match="`max_frames`"):
         video_features(MeanEngine(), path, PRESETS["video_features"], limits=VideoLimits(max_frames=60))

@@ -203,7 +203,8 @@ def test_every_length_that_both_have_is_compared_the_shortest_first() -> None:
 def test_a_length_that_is_wanted_and_missing_is_refused() -> None:
     real, fake = statistics("real.npz", REAL, lengths=(16,)), statistics("fake", FAKE, lengths=(16, 128))
     for sets in ((real, fake), (fake, real)):
-        with pytest.raises(MetricError, match=r"^real\.npz: has no clips of 128 frames, but of 16; .* --frames 128$"):
+        missing = r"^real\.npz: has no clips of 128 frames, but of 16; .* `frames=\[128\]`$"
+        with pytest.raises(MetricError, match=missing):
             distances(*sets, frames=[16, 128])
 
 
@@ -224,7 +225,7 @@ def test_a_length_without_a_distance_does_not_cost_the_others_theirs() -> None:
 
 def test_sets_without_a_length_in_common_are_refused() -> None:
     real, fake = statistics("real", REAL, lengths=(16, 9)), statistics("fake", FAKE, lengths=(128,))
-    with pytest.raises(MetricError, match=r"no length of clips in common: real has 9, 16 and fake has 128; .*--frames"):
+    with pytest.raises(MetricError, match=r"no length of clips in common: real has 9, 16 and fake has 128; .*`frames`"):
         distances(real, fake)
 
 
@@ -252,7 +253,7 @@ def test_a_set_whose_distance_could_not_be_told_is_refused_before_any_work() -> 
     assert comparable_options(real, "fake", SETTINGS, options) == replace(options, frames=(64,))
     assert comparable_options(real, "fake", {**SETTINGS, "clips": "random"}, options) == replace(options, frames=(64,))
     assert comparable_options(elsewhere, "fake", {"features": "pooled"}, options) == options
-    with pytest.raises(MetricError, match=r"^real\.npz: has no clips of 9 frames, but of 16, 64; .* --frames 9$"):
+    with pytest.raises(MetricError, match=r"^real\.npz: has no clips of 9 frames, but of 16, 64; .* `frames=\[9\]`$"):
         comparable_options(real, "fake", SETTINGS, FVDOptions(frames=(9,)))
     with pytest.raises(MetricError, match=r"^real\.npz and fake were .* \(features: logits and pooled\)"):
         comparable_options(real, "fake", {**SETTINGS, "features": "pooled"}, options)

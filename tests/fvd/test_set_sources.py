@@ -67,7 +67,7 @@ def test_rows_of_features_are_taken_as_videos_are(tmp_path: Path) -> None:
 
 
 def test_no_videos_can_be_taken_of_statistics(kept: Path) -> None:
-    with pytest.raises(MetricError, match=r"kept\.npz: no single videos can be taken .* leave --videos out"):
+    with pytest.raises(MetricError, match=r"kept\.npz: no single videos can be taken .* leave `most_videos` out"):
         side_statistics([str(kept)], measure, most_videos=2)
 
 

@@ -175,7 +175,7 @@ def test_what_has_no_interval_is_refused() -> None:
     with pytest.raises(MetricError, match="the seed of a bootstrap cannot be negative: -1"):
         of(-1)
     for confidence in (0.0, 1.0, math.nan):
-        with pytest.raises(MetricError, match="a confidence of"):
+        with pytest.raises(MetricError, match="a confidence must be between 0 and 1"):
             of(0, confidence=confidence)
     with pytest.raises(MetricError, match="features B need one sample or more"):
         bootstrap(difference_of_means, drawn(1, 3), drawn(2, 0), resamples=9, seed=0)

@@ -136,7 +136,7 @@ def test_an_exception_that_nobody_foresaw_costs_its_video_alone(raised: Exceptio
     assert isinstance(error, UnexpectedError)
     assert error.__cause__ is raised
     assert str(error).startswith(f"1.mp4: unexpected {type(raised).__name__}")
-    assert "--debug" in str(error)
+    assert "`QUOVADIS_DEBUG=1`" in str(error)
     assert "\n" not in str(error)
 
 

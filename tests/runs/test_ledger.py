@@ -233,7 +233,7 @@ def test_other_settings_are_refused_with_those_that_differ_and_nothing_is_lost(p
     said = str(refused.value)
     assert "(new: None, now True, pool: all, now space, stride: None, now 40)" in said
     assert "clip_frames" not in said
-    assert "--restart" in said
+    assert "`restart=True`" in said
     assert_one_line(refused.value, place)
     with Ledger(place, SETTINGS) as ledger:
         assert ledger.load("a", video) == b"result"
@@ -299,7 +299,7 @@ def test_a_damaged_record_is_one_clear_error_and_restart_helps(
     place.write_bytes(damage(place.read_bytes()))
     with pytest.raises(OutputError, match="cannot be used as the record of what is done") as refused:
         read_all(place, video)
-    assert "--restart" in str(refused.value)
+    assert "`restart=True`" in str(refused.value)
     assert_one_line(refused.value, place)
     with Ledger(place, SETTINGS, restart=True) as ledger:
         ledger.store("a", video, b"result")

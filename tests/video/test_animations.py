@@ -222,7 +222,7 @@ class TestCutAndDamaged:
     def test_an_avif_cut_within_its_frames_is_refused(self, made: Path, tmp_path: Path) -> None:
         path = tmp_path / "a.avif"
         path.write_bytes((made / "avif.avif").read_bytes()[:-40])
-        with pytest.raises(VideoError, match="--allow-partial"):
+        with pytest.raises(VideoError, match="`allow_partial=True`"):
             read(path, threads=1)
         numbers, _, report = read(path, allow_partial=True, threads=1)
         assert 0 < len(numbers) < FRAMES

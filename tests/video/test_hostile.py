@@ -63,7 +63,7 @@ class TestFilesThatAreNoVideos:
         for number in range(3):
             Image.fromarray(np.zeros((240, 320, 3), np.uint8)).save(tmp_path / f"{number}.png")
         (tmp_path / "1.png").write_bytes(b"not an image")
-        with pytest.raises(VideoError, match=r"1\.png: not an image.*--allow-partial"):
+        with pytest.raises(VideoError, match=r"1\.png: not an image.*`allow_partial=True`"):
             read(tmp_path)
         report = read(tmp_path, allow_partial=True)
         assert report.partial
@@ -157,7 +157,7 @@ class TestTruncation:
         cut = tmp_path / whole.name
         cut.write_bytes(whole.read_bytes()[: places[packets]])
         message = refusal(cut)
-        assert "--allow-partial" in message or "beginning is damaged or missing" in message
+        assert "`allow_partial=True`" in message or "beginning is damaged or missing" in message
 
     def test_what_is_there_is_classified_on_request_and_recorded(self, tmp_path: Path) -> None:
         whole = write_video(
@@ -291,7 +291,7 @@ class TestLimits:
         message, peak = run.stdout.splitlines()
         assert run.stderr == ""
         assert str(bombs[kind]) in message
-        assert "--max-pixels" in message
+        assert "`max_pixels`" in message
         assert int(peak) < 600 * 1024
 
     def test_the_pixel_limit_can_be_raised(self, tmp_path: Path) -> None:
@@ -301,8 +301,8 @@ class TestLimits:
 
     def test_too_many_frames_or_seconds_are_refused_with_the_option(self, assets: Path) -> None:
         path = assets / "clips" / "archery.avi"
-        assert "--max-frames" in refusal(path, VideoLimitError, limits=VideoLimits(max_frames=100))
-        assert "--max-seconds" in refusal(path, VideoLimitError, limits=VideoLimits(max_seconds=2))
+        assert "`max_frames`" in refusal(path, VideoLimitError, limits=VideoLimits(max_frames=100))
+        assert "`max_seconds`" in refusal(path, VideoLimitError, limits=VideoLimits(max_seconds=2))
         assert read(path, limits=VideoLimits(max_frames=131, max_seconds=5.24)).frames_decoded == 131
 
     @pytest.mark.parametrize("gap_seconds", [10_000, 10_000_000])
@@ -315,7 +315,7 @@ class TestLimits:
             options={"bf": "0"},
         )
         message = refusal(path, VideoLimitError, limits=VideoLimits(max_frames=200_000, max_seconds=1e9))
-        assert "--max-frames" in message
+        assert "`max_frames`" in message
 
     @pytest.mark.parametrize("limit", ["max_pixels", "max_frames", "max_seconds"])
     def test_a_limit_of_nothing_is_refused(self, limit: str) -> None:

@@ -222,7 +222,6 @@ NETWORKS: dict[str, tuple[dict[str, tuple[int, ...]], str, str]] = {
         "both streams",
         "save its state dict alone",
     ),
-    "charades": (I3D | {"logits.conv3d.bias": (157,)}, "I3D of 157 classes", "classes of Kinetics-400"),
     "mmaction2": (
         {"backbone.conv1.conv.weight": (64, 3, 5, 7, 7), "backbone.layer1.0.conv1.conv.weight": (64, 64, 3, 1, 1)},
         "I3D on ResNet-50 of mmaction2",
@@ -239,9 +238,9 @@ NETWORKS: dict[str, tuple[dict[str, tuple[int, ...]], str, str]] = {
         "Inception",
     ),
     "behind a prefix": (
-        {"model.Conv3d_1a_7x7.conv3d.weight": (64, 3, 7, 7, 7)},
-        "such as model.Conv3d_1a_7x7.conv3d.weight",
-        "without a prefix before its names",
+        {"encoder.Conv3d_1a_7x7.conv3d.weight": (64, 3, 7, 7, 7)},
+        "such as encoder.Conv3d_1a_7x7.conv3d.weight",
+        "save the state_dict() of the network itself",
     ),
     "transformer": ({"blocks.0.attn.qkv.weight": (2304, 768)}, "a transformer", "Inception"),
 }

@@ -49,7 +49,7 @@ def test_a_damaged_file_in_the_cache_is_said_with_the_command_that_mends_it(
     content = bytearray(data.read_bytes())
     content[1000] ^= 1
     data.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"tensor RGB/.*quovadis weights pull rgb-scratch --force"):
+    with pytest.raises(WeightsError, match=r'tensor RGB/.*`quovadis\.weights\.pull\("rgb-scratch", force=True\)`'):
         load_weights("rgb-scratch")
     checked = verify("rgb-scratch")
     assert not checked.ok

@@ -37,6 +37,7 @@ from quovadis.architecture.network import (
     Mixed,
     Stage,
     Triple,
+    is_head,
     output_channels,
 )
 from quovadis.architecture.steps import (
@@ -93,6 +94,7 @@ __all__ = [
     "flops",
     "folded_parameters",
     "interpret",
+    "is_head",
     "multiply_adds",
     "output_channels",
     "same_padding",

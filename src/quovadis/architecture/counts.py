@@ -12,6 +12,7 @@ from quovadis.architecture.network import (
     HEAD,
     INPUT_CHANNELS,
     MINIMUM_FRAMES,
+    NUM_CLASSES,
     STAGES,
     MaxPool,
     Mixed,
@@ -51,7 +52,9 @@ class StageSummary:
     """Floating point operations, counted as the model card does: see `summarize`."""
 
 
-def summarize(frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = FRAME_SIZE) -> tuple[StageSummary, ...]:
+def summarize(
+    frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = FRAME_SIZE, *, num_classes: int = NUM_CLASSES
+) -> tuple[StageSummary, ...]:
     """Describe every endpoint for a clip of this size, the input's normalisation first and `Logits` last.
 
     Operations are counted as Open Model Zoo's model card counts them: two per multiply-add of a convolution, one per
@@ -72,10 +75,9 @@ def summarize(frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = 
         channels = output_channels(stage, channels)
         rows.append(StageSummary(stage.scope, (*shape, channels), *counts))
     pooled = _pooled_shape(shape)
-    head = HEAD.convolution
-    weights = channels * head.channels
+    weights = channels * num_classes
     macs = _volume(pooled) * weights
-    rows.append(StageSummary(HEAD.scope, (*pooled, head.channels), weights + head.channels, macs, 2 * macs))
+    rows.append(StageSummary(HEAD.scope, (*pooled, num_classes), weights + num_classes, macs, 2 * macs))
     return tuple(rows)
 
 
@@ -144,19 +146,23 @@ def check_input_size(frames: int, height: int, width: int) -> None:
         )
 
 
-def flops(frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = FRAME_SIZE) -> int:
+def flops(
+    frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = FRAME_SIZE, *, num_classes: int = NUM_CLASSES
+) -> int:
     """Return floating point operations for one clip, counted as `summarize` states."""
-    return sum(row.flops for row in summarize(frames, height, width))
+    return sum(row.flops for row in summarize(frames, height, width, num_classes=num_classes))
 
 
-def multiply_adds(frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = FRAME_SIZE) -> int:
+def multiply_adds(
+    frames: int = CLIP_FRAMES, height: int = FRAME_SIZE, width: int = FRAME_SIZE, *, num_classes: int = NUM_CLASSES
+) -> int:
     """Return the multiply-adds (MACs) of all convolutions for one clip; every other operation is left out."""
-    return sum(row.multiply_adds for row in summarize(frames, height, width))
+    return sum(row.multiply_adds for row in summarize(frames, height, width, num_classes=num_classes))
 
 
-def folded_parameters() -> int:
+def folded_parameters(num_classes: int = NUM_CLASSES) -> int:
     """Return the number of parameters once batch norm is folded into weights and biases: the model card's MParams."""
-    return sum(row.parameters for row in summarize())
+    return sum(row.parameters for row in summarize(num_classes=num_classes))
 
 
 def check_endpoints(endpoints: Sequence[str]) -> tuple[str, ...]:

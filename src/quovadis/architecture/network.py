@@ -13,7 +13,7 @@ Triple: TypeAlias = tuple[int, int, int]
 """One number each for time, height and width."""
 
 NUM_CLASSES = 400
-"""Of Kinetics-400, which the official checkpoints for it were trained on."""
+"""Kinetics-400's number of classes, and the model card's. Weights that were trained on others have others."""
 INPUT_CHANNELS = 3
 CLIP_FRAMES = 79
 """Frames of the model card's clip: 3.16 s at 25 frames a second."""
@@ -114,6 +114,12 @@ STAGES: tuple[Stage, ...] = (
 )
 
 HEAD = Head("Logits", (2, 7, 7), Convolution("Logits/Conv3d_0c_1x1", NUM_CLASSES))
+
+
+def is_head(convolution: Convolution) -> bool:
+    """Tell whether a convolution is the head's, whatever its number of classes."""
+    return convolution.scope == HEAD.convolution.scope
+
 
 ENDPOINTS: tuple[str, ...] = tuple(stage.scope for stage in STAGES)
 """Names of the feature maps, from input to output. `Logits` and `Predictions` are the head's."""

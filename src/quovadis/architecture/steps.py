@@ -25,4 +25,4 @@ def check_chunk(chunk_frames: int) -> None:
         ArchitectureError: with what was given.
     """
     if chunk_frames < TEMPORAL_STRIDE or chunk_frames % TEMPORAL_STRIDE:
-        raise ArchitectureError(f"chunks of {chunk_frames} frames cannot be: give a multiple of {TEMPORAL_STRIDE}")
+        raise ArchitectureError(f"chunks must be a multiple of {TEMPORAL_STRIDE} frames, not {chunk_frames}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from types import MappingProxyType
@@ -11,11 +11,13 @@ from types import MappingProxyType
 from quovadis.architecture.network import (
     HEAD,
     INPUT_CHANNELS,
+    NUM_CLASSES,
     STAGES,
     VARIABLE_PREFIX,
     Convolution,
     Mixed,
     Stage,
+    is_head,
     output_channels,
 )
 
@@ -37,19 +39,19 @@ def convolution_variables(convolution: Convolution) -> ConvolutionVariables:
     """Name the variables of `convolution` as the original checkpoints do."""
     scope = f"{VARIABLE_PREFIX}/{convolution.scope}"
     weights = f"{scope}/conv_3d/w"
-    if convolution == HEAD.convolution:
+    if is_head(convolution):
         return ConvolutionVariables(weights, None, None, None, f"{scope}/conv_3d/b")
     norm = f"{scope}/batch_norm"
     return ConvolutionVariables(weights, f"{norm}/beta", f"{norm}/moving_mean", f"{norm}/moving_variance", None)
 
 
-def convolutions() -> Iterator[tuple[Convolution, int]]:
+def convolutions(num_classes: int = NUM_CLASSES) -> Iterator[tuple[Convolution, int]]:
     """Yield every convolution, head last, with its number of input channels."""
     channels = INPUT_CHANNELS
     for stage in STAGES:
         yield from _stage_convolutions(stage, channels)
         channels = output_channels(stage, channels)
-    yield HEAD.convolution, channels
+    yield replace(HEAD.convolution, channels=num_classes), channels
 
 
 def _stage_convolutions(stage: Stage, channels: int) -> Iterator[tuple[Convolution, int]]:
@@ -63,9 +65,10 @@ def _stage_convolutions(stage: Stage, channels: int) -> Iterator[tuple[Convoluti
 
 
 @cache
-def _variable_shapes() -> dict[str, tuple[int, ...]]:
+def variable_shapes(num_classes: int = NUM_CLASSES) -> Mapping[str, tuple[int, ...]]:
+    """Return the shape of each of the 230 variables, in order of name, as in the original checkpoints."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for convolution, in_channels in convolutions():
+    for convolution, in_channels in convolutions(num_classes):
         names = convolution_variables(convolution)
         shapes[names.weights] = (*convolution.kernel, in_channels, convolution.channels)
         if names.bias is not None:
@@ -74,14 +77,9 @@ def _variable_shapes() -> dict[str, tuple[int, ...]]:
             for name in (names.beta, names.moving_mean, names.moving_variance):
                 if name is not None:
                     shapes[name] = (convolution.channels,)
-    return dict(sorted(shapes.items()))
+    return MappingProxyType(dict(sorted(shapes.items())))
 
 
-def variable_shapes() -> Mapping[str, tuple[int, ...]]:
-    """Return the shape of each of the 230 variables, in order of name, as in the original checkpoints."""
-    return MappingProxyType(_variable_shapes())
-
-
-def stored_parameters() -> int:
+def stored_parameters(num_classes: int = NUM_CLASSES) -> int:
     """Return the number of values that an original checkpoint holds, batch norm statistics included."""
-    return sum(prod(shape) for shape in variable_shapes().values())
+    return sum(prod(shape) for shape in variable_shapes(num_classes).values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,7 @@ from quovadis.cli.options import (
     notify,
     stderr,
 )
+from quovadis.cli.spelling import flag
 from quovadis.recognizer import load
 from quovadis.report.output import ResultOutput, check_spares_videos
 from quovadis.report.progress import ClipProgress, DownloadDisplay
@@ -75,7 +77,9 @@ def classify(
         float, typer.Option(min=0, max=1, help="Timeline: least probability that makes a segment.")
     ] = DEFAULT_THRESHOLD,
     start: Annotated[float, typer.Option(min=0, help="Second of the video to start at.")] = 0.0,
-    duration: Annotated[float | None, typer.Option(help="Seconds of the video to read; ends a camera.")] = None,
+    duration_seconds: Annotated[
+        float | None, typer.Option("--duration", help="Seconds of the video to read; ends a camera.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write one JSON object a video.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write one row a class.")] = False,
@@ -111,17 +115,27 @@ def classify(
         stride=stride,
         fps=fps,
         start_seconds=start,
-        duration_seconds=duration,
+        duration_seconds=duration_seconds,
         window_steps=window,
         chunk_frames=chunk,
     )
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
-    formats = [name for name, wanted in (("json", as_json), ("jsonl", as_jsonl), ("csv", as_csv)) if wanted]
     for written in (output, plot):
         check_spares_videos(written, sources)
     with ExitStack() as stack:
         results = stack.enter_context(
-            ResultOutput(formats=formats, output=output, plot=plot, top=top, several=len(sources) > 1, notify=notify)
+            ResultOutput(
+                as_json=as_json,
+                as_jsonl=as_jsonl,
+                as_csv=as_csv,
+                output=output,
+                plot=plot,
+                top=top,
+                several=len(sources) > 1,
+                notify=notify,
+                settings=asdict(sampling),
+                spell=flag,
+            )
         )
         with DownloadDisplay(stderr(), enabled=not quiet) as download:
             model = load(

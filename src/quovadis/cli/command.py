@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from quovadis.cli.spelling import start_command
 from quovadis.errors import QuovadisError
 from quovadis.faults import show_tracebacks
 
@@ -45,6 +46,11 @@ class StrictCommand(TyperCommand):
                 name = parameter.opts[0] if parameter.opts[0].startswith("-") else argument
                 raise QuovadisError(f"{name}: the value is empty; is a variable not set?")
         return rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, whose flags messages name from now on."""
+        start_command(ctx)
+        return super().invoke(ctx)
 
 
 def add_command(app: typer.Typer, function: Callable[..., None], name: str | None = None) -> None:

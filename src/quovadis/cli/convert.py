@@ -62,7 +62,7 @@ def convert(
     compress: Annotated[CompressionChoice | None, typer.Option(help="How to store the weights.")] = None,
     labels: Labels = None,
     verify: Annotated[bool, typer.Option(help="Run what was written and compare it with the source.")] = True,
-    force: Annotated[bool, typer.Option(help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--force/--no-force", help="Replace what is there.")] = False,
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,7 +79,7 @@ def convert(
             compress=None if compress is None else compress.value,
             labels=labels,
             verify=verify,
-            overwrite=force,
+            overwrite=overwrite,
             on_step=ignore_notice if quiet else notify,
             notify=notify,
             progress=download,

@@ -31,6 +31,7 @@ from quovadis.cli.options import (
     resumable,
     stderr,
 )
+from quovadis.cli.spelling import flag
 from quovadis.datasets import read_dataset
 from quovadis.engines.quantization import CALIBRATION_CLIPS
 from quovadis.errors import DatasetError, UnexpectedError
@@ -52,6 +53,7 @@ from quovadis.report.evaluation import (
 from quovadis.report.evaluation_table import comparison_table, summary_table
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
+from quovadis.weights import load_weights
 
 DEFAULT_OUTPUT = Path("evaluation")
 
@@ -141,10 +143,13 @@ def evaluate(
     console, output = Console(highlight=False), output or DEFAULT_OUTPUT
     chosen = make_protocol(protocol.value, clips=clips, crops=crops, crop_size=crop_size)
     check_evaluation_dependencies()
-    examples = read_dataset(dataset, class_names(labels), videos=videos, form=form.value, split=split, subset=subset)
+    own_names = class_names(labels)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
+        weights = load_weights(weights_name, notify=notify, progress=download)
+        names = weights.class_names(own_names)
+        examples = read_dataset(dataset, names, videos=videos, form=form.value, split=split, subset=subset)
         model = load(
-            weights_name,
+            weights,
             device=device,
             threads=threads,
             engine=engine.value,
@@ -184,7 +189,7 @@ def evaluate(
             f"{dataset}: none of its videos could be evaluated; the earlier report in {output} is left as it was"
         )
     summary = summarize(predictions, omz_compatible=omz_compatible)
-    write_evaluation(predictions, summary, record, output)
+    write_evaluation(predictions, summary, record, output, flag)
     if not predictions.keys:
         raise DatasetError(f"{dataset}: none of its videos could be evaluated; {output / 'report.md'} tells why")
     if as_json:

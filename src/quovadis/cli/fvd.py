@@ -29,6 +29,7 @@ from quovadis.cli.options import (
     notify_above,
     stderr,
 )
+from quovadis.cli.spelling import flag
 from quovadis.fvd import (
     PRESETS,
     SetPlan,
@@ -254,7 +255,7 @@ def fvd(
     a = statistics(prepared[0], real_plan, None)
     if fake is None:
         check_lengths(a, frames or ())
-        typer.echo(json.dumps(set_document(a), indent=2, ensure_ascii=False) if as_json else stats)
+        typer.echo(json.dumps(set_document(a, flag), indent=2, ensure_ascii=False) if as_json else stats)
         if faults:
             raise typer.Exit(1)
         return
@@ -276,7 +277,7 @@ def fvd(
         )
     for warning in dict.fromkeys(text for distance in found for text in distance.warnings):
         notify(f"warning: {warning}")
-    report = DistanceReport(a, b, found, chosen, seed or 0, missing)
+    report = DistanceReport(a, b, found, chosen, seed or 0, missing, flag)
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:

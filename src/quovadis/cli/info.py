@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from quovadis import samples, weights
+from quovadis import samples
 from quovadis.cli.options import AsJSON, Quiet, notify, stderr
+from quovadis.cli.weights import check_weights
 from quovadis.report.model_card import model_card, model_card_table
 from quovadis.report.progress import DownloadDisplay
 from quovadis.report.weights_table import verification_table
@@ -25,7 +26,7 @@ def info(
 ) -> None:
     """Print the model card: operations, parameters, inputs, outputs, stages; and what a weights file is."""
     card = model_card(frames)
-    checked = None if weights_name is None else weights.verify(weights_name)
+    checked = None if weights_name is None else check_weights(weights_name)
     if as_json:
         typer.echo(json.dumps({**card, "weights": None if checked is None else checked.to_dict()}, indent=2))
         return

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from quovadis.cli.spelling import with_flags
 from quovadis.escape import printable
 from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
@@ -59,7 +60,7 @@ def notify_above(progress: VideoProgress, message: str) -> None:
 
 
 def _line(message: str) -> str:
-    return f"quovadis: {printable(message)}"
+    return f"quovadis: {printable(with_flags(message))}"
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def parse_fps(text: str) -> float | str:
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WeightsName = Annotated[str, typer.Option("--weights", "-w", help="auto, an official name, or a file.")]
-Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, if not Kinetics-400.")]
+Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, if not those of the weights.")]
 FPS = Annotated[Any, typer.Option(parser=parse_fps, metavar="FPS|native", help="Frames a second to resample to.")]
 Device = Annotated[str, typer.Option(help="CPU, cuda, or an OpenVINO device: GPU, NPU, AUTO….")]
 Engine = Annotated[

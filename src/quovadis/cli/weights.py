@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console
 from quovadis import weights
 from quovadis.cli.command import add_command
 from quovadis.cli.options import AsJSON, Quiet, notify, stderr
+from quovadis.cli.spelling import with_flags
 from quovadis.errors import QuovadisError
 from quovadis.report.progress import DownloadDisplay
 from quovadis.report.weights_table import catalogue_records, catalogue_table, verification_table
@@ -27,7 +29,7 @@ def list_weights(as_json: AsJSON = False) -> None:
 
 
 def pull(
-    name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-scratch.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(weights.CATALOGUE)}.")],
     force: Annotated[bool, typer.Option(help="Fetch again even if cached.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -37,12 +39,18 @@ def pull(
     typer.echo(path)
 
 
+def check_weights(name: str) -> weights.Verification:
+    """Check weights; what to do about a problem is said as on the command line."""
+    checked = weights.verify(name)
+    return checked if checked.problem is None else replace(checked, problem=with_flags(checked.problem))
+
+
 def verify(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Official weights in the cache, or a file.")],
     as_json: AsJSON = False,
 ) -> None:
     """Check every checksum of a weights file."""
-    checked = weights.verify(name)
+    checked = check_weights(name)
     if as_json:
         typer.echo(json.dumps(checked.to_dict(), indent=2))
     else:
@@ -51,7 +59,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def weights_path(name: Annotated[str, typer.Argument(help="rgb-imagenet or rgb-scratch.")]) -> None:
+def weights_path(name: Annotated[str, typer.Argument(help=f"One of {', '.join(weights.CATALOGUE)}.")]) -> None:
     """Print where cached weights are."""
     path = weights.cached_path(name)
     if path is None:

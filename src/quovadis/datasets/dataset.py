@@ -123,7 +123,7 @@ def check_labels(annotations: Iterable[Annotation], classes: Classes, source: Pa
         named = ", ".join(_with_line(label, line) for label, line in list(unknown.items())[:MAX_NAMED])
         more = f" and {len(unknown) - MAX_NAMED} more" if len(unknown) > MAX_NAMED else ""
         raise DatasetError(
-            f"{source}: the network has no class {named}{more}; give its class names with --labels, or {advice}"
+            f"{source}: the network has no class {named}{more}; give its class names with `labels`, or {advice}"
         )
 
 

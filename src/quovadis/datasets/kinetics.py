@@ -126,7 +126,7 @@ def _entry(key: str, entry: Any, path: Path) -> Annotation:
     label = annotations.get("label") if isinstance(annotations, dict) else None
     if not isinstance(label, str | int):
         raise DatasetError(
-            f"{path}: {key} has no label in its annotations; give it one, or choose another part with --split"
+            f"{path}: {key} has no label in its annotations; give it one, or choose another part with `split`"
         )
     paths = (*(f"{folder}/{key}" for folder in label_folders(str(label))), key)
     return Annotation(key, str(label), paths)

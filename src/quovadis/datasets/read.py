@@ -58,7 +58,7 @@ def read_dataset(
     else:
         form, annotations = _read_file(source, form, split, finder)
     if split is not None and form in ("folders", "list"):
-        raise DatasetError(f"{source}: {form} have no splits; leave --split out")
+        raise DatasetError(f"{source}: {form} have no splits; leave `split` out")
     check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(form, _FIX))
     check_keys(annotations, source)
     examples = []
@@ -71,7 +71,7 @@ def read_dataset(
     if not dataset.existing:
         raise DatasetError(
             f"{source}: none of its {len(examples)} videos is there, looked for as "
-            f"{_videos_folder(source, videos) / annotations[0].paths[0]}; give their folder with --videos"
+            f"{_videos_folder(source, videos) / annotations[0].paths[0]}; give their folder with `videos`"
         )
     return dataset if subset is None else dataset.first(subset)
 

@@ -56,7 +56,7 @@ def open_engine(
         raise EngineError(f'no hint is called "{hint}"; there are {" and ".join(get_args(Hint))}')
     is_cpu, is_cuda = device.upper() == "CPU", _is_cuda(device)
     if floats == "f16" and not is_cuda:
-        raise EngineError("half precision is for NVIDIA GPUs: choose --device cuda, or --precision f32")
+        raise EngineError('half precision is for NVIDIA GPUs: choose `device="cuda"`, or `precision="f32"`')
     if name == "auto":
         name = _fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
     if name == "openvino":
@@ -74,13 +74,15 @@ def open_engine(
         )
     if name == "torch":
         if quantization is not None:
-            raise EngineError("the engine torch does not compute in int8: choose --engine openvino, or --precision f32")
+            raise EngineError(
+                'the engine torch does not compute in int8: choose `engine="openvino"`, or `precision="f32"`'
+            )
         # Imported late: PyTorch is an extra, and takes a second.
         from quovadis.engines.torch_engine import TorchEngine
 
         return TorchEngine(tensors, device=device.lower(), threads=threads, float32=floats == "f32")
     if not is_cpu:
-        raise EngineError(f'the engine native runs on CPU, not "{device}": choose --engine openvino')
+        raise EngineError(f'the engine native runs on CPU, not "{device}": choose `engine="openvino"`')
     return NativeEngine(tensors, threads=threads, hint=hint, quantization=quantization)
 
 

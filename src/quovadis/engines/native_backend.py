@@ -8,8 +8,17 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import HEAD, INPUT_CHANNELS, Convolution, MaxPool, Mixed, convolutions, interpret
-from quovadis.engines.native_integers import GREATEST_WIDE, QMAX, bounds_3x3x3, bounds_stem, pack_integers
+from quovadis.architecture import (
+    HEAD,
+    INPUT_CHANNELS,
+    Convolution,
+    MaxPool,
+    Mixed,
+    convolutions,
+    interpret,
+    is_head,
+)
+from quovadis.engines.native_integers import QMAX, WIDE_QMAX, bounds_3x3x3, bounds_stem, pack_integers
 from quovadis.engines.native_library import (
     LANES,
     BufferView,
@@ -51,7 +60,9 @@ class ComputeBackend(Protocol):
 
     precision: str
     head: PackedConvolution
-    """In float32 whatever the rest."""
+    """In float32 whatever the rest; its output channels are padded, as all are in memory."""
+    num_classes: int
+    """How many of the head's outputs are classes."""
 
     def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU to a feature map, or pixels, kept in `dtype`."""
@@ -87,6 +98,7 @@ class FloatBackend:
         folded = {unit: fold_batch_norm(tensors, unit) for unit, _ in convolutions()}
         self._packed = {unit.scope: _pack_float(unit, convolution) for unit, convolution in folded.items()}
         self.head = self._packed[HEAD.convolution.scope]
+        self.num_classes = len(folded[HEAD.convolution].bias)
 
     def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""
@@ -128,15 +140,16 @@ class IntegerBackend:
             EngineError: the architecture has a convolution that no kernel computes.
         """
         equalized = equalize(tensors, quantization.scales)
-        steps = _Steps(quantization)
-        maps = dict(interpret(steps, np.full(INPUT_CHANNELS, 2 / QMAX, np.float32)))
-        self._steps = {name: maps[name] / scale for name, scale in endpoint_scales(quantization.scales).items()}
+        scales = _Scales(quantization)
+        maps = dict(interpret(scales, np.full(INPUT_CHANNELS, 2 / QMAX, np.float32)))
+        self._map_scales = {name: maps[name] / scale for name, scale in endpoint_scales(quantization.scales).items()}
         self._packed = {
-            unit.scope: _pack_integers(unit, fold_batch_norm(equalized, unit), steps)
+            unit.scope: _pack_integers(unit, fold_batch_norm(equalized, unit), scales)
             for unit, _ in convolutions()
-            if unit != HEAD.convolution
+            if not is_head(unit)
         }
-        self.head = _pack_float(HEAD.convolution, fold_batch_norm(tensors, HEAD.convolution))
+        head = fold_batch_norm(tensors, HEAD.convolution)
+        self.head, self.num_classes = _pack_float(HEAD.convolution, head), len(head.bias)
 
     def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""
@@ -160,12 +173,12 @@ class IntegerBackend:
         return lambda kernels, x, y: kernels.integers.max_pool(x, stored, y, window, wide=wide)
 
     def decode(self, endpoint: str, values: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Return the values with their steps taken up."""
-        return values.astype(np.float32) * self._steps[endpoint]
+        """Return the values multiplied by their scales."""
+        return values.astype(np.float32) * self._map_scales[endpoint]
 
 
-class _Steps:
-    """The verbs of `architecture.interpret`, on the step of each channel."""
+class _Scales:
+    """The verbs of `architecture.interpret`, on the scale of each channel."""
 
     def __init__(self, quantization: Quantization) -> None:
         self._quantization = quantization
@@ -175,9 +188,9 @@ class _Steps:
     def convolution(self, x: NDArray[np.float32], unit: Convolution) -> NDArray[np.float32]:
         self.inputs[unit.scope] = x
         # Equalising brings a channel half of the way to the greatest; this is the rest, so that each uses all levels.
-        greatest = GREATEST_WIDE if unit.scope in WIDE else QMAX
-        step = np.float32(self._quantization.ranges[unit.scope] / greatest)
-        self.outputs[unit.scope] = step / self._quantization.scales[unit.scope]
+        qmax = WIDE_QMAX if unit.scope in WIDE else QMAX
+        scale = np.float32(self._quantization.ranges[unit.scope] / qmax)
+        self.outputs[unit.scope] = scale / self._quantization.scales[unit.scope]
         return self.outputs[unit.scope]
 
     def max_pool(self, x: NDArray[np.float32], unit: MaxPool) -> NDArray[np.float32]:
@@ -191,8 +204,8 @@ def _pack_float(unit: Convolution, folded: FoldedConvolution) -> PackedConvoluti
     return pack(_transformed(unit, folded.kernel), folded.bias)
 
 
-def _pack_integers(unit: Convolution, folded: FoldedConvolution, steps: _Steps) -> IntegerConvolution:
-    weights = _transformed(unit, folded.kernel * steps.inputs[unit.scope][:, np.newaxis])
+def _pack_integers(unit: Convolution, folded: FoldedConvolution, scales: _Scales) -> IntegerConvolution:
+    weights = _transformed(unit, folded.kernel * scales.inputs[unit.scope][:, np.newaxis])
     # Above the greatest that calibration saw the stem's outputs go on to 2^15 - 1.
     bounds = np.array([float(np.iinfo(np.int16).max if unit.scope in READS_WIDE else QMAX)])
     if unit.kernel == (3, 3, 3):
@@ -204,7 +217,7 @@ def _pack_integers(unit: Convolution, folded: FoldedConvolution, steps: _Steps) 
         weights = np.pad(lines, ((0, 0), (0, 0), (0, 1), (0, 0))).reshape(len(weights), -1, unit.channels)
     in_bytes = unit.kernel == (1, 1, 1) and unit.scope.startswith(IN_BYTES)
     dtype = np.int8 if in_bytes else np.int16
-    return pack_integers(weights, folded.bias, bounds, steps.outputs[unit.scope], dtype)
+    return pack_integers(weights, folded.bias, bounds, scales.outputs[unit.scope], dtype)
 
 
 def _transformed(unit: Convolution, kernel: NDArray[np.float32]) -> NDArray[np.float32]:

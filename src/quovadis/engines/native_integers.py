@@ -1,9 +1,9 @@
 """Weights for the kernels on 8-bit feature maps: as many bits as the sums allow.
 
-Feature maps hold 0..255, the stem's 0..4095 and beyond, each channel with a step of its own, which the weights that
+Feature maps hold 0..255, the stem's 0..4095 and beyond, each channel with a scale of its own, which the weights that
 read it take up. Convolutions of 3x3x3 and 7x7x7 transform them (Winograd) to 16-bit integers, exactly but for fractions
 in the stem; multiply them with weights that were transformed and rounded to 16-bit integers; and sum in 32 bits. What a
-sum can be at most is known, so that each output channel and point has the finest step that cannot overflow, whatever
+sum can be at most is known, so that each output channel and point has the finest scale that cannot overflow, whatever
 the video shows. Some 1x1x1 convolutions take bytes as they are and 8-bit weights, twice as fast.
 """
 
@@ -21,9 +21,9 @@ from quovadis.engines.winograd import POINTS_3X3X3, POINTS_STEM, minimal_filter
 
 QMAX = 255
 """Of a feature map's values; the stem takes pixels as -127.5..127.5."""
-GREATEST_WIDE = 2**12 - 1
+WIDE_QMAX = 2**12 - 1
 """Of what the stem makes: 8 bits there would lose more than in all other feature maps together."""
-_GREATEST_SUM = 2**31 - 1
+_MAX_SUM = 2**31 - 1
 
 
 def bounds_3x3x3() -> NDArray[np.float64]:
@@ -51,7 +51,7 @@ def pack_integers(
     weights: NDArray[np.float32],
     bias: NDArray[np.float32],
     bounds: NDArray[np.float64],
-    step: NDArray[np.float32] | float,
+    output_scale: NDArray[np.float32] | float,
     dtype: type[np.signedinteger[Any]] = np.int16,
 ) -> IntegerConvolution:
     """Round transformed weights and pack them.
@@ -60,21 +60,21 @@ def pack_integers(
         weights: of integer inputs, shape points, depth, out; depth is a multiple of what a word of 32 bits holds.
         bias: shape out.
         bounds: what an input can be at most, shape points.
-        step: of the outputs, one or for each channel.
+        output_scale: of the outputs, one or for each channel.
         dtype: of weights in memory, int16 or int8.
     """
     points, depth, channels = weights.shape
     exact = np.zeros((points, depth, padded_channels(channels)))
     exact[..., :channels] = weights
     magnitude = np.abs(exact)
-    # Rounding adds half a step to each weight at most.
-    room = _GREATEST_SUM - bounds * depth / 2
+    # Rounding adds half a unit to each weight at most.
+    room = _MAX_SUM - bounds * depth / 2
     scale = np.maximum(magnitude.max(1) / np.iinfo(dtype).max, magnitude.sum(1) * (bounds / room)[:, np.newaxis])
     scale = np.where(scale == 0, 1.0, scale)
     rounded = np.rint(exact / scale[:, np.newaxis]).astype(dtype)
     offset = np.zeros(padded_channels(channels))
-    offset[:channels] = bias / step
-    scale[:, :channels] /= step
+    offset[:channels] = bias / output_scale
+    scale[:, :channels] /= output_scale
     in_word = 4 // rounded.itemsize
     words = rounded.reshape(points, depth // in_word, in_word, -1).transpose(0, 1, 3, 2)
     starts = range(0, rounded.shape[-1], PANEL)

@@ -36,10 +36,10 @@ class BufferView(Structure):
 class KernelGeometry(Structure):
     """Kernel, stride and the padding before, for time, height and width."""
 
-    _fields_ = (("kernel", c_int64 * 3), ("step", c_int64 * 3), ("padding", c_int64 * 3))
+    _fields_ = (("kernel", c_int64 * 3), ("stride", c_int64 * 3), ("padding", c_int64 * 3))
 
-    def __init__(self, kernel: Triple, step: Triple, padding: Triple) -> None:
-        super().__init__(kernel, step, padding)
+    def __init__(self, kernel: Triple, stride: Triple, padding: Triple) -> None:
+        super().__init__(kernel, stride, padding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +167,7 @@ class Kernels:
 
     @property
     def has_integers(self) -> bool:
-        """Whether `integers` can be had: AVX-512 with VNNI."""
+        """Whether `integers` are available: AVX-512 with VNNI."""
         return bool(self._library.quovadis_has_integers(self._pool))
 
     @property

@@ -122,7 +122,7 @@ class LayerOp:
 
     def __init__(self, source: FeatureMap, target: FeatureMap, window: KernelGeometry, tile: int, run: Run) -> None:
         self._kernel, self._stride, self._front = (
-            int(axes[0]) for axes in (window.kernel, window.step, window.padding)
+            int(axes[0]) for axes in (window.kernel, window.stride, window.padding)
         )
         self._tile = tile
         self._run = run
@@ -330,7 +330,7 @@ class NativeNetwork:
         x, y = (BufferView(a.ctypes.data, 0, len(a), 1, 1, a.shape[1]) for a in (features, logits))
         if len(features):
             kernels.pointwise(x, self._arithmetic.head, y, relu=False)
-        return Positions(logits[:, : HEAD.convolution.channels], features)
+        return Positions(logits[:, : self._arithmetic.num_classes], features)
 
 
 def _shares(size: int, window: int) -> NDArray[np.float32]:

@@ -21,8 +21,9 @@ from quovadis.architecture import (
     Mixed,
     Triple,
     interpret,
+    is_head,
 )
-from quovadis.engines.quantization import INPUT_RANGE, LEVELS, MAX_WEIGHT, Quantization
+from quovadis.engines.quantization import INPUT_RANGE, LEVELS, WEIGHT_QMAX, Quantization
 from quovadis.openvino_runtime import Node, opset1, opset13, ov
 from quovadis.weights.equalization import endpoint_scales, equalize
 from quovadis.weights.folding import bias_name, fold_batch_norm, kernel_name
@@ -69,7 +70,7 @@ class OpenVINOOperations:
         """Apply a convolution and its bias, without activation; `padding` is OpenVINO's word for it, or explicit."""
         folded = fold_batch_norm(self._tensors, unit)
         kernel = np.ascontiguousarray(folded.kernel.transpose(4, 3, 0, 1, 2))
-        if self._quantization is None or unit == HEAD.convolution:
+        if self._quantization is None or is_head(unit):
             weights = opset13.constant(kernel, name=kernel_name(unit))
         else:
             weights = _integer_weights(kernel, unit)
@@ -98,7 +99,7 @@ class OpenVINOOperations:
 
 def _integer_weights(kernel: NDArray[np.float32], unit: Convolution) -> Node:
     """Round a kernel, out first, to 8 bits with a scale for each output channel."""
-    scale = np.abs(kernel).max(axis=(1, 2, 3, 4), keepdims=True) / np.float32(MAX_WEIGHT)
+    scale = np.abs(kernel).max(axis=(1, 2, 3, 4), keepdims=True) / np.float32(WEIGHT_QMAX)
     scale = np.where(scale == 0, np.float32(1), scale)
     rounded = opset13.constant(np.rint(kernel / scale).astype(np.int8), name=kernel_name(unit))
     return opset13.multiply(opset13.convert(rounded, np.float32), opset13.constant(scale))

@@ -16,14 +16,14 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import HEAD, convolutions
+from quovadis.architecture import convolutions, is_head
 from quovadis.durable import atomic_write
 from quovadis.errors import CacheError
 
 INPUT_RANGE = (-128 / 127, 1.0)
 """Of normalised pixels: 0, the padding, is one of its 256 levels."""
 LEVELS = 256
-MAX_WEIGHT = 127
+WEIGHT_QMAX = 127
 CALIBRATION_CLIPS = 12
 """Clips that calibration looks at, at most."""
 
@@ -80,4 +80,4 @@ class Quantization:
 
 def quantized_scopes() -> list[str]:
     """Return the scopes of the convolutions that compute in 8-bit integers: all but the head's."""
-    return [unit.scope for unit, _ in convolutions() if unit != HEAD.convolution]
+    return [unit.scope for unit, _ in convolutions() if not is_head(unit)]

@@ -21,6 +21,7 @@ from quovadis.architecture import (
     check_endpoints,
     convolutions,
     interpret,
+    is_head,
     same_padding,
 )
 from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips
@@ -136,7 +137,7 @@ class TorchEngine:
         Raises:
             EngineError: always.
         """
-        raise EngineError("the engine torch has no dense mode: choose --device CPU, or windows with --stride")
+        raise EngineError('the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`')
 
 
 class _FoldedOperations:
@@ -147,7 +148,7 @@ class _FoldedOperations:
         for unit, _ in convolutions():
             # Folded before it is rounded: variances and their roots would not survive float16 as well.
             folded = fold_batch_norm(tensors, unit)
-            precision = torch.float32 if unit == HEAD.convolution else dtype
+            precision = torch.float32 if is_head(unit) else dtype
             kernel = torch.tensor(folded.kernel).permute(4, 3, 0, 1, 2).to(device, precision)
             bias = torch.tensor(folded.bias).to(device, precision)
             self._weights[unit.scope] = kernel.contiguous(memory_format=torch.channels_last_3d), bias
@@ -159,7 +160,7 @@ class _FoldedOperations:
             x = functional.pad(x, [side for pair in zip(before[::-1], after[::-1], strict=True) for side in pair])
             before = (0, 0, 0)
         y = functional.conv3d(x, kernel, bias, unit.stride, before)
-        return y if unit == HEAD.convolution else y.relu_()
+        return y if is_head(unit) else y.relu_()
 
     def max_pool(self, x: Tensor, unit: MaxPool) -> Tensor:
         # Nothing is padded in memory: windows that reach past the end are cut off there, as SAME pools are.
@@ -197,7 +198,7 @@ def _find_device(name: str) -> torch.device:
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:
         reason = _first_line(error)
-        raise EngineError(f'PyTorch cannot use "{name}" here: {reason}; choose --device CPU') from error
+        raise EngineError(f'PyTorch cannot use "{name}" here: {reason}; choose `device="CPU"`') from error
     return device
 
 
@@ -212,7 +213,8 @@ def _errors_of(device: torch.device, task: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise EngineError(
-            f"{device} has too little free memory to {task}: run fewer or shorter clips at once, or choose --device CPU"
+            f"{device} has too little free memory to {task}: run fewer or shorter clips at once, or choose "
+            '`device="CPU"`'
         ) from error
     except RuntimeError as error:
         raise EngineError(f"{device} failed to {task}: {_first_line(error)}") from error

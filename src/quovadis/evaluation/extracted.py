@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quovadis.errors import VideoError, VideoLimitError
+from quovadis.errors import VideoError
 from quovadis.video import VideoLimits
 from quovadis.video.images import is_image_name
 from quovadis.video.series import FrameSeries, frame_series
@@ -60,15 +60,16 @@ def extracted_frames(folder: Path, limits: VideoLimits | None = None, *, allow_p
         raise VideoError(f"{error.filename or folder}: cannot be read: {error.strerror}") from error
     if count <= 0:
         raise VideoError(f"{folder}: no frames in it; give {_FRAME_NAME.format(1)} and on")
-    most = (limits or VideoLimits()).max_frames
-    if count > most:
-        raise VideoLimitError(f"{folder}: {count:,} frames are more than the limit of {most:,}; --max-frames raises it")
+    limits = limits or VideoLimits()
+    if count > limits.max_frames:
+        raise limits.exceeded(str(folder), f"{count:,} frames are", "max_frames")
     wanted = [_FRAME_NAME.format(number) for number in range(1, count + 1)]
     absent = [name for name in wanted if name not in names]
     if absent and not allow_partial:
         there = f"{COUNT_NAME} says {count:,} frames" if COUNT_NAME in names else f"there are {count:,} images"
         raise VideoError(
-            f"{folder}: {there}, but {absent[0]} is not there; extract them again, or --allow-partial passes over it"
+            f"{folder}: {there}, but {absent[0]} is not there; extract them again, or `allow_partial=True` "
+            "passes over it"
         )
     others = sum(is_image_name(name) for name in names - set(wanted))
     left = f"frames are {_FRAME_PREFIX}*.jpg; left out: {others} other {'picture' if others == 1 else 'pictures'}"

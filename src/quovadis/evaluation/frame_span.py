@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from quovadis.errors import VideoError, VideoLimitError
+from quovadis.errors import VideoError
 from quovadis.video import VideoLimits
 
 
@@ -26,14 +26,12 @@ def select_frames(
         VideoLimitError: the span is longer than the limits admit.
     """
     if len(span) > limits.max_frames:
-        raise VideoLimitError(
-            f"{folder}: {len(span):,} frames are more than the limit of {limits.max_frames:,}; --max-frames raises it"
-        )
+        raise limits.exceeded(str(folder), f"{len(span):,} frames are", "max_frames")
     selected = list(paths[span.start : span.stop])
     missing = len(span) - len(selected)
     if missing and not allow_partial:
         raise VideoError(
             f"{folder}: there are {len(paths):,} frames in it, but the list names frames {span.start + 1:,} to "
-            f"{span.stop:,}; extract them again, correct the list, or --allow-partial takes those that are there"
+            f"{span.stop:,}; extract them again, correct the list, or `allow_partial=True` takes those that are there"
         )
     return selected + [folder / f"frame {number} of the list" for number in range(span.stop - missing, span.stop)]

@@ -1,82 +1,92 @@
-"""Predictions as a Parquet file, a row a view, that any table software reads."""
+"""Predictions as a table of results, a row a view, with what evaluation knows besides."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quovadis.durable import atomic_write
 from quovadis.errors import DatasetError, OutputError
-from quovadis.escape import escaped
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
-from quovadis.extras import import_extra
+from quovadis.results.table import ResultRow, ResultTable, TableWriter, engine_text, read_table
 
-_METADATA = b"quovadis"
-_COLUMNS = ("key", "path", "label_index", "frames", "clip", "crop", "start_frame", "logits")
-
-
-def check_parquet_dependency() -> None:
-    """Refuse to promise a file that cannot be written.
-
-    Raises:
-        MissingDependencyError: pyarrow is not installed.
-    """
-    import_extra("pyarrow", "writing Parquet")
+_OWN = {
+    "label_index": "int32",
+    "label": "string",
+    "frames": "int64",
+    "start_frame": "int64",
+    "predicted_index": "int32",
+    "predicted": "string",
+    "rank": "int32",
+    "probability": "float",
+}
+_EXPECTED = "predictions that quovadis evaluate wrote"
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write predictions, whole or not at all; the same predictions make the same bytes.
 
-    Columns: `key`, `path`, `label_index`, `label`, `frames` of the video; `clip`, `crop`, `start_frame`, `logits`,
-    `predicted_index`, `predicted`, `rank` (of the true class, 0 the first) and `probability` (of the true class) of the
-    view. The file's metadata hold the settings, the class names, the dataset, what could not be evaluated and
-    what was only in part.
+    Columns of its own: `label_index`, `label` and `frames` of the video; `start_frame`, `predicted_index`, `predicted`,
+    `rank` (of the true class, 0 the first) and `probability` (of the true class) of the view. The file's metadata hold
+    the dataset, what could not be evaluated and which videos are incomplete.
 
     Raises:
         OutputError: the file cannot be written.
         MissingDependencyError: pyarrow is not installed.
     """
-    arrow, parquet = _modules("writing Parquet")
-    truth = predictions.truth[predictions.video]
-    best = predictions.probabilities.argmax(axis=1)
-    own = np.take_along_axis(predictions.probabilities, truth[:, np.newaxis], axis=1)[:, 0]
-    names = np.array(predictions.labels, object)
-    per_video = {
-        "key": np.array([escaped(key) for key in predictions.keys], object),
-        "path": np.array([escaped(place) for place in predictions.paths], object),
-        "label_index": predictions.truth.astype(np.int32),
-        "label": names[predictions.truth],
-        "frames": predictions.frames,
-    }
-    columns: dict[str, Any] = {name: arrow.array(values[predictions.video]) for name, values in per_video.items()}
-    columns |= {
-        "clip": arrow.array(predictions.clip.astype(np.int32)),
-        "crop": arrow.array(predictions.crop.astype(np.int32)),
-        "start_frame": arrow.array(predictions.start_frame),
-        "predicted_index": arrow.array(best.astype(np.int32)),
-        "predicted": arrow.array(names[best]),
-        "rank": arrow.array(predictions.view_ranks.astype(np.int32)),
-        "probability": arrow.array(own),
-        "logits": arrow.FixedSizeListArray.from_arrays(
-            arrow.array(predictions.logits.reshape(-1)), len(predictions.labels)
-        ),
-    }
     metadata = {
         "settings": dict(predictions.settings),
         "dataset": dict(predictions.dataset),
-        "labels": list(predictions.labels),
         "failures": [vars(failure) for failure in predictions.failures],
-        "partial": [vars(video) for video in predictions.partial],
+        "incomplete": [vars(video) for video in predictions.incomplete],
     }
-    table = arrow.table(columns).replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
     try:
         with atomic_write(path) as temporary:
-            parquet.write_table(table, temporary, compression="zstd")
+            table = TableWriter(temporary, labels=predictions.labels, own=_OWN)
+            try:
+                table.append(_rows(predictions))
+                table.finish(metadata)
+            finally:
+                table.abandon()
     except OSError as error:
         raise OutputError(f"{path}: cannot write the predictions: {error.strerror or error}") from error
+
+
+def _rows(predictions: Predictions) -> Iterator[ResultRow]:
+    settings, labels = predictions.settings, predictions.labels
+    # With every video at its own rate, seconds are not known.
+    rate = settings["fps"] if isinstance(settings.get("fps"), int | float) else None
+    engine, sha256 = engine_text(settings), str(settings.get("weights_sha256", ""))
+    best = predictions.probabilities.argmax(axis=1)
+    for row, video in enumerate(predictions.video.tolist()):
+        start, frames = int(predictions.start_frame[row]), int(predictions.frames[video])
+        # A clip that goes on after the end of the video begins again there.
+        end = min(start + int(settings.get("clip_frames", frames)), frames)
+        truth = int(predictions.truth[video])
+        yield ResultRow(
+            key=predictions.keys[video],
+            path=predictions.paths[video],
+            start_seconds=None if rate is None else start / rate,
+            end_seconds=None if rate is None else end / rate,
+            clip=int(predictions.clip[row]),
+            crop=int(predictions.crop[row]),
+            logits=predictions.logits[row],
+            weights_sha256=sha256,
+            engine=engine,
+            own={
+                "label_index": truth,
+                "label": labels[truth],
+                "frames": frames,
+                "start_frame": start,
+                "predicted_index": int(best[row]),
+                "predicted": labels[best[row]],
+                "rank": int(predictions.view_ranks[row]),
+                "probability": predictions.probabilities[row, truth],
+            },
+        )
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -86,43 +96,39 @@ def read_predictions(path: Path) -> Predictions:
         DatasetError: no such file, or another.
         MissingDependencyError: pyarrow is not installed.
     """
-    arrow, parquet = _modules("reading Parquet")
+    table = read_table(path, expected=_EXPECTED)
+    # Views of one video stand together.
+    is_first = np.ones(len(table), bool)
+    is_first[1:] = table.key[1:] != table.key[:-1]
+    first = np.flatnonzero(is_first)
     try:
-        table = parquet.read_table(path)
-        metadata = json.loads((table.schema.metadata or {})[_METADATA])
-        values = {name: table.column(name).combine_chunks() for name in _COLUMNS}
-        settings, dataset, labels = metadata["settings"], metadata["dataset"], tuple(metadata["labels"])
-        logits = np.asarray(values["logits"].flatten(), np.float32).reshape(len(table), len(labels))
-        failures = tuple(Failure(**failure) for failure in metadata["failures"])
-        partial = tuple(
-            PartialVideo(video["key"], video["path"], tuple(video["notes"])) for video in metadata.get("partial", [])
+        numbers = {name: table.own[name].astype(np.int64) for name in ("label_index", "frames", "start_frame")}
+        return Predictions(
+            settings=table.settings,
+            dataset=table.metadata["dataset"],
+            labels=table.labels,
+            keys=tuple(table.key[first]),
+            paths=tuple(table.path[first]),
+            truth=numbers["label_index"][first],
+            frames=numbers["frames"][first],
+            video=np.cumsum(is_first) - 1,
+            clip=table.clip,
+            crop=table.crop,
+            start_frame=numbers["start_frame"],
+            logits=_logits(table),
+            failures=tuple(Failure(**failure) for failure in table.metadata["failures"]),
+            incomplete=tuple(
+                PartialVideo(video["key"], video["path"], tuple(video["notes"]))
+                for video in table.metadata["incomplete"]
+            ),
         )
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file") from error
-    except (OSError, arrow.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise DatasetError(f"{path}: not predictions that quovadis evaluate wrote ({error})") from error
-    keys = values["key"].to_pylist()
-    first = [place for place, key in enumerate(keys) if place == 0 or key != keys[place - 1]]
-    starts = np.zeros(len(keys), np.int64)
-    starts[first] = 1
-    paths = values["path"].to_pylist()
-    return Predictions(
-        settings=settings,
-        dataset=dataset,
-        labels=labels,
-        keys=tuple(keys[place] for place in first),
-        paths=tuple(paths[place] for place in first),
-        truth=np.asarray(values["label_index"], np.int64)[first],
-        frames=np.asarray(values["frames"], np.int64)[first],
-        video=np.cumsum(starts) - 1,
-        clip=np.asarray(values["clip"], np.int64),
-        crop=np.asarray(values["crop"], np.int64),
-        start_frame=np.asarray(values["start_frame"], np.int64),
-        logits=logits,
-        failures=failures,
-        partial=partial,
-    )
+    except (LookupError, ValueError, TypeError) as error:
+        raise DatasetError(f"{path}: not {_EXPECTED} ({error})") from error
 
 
-def _modules(purpose: str) -> tuple[Any, Any]:
-    return import_extra("pyarrow", purpose), import_extra("pyarrow.parquet", purpose)
+def _logits(table: ResultTable) -> NDArray[np.float32]:
+    if table.logits is not None:
+        return table.logits
+    if len(table):
+        raise ValueError("there are no logits")
+    return np.empty((0, len(table.labels)), np.float32)

@@ -65,14 +65,14 @@ class Predictions:
     logits: NDArray[np.float32] = field(repr=False)
     """Shape views, classes."""
     failures: tuple[Failure, ...] = ()
-    partial: tuple[PartialVideo, ...] = ()
+    incomplete: tuple[PartialVideo, ...] = ()
     """Videos among the evaluated ones that are damaged or cut off."""
 
     @property
     def counts(self) -> str:
         """How many of the dataset's videos were evaluated, in a sentence."""
         kinds = [failure.kind for failure in self.failures]
-        partly = f" ({len(self.partial):,} of them partly decoded)" if self.partial else ""
+        partly = f" ({len(self.incomplete):,} of them partly decoded)" if self.incomplete else ""
         return (
             f"{len(self.keys):,} of {len(self.keys) + len(kinds):,} videos evaluated{partly}, "
             f"{kinds.count('missing'):,} missing, {kinds.count('unreadable'):,} unreadable"

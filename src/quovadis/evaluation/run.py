@@ -197,5 +197,5 @@ def _predictions(
         start_frame=np.array([view.start_frame for _, view in views], np.int64),
         logits=np.stack(logits) if logits else np.empty((0, len(recognizer.labels)), np.float32),
         failures=tuple(failures[example.key] for example in dataset.examples if example.key in failures),
-        partial=tuple(_partial(example, path, video) for example, path, video in kept if video.partial),
+        incomplete=tuple(_partial(example, path, video) for example, path, video in kept if video.partial),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -17,7 +18,7 @@ from quovadis.export.formats import FORMATS, OptionName, format_of_path
 from quovadis.export.layouts import LAYOUTS, Plan, PlannedModel, single
 from quovadis.export.options import Compression, ExportOptions, Layout
 from quovadis.export.verification import Difference, difference, tolerance
-from quovadis.labels import read_labels
+from quovadis.labels import LABELS_NAME, class_names, kinetics400, labels_text, numbered_classes
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.results import WeightsIdentity
 from quovadis.weights import CATALOGUE, load_weights
@@ -74,7 +75,7 @@ def convert(
     frames: Size | None = None,
     layout: Layout | None = None,
     compress: Compression | None = None,
-    labels: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | Sequence[str] | None = None,
     verify: bool = True,
     overwrite: bool = False,
     on_step: Notify = ignore_notice,
@@ -88,13 +89,14 @@ def convert(
     Args:
         source: an official name, `auto`, or a file of any format that `quovadis.load` reads.
         destination: the file to write; for a server's repository or a recipe the folder to write into.
-        to: a name out of `export.FORMATS`, `ovms` or `triton`; None: told by the destination's suffix.
+        to: a name out of `export.FORMATS`, `ovms` or `triton`; None: detected from the destination's suffix.
         recipe: `omz` for Open Model Zoo's folders.
         batch: clips in a batch, or `any`; None: what the format is usually given.
         frames: frames of a clip, or `any`; None: what the format is usually given.
         layout: order of the input's axes; None: `BDCHW`, or the format's only one.
         compress: `fp16` stores the weights in half precision (OpenVINO IR).
-        labels: text file of class names, one a line; None: Kinetics-400.
+        labels: class names, or a text file of them, one a line; None: the weights' own. A format without a place for
+            them gets a file labels.txt beside it, unless they are Kinetics-400's.
         verify: run what was written.
         overwrite: replace what is there.
         on_step: called with a line at the start of each step.
@@ -108,33 +110,50 @@ def convert(
         MissingDependencyError: a format whose package is not installed.
     """
     given: dict[OptionName, Any] = {
-        "batch": batch, "frames": frames, "layout": layout, "compress": compress, "labels": labels,
+        "batch": batch, "frames": frames, "layout": layout, "compress": compress,
     }  # fmt: skip
     for name, value in (("source", source), ("destination", destination)):
         if not os.fspath(value):
             raise OutputError(f"'': an empty name; give a {name}")
     target = Path(destination)
+    chosen_labels = class_names(labels)
     plan, folder = _plan(target, to, recipe, {name: value for name, value in given.items() if value is not None})
-    with Destination(folder, plan, overwrite=overwrite) as place, tempfile.TemporaryDirectory() as scratch:
+    with Destination(folder, plan, overwrite=overwrite) as output, tempfile.TemporaryDirectory() as scratch:
         store = Path(scratch) / "weights.safetensors"
         on_step(f"reading {os.fspath(source)}")
-        identity = worker.read(_source_path(source, notify, progress), store)
-        weights = WeightsIdentity(identity["name"], identity["sha256"])
+        stored = worker.read(_source_path(source, notify, progress), store, chosen_labels)
+        weights = WeightsIdentity(stored.name, stored.sha256)
         on_step(f"read {weights.name}, SHA-256 {weights.sha256}")
+        for name, text in {**plan.texts(_labels(stored)), **_labels_beside(plan, folder, stored)}.items():
+            output.write_text(name, text)
         reference = _Reference(store, Path(scratch) / "results.npz", on_step)
         models = []
         for model in plan.models:
-            path = place.temporary(model.path)
+            path = output.temporary(model.path)
             on_step(f"writing {folder / model.path}: {model.format.title}")
-            worker.write(identity, store, model.format.name, path, model.options)
+            worker.write(stored, store, model.format.name, path, model.options)
             found = reference.compare(model, path) if verify else None
             if found is not None and not found.ok:
                 raise OutputError(f"{folder / model.path}: not written, because it would not compute the same. {found}")
             models.append(ConvertedModel(folder / model.path, model.format.title, found))
-        for name, text in plan.texts.items():
-            place.temporary(name).write_text(text, encoding="utf-8")
-        files = place.atomic_replace()
+        files = output.atomic_replace()
     return Conversion(weights, tuple(models), files)
+
+
+def _labels(stored: worker.StoredWeights) -> tuple[str, ...]:
+    return numbered_classes(stored.num_classes) if stored.labels is None else tuple(stored.labels)
+
+
+def _labels_beside(plan: Plan, folder: Path, stored: worker.StoredWeights) -> dict[str, str]:
+    """Return the `labels.txt` that goes beside models without a place for class names, as a text by its name.
+
+    Kinetics-400's names need none, unless there is one of other names, which is taken for the model's own.
+    """
+    is_held = plan.makes_folder or all(model.format.holds_labels for model in plan.models)
+    is_usual = tuple(stored.labels or ()) == kinetics400() and not (folder / LABELS_NAME).exists()
+    if is_held or is_usual or stored.labels is None:
+        return {}
+    return {LABELS_NAME: labels_text(stored.labels)}
 
 
 class _Reference:
@@ -172,14 +191,15 @@ def _plan(target: Path, to: str | None, recipe: str | None, given: dict[OptionNa
         return chosen.plan(_options(chosen.name, chosen.defaults, chosen.options, given)), target
     if to is not None and to not in FORMATS:
         raise OutputError(f'no format is called "{to}"; there are {", ".join([*FORMATS, *SERVERS])}')
-    form = format_of_path(target) if to is None else FORMATS[to]
+    file_format = format_of_path(target) if to is None else FORMATS[to]
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; name the file to write in it")
     # A checkpoint is called by its prefix, though its index is what can be seen of it.
-    name = target.name.removesuffix(INDEX_SUFFIX) if form.name == "tensorflow-checkpoint" else target.name
-    if form.name == "openvino" and target.suffix != ".xml":
+    name = target.name.removesuffix(INDEX_SUFFIX) if file_format.name == "tensorflow-checkpoint" else target.name
+    if file_format.name == "openvino" and target.suffix != ".xml":
         raise OutputError(f"{target}: an OpenVINO IR is called .xml, with its .bin beside it")
-    return single(name, form, _options(form.name, form.defaults, form.options, given)), target.parent
+    options = _options(file_format.name, file_format.defaults, file_format.options, given)
+    return single(name, file_format, options), target.parent
 
 
 def _options(
@@ -195,8 +215,6 @@ def _options(
             values[option] = None
         elif value is not None and value < 1:
             raise OutputError(f'--{option} {value}: give a number from 1, or "any"')
-    if "labels" in values:
-        values["labels"] = read_labels(values["labels"])
     options = replace(defaults, **values)
     check_input_size(options.frames or CLIP_FRAMES, FRAME_SIZE, FRAME_SIZE)
     return options

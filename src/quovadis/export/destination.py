@@ -25,7 +25,8 @@ class Destination(AbstractContextManager["Destination"]):
         """
         self._folder = folder
         self._overwrite = overwrite
-        self._plan = plan
+        self._makes_folder = plan.makes_folder
+        self._entries = plan.entries()
         if not plan.makes_folder and not folder.is_dir():
             raise OutputError(f"{folder}: there is no such folder; make it first")
         self._check_free()
@@ -51,6 +52,23 @@ class Destination(AbstractContextManager["Destination"]):
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file; one beside the plan's files, where it stands already with this text, stays as it is.
+
+        Raises:
+            OutputError: another text is there already, or it has the name of one of the plan's files.
+        """
+        if name in self._entries:
+            raise OutputError(f"{self._folder / name}: a text file gets this name; name the model otherwise")
+        if name.partition("/")[0] not in self._entries:
+            target = self._folder / name
+            if target.is_file() and target.read_bytes() == text.encode():
+                return
+            # It gets its name before the model that leads to it.
+            self._entries = (name, *self._entries)
+            self._check_free()
+        self.temporary(name).write_text(text, encoding="utf-8")
+
     def atomic_replace(self) -> tuple[Path, ...]:
         """Give everything its name, and return all files.
 
@@ -59,9 +77,9 @@ class Destination(AbstractContextManager["Destination"]):
         """
         self._check_free()
         try:
-            self._folder.mkdir(parents=self._plan.makes_folder, exist_ok=True)
+            self._folder.mkdir(parents=self._makes_folder, exist_ok=True)
             files = sorted(path.relative_to(self._content) for path in self._content.rglob("*") if path.is_file())
-            self._replace([(self._content / name, self._folder / name) for name in self._plan.entries()])
+            self._replace([(self._content / name, self._folder / name) for name in self._entries])
         except OSError as error:
             raise OutputError(f"{error.filename or self._folder}: cannot write there: {error.strerror}") from error
         return tuple(self._folder / file for file in files)
@@ -73,7 +91,7 @@ class Destination(AbstractContextManager["Destination"]):
                 if file.is_file():
                     with file.open("rb") as stream:
                         os.fsync(stream.fileno())
-        undo = [(self._temporary / f"replaced-{place}", target) for place, (_, target) in enumerate(entries)]
+        undo = [(self._temporary / f"replaced-{index}", target) for index, (_, target) in enumerate(entries)]
         begun = 0
         try:
             for (entry, target), (old, _) in zip(entries, undo, strict=True):
@@ -98,11 +116,11 @@ class Destination(AbstractContextManager["Destination"]):
             raise
 
     def _check_free(self) -> None:
-        for name in self._plan.entries():
+        for name in self._entries:
             target = self._folder / name
             # A broken link is there too.
             if (target.exists() or target.is_symlink()) and not self._overwrite:
-                raise OutputError(f"{target}: is there already; --force replaces it")
+                raise OutputError(f"{target}: is there already; `overwrite=True` replaces it")
 
 
 def _copy(target: Path, old: Path) -> None:

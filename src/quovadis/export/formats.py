@@ -14,8 +14,8 @@ from quovadis.export.exporter import Exporter
 from quovadis.export.options import ExportOptions
 from quovadis.weights.detect import INDEX_SUFFIX
 
-OptionName: TypeAlias = Literal["batch", "frames", "layout", "compress", "labels"]
-_GRAPH: frozenset[OptionName] = frozenset({"batch", "frames", "layout", "labels"})
+OptionName: TypeAlias = Literal["batch", "frames", "layout", "compress"]
+_GRAPH: frozenset[OptionName] = frozenset({"batch", "frames", "layout"})
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Format:
     """One way to write a model."""
 
     name: str
-    """What `--to` calls it."""
+    """What `convert` calls it in `to`."""
     title: str
     exporter: str
     """Module of `quovadis.export`, and the object in it where the module itself is not the exporter."""
@@ -34,6 +34,8 @@ class Format:
     defaults: ExportOptions = field(default_factory=ExportOptions)
     unfolded: bool = False
     """Whether it keeps all 230 tensors, to the bit."""
+    holds_labels: bool = False
+    """Whether it has a place for the class names; they stand in `labels.txt` beside it otherwise."""
     files: tuple[str, ...] = ("{name}",)
     """Names of its files, made of the main file's `name` and `stem`; each leads to none after it."""
 
@@ -74,10 +76,11 @@ _ALL = (
         "openvino_ir",
         (".xml",),
         _GRAPH | {"compress"},
+        holds_labels=True,
         files=("{stem}.bin", "{name}"),
     ),
-    Format("onnx", "ONNX", "onnx_model", (".onnx",), _GRAPH, _FREE),
-    Format("safetensors", "safetensors", "safetensors_file", (".safetensors",), unfolded=True),
+    Format("onnx", "ONNX", "onnx_model", (".onnx",), _GRAPH, _FREE, holds_labels=True),
+    Format("safetensors", "safetensors", "safetensors_file", (".safetensors",), unfolded=True, holds_labels=True),
     Format("torch", "state dict of quovadis.torch.I3D", "torch_files:QUOVADIS", (".pt", ".pth"), unfolded=True),
     Format(
         "torch-program",
@@ -105,4 +108,4 @@ def format_of_path(path: Path) -> Format:
         if path.suffix.lower() in entry.suffixes:
             return entry
     known = ", ".join(suffix for entry in FORMATS.values() for suffix in entry.suffixes[:1])
-    raise OutputError(f"{path}: say which format to write with --to, or by one of the suffixes {known}")
+    raise OutputError(f"{path}: say which format to write with `to`, or by one of the suffixes {known}")

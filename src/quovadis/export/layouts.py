@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from types import MappingProxyType
 
-from quovadis.architecture import NUM_CLASSES
 from quovadis.export.exporter import INPUT_NAME, OUTPUT_NAME
 from quovadis.export.formats import FORMATS, Format, OptionName
 from quovadis.export.options import ExportOptions
+from quovadis.labels import LABELS_NAME, labels_text
 
 MODEL_NAME = "i3d-rgb"
 ZOO_NAME = "i3d-rgb-tf"
@@ -33,8 +33,8 @@ class Plan:
     """Everything one conversion writes."""
 
     models: tuple[PlannedModel, ...]
-    texts: Mapping[str, str] = field(default_factory=dict)
-    """Text files, by path within the destination's folder."""
+    texts: Callable[[tuple[str, ...]], Mapping[str, str]] = lambda _: {}
+    """Makes the text files, of the class names: their contents by path within the destination's folder."""
 
     @property
     def makes_folder(self) -> bool:
@@ -84,12 +84,16 @@ def _ovms(options: ExportOptions) -> Plan:
         "        openvino/model_server:latest --port 9000 --rest_port 8000 \\\n"
         f"        --config_path /models/{MODEL_NAME}/config.json\n"
     )
-    texts = {
-        "config.json": json.dumps(config, indent=2) + "\n",
-        "labels.txt": _lines(options.labels),
-        "README.md": _readme("OpenVINO Model Server", start, options),
-    }
-    return _repository("openvino", "model.xml", options, texts)
+    return _repository(
+        "openvino",
+        "model.xml",
+        options,
+        lambda labels: {
+            "config.json": json.dumps(config, indent=2) + "\n",
+            LABELS_NAME: labels_text(labels),
+            "README.md": _readme("OpenVINO Model Server", start, options, len(labels)),
+        },
+    )
 
 
 def _triton(options: ExportOptions) -> Plan:
@@ -97,24 +101,30 @@ def _triton(options: ExportOptions) -> Plan:
         '    docker run --rm -p 8000:8000 -p 8001:8001 -v "$PWD:/models:ro" \\\n'
         "        nvcr.io/nvidia/tritonserver:<release>-py3 tritonserver --model-repository=/models\n"
     )
-    texts = {
-        "config.pbtxt": _triton_config(options),
-        "labels.txt": _lines(options.labels),
-        "README.md": _readme("Triton Inference Server", start, options),
-    }
-    return _repository("onnx", "model.onnx", options, texts)
+    return _repository(
+        "onnx",
+        "model.onnx",
+        options,
+        lambda labels: {
+            "config.pbtxt": _triton_config(options, len(labels)),
+            LABELS_NAME: labels_text(labels),
+            "README.md": _readme("Triton Inference Server", start, options, len(labels)),
+        },
+    )
 
 
-def _repository(name: str, file: str, options: ExportOptions, texts: Mapping[str, str]) -> Plan:
+def _repository(
+    name: str, file: str, options: ExportOptions, texts: Callable[[tuple[str, ...]], Mapping[str, str]]
+) -> Plan:
     model = PlannedModel(f"{MODEL_NAME}/1/{file}", FORMATS[name], options)
-    return Plan((model,), {f"{MODEL_NAME}/{path}": text for path, text in texts.items()})
+    return Plan((model,), lambda labels: {f"{MODEL_NAME}/{path}": text for path, text in texts(labels).items()})
 
 
-def _triton_config(options: ExportOptions) -> str:
+def _triton_config(options: ExportOptions, num_classes: int) -> str:
     """Return a `ModelConfig` in text form; with a free batch the server forms batches itself."""
     sizes = [-1 if size is None else size for size in options.input_shape()]
     batched = options.batch is None
-    outputs = [NUM_CLASSES] if batched else [options.batch, NUM_CLASSES]
+    outputs = [num_classes] if batched else [options.batch, num_classes]
     lines = [
         f'name: "{MODEL_NAME}"',
         'backend: "onnxruntime"',
@@ -123,27 +133,23 @@ def _triton_config(options: ExportOptions) -> str:
         f'  {{ name: "{INPUT_NAME}" data_type: TYPE_FP32 dims: {sizes[1:] if batched else sizes} }}',
         "]",
         "output [",
-        f'  {{ name: "{OUTPUT_NAME}" data_type: TYPE_FP32 dims: {outputs} label_filename: "labels.txt" }}',
+        f'  {{ name: "{OUTPUT_NAME}" data_type: TYPE_FP32 dims: {outputs} label_filename: "{LABELS_NAME}" }}',
         "]",
         *(["dynamic_batching { }"] if batched else []),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _readme(server: str, start: str, options: ExportOptions) -> str:
+def _readme(server: str, start: str, options: ExportOptions, num_classes: int) -> str:
     shape = ",".join("any" if size is None else str(size) for size in options.input_shape())
     return (
         f"# {MODEL_NAME} for {server}\n\n"
         "I3D RGB, the model of Open Model Zoo's `i3d-rgb-tf`, written by Quovadis.\n\n"
         f"- input `{INPUT_NAME}`: float32, {shape}, {','.join(options.layout)}; RGB, raw 0..255, 25 frames a second,\n"
         "  short side 256, centre crop 224; mean and scale are in the model\n"
-        f"- output `{OUTPUT_NAME}`: float32, batch,{NUM_CLASSES}; probabilities in the order of `labels.txt`\n\n"
+        f"- output `{OUTPUT_NAME}`: float32, batch,{num_classes}; probabilities in the order of `{LABELS_NAME}`\n\n"
         f"Start it in the folder that holds `{MODEL_NAME}`:\n\n{start}"
     )
-
-
-def _lines(labels: tuple[str, ...]) -> str:
-    return "".join(f"{label}\n" for label in labels)
 
 
 _FREE = ExportOptions(batch=None, frames=None)

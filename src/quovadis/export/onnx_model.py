@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from quovadis.architecture import (
     FRAME_SIZE,
     HEAD,
     INPUT_CHANNELS,
-    NUM_CLASSES,
     PIXEL_MEAN,
     PIXEL_SCALE,
     Convolution,
@@ -25,6 +23,7 @@ from quovadis.errors import WeightsError
 from quovadis.export.exporter import INPUT_NAME, LOGITS_NAME, OUTPUT_NAME, RunResult, provenance
 from quovadis.export.options import ExportOptions
 from quovadis.extras import import_extra
+from quovadis.labels import labels_to_json
 from quovadis.weights import Weights
 from quovadis.weights.folding import bias_name, fold_batch_norm, kernel_name
 
@@ -79,7 +78,7 @@ class OnnxOperations:
 
 
 def build_model(weights: Weights, options: ExportOptions) -> Any:
-    """Build the model as an `onnx.ModelProto`: `Placeholder` in the options' shape and layout, `Softmax` B,400.
+    """Build the model as an `onnx.ModelProto`: `Placeholder` in the options' shape and layout, `Softmax` B,classes.
 
     Raises:
         MissingDependencyError: onnx is not installed.
@@ -105,13 +104,15 @@ def build_model(weights: Weights, options: ExportOptions) -> Any:
         operations.nodes,
         "i3d-rgb",
         [helper.make_tensor_value_info(INPUT_NAME, float32, [sizes[axis] for axis in options.layout])],
-        [helper.make_tensor_value_info(OUTPUT_NAME, float32, [names["B"], NUM_CLASSES])],
+        [helper.make_tensor_value_info(OUTPUT_NAME, float32, [names["B"], weights.num_classes])],
         operations.initializers,
     )
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="quovadis"
     )
-    helper.set_model_props(model, {**provenance(weights), "labels": json.dumps(options.labels)})
+    labels = weights.known_labels
+    classes = {} if labels is None else {"labels": labels_to_json(labels)}
+    helper.set_model_props(model, {**provenance(weights), **classes})
     return model
 
 

@@ -11,15 +11,18 @@ from quovadis.engines.openvino_graph import OpenVINOOperations, build_network
 from quovadis.errors import OutputError, WeightsError
 from quovadis.export.exporter import INPUT_NAME, LOGITS_NAME, OUTPUT_NAME, RunResult, provenance
 from quovadis.export.options import ExportOptions
+from quovadis.labels import labels_to_json
 from quovadis.openvino_runtime import opset13, ov
 from quovadis.weights import Weights
+from quovadis.weights.openvino_file import EXACT_LABELS, MODEL_API_LABELS, decode_labels, encode_labels
 
 
 def build_model(weights: Weights, options: ExportOptions) -> ov.Model:
     """Build the model card's converted model.
 
-    `Placeholder`: float32, RGB, 0..255, in the options' shape and layout. `Softmax`: float32, B,400. The labels stand
-    in `rt_info` under `model_info/labels` as Model API reads them: separated by spaces, underscores within a name.
+    `Placeholder`: float32, RGB, 0..255, in the options' shape and layout. `Softmax`: float32, B,classes. The
+    labels stand in `rt_info` under `model_info/labels` as Model API reads them: separated by spaces, underscores within
+    a name; names that do not come back from that form stand under `quovadis/labels` too, as JSON.
     """
     shape = [-1 if size is None else size for size in options.input_shape()]
     pixels = opset13.parameter(shape, np.float32, name=INPUT_NAME)
@@ -29,7 +32,12 @@ def build_model(weights: Weights, options: ExportOptions) -> ov.Model:
     for name, node in ((INPUT_NAME, pixels), (LOGITS_NAME, network.logits), (OUTPUT_NAME, probabilities)):
         node.output(0).get_tensor().set_names({name})
     model = ov.Model([opset13.result(probabilities, name=f"{OUTPUT_NAME}/result")], [pixels], "i3d-rgb")
-    model.set_rt_info(" ".join(label.replace(" ", "_") for label in options.labels), ["model_info", "labels"])
+    labels = weights.known_labels
+    if labels is not None:
+        text = encode_labels(labels)
+        model.set_rt_info(text, MODEL_API_LABELS)
+        if decode_labels(text) != labels:
+            model.set_rt_info(labels_to_json(labels), EXACT_LABELS)
     for key, value in provenance(weights).items():
         model.set_rt_info(value, ["quovadis", key])
     return model

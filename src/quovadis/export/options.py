@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, INPUT_CHANNELS
-from quovadis.labels import kinetics400
 
 Layout: TypeAlias = Literal["BDHWC", "BDCHW"]
 """Order of the input's axes: batch, frames (depth), height, width, channels."""
@@ -24,8 +23,6 @@ class ExportOptions:
     """Frames of a clip; None: any number from 9."""
     layout: Layout = "BDCHW"
     compress: Compression = "none"
-    labels: tuple[str, ...] = kinetics400()
-    """Class names in output order."""
 
     def input_shape(self) -> tuple[int | None, ...]:
         """Return the input's shape in its layout; None where any size goes."""

@@ -12,15 +12,18 @@ from safetensors.numpy import save
 from quovadis.export import weights_only
 from quovadis.export.exporter import RunResult, provenance
 from quovadis.export.options import ExportOptions
+from quovadis.labels import labels_to_json
 from quovadis.weights import Weights
-from quovadis.weights.safetensors_file import read_safetensors
+from quovadis.weights.safetensors_file import LABELS_KEY
 
 
 def write(weights: Weights, path: Path, options: ExportOptions) -> None:
-    """Write one file; its metadata names the weights, their SHA-256, and the file they came from."""
-    path.write_bytes(save(dict(weights.tensors), {"format": "np", **provenance(weights)}))
+    """Write one file; its metadata names the weights, their SHA-256, the file they came from, and their classes."""
+    labels = weights.known_labels
+    classes = {} if labels is None else {LABELS_KEY: labels_to_json(labels)}
+    path.write_bytes(save(dict(weights.tensors), {"format": "np", **provenance(weights), **classes}))
 
 
 def run(path: Path, clips: NDArray[np.uint8], options: ExportOptions) -> RunResult:
     """Read the file with safetensors and run what was read on the default engine."""
-    return weights_only.run(read_safetensors(path), path, clips, f"read by safetensors {safetensors_version}")
+    return weights_only.run(path, clips, f"read by safetensors {safetensors_version}")

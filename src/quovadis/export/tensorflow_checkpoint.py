@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.architecture import variable_shapes
 from quovadis.export import weights_only
 from quovadis.export.exporter import RunResult
 from quovadis.export.options import ExportOptions
 from quovadis.extras import import_extra
-from quovadis.weights import TensorFlowCheckpoint, Weights
+from quovadis.weights import Weights
 from quovadis.weights.checksum import masked_crc32c
 from quovadis.weights.detect import INDEX_SUFFIX
 from quovadis.weights.protobuf_wire import encode_content, encode_fixed32, encode_integer
@@ -41,9 +42,9 @@ def write(weights: Weights, path: Path, options: ExportOptions) -> None:
 def _entry(tensor: NDArray[np.float32], offset: int) -> bytes:
     """Return a `BundleEntryProto`."""
     shape = b"".join(encode_content(2, encode_integer(1, size)) for size in tensor.shape)
-    place = encode_integer(4, offset) + encode_integer(5, tensor.nbytes)
+    position = encode_integer(4, offset) + encode_integer(5, tensor.nbytes)
     checksum = encode_fixed32(6, masked_crc32c(tensor.data.cast("B")))
-    return encode_integer(1, _FLOAT) + encode_content(2, shape) + place + checksum
+    return encode_integer(1, _FLOAT) + encode_content(2, shape) + position + checksum
 
 
 def run(path: Path, clips: NDArray[np.uint8], options: ExportOptions) -> RunResult:
@@ -52,12 +53,10 @@ def run(path: Path, clips: NDArray[np.uint8], options: ExportOptions) -> RunResu
     With TensorFlow the original graph runs, in it; without it the default engine does.
     """
     if find_spec("tensorflow") is None:
-        checkpoint = TensorFlowCheckpoint(path)
-        tensors = {name: checkpoint.read(name) for name in checkpoint}
-        return weights_only.run(tensors, path, clips, "without TensorFlow, which is not installed")
+        return weights_only.run(path, clips, "without TensorFlow, which is not installed")
     tf = import_extra("tensorflow", "reading a TensorFlow checkpoint")
     from quovadis.export import tensorflow_graph
 
     reader = tf.train.load_checkpoint(str(path))
-    graph = tensorflow_graph.build_graph({name: reader.get_tensor(name) for name in weights_only.NAMES}, options)
+    graph = tensorflow_graph.build_graph({name: reader.get_tensor(name) for name in variable_shapes()}, options)
     return tensorflow_graph.run_graph(graph, clips)

@@ -74,7 +74,7 @@ class TensorFlowOperations:
 
 
 def build_graph(tensors: Mapping[str, NDArray[np.float32]], options: ExportOptions) -> Any:
-    """Build the graph: `Placeholder` B,D,224,224,3 in [-1, 1] to `Softmax` B,400, as a `tf.Graph`.
+    """Build the graph: `Placeholder` B,D,224,224,3 in [-1, 1] to `Softmax` B,classes, as a `tf.Graph`.
 
     Raises:
         MissingDependencyError: TensorFlow is not installed.

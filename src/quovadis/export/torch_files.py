@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import FRAME_SIZE, INPUT_CHANNELS
+from quovadis.architecture import FRAME_SIZE, HEAD, INPUT_CHANNELS
 from quovadis.export.exporter import RunResult
 from quovadis.export.options import ExportOptions
 from quovadis.extras import import_extra
 from quovadis.results import softmax
-from quovadis.weights import Weights, state_dict
-from quovadis.weights.model import make_weights
+from quovadis.weights import Weights, read_weights, state_dict
 from quovadis.weights.state_dict import Naming, to_state_dict
-from quovadis.weights.torch_file import read_torch_file
 
 if TYPE_CHECKING:
     from quovadis.torch import I3D
 
 _PURPOSE = "writing for PyTorch"
+_HEAD_BIAS = HEAD.convolution.scope.replace("/", ".") + ".conv_3d.bias"
 EXPORTED_MINIMUM_FRAMES = 17
 """Shortest clip of an exported program whose number of frames is free: PyTorch traces one step apart from several."""
 
@@ -46,10 +45,10 @@ class StateDictExporter:
         from quovadis.torch import I3D
 
         if self.naming is not state_dict.QUOVADIS:
-            weights = make_weights(read_torch_file(path), path, path.stem)
-            return _run(torch, I3D.from_pretrained(weights), clips)
-        model = I3D()
-        model.load_state_dict(torch.load(path, weights_only=True))
+            return _run(torch, I3D.from_pretrained(read_weights(path)), clips)
+        state = torch.load(path, weights_only=True)
+        model = I3D(len(state[_HEAD_BIAS]))
+        model.load_state_dict(state)
         return _run(torch, model, clips)
 
 
@@ -58,7 +57,7 @@ class ProgramExporter:
     """Writes a `torch.export` program: the graph and its weights in one file."""
 
     def write(self, weights: Weights, path: Path, options: ExportOptions) -> None:
-        """Write one .pt2 file: clips in [-1, 1], B,3,D,224,224, to logits B,400."""
+        """Write one .pt2 file: clips in [-1, 1], B,3,D,224,224, to logits B,classes."""
         torch = import_extra("torch", _PURPOSE)
         from quovadis.torch import I3D
 

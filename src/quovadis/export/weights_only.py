@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import variable_shapes
 from quovadis.export.exporter import RunResult
-from quovadis.weights.model import make_weights
-
-NAMES = tuple(variable_shapes())
+from quovadis.weights import read_weights
 
 
-def run(tensors: Mapping[str, NDArray[Any]], path: Path, clips: NDArray[np.uint8], note: str) -> RunResult:
-    """Run the network with the tensors that were read from `path`; `note` says in the report how they were read."""
+def run(path: Path, clips: NDArray[np.uint8], note: str) -> RunResult:
+    """Read what was written at `path` and run the network with it; `note` says in the report how it was read."""
     # Imported late, so that writing such files needs no OpenVINO.
     from quovadis.engines.openvino_engine import OpenVINOEngine
 
-    engine = OpenVINOEngine(make_weights(tensors, path, path.stem).tensors)
+    engine = OpenVINOEngine(read_weights(path).tensors)
     output = engine.run(clips)
     return RunResult(output.logits, output.probabilities, f"OpenVINO {engine.description['version']}, {note}")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,28 @@ from quovadis.export.formats import FORMATS
 from quovadis.export.options import ExportOptions
 from quovadis.export.verification import clip_shapes, fixed_clips
 from quovadis.weights import Weights, read_weights
-from quovadis.weights.model import make_weights
-from quovadis.weights.safetensors_file import read_safetensors
 
 
-def read(source: Path, store: Path) -> dict[str, str]:
-    """Read weights of any format into `store`, a safetensors file; return their name, identity and source."""
-    identity: dict[str, str] = _ask({"step": "read", "source": str(source), "store": str(store)})
-    return identity
+@dataclass(frozen=True)
+class StoredWeights:
+    """What is known of weights, in JSON's types; their tensors and class names are in a file."""
+
+    name: str
+    sha256: str
+    source: str
+    num_classes: int
+    labels: Sequence[str] | None
+    """Class names in output order; None if they are unknown."""
 
 
-def write(identity: dict[str, str], store: Path, name: str, path: Path, options: ExportOptions) -> None:
+def read(source: Path, store: Path, labels: Sequence[str] | None = None) -> StoredWeights:
+    """Read weights of any format into `store`, a safetensors file; `labels` are in place of their own class names."""
+    return StoredWeights(**_ask({"step": "read", "source": str(source), "store": str(store), "labels": labels}))
+
+
+def write(identity: StoredWeights, store: Path, name: str, path: Path, options: ExportOptions) -> None:
     """Write the weights in `store` to `path` in the format called `name`."""
-    job = {"step": "write", "identity": identity, "store": str(store), "format": name, "path": str(path)}
+    job = {"step": "write", "identity": asdict(identity), "store": str(store), "format": name, "path": str(path)}
     _ask({**job, "options": asdict(options)})
 
 
@@ -87,10 +97,12 @@ def _main() -> None:
 def _do(job: dict[str, Any]) -> dict[str, Any]:
     if job["step"] == "read":
         weights = read_weights(Path(job["source"]))
+        if job["labels"] is not None:
+            weights = replace(weights, stated_labels=weights.class_names(job["labels"]))
         safetensors_file.write(weights, Path(job["store"]), ExportOptions())
-        return {"name": weights.name, "sha256": weights.sha256, "source": str(weights.source)}
-    labels = tuple(job["options"].pop("labels"))
-    options, path = ExportOptions(**job["options"], labels=labels), Path(job["path"])
+        known = weights.known_labels
+        return asdict(StoredWeights(weights.name, weights.sha256, str(weights.source), weights.num_classes, known))
+    options, path = ExportOptions(**job["options"]), Path(job["path"])
     exporter = FORMATS[job["format"]].load_exporter()
     if job["step"] == "write":
         exporter.write(_stored(Path(job["store"]), job["identity"]), path, options)
@@ -103,9 +115,8 @@ def _do(job: dict[str, Any]) -> dict[str, Any]:
     return {"runtimes": [result.runtime for result in results]}
 
 
-def _stored(store: Path, identity: dict[str, str]) -> Weights:
-    weights = make_weights(read_safetensors(store), store, identity["name"])
-    return replace(weights, name=identity["name"], source=Path(identity["source"]))
+def _stored(store: Path, identity: dict[str, Any]) -> Weights:
+    return replace(read_weights(store), name=identity["name"], source=Path(identity["source"]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from threading import Event
 from typing import Any, NamedTuple
 
 from quovadis.errors import OutputError, VideoError
-from quovadis.features.formats import FeatureFormat, feature_writer
+from quovadis.features.formats import FeatureFormat, Provenance, feature_writer
 from quovadis.features.output_index import Job, OutputEntry, OutputIndex
 from quovadis.inference.feature_options import FeatureOptions
 from quovadis.inference.feature_rows import frame_rate, looped_note, open_rows
@@ -169,7 +169,8 @@ def _extract(
     `on_row` is called before each row with the part of the video that is done, as far as it is known;
     `before_publishing` is called before the files get their names.
     """
-    writer = feature_writer(form, folder, job.name, options.axis_labels())
+    provenance = Provenance(job.key, job.source, feature_settings(recognizer, options, form))
+    writer = feature_writer(form, folder, job.name, options.axis_labels(), provenance)
     rows, shape, looped = 0, (), False
     try:
         with open_rows(recognizer.engine, job.source, options, limits=limits, allow_partial=allow_partial) as stream:

@@ -205,7 +205,7 @@ class OutputIndex:
                 if not overwrite and name.casefold() not in own and os.path.lexists(self._folder / name):
                     raise OutputError(
                         f"{self._folder / name}: is there already, and nothing says that this command has made it; "
-                        "give another folder, or --restart to write over it"
+                        "give another folder, or `restart=True` to write over it"
                     )
             begun[job.key] = job.path, entry
         # Their names were free because their videos are gone.

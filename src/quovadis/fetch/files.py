@@ -1,4 +1,4 @@
-"""Files that are known before they are fetched: where they are had, and by which hashes they are known."""
+"""Files that are known before they are fetched: where they are, and the hashes that identify them."""
 
 from __future__ import annotations
 

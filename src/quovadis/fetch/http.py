@@ -154,7 +154,7 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def _is_hopeless(error: Exception) -> bool:
-    """Tell failures that a second try cannot mend: a name that does not resolve, a protocol that does not exist."""
+    """Tell failures that a second try cannot fix: a name that does not resolve, a protocol that does not exist."""
     if isinstance(error, httpx.UnsupportedProtocol):
         return True
     cause: BaseException | None = error

@@ -204,7 +204,7 @@ def _common(a: Statistics, b: Statistics) -> dict[int, _Pair]:
         ((frames_b, right),) = b.lengths.items()
         return {max(frames_a, frames_b): (left, right)}
     lengths = " and ".join(f"{one.source} has {_listed(one)}" for one in (a, b))
-    raise MetricError(f"the sets have no length of clips in common: {lengths}; measure both with the same --frames")
+    raise MetricError(f"the sets have no length of clips in common: {lengths}; measure both with the same `frames`")
 
 
 def _warnings(source: str, frames: int, part: LengthStatistics) -> tuple[str, ...]:

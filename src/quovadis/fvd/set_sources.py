@@ -130,7 +130,7 @@ def load_set(
     for source in sources:
         if _is_file_of_statistics(source):
             if most_videos is not None:
-                raise MetricError(f"{source}: no single videos can be taken of statistics; leave --videos out")
+                raise MetricError(f"{source}: no single videos can be taken of statistics; leave `most_videos` out")
             parts.append(_from_file(Path(source), wanted, frames))
             continue
         members = list_videos(source, limits, allow_partial=allow_partial)[:left]
@@ -147,8 +147,8 @@ def _check_most_videos(statistics: Statistics, kept: Path, most_videos: int | No
         videos = part.moments.count if part.videos is None else len(np.unique(part.videos))
         if most_videos is not None and videos > most_videos:
             raise MetricError(
-                f"{kept} is there, of {videos:,} videos, and --videos asks for {most_videos:,}; "
-                "give another file, or leave --videos out"
+                f"{kept} is there, of {videos:,} videos, and `most_videos` asks for {most_videos:,}; "
+                "give another file, or leave `most_videos` out"
             )
 
 

@@ -91,7 +91,7 @@ def merge_statistics(sets: Sequence[Statistics]) -> Statistics:
         if set(merged.lengths) != set(other.lengths):
             raise MetricError(
                 f"{other.source} with {_listed(other)} cannot be merged with {merged.source}, which has "
-                f"{_listed(merged)}; compute both with the same --frames"
+                f"{_listed(merged)}; compute both with the same `frames`"
             )
         try:
             lengths = {frames: part.merged(other.lengths[frames]) for frames, part in merged.lengths.items()}
@@ -169,7 +169,7 @@ def missing_length(statistics: Statistics, frames: int) -> str:
     there = ", ".join(map(str, sorted(statistics.lengths)))
     return (
         f"{statistics.source}: has no clips of {frames} frames, but of {there}; ask for these, or measure it again "
-        f"with --frames {frames}"
+        f"with `frames=[{frames}]`"
     )
 
 

@@ -94,7 +94,7 @@ def set_statistics(
     if not lengths:
         asked = ", ".join(map(str, options.frames))
         raise MetricError(
-            f"{source}: none of its {len(members)} videos gives a clip of {asked} frames; ask for fewer with --frames"
+            f"{source}: none of its {len(members)} videos gives a clip of {asked} frames; ask for fewer with `frames`"
         )
     measured = {
         "source": source,

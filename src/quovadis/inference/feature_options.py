@@ -94,7 +94,7 @@ class FeatureOptions:
             raise ArchitectureError("dense mode has no windows that could be full: choose one or the other")
         if self.sampling.clip_frames != CLIP_FRAMES or self.sampling.stride is not None:
             raise ArchitectureError(
-                "dense mode has no windows: leave out their length and stride (--clip-frames, --stride)"
+                "dense mode has no windows: leave out their length and stride (`clip_frames`, `stride`)"
             )
 
     def _check_remainder(self) -> None:
@@ -177,7 +177,7 @@ def like_video_features(stack: int = STACK_FRAMES, step: int = STACK_FRAMES) -> 
     if step > stack + 1:
         raise ArchitectureError(
             f"a step of {step} is not what video_features does: with stacks of {stack} it steps {stack + 1} frames at "
-            "most; give a --stride of at most that, or leave out --like"
+            "most; give a `stride` of at most that, or leave out `like`"
         )
     return FeatureOptions(
         sampling=Sampling(clip_frames=stack, stride=step, fps="native"),

@@ -81,9 +81,9 @@ def bootstrap(
     rows_a, rows_b = _grouped(first, groups_a, "features A"), _grouped(second, groups_b, "features B")
     estimate = _value(statistic, first, second)
     values = np.empty(resamples)
-    for place in range(resamples):
+    for index in range(resamples):
         chosen_a, chosen_b = _resampled(rows_a, generator), _resampled(rows_b, generator)
-        values[place] = _value(statistic, first[chosen_a], second[chosen_b])
+        values[index] = _value(statistic, first[chosen_a], second[chosen_b])
         if on_resample is not None:
             on_resample()
     tail = (1 - confidence) / 2
@@ -117,7 +117,7 @@ def _grouped(features: NDArray[Any], groups: NDArray[Any] | None, name: str) -> 
 def _resampled(rows: list[NDArray[np.intp]] | int, generator: np.random.Generator) -> NDArray[np.intp]:
     if isinstance(rows, int):
         return generator.integers(rows, size=rows)
-    return np.concatenate([rows[place] for place in generator.integers(len(rows), size=len(rows))])
+    return np.concatenate([rows[index] for index in generator.integers(len(rows), size=len(rows))])
 
 
 def _checked_samples(features: NDArray[Any], name: str) -> NDArray[Any]:

@@ -124,7 +124,7 @@ def check_confidence(confidence: float) -> None:
         MetricError: with what was given.
     """
     if not 0 < confidence < 1:
-        raise MetricError(f"a confidence of {confidence} cannot be: give one between 0 and 1, such as 0.95")
+        raise MetricError(f"a confidence must be between 0 and 1, not {confidence}: give one, such as 0.95")
 
 
 def _checked_reals(array: NDArray[Any], name: str, largest: float = LARGEST_MAGNITUDE) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from quovadis.errors import Spell, in_python, spell_options
 from quovadis.escape import printable
 from quovadis.fvd import Covariance, Distance, Statistics
 from quovadis.report.evaluation_table import plain_table
@@ -28,6 +29,8 @@ class DistanceReport:
     """Of the bootstrap."""
     missing: Sequence[str] = ()
     """Why lengths that were asked for have no distance."""
+    spell: Spell = in_python
+    """How options are written that sentences and reasons name."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it in JSON's types."""
@@ -35,10 +38,10 @@ class DistanceReport:
             "quovadis": __version__,
             "covariance": self.covariance,
             "bootstrap_seed": self.seed,
-            "real": set_document(self.real),
-            "fake": set_document(self.fake),
+            "real": set_document(self.real, self.spell),
+            "fake": set_document(self.fake, self.spell),
             "distances": [distance.to_dict() for distance in self.distances],
-            "lacking": list(self.missing),
+            "lacking": [spell_options(sentence, self.spell) for sentence in self.missing],
         }
 
     def table(self) -> RenderableType:
@@ -61,10 +64,18 @@ class DistanceReport:
         return Group(table, *(Text(printable(line), style="dim") for line in lines))
 
 
-def set_document(statistics: Statistics) -> dict[str, Any]:
-    """Return what a set is of, and how it was measured, in JSON's types."""
+def set_document(statistics: Statistics, spell: Spell = in_python) -> dict[str, Any]:
+    """Return what a set is of, and how it was measured, in JSON's types; `spell` says how options are written."""
     settings = None if statistics.settings is None else dict(statistics.settings)
-    measured = [dict(part) for part in statistics.measured]
+    measured = [
+        {
+            name: value
+            if name != "left_out"
+            else [{**video, "reason": spell_options(video["reason"], spell)} for video in value]
+            for name, value in part.items()
+        }
+        for part in statistics.measured
+    ]
     return {"source": statistics.source, "settings": settings, "measured": measured}
 
 

@@ -61,9 +61,9 @@ def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType
 def plain_table(*columns: str) -> Table:
     """Return an empty table without lines, numbers at the right."""
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         # Where it is narrow, figures go on in the next line: none is cut off.
-        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     return table
 
 

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self, cast
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
 
 from rich.console import Console
 
-from quovadis.errors import NotDoneError, OutputError, QuovadisError, VideoError
+from quovadis.errors import NotDoneError, OutputError, QuovadisError, Spell, VideoError, in_python
 from quovadis.progress import Notify
 from quovadis.report.plot import check_plot_dependency, plot_timeline
-from quovadis.report.record_file import RecordFile
-from quovadis.report.records import RecordFormat, RecordWriter, record_writer
 from quovadis.report.table import prediction_table
 from quovadis.results import VideoPrediction
+from quovadis.results.record_file import RecordFile
+from quovadis.results.records import RecordFormat, RecordWriter, record_writer
+from quovadis.results.table_records import TableRecords
 from quovadis.video.expand import is_video_name
 from quovadis.video.source import is_address, local_path
 
-FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
 STDOUT = (Path("-"), Path("/dev/stdout"))
 
 
@@ -37,33 +44,44 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
     def __init__(
         self,
         *,
-        formats: Sequence[str],
+        as_json: bool = False,
+        as_jsonl: bool = False,
+        as_csv: bool = False,
         output: Path | None,
         plot: Path | None,
         top: int,
         several: bool,
         notify: Notify,
+        settings: Mapping[str, Any] = MappingProxyType({}),
+        spell: Spell = in_python,
     ) -> None:
         """Choose the destinations.
 
         Args:
-            formats: at most one of json, jsonl, csv; none: the suffix of `output` tells.
+            as_json: write one JSON document; without any of the three the suffix of `output` chooses.
+            as_jsonl: write one JSON object a video.
+            as_csv: write one row a class.
             output: file for records; `-` or None: stdout.
             plot: picture to draw, or a folder for one picture a video.
             top: how many classes to show.
             several: whether more than one video may come.
             notify: called with a line for each failure, and where results do not go where they were to go.
+            settings: what the results depend on, which a Parquet file states.
+            spell: how options are written that tables and records name.
 
         Raises:
             OutputError: formats that contradict each other, or a picture's name where several are to come.
             MissingDependencyError: a picture is wanted and matplotlib is not installed.
         """
-        self._format = _choose_format(formats, output)
+        wanted: dict[RecordFormat, bool] = {"json": as_json, "jsonl": as_jsonl, "csv": as_csv}
+        self._format = _choose_format([name for name in wanted if wanted[name]], output)
         self._path = None if output in STDOUT else output
         self._shows_table = self._format is None or self._path is not None
         self._pictures = None if plot is None else Pictures(plot, several=several)
         self._top = top
         self._notify = notify
+        self._settings = settings
+        self._spell = spell
         self._console = Console(highlight=False)
         self._file: RecordFile | None = None
         self._writer: RecordWriter | None = None
@@ -72,10 +90,15 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
 
     def __enter__(self) -> Self:
         if self._format is not None:
-            file = RecordFile(self._path, whole=self._format == "json", notify=self._notify)
+            is_table = self._format == "parquet"
+            whole = self._format == "json" or is_table
+            file = RecordFile(self._path, whole=whole, binary=is_table, notify=self._notify)
             self._file = self._stack.enter_context(file)
             self._file.has_results = False
-            self._writer = record_writer(self._format, self._file, self._top)
+            if self._format == "parquet":
+                self._writer = TableRecords(self._file, self._settings, self._spell)
+            else:
+                self._writer = record_writer(self._format, self._file, self._top, self._spell)
             self._stack.push(self._close)
         return self
 
@@ -103,7 +126,7 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
             self._recorded.append(result.source)
             self._file.has_results = True
         if self._shows_table:
-            self._console.print(prediction_table(result, self._top))
+            self._console.print(prediction_table(result, self._top, self._spell))
         if self._pictures is not None:
             plot_timeline(result, self._pictures.path(result.source), self._top)
 
@@ -174,7 +197,7 @@ class Pictures:
         check_plot_dependency()
         is_folder = plot.is_dir() or not plot.suffix
         if several and not is_folder:
-            raise OutputError(f"{plot}: several videos make several pictures: give a folder to --plot")
+            raise OutputError(f"{plot}: several videos make several pictures: give a folder to `plot`")
         self._folder = plot if is_folder else None
         self._file = plot
         self._taken: set[str] = set()
@@ -186,9 +209,9 @@ class Pictures:
         while makes_folder and not os.path.lexists(existing):
             existing = existing.parent
         if not existing.is_dir():
-            raise OutputError(f"{existing}: no such folder; create it, or give another path to --plot")
+            raise OutputError(f"{existing}: no such folder; create it, or give another path to `plot`")
         if not os.access(existing, os.W_OK | os.X_OK):
-            raise OutputError(f"{existing}: cannot write to this folder; give another path to --plot")
+            raise OutputError(f"{existing}: cannot write to this folder; give another path to `plot`")
 
     def path(self, source: str) -> Path:
         """Return the picture's path for a video; videos of the same name in different folders are numbered.
@@ -211,13 +234,13 @@ class Pictures:
         return self._folder / name
 
 
-def _choose_format(formats: Sequence[str], output: Path | None) -> RecordFormat | None:
+def _choose_format(formats: Sequence[RecordFormat], output: Path | None) -> RecordFormat | None:
     if len(formats) > 1:
-        raise OutputError(f"choose one of {', '.join('--' + name for name in formats)}")
+        raise OutputError(f"choose one of {', '.join(f'`as_{name}`' for name in formats)}")
     if formats:
-        return cast(RecordFormat, formats[0])
+        return formats[0]
     if output is None:
         return None
     if output.suffix.lower() not in FORMATS_BY_SUFFIX:
-        raise OutputError(f"{output}: say which format to write: --json, --jsonl or --csv")
+        raise OutputError(f"{output}: say which format to write: `as_json`, `as_jsonl` or `as_csv`")
     return FORMATS_BY_SUFFIX[output.suffix.lower()]

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from quovadis.errors import Spell, in_python, spell_options
 from quovadis.escape import printable
 from quovadis.results import ClipPrediction, Segment, VideoPrediction
 
@@ -20,11 +21,14 @@ MAX_CLIP_ROWS = 40
 """A longer timeline joins neighbouring clips of one class into a row."""
 
 
-def prediction_table(result: VideoPrediction, count: int = 5) -> RenderableType:
-    """Draw one video: its best classes with bars, then its clips in order of time if there are several."""
+def prediction_table(result: VideoPrediction, count: int = 5, spell: Spell = in_python) -> RenderableType:
+    """Draw one video: its best classes with bars, then its clips in order of time if there are several.
+
+    `spell` says how options are written that the table advises.
+    """
     parts: list[RenderableType] = [_header(result), _top_table(result, count)]
     if result.segments is not None:
-        parts.append(_segments(result.segments))
+        parts.append(_segments(result.segments, spell))
     elif len(result.clips) > 1:
         parts.append(_timeline(result.clips))
     parts.extend(Text(printable(f"note: {note}"), style="yellow") for note in result.notes)
@@ -79,9 +83,10 @@ def _timeline(clips: tuple[ClipPrediction, ...]) -> Table:
     return table
 
 
-def _segments(segments: tuple[Segment, ...]) -> RenderableType:
+def _segments(segments: tuple[Segment, ...], spell: Spell = in_python) -> RenderableType:
     if not segments:
-        return Text("no class is probable enough at any time: see --threshold", style="dim")
+        advice = "no class is probable enough at any time: see `threshold`"
+        return Text(spell_options(advice, spell), style="dim")
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("seconds", justify="right")
     table.add_column("segment", min_width=24)

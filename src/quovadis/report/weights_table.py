@@ -39,6 +39,7 @@ def verification_table(checked: Verification) -> RenderableType:
     if checked.sha256 is not None:
         table.add_row("identity", f"sha256 {checked.sha256}")
         table.add_row("checksums", f"hold on {checked.tensors} tensors, {checked.parameters:,} values")
+        table.add_row("classes", str(checked.num_classes))
     for file in checked.files:
         state = {True: "the official file", False: "NOT the official file", None: "not claimed to be official"}
         table.add_row("file", f"{escape(printable(file.path))}  {file.size:,} bytes, {state[file.official]}")

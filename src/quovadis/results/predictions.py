@@ -59,6 +59,9 @@ class ClipPrediction:
     """Whether frames were repeated to fill the clip."""
     logits: NDArray[np.float32] = field(repr=False)
     """Shape classes; in dense mode the mean of the steps of a window around this one."""
+    features: NDArray[np.float32] | None = field(default=None, repr=False)
+    """Pooled features that the network made on the way, shape 1024: the mean of the clip's steps, in dense mode
+    those of the step itself; None where an engine's output was not at hand."""
     labels: tuple[str, ...] = field(repr=False)
 
     @property
@@ -112,7 +115,7 @@ class VideoPrediction:
     weights: WeightsIdentity
     engine: Mapping[str, str]
     """Engine, version, device and precision."""
-    partial: bool = False
+    incomplete: bool = False
     """Whether the file was damaged or cut off and what was there was classified on request."""
     mean_logits: NDArray[np.float32] | None = field(default=None, repr=False)
     """In dense mode, the mean of all steps, shape classes."""
@@ -154,7 +157,7 @@ class VideoPrediction:
             ],
             "dense": self.mean_logits is not None,
             **({} if self.segments is None else {"segments": [asdict(segment) for segment in self.segments]}),
-            "partial": self.partial,
+            "incomplete": self.incomplete,
             "notes": list(self.notes),
         }
 

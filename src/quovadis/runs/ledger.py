@@ -91,7 +91,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         if difference is not None:
             raise OutputError(
                 f"{self._path.parent}: holds results of other settings ({difference}); "
-                "give another folder, or --restart to start over"
+                "give another folder, or `restart=True` to start over"
             )
 
     def replace_older(self) -> None:
@@ -134,7 +134,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         """Return the error for a record that is damaged, such as a result that cannot be read."""
         return OutputError(
             f"{self._path}: cannot be used as the record of what is done ({error}); "
-            "--restart starts over, or give another folder"
+            "`restart=True` starts over, or give another folder"
         )
 
     def __exit__(self, *exception: object) -> None:

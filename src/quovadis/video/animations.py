@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 import av
 import numpy as np
 
-from quovadis.errors import TruncatedVideoError, VideoError, VideoLimitError
+from quovadis.errors import TruncatedVideoError, VideoError
 from quovadis.video.chunks import outline_png, outline_webp
 from quovadis.video.decoder import Decoder, VideoReport
 from quovadis.video.frames import IMAGES_PER_SECOND, DecodedFrame
@@ -105,7 +105,7 @@ class SequenceDecoder(Decoder):
         if not self._allow_partial:
             raise TruncatedVideoError(
                 f"{self._name}: cut off: its frames are missing, only a preview is there; "
-                "--allow-partial takes what is there"
+                "`allow_partial=True` takes what is there"
             )
         return chosen
 
@@ -209,7 +209,7 @@ class _PillowFrames:
                 if not self._allow_partial:
                     raise VideoError(
                         f"{self._name}: damaged: {error or type(error).__name__}, after {number} frames "
-                        f"({float(seconds):.2f} s); --allow-partial takes what can be read"
+                        f"({float(seconds):.2f} s); `allow_partial=True` takes what can be read"
                     ) from error
                 report.damaged_packets += 1
                 break
@@ -225,10 +225,7 @@ class _PillowFrames:
     def _check_seconds(self) -> None:
         seconds = self.duration_seconds or 0.0
         if seconds > self._limits.max_seconds:
-            raise VideoLimitError(
-                f"{self._name}: {seconds:.0f} seconds are more than the limit of {self._limits.max_seconds:.0f}; "
-                "--max-seconds raises it"
-            )
+            raise self._limits.exceeded(self._name, f"{seconds:.0f} seconds are", "max_seconds")
 
 
 class WebpAnimation(_PillowFrames):
@@ -294,10 +291,7 @@ class TiffPages(_PillowFrames):
                     self._pages.append(page.number)
                     self._last_link_at = page.link_at
                     if len(self._pages) > limits.max_frames:
-                        raise VideoLimitError(
-                            f"{name}: its pages are more than the limit of {limits.max_frames:,}; "
-                            "--max-frames raises it"
-                        )
+                        raise limits.exceeded(name, "its pages are", "max_frames")
         except (ValueError, struct.error) as error:
             raise VideoError(f"{name}: damaged: {error}; check the file") from error
         self._durations = [1 / IMAGES_PER_SECOND] * len(self._pages)
@@ -307,10 +301,7 @@ class TiffPages(_PillowFrames):
 
     def _check(self, width: int, height: int) -> None:
         if width * height > self._limits.max_pixels:
-            raise VideoLimitError(
-                f"{self._name}: pages of {width}x{height} are more than the limit of {self._limits.max_pixels:,} "
-                "pixels; --max-pixels raises it"
-            )
+            raise self._limits.exceeded(self._name, f"pages of {width}x{height} are", "max_pixels")
 
     def _file(self) -> BinaryIO:
         if self._shortfall is None:
@@ -355,7 +346,7 @@ def _settle(name: str, report: VideoReport, shortfall: str | None, allow_partial
         TruncatedVideoError: something is missing, unless partial videos are allowed.
     """
     if shortfall is not None and not allow_partial:
-        raise TruncatedVideoError(f"{name}: cut off: {shortfall}; --allow-partial takes what is there")
+        raise TruncatedVideoError(f"{name}: cut off: {shortfall}; `allow_partial=True` takes what is there")
     if report.frames_decoded == 0:
         raise VideoError(f"{name}: no frame in it could be decoded; check or convert the file")
     notes = list(report.notes)

@@ -25,7 +25,7 @@ def centre_clip(video: Video, open_again: Callable[[], Video], clip_frames: int)
         VideoError: a live source, which has no middle.
     """
     if video.live:
-        raise VideoError(f"{video.name}: a live source has no centre; give --duration and --clip all")
+        raise VideoError(f'{video.name}: a live source has no centre; give `duration_seconds` and `clip="all"`')
     total = sum(1 for _ in video.resampled())
     with open_again() as again:
         first = centre_of(total, clip_frames)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import BinaryIO
 
-from quovadis.errors import VideoLimitError
 from quovadis.video.limits import VideoLimits
 from quovadis.video.signatures import PNG_SIGNATURE
 
@@ -98,10 +97,7 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
             outline.width = 1 + int.from_bytes(content[start + 4 : start + 7], "little")
             outline.height = 1 + int.from_bytes(content[start + 7 : start + 10], "little")
             if outline.width * outline.height > limits.max_pixels:
-                raise VideoLimitError(
-                    f"{name}: frames of {outline.width}x{outline.height} are more than the limit of "
-                    f"{limits.max_pixels:,} pixels; --max-pixels raises it"
-                )
+                raise limits.exceeded(name, f"frames of {outline.width}x{outline.height} are", "max_pixels")
         elif kind == b"ANMF":
             milliseconds = int.from_bytes(content[start + 12 : start + 15], "little")
             shown = milliseconds if milliseconds >= _MIN_WEBP else _DEFAULT_WEBP
@@ -116,6 +112,4 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
 def _add(outline: Outline, seconds: Fraction, name: str, limits: VideoLimits) -> None:
     outline.durations.append(seconds)
     if len(outline.durations) > limits.max_frames:
-        raise VideoLimitError(
-            f"{name}: its frames are more than the limit of {limits.max_frames:,}; --max-frames raises it"
-        )
+        raise limits.exceeded(name, "its frames are", "max_frames")

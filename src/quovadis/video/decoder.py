@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 from av.stream import Disposition
 
-from quovadis.errors import TruncatedVideoError, VideoError, VideoLimitError
+from quovadis.errors import TruncatedVideoError, VideoError
 from quovadis.video.account import PacketAccount, declared_frames, declared_seconds
 from quovadis.video.clock import FrameClock, PacketClock
 from quovadis.video.diagnosis import refused_for_size
@@ -177,7 +177,7 @@ class Decoder:
         promised = None if self.live else declared_seconds(self._container, self._stream)
         self.report.seconds_declared = declared = None if promised is None else float(promised)
         if declared is not None and declared > self._limits.max_seconds:
-            raise self._over("max-seconds", f"{declared:.0f} seconds", f"{self._limits.max_seconds:.0f}")
+            raise self._limits.exceeded(self._name, f"{declared:.0f} seconds are", "max_seconds")
 
     def close(self) -> None:
         """Close the video; safe to call twice."""
@@ -281,7 +281,7 @@ class Decoder:
             pictures = []
         except (av.FFmpegError, OSError, ValueError) as error:
             if refused_for_size(self._stream, self._recent, self._limits.max_pixels):
-                raise self._over("max-pixels", "frames", f"{self._limits.max_pixels:,} pixels") from error
+                raise self._limits.exceeded(self._name, "frames are", "max_pixels") from error
             self._damage(f"damaged: {_reason(error)}")
             return []
         if packet is not None:
@@ -293,26 +293,21 @@ class Decoder:
             seconds = self.report.seconds_found
             raise VideoError(
                 f"{self._name}: {what}, after {self.report.frames_decoded} frames ({seconds:.2f} s); "
-                "--allow-partial takes what can be read"
+                "`allow_partial=True` takes what can be read"
             )
         self.report.damaged_packets += 1
 
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self._limits.max_pixels:
-            raise self._over("max-pixels", f"frames of {width}x{height}", f"{self._limits.max_pixels:,} pixels")
+            raise self._limits.exceeded(self._name, f"frames of {width}x{height} are", "max_pixels")
 
     def _check_length(self) -> None:
         if self.live:
             return
         if self.report.frames_decoded > self._limits.max_frames:
-            raise self._over("max-frames", "its frames", f"{self._limits.max_frames:,}")
+            raise self._limits.exceeded(self._name, "its frames are", "max_frames")
         if self.report.seconds_found > self._limits.max_seconds:
-            raise self._over(
-                "max-seconds", f"{self.report.seconds_found:.0f} seconds", f"{self._limits.max_seconds:.0f}"
-            )
-
-    def _over(self, option: str, what: str, limit: str) -> VideoLimitError:
-        return VideoLimitError(f"{self._name}: {what} are more than the limit of {limit}; --{option} raises it")
+            raise self._limits.exceeded(self._name, f"{self.report.seconds_found:.0f} seconds are", "max_seconds")
 
     # --- the account at the end -------------------------------------------------------------------------------------
 
@@ -320,7 +315,7 @@ class Decoder:
         report = self.report
         shortfall = None if self.live else self._shortfall(account)
         if shortfall is not None and not self._allow_partial:
-            raise TruncatedVideoError(f"{self._name}: {shortfall}; --allow-partial takes what is there")
+            raise TruncatedVideoError(f"{self._name}: {shortfall}; `allow_partial=True` takes what is there")
         if report.frames_decoded == 0:
             raise VideoError(f"{self._name}: no frame in it could be decoded; check or convert the file")
         notes = [] if shortfall is None else [shortfall]

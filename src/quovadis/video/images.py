@@ -77,9 +77,7 @@ class ImageSequence:
         self._allow_partial = allow_partial
         self.report = VideoReport(frames_declared=len(paths), seconds_declared=self.duration_seconds, notes=notes)
         if len(paths) > limits.max_frames:
-            raise VideoLimitError(
-                f"{name}: {len(paths)} images are more than the limit of {limits.max_frames:,}; --max-frames raises it"
-            )
+            raise limits.exceeded(name, f"{len(paths)} images are", "max_frames")
 
     @property
     def duration_seconds(self) -> float:
@@ -108,7 +106,7 @@ class ImageSequence:
                 raise
             except VideoError as error:
                 if not self._allow_partial:
-                    raise VideoError(f"{error}; --allow-partial passes over it") from error
+                    raise VideoError(f"{error}; `allow_partial=True` passes over it") from error
                 report.damaged_packets += 1
                 continue
             seconds = report.frames_decoded / IMAGES_PER_SECOND
@@ -132,9 +130,7 @@ def _read_image(path: Path, limits: VideoLimits) -> tuple[av.VideoFrame, Fractio
     """
     max_pixels = limits.max_pixels
     options = {"format_whitelist": _FORMATS, "max_pixels": str(max_pixels)}
-    too_large = VideoLimitError(
-        f"{path}: the image has more than the limit of {max_pixels:,} pixels; --max-pixels raises it"
-    )
+    too_large = limits.exceeded(str(path), "the image has", "max_pixels")
     try:
         if path.stat().st_size > MAX_IMAGE_FILE_BYTES:
             raise VideoError(f"{path}: too large a file to be an image")

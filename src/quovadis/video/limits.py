@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
 
-from quovadis.errors import VideoError
+from quovadis.errors import VideoError, VideoLimitError
+
+LimitName: TypeAlias = Literal["max_pixels", "max_frames", "max_seconds"]
 
 MAX_IMAGE_FILE_BYTES = 1 << 28
 """Of an image file, which is read whole."""
@@ -30,3 +33,15 @@ class VideoLimits:
         for limit in fields(self):
             if not getattr(self, limit.name) > 0:
                 raise VideoError(f"{limit.name} must be above 0, not {getattr(self, limit.name)}")
+
+    def exceeded(self, name: str, what: str, limit: LimitName) -> VideoLimitError:
+        """Return the error for a video or an image that holds more than one of the limits.
+
+        Args:
+            name: of the video.
+            what: there is too much of, with its verb: "its frames are".
+            limit: which of them.
+        """
+        most = f"{getattr(self, limit):,.0f}" if limit != "max_seconds" else f"{self.max_seconds:.0f}"
+        unit = " pixels" if limit == "max_pixels" else ""
+        return VideoLimitError(f"{name}: {what} more than the limit of {most}{unit}; `{limit}` raises it")

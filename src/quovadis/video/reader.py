@@ -137,7 +137,7 @@ class Video(AbstractContextManager["Video"]):
         if tick > self._limits.max_frames and not self.live:
             raise VideoLimitError(
                 f"{self.name}: its timestamps reach over more than the limit of {self._limits.max_frames:,} frames; "
-                "--max-frames raises it"
+                "`max_frames` raises it"
             )
 
 

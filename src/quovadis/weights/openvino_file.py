@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,17 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import Convolution
 from quovadis.errors import WeightsError
+from quovadis.labels import labels_from_json
 from quovadis.openvino_runtime import ov
 from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
 from quovadis.weights.foreign import refuse_foreign
 
+MODEL_API_LABELS, EXACT_LABELS = ["model_info", "labels"], ["quovadis", "labels"]
+"""Where the class names stand in `rt_info`."""
 
-def read_openvino(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read the weights of an IR that Quovadis wrote, with a batch norm that changes nothing.
+
+def read_openvino(path: Path) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ...] | None]:
+    """Read the weights of an IR that Quovadis wrote, with a batch norm that changes nothing, and its classes.
 
     Args:
         path: the .xml file; its .bin lies beside it.
@@ -54,4 +59,23 @@ def read_openvino(path: Path) -> dict[str, NDArray[np.float32]]:
             raise WeightsError(f"{path}: {kernel_name(unit)} has the shape {kernel.shape}, which is no kernel")
         return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)).reshape(-1))
 
-    return unfold_batch_norm(folded)
+    return unfold_batch_norm(folded), _labels(model)
+
+
+def encode_labels(labels: Sequence[str]) -> str:
+    """Return class names as Model API reads them from an IR: separated by spaces, with underscores within a name."""
+    return " ".join(label.replace(" ", "_") for label in labels)
+
+
+def decode_labels(text: str) -> tuple[str, ...]:
+    """Return the class names that `encode_labels` was given, if none of them has an underscore of its own."""
+    return tuple(label.replace("_", " ") for label in text.split())
+
+
+def _labels(model: ov.Model) -> tuple[str, ...] | None:
+    """Return the class names: those that Model API would garble stand a second time, in JSON."""
+    if model.has_rt_info(EXACT_LABELS):
+        return labels_from_json(model.get_rt_info(EXACT_LABELS).astype(str))
+    if model.has_rt_info(MODEL_API_LABELS):
+        return decode_labels(model.get_rt_info(MODEL_API_LABELS).astype(str))
+    return None

@@ -1,4 +1,4 @@
-"""Weights of networks that are taken for I3D RGB with Kinetics-400's classes, recognized by names and shapes alone.
+"""Weights of networks that are taken for I3D RGB, recognized by names and shapes alone.
 
 I3D is the name of two networks, on Inception-v1 (DeepMind's, which this package is) and on ResNet-50 (of Wang et al.,
 "Non-local neural networks", as SlowFast and mmaction2 have it), and DeepMind's comes as two streams.
@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from quovadis.architecture import HEAD
 from quovadis.errors import WeightsError
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -30,7 +29,6 @@ class OtherNetwork:
 
 
 _FIRST_KERNEL = re.compile(r"conv3d_1a_7x7[./]conv_?3d[./](weight|w)$", re.IGNORECASE)
-_HEAD = re.compile(r"((^|\.)logits\.conv3d|conv3d_0c_1x1[./]conv_?3d)[./](weight|bias|w|b)$", re.IGNORECASE)
 _RGB_CHANNELS, _FLOW_CHANNELS = 3, 2
 
 
@@ -46,18 +44,6 @@ def _is_flow(shapes: Shapes) -> str | None:
 
 def _is_two_streams(shapes: Shapes) -> str | None:
     return "both" if _first_channels(shapes) == {_RGB_CHANNELS, _FLOW_CHANNELS} else None
-
-
-def _has_other_classes(shapes: Shapes) -> str | None:
-    if _RGB_CHANNELS not in _first_channels(shapes):
-        return None
-    classes = HEAD.convolution.channels
-    for name, shape in shapes.items():
-        if _HEAD.search(name) and shape:
-            count = shape[0] if name.endswith("weight") else shape[-1]
-            if count != classes:
-                return f"{count} classes: {name} has the shape {shape}, but the network needs {classes} classes"
-    return None
 
 
 def _names(*patterns: str, axes: int | None = None) -> Callable[[Shapes], str | None]:
@@ -89,7 +75,6 @@ OTHER_NETWORKS: tuple[OtherNetwork, ...] = (
         "only the RGB stream is supported: save its state dict alone",
         _is_two_streams,
     ),
-    OtherNetwork("I3D of {found}", "only weights with the classes of Kinetics-400 are supported", _has_other_classes),
     OtherNetwork(
         "a 3D network on ResNet ({found}), such as the I3D on ResNet-50 of mmaction2 and SlowFast, another network",
         _INCEPTION,

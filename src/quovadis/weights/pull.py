@@ -53,7 +53,7 @@ def pull(
     name only once its checksum holds. Of two processes that pull at once, one fetches and the other waits.
 
     Args:
-        name: `rgb-imagenet` or `rgb-scratch`.
+        name: a name in the catalogue, such as `rgb-imagenet`.
         force: fetch again even if they are cached; the cached files stay until the new ones are verified.
         progress: called as bytes come in.
         notify: called with a line when another process is waited for.

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from quovadis.architecture import VARIABLE_PREFIX
 from quovadis.errors import WeightsError
+from quovadis.labels import labels_from_json
 from quovadis.weights.other_networks import refuse_other_network
-from quovadis.weights.state_dict import find_naming, from_state_dict, unknown_names_error
+from quovadis.weights.state_dict import read_state_dict
+from quovadis.weights.variable_names import original_names
+
+LABELS_KEY = "labels"
+"""Where the metadata of our files holds the class names, as JSON."""
 
 
-def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
-    """Read a safetensors file into tensors by their original names.
+def read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], tuple[str, ...] | None]:
+    """Read a safetensors file into tensors by their original names, and the class names in its metadata.
 
     Raises:
         WeightsError: the file is damaged, cannot be read, holds a dtype that NumPy lacks, or is no state dict of I3D.
@@ -24,7 +29,8 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
 
     try:
         # From bytes and not from the open file: a mapped file that shrinks meanwhile would end the process.
-        tensors: dict[str, NDArray[Any]] = load(path.read_bytes())
+        content = path.read_bytes()
+        tensors: dict[str, NDArray[Any]] = load(content)
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
     except (SafetensorError, ValueError) as error:
@@ -32,9 +38,9 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     except (KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: holds a dtype that cannot be read; save the weights as float32") from error
     refuse_other_network({name: tensor.shape for name, tensor in tensors.items()}, path)
-    if any(name.startswith(VARIABLE_PREFIX) for name in tensors):
-        return tensors
-    naming = find_naming(tensors)
-    if naming is None:
-        raise unknown_names_error(tensors, path)
-    return from_state_dict(tensors, naming, path)
+    # The header has been found right by the library: its length, then JSON.
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    labels = labels_from_json(header.get("__metadata__", {}).get(LABELS_KEY))
+    if names := original_names(tensors):
+        return {original: tensors[name] for name, original in names.items()}, labels
+    return read_state_dict(tensors, path), labels

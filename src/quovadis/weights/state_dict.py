@@ -7,21 +7,36 @@ and transposes NumPy arrays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import HEAD, STAGES, Convolution, Mixed, convolution_variables, variable_shapes
+from quovadis.architecture import (
+    HEAD,
+    NUM_CLASSES,
+    STAGES,
+    Convolution,
+    Mixed,
+    convolution_variables,
+    is_head,
+    variable_shapes,
+)
 from quovadis.errors import WeightsError
 from quovadis.weights.file_sample import quoted
 
 _TO_TORCH, _FROM_TORCH = (4, 3, 0, 1, 2), (2, 3, 4, 1, 0)
 """Between t, h, w, in, out and PyTorch's out, in, t, h, w."""
 _COUNTER = "num_batches_tracked"
+_PREFIX = re.compile(r"((model|module|backbone|i3d|_orig_mod)\.)+")
+"""What modules that hold the network put before every key: DataParallel, `torch.compile`, training frameworks."""
+
+
+Tensor = TypeVar("Tensor")
 
 
 @dataclass(frozen=True)
@@ -32,7 +47,7 @@ class Naming:
     convolution: str
     norm: str
     norm_scale: bool
-    """Whether its batch norm has a scale, which the original lacks: all ones."""
+    """Whether its batch norm has a scale, which is missing in the original: all ones."""
 
 
 QUOVADIS = Naming("quovadis.torch", "conv_3d", "batch_norm", norm_scale=False)
@@ -90,7 +105,7 @@ def _keys(naming: Naming) -> Iterator[tuple[str, str]]:
 
 def _norm_modules(naming: Naming) -> Iterator[tuple[Convolution, str]]:
     for unit, module in module_names(naming):
-        if unit != HEAD.convolution:
+        if not is_head(unit):
             yield unit, f"{module}.{naming.norm}"
 
 
@@ -110,8 +125,21 @@ def to_state_dict(tensors: Mapping[str, NDArray[np.float32]], naming: Naming) ->
     return state
 
 
+def without_prefix(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return a state dict without the prefix that a module around the network gave its keys, such as `model.`.
+
+    It is taken off the keys that have it; what stands beside the network keeps its name. Nothing is taken off if two
+    tensors would get the same key.
+    """
+    known = {key for naming in NAMINGS for _, key in _keys(naming)}
+    prefixes = (found[0] for key in state if (found := _PREFIX.match(key)) and key[found.end() :] in known)
+    prefix = next(prefixes, "")
+    bare = {key.removeprefix(prefix): value for key, value in state.items()}
+    return bare if len(bare) == len(state) else state
+
+
 def find_naming(state: Mapping[str, object]) -> Naming | None:
-    """Return the naming that a state dict follows, told by the most of its keys; None if it has none of theirs."""
+    """Return the naming that a state dict follows, detected from most of its keys; None if it has none of theirs."""
     shared = {naming: sum(key in state for _, key in _keys(naming)) for naming in NAMINGS}
     best = max(shared, key=lambda naming: shared[naming])
     return best if shared[best] else None
@@ -122,10 +150,20 @@ def unknown_names_error(state: Mapping[str, object], source: Path) -> WeightsErr
     known = ", ".join(naming.name for naming in NAMINGS)
     first = next(iter(state), None)
     names = "it is empty" if first is None else f"its names, such as {quoted(first)}, are not those of {known}"
-    return WeightsError(
-        f"{source}: not a state dict of I3D: {names}; save the network's own state_dict(), "
-        "without a prefix before its names"
-    )
+    return WeightsError(f"{source}: not a state dict of I3D: {names}; save the state_dict() of the network itself")
+
+
+def read_state_dict(state: Mapping[str, NDArray[Any]], source: Path) -> dict[str, NDArray[Any]]:
+    """Turn a state dict of any known implementation, with or without a prefix, into tensors by original name.
+
+    Raises:
+        WeightsError: it is of no known implementation, or a key is missing, unknown, or of another shape.
+    """
+    state = without_prefix(state)
+    naming = find_naming(state)
+    if naming is None:
+        raise unknown_names_error(state, source)
+    return from_state_dict(state, naming, source)
 
 
 def from_state_dict(state: Mapping[str, NDArray[Any]], naming: Naming, source: Path) -> dict[str, NDArray[Any]]:
@@ -138,7 +176,8 @@ def from_state_dict(state: Mapping[str, NDArray[Any]], naming: Naming, source: P
         WeightsError: a key is missing, is not the network's, or its tensor has another shape; it is named.
     """
     keys = dict(_keys(naming))
-    shapes = _torch_shapes(keys, naming)
+    head = state.get(f"{_head_name(naming)}.{naming.convolution}.weight")
+    shapes = _torch_shapes(keys, naming, len(head) if head is not None and head.ndim else NUM_CLASSES)
     missing = [key for key in shapes if key not in state]
     if missing:
         raise WeightsError(f"{source}: a state dict of {naming.name} without {missing[0]} ({len(missing)} missing)")
@@ -160,9 +199,9 @@ def from_state_dict(state: Mapping[str, NDArray[Any]], naming: Naming, source: P
     return tensors
 
 
-def _torch_shapes(keys: Mapping[str, str], naming: Naming) -> dict[str, tuple[int, ...]]:
+def _torch_shapes(keys: Mapping[str, str], naming: Naming, num_classes: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, shape in variable_shapes().items():
+    for name, shape in variable_shapes(num_classes).items():
         shapes[keys[name]] = tuple(shape[axis] for axis in _TO_TORCH) if len(shape) > 1 else shape
     if naming.norm_scale:
         shapes |= {f"{norm}.weight": (unit.channels,) for unit, norm in _norm_modules(naming)}

@@ -14,13 +14,39 @@ from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
 from quovadis.weights.file_sample import quoted
 from quovadis.weights.other_networks import refuse_other_network
-from quovadis.weights.state_dict import find_naming, from_state_dict, unknown_names_error
+from quovadis.weights.state_dict import find_naming, read_state_dict, unknown_names_error, without_prefix
 from quovadis.weights.torch_outline import TorchOutline, read_outline
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params")
 """Keys under which training scripts keep the state dict beside an optimiser's."""
-_PARALLEL = "module."
-"""What DataParallel puts before every key."""
+_MAX_WRAPPERS = 8
+"""One within the other; a dictionary in a hostile file may hold itself."""
+
+
+class _NumPyValue:
+    """What stands in for a value of NumPy, such as an accuracy beside the weights: nothing of it is looked at.
+
+    NumPy's own functions are not called with what a file says, which could be anything.
+    """
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+_NUMPY_VALUES = [
+    type(name, (_NumPyValue,), {"__module__": module, "__qualname__": name})
+    for module, names in (
+        ("numpy", ("dtype", "ndarray")),
+        # NumPy 2 moved the module; pickles name it as it was when they were made.
+        ("numpy.core.multiarray", ("scalar", "_reconstruct")),
+        ("numpy._core.multiarray", ("scalar", "_reconstruct")),
+    )
+    for name in names
+]
+"""By these names PyTorch finds them in place of NumPy's own."""
 
 
 def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
@@ -39,11 +65,11 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
         # Nobody should install it to be told that the file is another network's.
         if outline.classes:
             raise _objects_error(outline, path) from None
-        if outline.shapes and find_naming(_without_parallel(outline.shapes)) is None:
+        if outline.shapes and find_naming(without_prefix(outline.shapes)) is None:
             raise unknown_names_error(outline.shapes, path) from None
         raise error from None
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY_VALUES):
             # A TorchScript archive makes PyTorch warn before it fails.
             warnings.simplefilter("ignore")
             loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -57,10 +83,9 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
             f"{path}: not a PyTorch state dict, or damaged ({type(error).__name__}); fetch it again"
         ) from error
     state = _unwrap(loaded)
-    naming = find_naming(state)
-    if naming is None:
+    if find_naming(state) is None:
         raise unknown_names_error(state, path)
-    return from_state_dict({key: _array(torch, key, value, path) for key, value in state.items()}, naming, path)
+    return read_state_dict({key: _array(torch, key, value, path) for key, value in state.items()}, path)
 
 
 def _objects_error(outline: TorchOutline, path: Path) -> WeightsError:
@@ -82,19 +107,13 @@ def _objects_error(outline: TorchOutline, path: Path) -> WeightsError:
 
 
 def _unwrap(loaded: object) -> Mapping[str, object]:
-    for wrapper in _WRAPPERS:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
-            loaded = loaded[wrapper]
+    for _ in range(_MAX_WRAPPERS):
+        wrapped = (loaded[key] for key in _WRAPPERS if isinstance(loaded, Mapping) and key in loaded)
+        inner = next((value for value in wrapped if isinstance(value, Mapping)), None)
+        if inner is None:
             break
-    if not isinstance(loaded, Mapping):
-        return {}
-    return _without_parallel({str(key): value for key, value in loaded.items()})
-
-
-def _without_parallel(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    if state and all(key.startswith(_PARALLEL) for key in state):
-        return {key.removeprefix(_PARALLEL): value for key, value in state.items()}
-    return state
+        loaded = inner
+    return without_prefix({str(key): value for key, value in loaded.items()}) if isinstance(loaded, Mapping) else {}
 
 
 def _array(torch: Any, key: str, value: Any, path: Path) -> NDArray[Any]:

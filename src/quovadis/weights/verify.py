@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from quovadis.architecture import stored_parameters, variable_shapes
+from quovadis.architecture import stored_parameters
 from quovadis.errors import WeightsError
 from quovadis.fetch.files import OfficialFile, is_correct
 from quovadis.weights.catalogue import CATALOGUE
@@ -41,6 +41,8 @@ class Verification:
     """Tensors whose checksums hold: 230, or 0 if there is a problem."""
     parameters: int
     """Values in them."""
+    num_classes: int
+    """Classes that the head tells apart; 0 if there is a problem."""
     sha256: str | None
     """Identity of the weights; None if there is a problem."""
     official_name: str | None
@@ -84,13 +86,14 @@ def verify(name_or_path: str | os.PathLike[str]) -> Verification:
     except WeightsError as error:
         if not files:
             raise
-        return Verification(str(path), files, 0, 0, None, None, str(error))
-    problem = f"{wrong}: not the official file; run quovadis weights pull {text} --force" if wrong else None
+        return Verification(str(path), files, 0, 0, 0, None, None, str(error))
+    problem = f'{wrong}: not the official file; run `quovadis.weights.pull("{text}", force=True)`' if wrong else None
     return Verification(
         source=str(path),
         files=files,
-        tensors=len(variable_shapes()),
-        parameters=stored_parameters(),
+        tensors=len(weights.tensors),
+        parameters=stored_parameters(weights.num_classes),
+        num_classes=weights.num_classes,
         sha256=weights.sha256,
         official_name=weights.official_name,
         problem=problem,

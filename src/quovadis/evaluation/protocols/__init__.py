@@ -38,7 +38,7 @@ def make_protocol(
     if name == MultiviewProtocol.name:
         return MultiviewProtocol(CLIPS if clips is None else clips, CROPS if crops is None else crops, crop_size)
     if (clips, crops, crop_size) != (None, None, None):
-        raise ArchitectureError(f"the protocol {name} has clips of its own; leave --clips and --crops to multiview")
+        raise ArchitectureError(f"the protocol {name} has clips of its own; leave `clips` and `crops` to multiview")
     if name == OpenModelZooProtocol.name:
         return OpenModelZooProtocol()
     if name == DeepMindProtocol.name:

@@ -7,12 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from quovadis.features.formats.files import FeatureWriter
+from quovadis.features.formats.files import FeatureWriter, Provenance
 from quovadis.features.formats.hdf5 import HDF5Writer
 from quovadis.features.formats.numpy_files import NumpyWriter
 from quovadis.features.formats.parquet import ParquetWriter
 
-__all__ = ["FeatureFormat", "FeatureWriter", "feature_writer", "file_names"]
+__all__ = ["FeatureFormat", "FeatureWriter", "Provenance", "feature_writer", "file_names"]
 
 FeatureFormat: TypeAlias = Literal["npy", "npz", "parquet", "hdf5", "video_features"]
 """`npy`: `<name>.npy` with the features and `<name>.json` with everything else, so that `*.npy` are features alone;
@@ -36,7 +36,11 @@ def file_names(form: FeatureFormat, name: str) -> list[str]:
 
 
 def feature_writer(
-    form: FeatureFormat, folder: Path, name: str, labels: Mapping[str, Sequence[str]] = MappingProxyType({})
+    form: FeatureFormat,
+    folder: Path,
+    name: str,
+    labels: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    provenance: Provenance | None = None,
 ) -> FeatureWriter:
     """Return the writer of one video's features.
 
@@ -46,13 +50,14 @@ def feature_writer(
         name: what they begin with.
         labels: `axes`, names of the features' axes, and `crops`, names along the axis of crops, which the file states,
             all formats' but `video_features`.
+        provenance: which video, settings, weights and engine; the table of `parquet` states it.
 
     Raises:
         MissingDependencyError: the format needs a package that is not installed.
     """
     match form:
         case "parquet":
-            return ParquetWriter(folder, name, labels)
+            return ParquetWriter(folder, name, labels, provenance)
         case "hdf5":
             return HDF5Writer(folder, name, labels)
         case _:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from quovadis.durable import atomic_replace
 from quovadis.inference.feature_rows import FeatureRow
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the features of one video come from."""
+
+    key: str
+    """What tells the video from others."""
+    path: str
+    """The video, as it was given."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Everything that the features depend on, weights and engine too, in JSON's types."""
 
 
 class FeatureWriter(Protocol):

@@ -93,13 +93,13 @@ def _shares(predictions: Predictions) -> tuple[NDArray[np.float64], NDArray[np.i
 def _name_axes(axes: Any, occurring: NDArray[np.int64], labels: tuple[str, ...]) -> None:
     count = len(occurring)
     if count <= MAX_NAMES:
-        places, names, what = range(count), [_name(labels[index]) for index in occurring], ""
+        ticks, names, what = range(count), [_name(labels[index]) for index in occurring], ""
     else:
-        places = range(0, count, -(-count // _MAX_TICKS))
-        names, what = [str(occurring[place]) for place in places], ", by number of the output"
+        ticks = range(0, count, -(-count // _MAX_TICKS))
+        names, what = [str(occurring[index]) for index in ticks], ", by number of the output"
     # Names may hold what matplotlib reads as a formula.
-    axes.set_xticks(places, names, rotation=90 if count <= MAX_NAMES else 0, parse_math=False)
-    axes.set_yticks(places, names, parse_math=False)
+    axes.set_xticks(ticks, names, rotation=90 if count <= MAX_NAMES else 0, parse_math=False)
+    axes.set_yticks(ticks, names, parse_math=False)
     axes.set(xlabel=f"predicted class{what}", ylabel=f"class{what}")
 
 

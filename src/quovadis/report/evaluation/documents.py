@@ -21,7 +21,7 @@ def report_document(predictions: Predictions, summary: Summary) -> dict[str, Any
     kinds = Counter(failure.kind for failure in predictions.failures)
     counts = {
         "evaluated": len(predictions.keys),
-        "partly_decoded": len(predictions.partial),
+        "partly_decoded": len(predictions.incomplete),
         "missing": kinds["missing"],
         "unreadable": kinds["unreadable"],
     }
@@ -35,7 +35,7 @@ def report_document(predictions: Predictions, summary: Summary) -> dict[str, Any
             {**asdict(failure), "label": predictions.labels[failure.label], "label_index": failure.label}
             for failure in predictions.failures
         ],
-        "partly_decoded": [asdict(video) for video in predictions.partial],
+        "partly_decoded": [asdict(video) for video in predictions.incomplete],
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from quovadis.errors import Spell, in_python, spell_options
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.run import RunRecord
@@ -23,12 +24,12 @@ _NOT_OF_PROTOCOL = (
 """Settings that have a place of their own in the report; all others are the protocol's."""
 
 
-def report_content(predictions: Predictions, summary: Summary, record: RunRecord) -> Report:
-    """Return the report of an evaluation and of the run that finished it."""
+def report_content(predictions: Predictions, summary: Summary, record: RunRecord, spell: Spell = in_python) -> Report:
+    """Return the report of an evaluation and of the run that finished it, options in it written as `spell` has it."""
     settings, source = predictions.settings, str(predictions.dataset.get("source", ""))
     title = f"Evaluation of {settings.get('weights')} on {Path(source).name or source}, protocol {settings['protocol']}"
     sections = [
-        Section("What was evaluated", table=_facts(predictions, summary)),
+        Section("What was evaluated", table=_facts(predictions, summary, spell)),
         accuracy_section(predictions, summary),
         published_section(predictions),
         Section("Speed", _speed(record)),
@@ -37,8 +38,8 @@ def report_content(predictions: Predictions, summary: Summary, record: RunRecord
         _matrix(predictions),
         _classes(predictions, summary),
     ]
-    if predictions.partial:
-        sections.append(_partial(predictions))
+    if predictions.incomplete:
+        sections.append(_partial(predictions, spell))
     if predictions.failures:
         sections.append(_failures(predictions))
     paragraphs = (
@@ -48,12 +49,12 @@ def report_content(predictions: Predictions, summary: Summary, record: RunRecord
     return Report(title, paragraphs, tuple(sections))
 
 
-def _facts(predictions: Predictions, summary: Summary) -> Table:
+def _facts(predictions: Predictions, summary: Summary, spell: Spell) -> Table:
     settings, dataset = predictions.settings, predictions.dataset
     rows = [
         ("dataset", f"{dataset.get('source')} ({dataset.get('format')})"),
         ("protocol", _protocol(settings)),
-        *_clip_accuracy(settings, summary),
+        *_clip_accuracy(settings, summary, spell),
         ("weights", str(settings.get("weights"))),
         ("SHA-256 of the weights", str(settings.get("weights_sha256"))),
         ("engine", f"{settings.get('engine')} {settings.get('version')}"),
@@ -70,10 +71,10 @@ def _calibration(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [] if identity is None else [("SHA-256 of the calibration", str(identity))]
 
 
-def _clip_accuracy(settings: Mapping[str, Any], summary: Summary) -> list[tuple[str, str]]:
+def _clip_accuracy(settings: Mapping[str, Any], summary: Summary, spell: Spell) -> list[tuple[str, str]]:
     if settings["protocol"] != OpenModelZooProtocol.name:
         return []
-    theirs = "without the last video, as Open Model Zoo's tool (--omz-compatible)"
+    theirs = spell_options("without the last video, as Open Model Zoo's tool (`omz_compatible=True`)", spell)
     return [("clip_accuracy", theirs if summary.omz_compatible else "over all videos")]
 
 
@@ -168,10 +169,12 @@ def _classes(predictions: Predictions, summary: Summary) -> Section:
     return Section(title, (paragraph,), table=Table(columns, rows), folded=counted(len(rows), "class"))
 
 
-def _partial(predictions: Predictions) -> Section:
+def _partial(predictions: Predictions, spell: Spell) -> Section:
     columns = (Column("video"), Column("what is wrong with it"))
-    rows = tuple((video.key, "; ".join(video.notes)) for video in predictions.partial)
-    paragraph = "Damaged or cut off: evaluated, as --allow-partial has it, by what is there of them."
+    rows = tuple((video.key, "; ".join(video.notes)) for video in predictions.incomplete)
+    paragraph = spell_options(
+        "Damaged or cut off: evaluated, as `allow_partial=True` has it, by what is there of them.", spell
+    )
     return Section(
         "Partly decoded videos", (paragraph,), table=Table(columns, rows), folded=counted(len(rows), "video")
     )

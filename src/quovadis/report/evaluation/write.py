@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from quovadis.durable import atomic_write
-from quovadis.errors import MissingDependencyError, OutputError
+from quovadis.errors import MissingDependencyError, OutputError, Spell, in_python, spell_options
 from quovadis.evaluation.parquet import write_predictions
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.run import RunRecord
@@ -34,7 +35,9 @@ def check_evaluation_dependencies() -> None:
             raise MissingDependencyError(module, "evaluation", "the report of an evaluation")
 
 
-def write_evaluation(predictions: Predictions, summary: Summary, record: RunRecord, folder: Path) -> tuple[Path, ...]:
+def write_evaluation(
+    predictions: Predictions, summary: Summary, record: RunRecord, folder: Path, spell: Spell = in_python
+) -> tuple[Path, ...]:
     """Write the report of an evaluation: Parquet, JSON, Markdown, HTML and a picture.
 
     Each file is written whole or not at all. How the run went stands in `run.json`, `report.md` and `report.html` only:
@@ -45,6 +48,7 @@ def write_evaluation(predictions: Predictions, summary: Summary, record: RunReco
         summary: what they come to.
         record: how the run went that finished them.
         folder: where the files go; made if it is not there.
+        spell: how options are written that sentences and reasons name.
 
     Returns:
         The files.
@@ -54,7 +58,9 @@ def write_evaluation(predictions: Predictions, summary: Summary, record: RunReco
         OutputError: the folder or a file cannot be written.
     """
     check_evaluation_dependencies()
-    content, picture = report_content(predictions, summary, record), confusion_png(predictions)
+    reasons = tuple(replace(one, reason=spell_options(one.reason, spell)) for one in predictions.failures)
+    predictions = replace(predictions, failures=reasons)
+    content, picture = report_content(predictions, summary, record, spell), confusion_png(predictions)
     texts = {
         "report.json": json_text(report_document(predictions, summary)),
         "run.json": json_text(run_document(record)),

@@ -1,4 +1,4 @@
-"""A text file that results are written to: an older file of its name stays until the new one is whole."""
+"""A file that results are written to: an older file of its name stays until the new one is whole."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO, cast
+from typing import IO, Any, Self
 
 from quovadis.durable import atomic_replace
 from quovadis.errors import OutputError
@@ -19,28 +19,30 @@ from quovadis.progress import Notify, ignore_notice
 
 
 class RecordFile(AbstractContextManager["RecordFile"]):
-    """Takes the text of a file of results, or of stdout where `path` is None.
+    """Takes what goes into a file of results, or to stdout where `path` is None.
 
-    Nothing is touched before the first text comes. Where there is no older file, lines reach the file as they are
+    Nothing is touched before the first of it comes. Where there is no older file, lines reach the file as they are
     written, so that a run that is stopped, or even killed, keeps what it has; a document (`whole`) appears once it is
     complete. Where there is an older file, the new one is written beside it, as `name.partial.suffix`, and takes its
     place once all of it is on disk. A run that ends early leaves the older file as it is, and what it has beside it.
     """
 
-    def __init__(self, path: Path | None, *, whole: bool, notify: Notify = ignore_notice) -> None:
+    def __init__(self, path: Path | None, *, whole: bool, binary: bool = False, notify: Notify = ignore_notice) -> None:
         """Choose the file.
 
         Args:
             path: of the file; None: stdout.
             whole: whether the file is one document, of which a part is worth nothing.
+            binary: whether it takes bytes, in place of text.
             notify: called with a line where the file does not become what its name promises.
         """
         self._path = path
         self._final = None if path is None else Path(os.path.realpath(path))
         self._whole = whole
+        self._binary = binary
         self._notify = notify
         self._written: Path | None = None
-        self._stream: TextIO | None = None
+        self._stream: IO[Any] | None = None
         # A device or a pipe is written to; taking its name for a file of ours would destroy it.
         self._is_device = self._final is not None and (
             str(path).startswith("/dev/") or (self._final.exists() and not self._final.is_file())
@@ -49,6 +51,8 @@ class RecordFile(AbstractContextManager["RecordFile"]):
         self._is_complete = False
         self.has_results = True
         """Whether what is written is worth an older file."""
+        self.is_usable = True
+        """Whether what is written can be read: if not, nothing is left of it."""
 
     def __enter__(self) -> Self:
         """Check that the file can be written.
@@ -60,7 +64,7 @@ class RecordFile(AbstractContextManager["RecordFile"]):
             if self._final is None:
                 self._stream = sys.stdout
             elif self._is_device:
-                self._stream = _opened(self._final, "w")
+                self._stream = _opened(self._final, "w", binary=self._binary)
             else:
                 self._check(self._final)
         except OSError as error:
@@ -72,16 +76,21 @@ class RecordFile(AbstractContextManager["RecordFile"]):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         # Only an attempt tells for certain whether there can be a new file in the folder.
         attempt = final.with_name(f".{final.name}.{os.getpid()}.part")
-        _opened(attempt, "w").close()
+        _opened(attempt, "w", binary=self._binary).close()
         attempt.unlink()
 
-    def write(self, text: str) -> int:
-        """Write some text.
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._stream is not None and self._stream.closed
+
+    def write(self, content: str | bytes) -> int:
+        """Write some text, or bytes.
 
         Raises:
             OSError: it cannot be written.
         """
-        return self._open().write(text)
+        return self._open().write(content)
 
     def flush(self) -> None:
         """Let what was written reach the file.
@@ -92,7 +101,7 @@ class RecordFile(AbstractContextManager["RecordFile"]):
         if self._stream is not None:
             self._stream.flush()
 
-    def _open(self) -> TextIO:
+    def _open(self) -> IO[Any]:
         if self._stream is not None:
             return self._stream
         if self._final is None:
@@ -103,7 +112,7 @@ class RecordFile(AbstractContextManager["RecordFile"]):
             names = (name for part in ((final,), names) for name in part)
         for name in names:
             with suppress(FileExistsError):
-                self._stream, self._written = _opened(name, "x"), name
+                self._stream, self._written = _opened(name, "x", binary=self._binary), name
                 break
         # Somebody may have made it since.
         self._has_older = self._written != final and final.exists()
@@ -127,7 +136,9 @@ class RecordFile(AbstractContextManager["RecordFile"]):
             self._is_complete = True
             if self._written is None:
                 return
-            if self._has_older and not self.has_results:
+            if not self.is_usable:
+                self._written.unlink()
+            elif self._has_older and not self.has_results:
                 self._written.unlink()
                 self._notify(f"there is no result: {self._path} is left as it was")
             elif self._has_older and ended_early:
@@ -149,9 +160,11 @@ class RecordFile(AbstractContextManager["RecordFile"]):
         return OutputError(f"{self._path}: cannot write the results: {error.strerror or error}{left}")
 
 
-def _opened(path: Path, mode: str) -> TextIO:
+def _opened(path: Path, mode: str, *, binary: bool) -> IO[Any]:
+    if binary:
+        return path.open(mode + "b")
     # Bytes of a file name that are no text become JSON's own escapes, which read back as they were.
-    return cast(TextIO, path.open(mode, encoding="utf-8", errors="backslashreplace", newline=""))
+    return path.open(mode, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _partial_names(final: Path) -> Iterator[Path]:

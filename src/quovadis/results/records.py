@@ -13,11 +13,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
-from quovadis.errors import QuovadisError
+from quovadis.errors import QuovadisError, Spell, in_python
 from quovadis.results import Prediction, VideoPrediction
 from quovadis.version import __version__
 
-RecordFormat: TypeAlias = Literal["json", "jsonl", "csv"]
+TextFormat: TypeAlias = Literal["json", "jsonl", "csv"]
+RecordFormat: TypeAlias = Literal["json", "jsonl", "csv", "parquet"]
 
 CSV_COLUMNS = (
     "source",
@@ -31,7 +32,7 @@ CSV_COLUMNS = (
     "probability",
     "weights",
     "weights_sha256",
-    "partial",
+    "incomplete",
     "error",
 )
 
@@ -67,8 +68,9 @@ class RecordWriter(Protocol):
 class JSONWriter:
     """One document: `{"quovadis": version, "results": […], "failures": […]}`."""
 
-    def __init__(self, stream: TextSink, count: int) -> None:
+    def __init__(self, stream: TextSink, count: int, spell: Spell = in_python) -> None:
         self._stream = stream
+        self._spell = spell
         self._count = count
         self._results: list[Mapping[str, Any]] = []
         self._failures: list[Mapping[str, Any]] = []
@@ -79,7 +81,7 @@ class JSONWriter:
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Keep one video that could not be classified."""
-        self._failures.append(_failure_dict(source, error))
+        self._failures.append(failure_dict(source, error, self._spell))
 
     def close(self) -> None:
         """Write the document."""
@@ -91,8 +93,9 @@ class JSONWriter:
 class JSONLinesWriter:
     """One object a line: a result, or `{"source": …, "error": …}`."""
 
-    def __init__(self, stream: TextSink, count: int) -> None:
+    def __init__(self, stream: TextSink, count: int, spell: Spell = in_python) -> None:
         self._stream = stream
+        self._spell = spell
         self._count = count
 
     def result(self, result: VideoPrediction) -> None:
@@ -101,7 +104,7 @@ class JSONLinesWriter:
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Write one video that could not be classified."""
-        self._write(_failure_dict(source, error))
+        self._write(failure_dict(source, error, self._spell))
 
     def close(self) -> None:
         """Do nothing: every line is already written."""
@@ -117,8 +120,9 @@ class CSVWriter:
     The timeline's segments follow, a row each (`scope` segment).
     """
 
-    def __init__(self, stream: TextSink, count: int) -> None:
+    def __init__(self, stream: TextSink, count: int, spell: Spell = in_python) -> None:
         self._stream = stream
+        self._spell = spell
         self._count = count
         self._has_header = False
 
@@ -129,7 +133,7 @@ class CSVWriter:
             "source": result.source,
             "weights": result.weights.name,
             "weights_sha256": result.weights.sha256,
-            "partial": str(result.partial).lower(),
+            "incomplete": str(result.incomplete).lower(),
         }
         spans: list[tuple[dict[str, Any], list[Prediction]]] = [
             ({"scope": "video", **_times(first.start_seconds, last.end_seconds)}, result.top(self._count))
@@ -149,7 +153,7 @@ class CSVWriter:
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Write a row with nothing but the source and the error."""
-        self._write([{"source": source, "error": str(error)}])
+        self._write([{"source": source, "error": error.spelled(self._spell)}])
 
     def close(self) -> None:
         """Write the header if there is no row; every row is already written."""
@@ -168,18 +172,25 @@ class CSVWriter:
         self._stream.flush()
 
 
-def record_writer(record_format: RecordFormat, stream: TextSink, count: int) -> RecordWriter:
-    """Return the writer of a format, on an open text stream, for the `count` best classes."""
-    if record_format == "json":
-        return JSONWriter(stream, count)
-    if record_format == "jsonl":
-        return JSONLinesWriter(stream, count)
-    return CSVWriter(stream, count)
+_WRITERS: Mapping[TextFormat, type[JSONWriter | JSONLinesWriter | CSVWriter]] = {
+    "json": JSONWriter,
+    "jsonl": JSONLinesWriter,
+    "csv": CSVWriter,
+}
+
+
+def record_writer(record_format: TextFormat, stream: TextSink, count: int, spell: Spell = in_python) -> RecordWriter:
+    """Return the writer of a format of text, on an open stream, for the `count` best classes.
+
+    `spell` says how options are written that errors name.
+    """
+    return _WRITERS[record_format](stream, count, spell)
 
 
 def _times(start_seconds: float, end_seconds: float) -> dict[str, float]:
     return {"start_seconds": round(start_seconds, 6), "end_seconds": round(end_seconds, 6)}
 
 
-def _failure_dict(source: str, error: QuovadisError) -> dict[str, Any]:
-    return {"source": source, "error": str(error), "kind": type(error).__name__}
+def failure_dict(source: str, error: QuovadisError, spell: Spell = in_python) -> dict[str, Any]:
+    """Return a video that could not be classified in JSON's types; `spell` says how options are written."""
+    return {"source": source, "error": error.spelled(spell), "kind": type(error).__name__}

@@ -15,10 +15,11 @@ import pytest
 
 from quovadis.errors import OutputError, VideoError
 from quovadis.report.output import ResultOutput
-from quovadis.report.record_file import RecordFile
+from quovadis.results.record_file import RecordFile
+from quovadis.results.table import read_table
 from support.video_predictions import video_prediction
 
-SUFFIXES = ("json", "jsonl", "csv")
+SUFFIXES = ("json", "jsonl", "csv", "parquet")
 SOURCES = ("a.mp4", "bad.mp4", "c.mp4")
 every_format = pytest.mark.parametrize("suffix", SUFFIXES)
 
@@ -26,7 +27,7 @@ every_format = pytest.mark.parametrize("suffix", SUFFIXES)
 def classify(path: Path, ends: BaseException | None = None, *, results: bool = True) -> list[str]:
     """Write what a run over three videos finds, of which the second fails, and return what it says."""
     said: list[str] = []
-    output = ResultOutput(formats=(), output=path, plot=None, top=2, several=True, notify=said.append)
+    output = ResultOutput(output=path, plot=None, top=2, several=True, notify=said.append)
     output._shows_table = False
 
     def work(source: str) -> None:
@@ -52,7 +53,10 @@ def names_in(folder: Path) -> list[str]:
 
 
 def sources_in(path: Path) -> list[str]:
-    """The sources of results and failures, in the order of the file; JSON has failures last."""
+    """The sources of results and failures, in the order of the file; JSON and Parquet have failures last."""
+    if path.suffix == ".parquet":
+        table = read_table(path)
+        return [*dict.fromkeys(table.path), *(failure["source"] for failure in table.metadata["failures"])]
     text = path.read_text()
     if path.suffix == ".json":
         document = json.loads(text)
@@ -88,7 +92,7 @@ def test_a_run_that_ends_early_leaves_an_older_file_and_has_its_results_beside_i
         assert path.read_text() == "old"
         # What was not done is said to be so.
         assert sorted(sources_in(tmp_path / name)) == sorted(SOURCES)
-        assert "c.mp4: not done" in (tmp_path / name).read_text()
+        assert b"c.mp4: not done" in (tmp_path / name).read_bytes()
 
 
 @every_format
@@ -116,9 +120,7 @@ def test_nothing_is_touched_where_there_is_no_result(suffix: str, tmp_path: Path
 @every_format
 def test_before_the_first_record_no_file_is_there(suffix: str, tmp_path: Path) -> None:
     def run() -> None:
-        with ResultOutput(
-            formats=(), output=tmp_path / f"new.{suffix}", plot=None, top=1, several=False, notify=lambda line: None
-        ):
+        with ResultOutput(output=tmp_path / f"new.{suffix}", plot=None, top=1, several=False, notify=lambda line: None):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -172,7 +174,14 @@ def test_a_folder_and_a_file_that_may_not_be_written_are_known_before_any_work(
     assert path.read_text() == "old"
 
 
-MODULES = ("report/output.py", "report/record_file.py", "report/records.py", "durable.py")
+MODULES = (
+    "report/output.py",
+    "results/record_file.py",
+    "results/records.py",
+    "results/table.py",
+    "results/table_records.py",
+    "durable.py",
+)
 
 
 class Interruption:
@@ -215,6 +224,8 @@ def moments(path: Path) -> Iterator[int]:
 # Between opening a file and the name that closes it, Ctrl-C leaves closing to the interpreter.
 @pytest.mark.filterwarnings("ignore:.*keep.partial:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+# One that comes while Arrow tidies up after an earlier one is the interpreter's to ignore.
+@pytest.mark.filterwarnings("ignore:.*ParquetWriter.__del__:pytest.PytestUnraisableExceptionWarning")
 @every_format
 def test_ctrl_c_at_whichever_line_leaves_the_old_file_or_a_whole_new_one(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"keep.{suffix}"

@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from quovadis.errors import OutputError, VideoError
-from quovadis.report.record_file import RecordFile
-from quovadis.report.records import RecordFormat, record_writer
 from quovadis.report.table import MAX_CLIP_ROWS, prediction_table
 from quovadis.results import VideoPrediction
+from quovadis.results.record_file import RecordFile
+from quovadis.results.records import RecordFormat, record_writer
 from support.video_predictions import video_prediction
 
 
