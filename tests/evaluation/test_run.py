@@ -163,6 +163,7 @@ run_evaluation(recognizer(), dataset, make_protocol("omz"), Path(sys.argv[2]) / 
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path) -> None:
     folders = [str(Path(__file__).parents[1]), *sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
