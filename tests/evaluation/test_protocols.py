@@ -32,7 +32,7 @@ from quovadis.evaluation.protocols import (
 )
 from quovadis.evaluation.protocols.deepmind import CHUNK_FRAMES, chunks
 from quovadis.video.geometry import scaled_size
-from support.colours import ColourEngine
+from support.fake_engine import ColourEngine
 from support.synthetic import moving_squares, write_video
 
 

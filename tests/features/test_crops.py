@@ -23,8 +23,9 @@ from quovadis.video.crops import CROPS, CropConverter, region_corners
 from quovadis.video.geometry import FrameConverter, Geometry
 from quovadis.video.pillow import PillowConverter
 from support.command_line import invoke_features
+from support.fake_engine import MeanEngine
 from support.feature_runs import WINDOWS, run
-from support.mean_engine import MeanEngine, write_gray
+from support.numbered_frames import write_gray
 from support.synthetic import ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 
 WHOLE = Geometry(crop=None, keep_224=False)

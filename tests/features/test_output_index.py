@@ -26,8 +26,9 @@ from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME
 from quovadis.features.output_index import video_key
 from quovadis.sampling import Sampling
+from support.fake_engine import MeanEngine
 from support.feature_runs import STACKS, WINDOWS, Observer, files, run
-from support.mean_engine import MeanEngine, write_gray
+from support.numbered_frames import write_gray
 from support.synthetic import write_video
 
 # --- going on ---------------------------------------------------------------------------------------------------------
@@ -160,6 +161,7 @@ run(sys.argv[4:], Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same_bytes_as_uninterrupted(videos: list[str], tmp_path: Path) -> None:
     out = tmp_path / "parts"
     folders = [str(Path(__file__).parents[1]), *sys.path]

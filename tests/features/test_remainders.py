@@ -15,7 +15,8 @@ from quovadis.errors import ArchitectureError, VideoError
 from quovadis.features import FeatureOptions, FeatureRow, feature_rows, video_features
 from quovadis.sampling import Sampling
 from support.command_line import invoke_features
-from support.mean_engine import MeanEngine, numbered_frames, numbers, write_gray
+from support.fake_engine import MeanEngine
+from support.numbered_frames import numbered_frames, numbers, write_gray
 
 LENGTHS = st.integers(1, 200)
 SIZES = st.integers(9, 24)

@@ -17,7 +17,8 @@ from quovadis.inference.feature_options import like_video_features
 from quovadis.inference.feature_rows import full_windows
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits, clips_from_frames
-from support.mean_engine import MeanEngine, numbered_frames, numbers
+from support.fake_engine import MeanEngine
+from support.numbered_frames import numbered_frames, numbers
 from support.synthetic import ORIENTATIONS, as_stored, moving_squares, set_display_matrix, write_video
 from support.video_features import as_the_original_does, opencv_frames, resized_and_cropped
 
