@@ -48,7 +48,7 @@ def test_openvinos_devices_are_openvinos(tensors: dict[str, NDArray[np.float32]]
         ({"name": "torch", "quantization": Quantization({}, {})}, "does not compute in int8"),
         ({"device": "cuda:7"}, "PyTorch cannot use"),
         ({"device": "TOASTER"}, 'no device "TOASTER"'),
-        ({"floats": "f16"}, "choose --device cuda, or --precision f32"),
+        ({"floats": "f16"}, 'choose `device="cuda"`, or `precision="f32"`'),
     ],
 )
 def test_what_cannot_be_is_refused(
