@@ -1,0 +1,335 @@
+"""What frames may come from: one type for each kind of source, which says what may be opened."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.architecture import FRAMES_PER_SECOND
+from quovadis.errors import VideoError
+from quovadis.escape import escaped
+from quovadis.video.animations import FrameSource, open_animation
+from quovadis.video.array import ArrayDecoder, check_array
+from quovadis.video.decoder import Decoder
+from quovadis.video.fingerprints import array_fingerprint, path_fingerprint
+from quovadis.video.frame_folders import extracted_frames, select_frames
+from quovadis.video.geometry import Converter, FrameConverter
+from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence
+from quovadis.video.limits import VideoLimits
+from quovadis.video.reader import Video
+from quovadis.video.sampling import WHOLE_VIDEO, FrameRate, TimeSpan
+from quovadis.video.series import FrameSeries, frame_series
+from quovadis.video.signatures import animation_kind, is_video_content
+from quovadis.video.source import (
+    CAMERA_PREFIX,
+    camera_instructions,
+    file_instructions,
+    is_address,
+    local_path,
+    network_instructions,
+)
+
+
+class VideoSource(Protocol):
+    """Something that frames come from; it can be opened several times, and opens no more than its type says."""
+
+    @property
+    def name(self) -> str:
+        """What errors call the source."""
+        ...
+
+    def open(
+        self,
+        *,
+        fps: FrameRate = FRAMES_PER_SECOND,
+        span: TimeSpan = WHOLE_VIDEO,
+        converter: Callable[[], Converter] = FrameConverter,
+        limits: VideoLimits | None = None,
+        allow_partial: bool = False,
+        threads: int = 0,
+    ) -> Video:
+        """Open the source for its frames.
+
+        Args:
+            fps: frames a second to resample to; `native` keeps every frame of the source.
+            span: the part to read.
+            converter: makes what turns decoded frames into pixels.
+            limits: the most pixels, frames and seconds to accept; None: the defaults.
+            allow_partial: accept what can be read of a damaged or cut-off video.
+            threads: of the decoder; 0: one for small frames, else as many as FFmpeg sees fit.
+
+        Raises:
+            VideoError: the source cannot be opened, or has no frames.
+            VideoLimitError: its header declares more than the limits admit.
+        """
+        ...
+
+    def count_frames(
+        self, fps: FrameRate = "native", *, limits: VideoLimits | None = None, allow_partial: bool = False
+    ) -> int:
+        """Return the number of frames at a rate, which as a rule only decoding tells.
+
+        Raises:
+            VideoError: the source cannot be read.
+        """
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a line that is the same for the same content, wherever it lies."""
+        ...
+
+
+SourceLike: TypeAlias = "VideoSource | str | os.PathLike[str] | NDArray[np.uint8]"
+"""What a user may give: a `VideoSource`; a string, which names a file, a folder of images, an address or `camera:0`; a
+path, which is a local file or folder; or frames in memory, uint8 RGB of shape frames, height, width, 3."""
+
+
+class _Source(VideoSource, ABC):
+    """What all sources have in common; each says which decoder reads it."""
+
+    @abstractmethod
+    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
+        """Return what gives the source's decoded frames."""
+
+    def open(
+        self,
+        *,
+        fps: FrameRate = FRAMES_PER_SECOND,
+        span: TimeSpan = WHOLE_VIDEO,
+        converter: Callable[[], Converter] = FrameConverter,
+        limits: VideoLimits | None = None,
+        allow_partial: bool = False,
+        threads: int = 0,
+    ) -> Video:
+        """Open the source, as `VideoSource.open` says."""
+        limits = limits or VideoLimits()
+        decoder = self._decoder(limits, allow_partial=allow_partial, threads=threads)
+        is_file = isinstance(self, LocalFile)
+        return Video(self.name, decoder, fps=fps, limits=limits, span=span, converter=converter, is_file=is_file)
+
+    def count_frames(
+        self, fps: FrameRate = "native", *, limits: VideoLimits | None = None, allow_partial: bool = False
+    ) -> int:
+        """Return the number of frames at a rate, as `VideoSource.count_frames` says."""
+        with self.open(fps=fps, limits=limits, allow_partial=allow_partial) as video:
+            return video.count_frames()
+
+
+@dataclass(frozen=True)
+class LocalFile(_Source):
+    """A file of this machine: a video, an animation, or an image; never a playlist, which could read other files."""
+
+    path: str | os.PathLike[str]
+    """Where it lies; whatever it looks like, no camera and no address."""
+    written: str | None = None
+    """How the user wrote the path, for messages; None: as it is."""
+
+    @property
+    def name(self) -> str:
+        """What errors call the file."""
+        return os.fspath(self.path) if self.written is None else self.written
+
+    def fingerprint(self) -> str:
+        """Return the file's size, time of change, and a digest of samples of its content."""
+        return path_fingerprint(Path(self.path))
+
+    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
+        if not os.fspath(self.path):
+            raise VideoError(f"{self.name!r}: an empty name; give a video or a folder (is a variable not set?)")
+        path, name = Path(self.path), self.name
+        if path.is_dir():
+            raise VideoError(f"{name}: a folder, not a file; give the videos in it, or open it as a folder of frames")
+        if path.is_file():
+            kind = animation_kind(path)
+            if kind is not None:
+                return open_animation(kind, name, path, limits, allow_partial=allow_partial, threads=threads)
+            if path.suffix.lower() in IMAGE_SUFFIXES and not is_video_content(path):
+                return ImageSequence(name, [path], limits, allow_partial=allow_partial)
+        _check_file(path, name)
+        return Decoder(name, file_instructions(path), limits, allow_partial=allow_partial, threads=threads)
+
+
+@dataclass(frozen=True)
+class FrameFolder(_Source):
+    """A folder of this machine whose images are a video of 25 frames a second."""
+
+    path: str | os.PathLike[str]
+    """Where it lies."""
+    written: str | None = None
+    """How the user wrote the path, for messages; None: as it is."""
+    frames: range | None = None
+    """Which of its frames are the video, from 0, one after the other; None: all."""
+    extracted: bool = False
+    """Whether `n_frames` and the names `image_00001.jpg` and on decide which images count (`extracted_frames`), as in
+    the data sets of Open Model Zoo; if not, the series that the names make does (`frame_series`)."""
+
+    @property
+    def name(self) -> str:
+        """What errors call the folder."""
+        return os.fspath(self.path) if self.written is None else self.written
+
+    def fingerprint(self) -> str:
+        """Return a digest of the images' names, sizes and times of change, and which of them are the video."""
+        found = path_fingerprint(Path(self.path))
+        return found if self.frames is None else f"{found} {self.frames.start}:{self.frames.stop}"
+
+    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
+        folder = Path(self.path)
+        if self.extracted:
+            series = extracted_frames(folder, limits, allow_partial=allow_partial)
+        else:
+            series = self._series(folder)
+        paths = series.paths
+        if self.frames is not None:
+            paths = select_frames(folder, paths, self.frames, limits, allow_partial=allow_partial)
+        return ImageSequence(
+            self.name, paths, limits, allow_partial=allow_partial, notes=series.notes, is_counted=self.extracted
+        )
+
+    def _series(self, folder: Path) -> FrameSeries:
+        try:
+            series = frame_series(folder)
+        except OSError as error:
+            raise VideoError(f"{error.filename or self.name}: cannot be read: {error.strerror}") from error
+        if not series.paths:
+            raise VideoError(f"{self.name}: no images in this folder; give a video, or a folder of images or videos")
+        return series
+
+
+@dataclass(frozen=True)
+class Address(_Source):
+    """A video that comes over the network; whatever it leads to, no local file is read."""
+
+    address: str
+    """Such as `https://…` or `rtsp://…`."""
+
+    @property
+    def name(self) -> str:
+        """What errors call the video."""
+        return self.address
+
+    def fingerprint(self) -> str:
+        """Return the address: what lies there cannot be told without fetching it."""
+        return escaped(self.address)
+
+    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
+        instructions = network_instructions(self.address)
+        return Decoder(self.name, instructions, limits, allow_partial=allow_partial, threads=threads)
+
+
+@dataclass(frozen=True)
+class Camera(_Source):
+    """A camera of this machine, which has no end of its own."""
+
+    device: str
+    """Its number, or what the system calls it, such as `/dev/video3`."""
+
+    @property
+    def name(self) -> str:
+        """What errors call the camera."""
+        return f"{CAMERA_PREFIX}{self.device}"
+
+    def fingerprint(self) -> str:
+        """Return the camera's name: what it shows is never the same."""
+        return escaped(self.name)
+
+    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
+        instructions = camera_instructions(self.device)
+        return Decoder(self.name, instructions, limits, allow_partial=allow_partial, threads=threads)
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayFrames(_Source):
+    """Frames in memory, or in a file that is mapped to it."""
+
+    frames: NDArray[np.uint8] = field(repr=False)
+    """RGB, 0..255, shape frames, height, width, 3."""
+    rate: float | None = None
+    """Frames a second; None: the rate that is asked for, or 25."""
+    name: str = "<array>"
+    """What errors call them."""
+
+    def open(
+        self,
+        *,
+        fps: FrameRate = FRAMES_PER_SECOND,
+        span: TimeSpan = WHOLE_VIDEO,
+        converter: Callable[[], Converter] = FrameConverter,
+        limits: VideoLimits | None = None,
+        allow_partial: bool = False,
+        threads: int = 0,
+    ) -> Video:
+        """Open the frames; limits do not bind them, since they are in memory already.
+
+        Raises:
+            VideoError: the array has another dtype or shape, or is empty.
+        """
+        check_array(self.frames)
+        rate = self.rate or (FRAMES_PER_SECOND if fps == "native" else fps)
+        if fps not in ("native", rate):
+            decoder = ArrayDecoder(self.frames, rate)
+            return Video(self.name, decoder, fps=fps, limits=limits or VideoLimits(), span=span, converter=converter)
+        first = round(span.start_seconds * rate)
+        last = None if span.duration_seconds is None else first + round(span.duration_seconds * rate)
+        decoder = ArrayDecoder(self.frames[first:last], rate, first)
+        return Video(self.name, decoder, fps="native", limits=VideoLimits(), converter=converter)
+
+    def fingerprint(self) -> str:
+        """Return a digest of the frames."""
+        return array_fingerprint(self.frames)
+
+    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
+        return ArrayDecoder(self.frames, self.rate or FRAMES_PER_SECOND)
+
+
+def video_source(given: SourceLike) -> VideoSource:
+    """Return the source that a user names: the only place where a string may become a camera or an address.
+
+    Raises:
+        VideoError: the name is empty.
+    """
+    if isinstance(given, np.ndarray):
+        return ArrayFrames(given)
+    if not isinstance(given, str):
+        return _local(Path(given), os.fspath(given)) if isinstance(given, os.PathLike) else given
+    if given.startswith(CAMERA_PREFIX):
+        return Camera(given.removeprefix(CAMERA_PREFIX))
+    return Address(given) if is_address(given) else _local(local_path(given), given)
+
+
+def _local(path: Path, written: str) -> LocalFile | FrameFolder:
+    return FrameFolder(path, written) if path.is_dir() else LocalFile(path, written)
+
+
+def open_video(
+    source: SourceLike,
+    *,
+    fps: FrameRate = FRAMES_PER_SECOND,
+    span: TimeSpan = WHOLE_VIDEO,
+    converter: Callable[[], Converter] = FrameConverter,
+    limits: VideoLimits | None = None,
+    allow_partial: bool = False,
+    threads: int = 0,
+) -> Video:
+    """Open what a user names, as `video_source` and `VideoSource.open` say."""
+    return video_source(source).open(
+        fps=fps, span=span, converter=converter, limits=limits, allow_partial=allow_partial, threads=threads
+    )
+
+
+def _check_file(path: Path, name: str) -> None:
+    try:
+        with path.open("rb") as file:
+            if not file.read(1) and path.is_file():
+                raise VideoError(f"{name}: empty file")
+    except FileNotFoundError as error:
+        raise VideoError(f"{name}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise VideoError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
