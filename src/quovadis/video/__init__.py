@@ -19,6 +19,7 @@ from quovadis.video.sources import (
     LocalFile,
     SourceLike,
     VideoSource,
+    iterated_video,
     open_video,
     video_source,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "VideoSource",
     "clips_at",
     "discover_videos",
+    "iterated_video",
     "open_video",
     "sampled_clips",
     "sliding_clips",

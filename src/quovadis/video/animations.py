@@ -115,7 +115,7 @@ class PngAnimation:
     """An animated PNG: FFmpeg reads it, and its chunks show whether it is complete, which FFmpeg does not check."""
 
     live = False
-    frame_count = None
+    frame_count: int | None = None
 
     def __init__(self, name: str, path: Path, limits: VideoLimits, *, allow_partial: bool, threads: int) -> None:
         """Open the animation.
@@ -168,7 +168,7 @@ class _PillowFrames:
     """Frames that Pillow reads one after the other."""
 
     live = False
-    frame_count = None
+    frame_count: int | None = None
     first_seconds = Fraction(0)
     _name: str
     _limits: VideoLimits

@@ -129,7 +129,7 @@ def clips_at(
 
 
 def sampled_clips(reader: SourceReader, video: Video, sampling: Sampling) -> Iterator[Clip]:
-    """Yield the clips of a video that is open; the one in its centre is found by counting, and read by opening it again.
+    """Yield the clips of an open video; that in its centre is found by counting, and read by opening the video again.
 
     Args:
         reader: which has opened the video.

@@ -58,7 +58,7 @@ class VideoReport:
 class Decoder:
     """One video open for decoding; frames can be taken once."""
 
-    frame_count = None
+    frame_count: int | None = None
 
     def __init__(
         self, name: str, instructions: OpenInstructions, limits: VideoLimits, *, allow_partial: bool, threads: int

@@ -54,7 +54,7 @@ def array_fingerprint(frames: NDArray[np.uint8]) -> str:
     """Return a line that is the same for arrays of one shape and one content."""
     digest = hashlib.sha256(f"{frames.dtype} {frames.shape}".encode())
     for pixels in frames:
-        digest.update(np.ascontiguousarray(pixels))
+        digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 

@@ -25,7 +25,7 @@ FrameRate: TypeAlias = "float | Literal['native']"
 Remainder: TypeAlias = Literal["mixed", "loop", "join", "drop"]
 """What becomes of frames at the end that no full window covers. `loop`: they make one more window, however few they
 are, which is looped to full length; `join`: they join the last window, which then is longer, however many they are;
-`mixed`: 9 or more are looped, and fewer join; `drop`: only full windows count, and a video shorter than one has none."""
+`mixed`: 9 or more are looped, and fewer join; `drop`: only full windows count, and a shorter video has none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ from quovadis.video.source import (
 )
 
 
+@runtime_checkable
 class VideoSource(Protocol):
     """Something that frames come from; it can be opened several times, and opens no more than its type says."""
 
@@ -322,6 +323,17 @@ def open_video(
     return video_source(source).open(
         fps=fps, span=span, converter=converter, limits=limits, allow_partial=allow_partial, threads=threads
     )
+
+
+def iterated_video(images: Iterable[NDArray[np.uint8]], fps: FrameRate) -> Video:
+    """Return the frames of an iterable as a video, each taken as it is asked for.
+
+    Args:
+        images: uint8 RGB, each of shape height, width, 3; reading raises a VideoError where one is not.
+        fps: frames a second, for their times; `native`: 25.
+    """
+    rate = FRAMES_PER_SECOND if fps == "native" else fps
+    return Video("<frames>", ArrayDecoder(images, rate), fps="native", limits=VideoLimits())
 
 
 def _check_file(path: Path, name: str) -> None:

@@ -11,7 +11,7 @@ from quovadis.video.frames import Frame
 class Window(NamedTuple):
     """Frames that were asked for together."""
 
-    index: int
+    number: int
     """Which of the windows that were asked for, from 0."""
     frames: list[Frame]
 
