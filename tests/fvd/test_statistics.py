@@ -27,14 +27,14 @@ from quovadis.fvd import (
     save_statistics,
     set_statistics,
 )
-from quovadis.fvd.set_videos import ArrayMember
 from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity
+from quovadis.video import ArrayFrames
 from support.fake_network import (
     LOGITS,
     MeansEngine,
-    SlowMember,
+    SlowSource,
     fake_recognizer,
     measured,
     members_of,
@@ -125,7 +125,7 @@ def test_pooled_features_are_the_mean_over_the_steps(source: Path) -> None:
 
 
 def _arrays(videos: NDArray[np.uint8]) -> list[SetVideo]:
-    return [ArrayMember(str(number), frames) for number, frames in enumerate(videos)]
+    return [SetVideo(str(number), ArrayFrames(frames)) for number, frames in enumerate(videos)]
 
 
 def test_several_lengths_at_once_are_what_each_is_alone(source: Path, statistics: Statistics) -> None:
@@ -150,9 +150,9 @@ def test_the_order_in_which_videos_are_finished_changes_no_bit(source: Path, sta
     last_is_done = Event()
     members = members_of(source)
     slow = [
-        SlowMember(members[0], wait_for=last_is_done),
+        replace(members[0], source=SlowSource(members[0].source, wait_for=last_is_done)),
         *members[1:-1],
-        SlowMember(members[-1], tell=last_is_done),
+        replace(members[-1], source=SlowSource(members[-1].source, tell=last_is_done)),
     ]
     found = set_statistics(fake_recognizer(), str(source), slow, OPTIONS, workers=2)
     assert_identical(found, statistics)
