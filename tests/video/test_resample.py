@@ -34,7 +34,7 @@ def shown_places(times: list[Fraction], last_duration: Fraction, fps: Fraction =
     frames = frames_at(times, last_duration)
     shown = list(resample(frames, fps, lambda _: None))
     assert [tick for tick, _ in shown] == list(range(len(shown)))
-    return [next(place for place, frame in enumerate(frames) if frame is item.frame) for item in shown]
+    return [next(place for place, frame in enumerate(frames) if frame is item.decoded) for item in shown]
 
 
 TIMES = st.lists(st.fractions(0, 2, max_denominator=1000), max_size=60).map(
