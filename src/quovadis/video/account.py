@@ -20,19 +20,8 @@ if TYPE_CHECKING:
 _ESTIMATED = frozenset(
     [
         *("mpegts", "mpegtsraw", "mpeg", "mpegvideo", "m4v", "h261", "h263", "h264", "hevc", "vvc", "evc"),
-        *(
-            "av1",
-            "obu",
-            "mjpeg",
-            "mjpeg_2000",
-            "mpjpeg",
-            "vc1",
-            "cavsvideo",
-            "dirac",
-            "dnxhd",
-            "yuv4mpegpipe",
-            "ipmovie",
-        ),
+        *("av1", "obu", "mjpeg", "mjpeg_2000", "mpjpeg", "vc1"),
+        *("cavsvideo", "dirac", "dnxhd", "yuv4mpegpipe", "ipmovie"),
         *("ogg", "gif", "apng", "dv", "pva", "ty", "nsv"),
     ]
 )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import FRAMES_PER_SECOND, MINIMUM_FRAMES
+from quovadis.architecture import MINIMUM_FRAMES
 from quovadis.errors import VideoError
 from quovadis.video.frames import Frame
-from quovadis.video.geometry import Converter, FrameConverter
-from quovadis.video.reader import Video
-from quovadis.video.sampling import WHOLE_VIDEO, CentreClip, FrameRate, Remainder, Sampling, SlidingWindows, TimeSpan
+from quovadis.video.reader import Video, View
+from quovadis.video.sampling import CentreClip, Remainder, Sampling, SlidingWindows
 from quovadis.video.source_reader import SourceReader
 from quovadis.video.sources import VideoSource
 from quovadis.video.windows import required_frames, select_windows
@@ -96,12 +95,7 @@ def sliding_clips(frames: Iterable[Frame], windows: SlidingWindows, *, equal_len
 
 
 def clips_at(
-    source: VideoSource | SourceReader,
-    frame_indices: Sequence[Sequence[int]],
-    *,
-    fps: FrameRate = FRAMES_PER_SECOND,
-    span: TimeSpan = WHOLE_VIDEO,
-    converter: Callable[[], Converter] = FrameConverter,
+    source: VideoSource | SourceReader, frame_indices: Sequence[Sequence[int]], **view: Unpack[View]
 ) -> Iterator[Clip]:
     """Yield a clip for each sequence of frame indices, each as soon as its last frame was read.
 
@@ -111,15 +105,13 @@ def clips_at(
     Args:
         source: opened for this.
         frame_indices: of each clip, from 0, in any order, some perhaps more than once; at least one clip.
-        fps: frames a second that the indices count in; `native`: every frame of the video.
-        span: the part of the video that the indices count in.
-        converter: makes what turns decoded frames into pixels, all of one shape.
+        **view: in which the indices count; the converter makes pixels of one shape.
 
     Raises:
         VideoError: the video cannot be read.
     """
     wanted = set(required_frames(frame_indices))
-    with source.open(fps=fps, span=span, converter=converter) as video:
+    with source.open(**view) as video:
         for index, frames in select_windows(video.frames_where(wanted.__contains__), frame_indices):
             indices = frame_indices[index]
             last = frames[indices.index(max(indices))]

@@ -84,8 +84,4 @@ class StretchConverter:
         Raises:
             VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
-        return self.stretch(self._upright.pixels(frame, orientation))
-
-    def stretch(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return RGB, uint8 of shape height, width, 3, as float32 of shape 224, 224, 3."""
-        return resize(pixels, FRAME_SIZE, FRAME_SIZE, self._centres)
+        return resize(self._upright.pixels(frame, orientation), FRAME_SIZE, FRAME_SIZE, self._centres)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
-from quovadis.architecture import TEMPORAL_STRIDE
+from quovadis.architecture import FRAMES_PER_SECOND, TEMPORAL_STRIDE
 from quovadis.errors import VideoError, VideoLimitError
 from quovadis.video.animations import FrameSource
 from quovadis.video.decoder import VideoReport
@@ -24,39 +24,55 @@ STILL_NOTE = "a still picture: one frame"
 """Said of a file that turns out to hold no more."""
 
 
+class View(TypedDict, total=False):
+    """How the frames of a video are looked at."""
+
+    fps: FrameRate
+    """Frames a second to resample to, or `native`; by default 25."""
+    span: TimeSpan
+    """The part to read; by default all of it."""
+    converter: Callable[[], Converter]
+    """Makes what turns decoded frames into pixels; by default as the network takes them."""
+
+
+class Access(TypedDict, total=False):
+    """How much of a video is accepted, and how it is decoded."""
+
+    limits: VideoLimits | None
+    """The most pixels, frames and seconds to accept; None: the defaults."""
+    allow_partial: bool
+    """Whether to accept what can be read of a damaged or cut-off video; by default not."""
+    threads: int
+    """Of the decoder; by default 0: one for small frames, else as many as FFmpeg sees fit."""
+
+
+class OpenOptions(View, Access):
+    """How a video is opened."""
+
+
 class Video(AbstractContextManager["Video"]):
     """A video open for reading; iterate once, inside a `with`, over `Frame`s."""
 
     def __init__(
-        self,
-        name: str,
-        decoder: FrameSource,
-        *,
-        fps: FrameRate,
-        limits: VideoLimits,
-        span: TimeSpan = WHOLE_VIDEO,
-        converter: Callable[[], Converter] = FrameConverter,
-        is_file: bool = False,
+        self, name: str, decoder: FrameSource, *, is_file: bool = False, **options: Unpack[OpenOptions]
     ) -> None:
-        """Take what is decoded already.
+        """Take what gives decoded frames.
 
         Args:
             name: what errors call the video.
             decoder: gives decoded frames.
-            fps: frames a second to resample to; `native` keeps every frame of the source.
-            limits: the most to accept.
-            span: the part to read.
-            converter: makes what turns decoded frames into pixels.
             is_file: whether it is a file, which may turn out to hold no more than one frame.
+            **options: how the video is looked at; those of the decoder play no part.
         """
+        fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
         self.name = name
         """The source, as it was given."""
         self.check: Callable[[], None] = lambda: None
         """Called for every frame that is read; ends the reading by raising."""
         self._decoder = decoder
         self._fps = None if fps == "native" else Fraction(fps).limit_denominator(100_000)
-        self._limits = limits
-        self._converter = converter
+        self._limits = options.get("limits") or VideoLimits()
+        self._converter = options.get("converter", FrameConverter)
         self._is_file = is_file
         self._start = Fraction(span.start_seconds)
         self._end = None if span.duration_seconds is None else self._start + Fraction(span.duration_seconds)

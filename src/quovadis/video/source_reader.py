@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Unpack
 
-from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.video.decoder import VideoReport
-from quovadis.video.geometry import Converter, FrameConverter
 from quovadis.video.limits import VideoLimits
-from quovadis.video.reader import Video
-from quovadis.video.sampling import WHOLE_VIDEO, FrameRate, TimeSpan
+from quovadis.video.reader import Video, View
+from quovadis.video.sampling import FrameRate
 from quovadis.video.sources import VideoSource
 
 
@@ -52,21 +51,13 @@ class SourceReader:
         """What was unusual about the video, in plain sentences; known once it was all read."""
         return tuple(dict.fromkeys(note for report in self._reports for note in report.notes))
 
-    def open(
-        self,
-        *,
-        fps: FrameRate = FRAMES_PER_SECOND,
-        span: TimeSpan = WHOLE_VIDEO,
-        converter: Callable[[], Converter] = FrameConverter,
-    ) -> Video:
+    def open(self, **view: Unpack[View]) -> Video:
         """Open the source, as `VideoSource.open` says.
 
         Raises:
             VideoError: it cannot be opened.
         """
-        video = self._source.open(
-            fps=fps, span=span, converter=converter, limits=self._limits, allow_partial=self._allow_partial
-        )
+        video = self._source.open(**view, limits=self._limits, allow_partial=self._allow_partial)
         video.check = self._check
         # Filled in while the video is read.
         self._reports.append(video.report)

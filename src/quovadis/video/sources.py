@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, Unpack, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,11 @@ from quovadis.video.array import ArrayDecoder, check_array
 from quovadis.video.decoder import Decoder
 from quovadis.video.fingerprints import array_fingerprint, path_fingerprint
 from quovadis.video.frame_folders import extracted_frames, select_frames
-from quovadis.video.geometry import Converter, FrameConverter
+from quovadis.video.geometry import FrameConverter
 from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence
 from quovadis.video.limits import VideoLimits
-from quovadis.video.reader import Video
-from quovadis.video.sampling import WHOLE_VIDEO, FrameRate, TimeSpan
+from quovadis.video.reader import Access, OpenOptions, Video
+from quovadis.video.sampling import WHOLE_VIDEO, FrameRate
 from quovadis.video.series import FrameSeries, frame_series
 from quovadis.video.signatures import animation_kind, is_video_content
 from quovadis.video.source import (
@@ -46,25 +46,8 @@ class VideoSource(Protocol):
         """What errors call the source."""
         ...
 
-    def open(
-        self,
-        *,
-        fps: FrameRate = FRAMES_PER_SECOND,
-        span: TimeSpan = WHOLE_VIDEO,
-        converter: Callable[[], Converter] = FrameConverter,
-        limits: VideoLimits | None = None,
-        allow_partial: bool = False,
-        threads: int = 0,
-    ) -> Video:
+    def open(self, **options: Unpack[OpenOptions]) -> Video:
         """Open the source for its frames.
-
-        Args:
-            fps: frames a second to resample to; `native` keeps every frame of the source.
-            span: the part to read.
-            converter: makes what turns decoded frames into pixels.
-            limits: the most pixels, frames and seconds to accept; None: the defaults.
-            allow_partial: accept what can be read of a damaged or cut-off video.
-            threads: of the decoder; 0: one for small frames, else as many as FFmpeg sees fit.
 
         Raises:
             VideoError: the source cannot be opened, or has no frames.
@@ -72,9 +55,7 @@ class VideoSource(Protocol):
         """
         ...
 
-    def count_frames(
-        self, fps: FrameRate = "native", *, limits: VideoLimits | None = None, allow_partial: bool = False
-    ) -> int:
+    def count_frames(self, fps: FrameRate = "native", **access: Unpack[Access]) -> int:
         """Return the number of frames at a rate, which as a rule only decoding tells.
 
         Raises:
@@ -99,34 +80,21 @@ class _Source(VideoSource, ABC):
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
         """Return what gives the source's decoded frames."""
 
-    def open(
-        self,
-        *,
-        fps: FrameRate = FRAMES_PER_SECOND,
-        span: TimeSpan = WHOLE_VIDEO,
-        converter: Callable[[], Converter] = FrameConverter,
-        limits: VideoLimits | None = None,
-        allow_partial: bool = False,
-        threads: int = 0,
-    ) -> Video:
+    def open(self, **options: Unpack[OpenOptions]) -> Video:
         """Open the source, as `VideoSource.open` says."""
-        limits = limits or VideoLimits()
+        limits = options.get("limits") or VideoLimits()
+        allow_partial, threads = options.get("allow_partial", False), options.get("threads", 0)
         decoder = self._decoder(limits, allow_partial=allow_partial, threads=threads)
-        is_file = isinstance(self, LocalFile)
-        return Video(self.name, decoder, fps=fps, limits=limits, span=span, converter=converter, is_file=is_file)
+        return Video(self.name, decoder, is_file=isinstance(self, LocalFile), **options)
 
-    def count_frames(
-        self, fps: FrameRate = "native", *, limits: VideoLimits | None = None, allow_partial: bool = False
-    ) -> int:
+    def count_frames(self, fps: FrameRate = "native", **access: Unpack[Access]) -> int:
         """Return the number of frames at a rate, as `VideoSource.count_frames` says."""
-        with self.open(fps=fps, limits=limits, allow_partial=allow_partial) as video:
+        with self.open(fps=fps, **access) as video:
             return video.count_frames()
 
 
 @dataclass(frozen=True)
-class LocalFile(_Source):
-    """A file of this machine: a video, an animation, or an image; never a playlist, which could read other files."""
-
+class _LocalSource(_Source):
     path: str | os.PathLike[str]
     """Where it lies; whatever it looks like, no camera and no address."""
     written: str | None = None
@@ -134,12 +102,17 @@ class LocalFile(_Source):
 
     @property
     def name(self) -> str:
-        """What errors call the file."""
+        """What errors call the source."""
         return os.fspath(self.path) if self.written is None else self.written
 
     def fingerprint(self) -> str:
-        """Return the file's size, time of change, and a digest of samples of its content."""
+        """Return a digest of sizes, times of change, and samples of the content; of a folder, of all images."""
         return path_fingerprint(Path(self.path))
+
+
+@dataclass(frozen=True)
+class LocalFile(_LocalSource):
+    """A file of this machine: a video, an animation, or an image; never a playlist, which could read other files."""
 
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
         if not os.fspath(self.path):
@@ -158,27 +131,18 @@ class LocalFile(_Source):
 
 
 @dataclass(frozen=True)
-class FrameFolder(_Source):
+class FrameFolder(_LocalSource):
     """A folder of this machine whose images are a video of 25 frames a second."""
 
-    path: str | os.PathLike[str]
-    """Where it lies."""
-    written: str | None = None
-    """How the user wrote the path, for messages; None: as it is."""
     frames: range | None = None
     """Which of its frames are the video, from 0, one after the other; None: all."""
     extracted: bool = False
     """Whether `n_frames` and the names `image_00001.jpg` and on decide which images count (`extracted_frames`), as in
     the data sets of Open Model Zoo; if not, the series that the names make does (`frame_series`)."""
 
-    @property
-    def name(self) -> str:
-        """What errors call the folder."""
-        return os.fspath(self.path) if self.written is None else self.written
-
     def fingerprint(self) -> str:
-        """Return a digest of the images' names, sizes and times of change, and which of them are the video."""
-        found = path_fingerprint(Path(self.path))
+        """Return what tells the folder from others, and which of its frames are the video."""
+        found = super().fingerprint()
         return found if self.frames is None else f"{found} {self.frames.start}:{self.frames.stop}"
 
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
@@ -257,30 +221,21 @@ class ArrayFrames(_Source):
     name: str = "<array>"
     """What errors call them."""
 
-    def open(
-        self,
-        *,
-        fps: FrameRate = FRAMES_PER_SECOND,
-        span: TimeSpan = WHOLE_VIDEO,
-        converter: Callable[[], Converter] = FrameConverter,
-        limits: VideoLimits | None = None,
-        allow_partial: bool = False,
-        threads: int = 0,
-    ) -> Video:
-        """Open the frames; limits do not bind them, since they are in memory already.
+    def open(self, **options: Unpack[OpenOptions]) -> Video:
+        """Open the frames, to which limits do not apply, since they are in memory already.
 
         Raises:
             VideoError: the array has another dtype or shape, or is empty.
         """
         check_array(self.frames)
+        fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
         rate = self.rate or (FRAMES_PER_SECOND if fps == "native" else fps)
         if fps not in ("native", rate):
-            decoder = ArrayDecoder(self.frames, rate)
-            return Video(self.name, decoder, fps=fps, limits=limits or VideoLimits(), span=span, converter=converter)
+            return Video(self.name, ArrayDecoder(self.frames, rate), **options)
         first = round(span.start_seconds * rate)
         last = None if span.duration_seconds is None else first + round(span.duration_seconds * rate)
-        decoder = ArrayDecoder(self.frames[first:last], rate, first)
-        return Video(self.name, decoder, fps="native", limits=VideoLimits(), converter=converter)
+        converter = options.get("converter", FrameConverter)
+        return Video(self.name, ArrayDecoder(self.frames[first:last], rate, first), fps="native", converter=converter)
 
     def fingerprint(self) -> str:
         """Return a digest of the frames."""
@@ -309,20 +264,9 @@ def _local(path: Path, written: str) -> LocalFile | FrameFolder:
     return FrameFolder(path, written) if path.is_dir() else LocalFile(path, written)
 
 
-def open_video(
-    source: SourceLike,
-    *,
-    fps: FrameRate = FRAMES_PER_SECOND,
-    span: TimeSpan = WHOLE_VIDEO,
-    converter: Callable[[], Converter] = FrameConverter,
-    limits: VideoLimits | None = None,
-    allow_partial: bool = False,
-    threads: int = 0,
-) -> Video:
+def open_video(source: SourceLike, **options: Unpack[OpenOptions]) -> Video:
     """Open what a user names, as `video_source` and `VideoSource.open` say."""
-    return video_source(source).open(
-        fps=fps, span=span, converter=converter, limits=limits, allow_partial=allow_partial, threads=threads
-    )
+    return video_source(source).open(**options)
 
 
 def iterated_video(images: Iterable[NDArray[np.uint8]], fps: FrameRate) -> Video:
@@ -333,7 +277,7 @@ def iterated_video(images: Iterable[NDArray[np.uint8]], fps: FrameRate) -> Video
         fps: frames a second, for their times; `native`: 25.
     """
     rate = FRAMES_PER_SECOND if fps == "native" else fps
-    return Video("<frames>", ArrayDecoder(images, rate), fps="native", limits=VideoLimits())
+    return Video("<frames>", ArrayDecoder(images, rate), fps="native")
 
 
 def _check_file(path: Path, name: str) -> None:
