@@ -26,8 +26,8 @@ from quovadis.features.formats import Provenance, feature_writer
 from quovadis.report.output import ResultOutput
 from quovadis.results import ClipPrediction, VideoPrediction, WeightsIdentity
 from quovadis.results.table import ResultRow, ResultTable, TableWriter, engine_text, read_table
-from quovadis.sampling import Sampling
-from support.mean_engine import recognizer, write_gray
+from support.fake_engine import recognizer
+from support.numbered_frames import write_gray
 
 COLUMNS = [
     *("key", "path", "start_seconds", "end_seconds", "clip", "crop", "logits", "features", "weights_sha256", "engine"),
