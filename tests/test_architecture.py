@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from math import prod
 
 import pytest
@@ -136,3 +138,13 @@ def test_the_architecture_is_the_design_documents_table() -> None:
         channels.append(output_channels(stage, channels[-1]))
     assert channels[1:] == [64, 64, 64, 192, 192, 256, 480, 480, 512, 512, 512, 528, 832, 832, 832, 1024]
     assert prod(HEAD.pool) == 2 * 7 * 7
+
+
+@pytest.mark.slow
+def test_the_description_loads_neither_numpy_nor_anything_of_the_package_but_its_errors() -> None:
+    code = "import sys, quovadis.architecture; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    loaded = set(run.stdout.split())
+    assert "numpy" not in loaded
+    ours = {name for name in loaded if name.startswith("quovadis") and not name.startswith("quovadis.architecture")}
+    assert ours == {"quovadis", "quovadis.version", "quovadis.errors"}

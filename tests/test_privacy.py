@@ -93,6 +93,7 @@ def guarded(tmp_path: Path) -> Guarded:
     return Guarded(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_guard_sees_a_look_up_in_a_process_of_a_process(guarded: Guarded) -> None:
     inner = "import socket; socket.getaddrinfo('analytics.invalid', 443)"
     run = guarded.run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])")
@@ -123,6 +124,7 @@ def test_commands_send_nothing_and_leave_nothing_and_only_openvino_loads_openvin
     guarded.assert_nothing_was_sent_or_left()
 
 
+@pytest.mark.slow
 def test_nncf_is_imported_and_used_without_its_telemetry(guarded: Guarded) -> None:
     code = """
 import numpy as np
@@ -140,6 +142,7 @@ nncf.quantize(ov.Model([result], [pixels], "small"), nncf.Dataset([np.ones((1, 3
     guarded.assert_nothing_was_sent_or_left()
 
 
+@pytest.mark.slow
 def test_onnx_runtime_is_imported_without_its_telemetry(guarded: Guarded) -> None:
     run = guarded.run("from quovadis.extras import import_extra; import_extra('onnxruntime', 'a test')")
     assert run.returncode == 0, run.stderr

@@ -16,7 +16,7 @@ from quovadis.fvd import load_statistics
 from quovadis.metrics import fvd as fvd_of
 from quovadis.metrics import kvd
 from support.command_line import quovadis, quovadis_process
-from support.fake_network import noise_videos, saved
+from support.video_sets import noise_videos, saved
 
 REAL, FAKE = 6, 4
 """Videos of each set."""
@@ -132,7 +132,7 @@ def test_stylegan_v_compares_random_clips_with_first_ones(folder: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert "clips: random of the real, first of the fake videos" in run.stdout
     assert "covariance: population" in run.stdout
-    assert "pixel_centres: half-pixel" in run.stdout
+    assert "coordinate_mode: half-pixel" in run.stdout
 
 
 def test_kept_statistics_of_other_settings_are_not_used_for_what_is_asked_for(
@@ -142,7 +142,7 @@ def test_kept_statistics_of_other_settings_are_not_used_for_what_is_asked_for(
     run = fvd(folder / "real", "--stats", kept, "--features", "pooled", **offline)
     assert_one_line_error(run, f"{kept} was measured with other settings (features: logits, not pooled)")
     assert_one_line_error(
-        fvd(kept, kept, "--like", "stylegan-v", **offline), "pixel_centres: asymmetric, not half-pixel"
+        fvd(kept, kept, "--like", "stylegan-v", **offline), "coordinate_mode: asymmetric, not half-pixel"
     )
     assert_one_line_error(fvd(kept, kept, "--frames", "16", **offline), "has no clips of 16 frames, but of 9")
 
@@ -198,7 +198,7 @@ def test_a_set_to_be_measured_otherwise_is_refused_before_it_is_measured(
     first_run: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     run = fvd(folder / "real.npz", folder / "fake", *SMALL, "--like", "stylegan-v")
-    assert_one_line_error(run, "other settings (pixel_centres: asymmetric, not half-pixel, clips: first, not random)")
+    assert_one_line_error(run, "other settings (coordinate_mode: asymmetric, not half-pixel, clips: first, not random)")
     run = fvd(folder / "real", folder / "fake", *SMALL, "--stats", folder / "real.npz", "--features", "pooled")
     assert_one_line_error(run, "other settings (features: logits, not pooled)")
 

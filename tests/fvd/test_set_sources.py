@@ -19,15 +19,16 @@ from quovadis.fvd import (
     save_statistics,
     set_statistics,
 )
-from quovadis.fvd.set_videos import ArrayMember
-from support.fake_network import fake_recognizer, noise_videos, saved, side_statistics
+from quovadis.video import ArrayFrames
+from support.fake_engine import CornerEngine, recognizer
+from support.video_sets import noise_videos, saved, side_statistics
 
 OPTIONS = FVDOptions(frames=(9, 16))
 VIDEOS = noise_videos(5)
 
 
 def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
-    return set_statistics(fake_recognizer(), source, members, OPTIONS)
+    return set_statistics(recognizer(CornerEngine()), source, members, OPTIONS)
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_as_many_videos_are_taken_of_all_sources_together(most: int, shards: lis
 
 
 def measure_all() -> NDArray[np.float64]:
-    members: list[SetVideo] = [ArrayMember(f"{number}.npy", frames) for number, frames in enumerate(VIDEOS)]
+    members: list[SetVideo] = [SetVideo(f"{number}.npy", ArrayFrames(frames)) for number, frames in enumerate(VIDEOS)]
     features = measure("all", members).lengths[16].features
     assert features is not None
     return features
@@ -106,5 +107,5 @@ def test_how_each_part_was_measured_is_kept_with_it(shards: list[str], kept: Pat
     first, second = side_statistics(shards, measure).measured
     assert (first["source"], first["videos"], first["left_out"]) == (shards[0], 3, [])
     assert second["left_out"] == [{"name": "short.npy", "reason": "too short for clips of 16 frames"}]
-    assert (second["weights"], second["engine"]) == ("fake", "means")
+    assert (second["weights"], second["engine"]) == ("fake", "corners")
     assert [part["source"] for part in load_statistics(kept).measured] == shards

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quovadis import Recognizer, Sampling, load
+from quovadis import Dense, Recognizer, Sampling, load
 from quovadis.architecture import MINIMUM_FRAMES, SHORTEST_FRAMES
-from quovadis.engines.base import EngineOutput, EngineStream, StreamOutput
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.results import softmax
 from quovadis.video import Frame
+from support.fake_engine import MeanEngine
 
 Frames = NDArray[np.uint8]
 
@@ -38,7 +38,7 @@ def held(frames: Frames) -> Frames:
 
 
 def steps_of(model: Recognizer, frames: Frames, **options: int) -> NDArray[np.float32]:
-    sampling = Sampling(clip="dense", **options)
+    sampling = Sampling(clips=Dense(**options))
     return np.stack([step.step_logits for step in model.stream(frames, sampling)])
 
 
@@ -84,7 +84,7 @@ def test_a_window_of_nine_steps_is_what_a_clip_of_79_frames_says(model: Recogniz
 
 
 def test_a_whole_video_is_the_softmax_of_its_mean_logits(model: Recognizer, cricket_gif: Path) -> None:
-    result = model.classify(cricket_gif, Sampling(clip="dense"))
+    result = model.classify(cricket_gif, Sampling(clips=Dense()))
     expected = model.classify(cricket_gif).clips[0].probabilities
     np.testing.assert_allclose(result.probabilities, expected, atol=1e-5)
     assert result.to_dict()["dense"] is True
@@ -92,7 +92,7 @@ def test_a_whole_video_is_the_softmax_of_its_mean_logits(model: Recognizer, cric
 
 
 def test_steps_tile_the_video_from_its_start_to_its_end(model: Recognizer, assets: Path) -> None:
-    result = model.classify(assets / "clips" / "archery.avi", Sampling(clip="dense"))
+    result = model.classify(assets / "clips" / "archery.avi", Sampling(clips=Dense()))
     assert result.clips[0].start_seconds == 0
     assert result.clips[0].end_seconds == pytest.approx(12 / 25)
     for before, after in pairwise(result.clips):
@@ -106,7 +106,7 @@ def test_steps_tile_the_video_from_its_start_to_its_end(model: Recognizer, asset
 def test_a_video_too_short_for_a_step_is_looped_and_says_so(
     length: int, model: Recognizer, cricket_frames: Frames
 ) -> None:
-    result = model.classify(cricket_frames[:length], Sampling(clip="dense"))
+    result = model.classify(cricket_frames[:length], Sampling(clips=Dense()))
     (clip,) = result.clips
     assert clip.looped
     assert "shorter than 15 frames" in result.notes[0]
@@ -137,9 +137,9 @@ def test_bad_images_and_chunks_are_refused(model: Recognizer) -> None:
     with pytest.raises(VideoError, match="frames in memory must be uint8"):
         next(model.stream([np.zeros((224, 224, 3), np.float32)]))  # type: ignore[list-item]
     with pytest.raises(ArchitectureError, match="8 frames, not 12"):
-        Sampling(clip="dense", chunk_frames=12)
+        Sampling(clips=Dense(chunk_frames=12))
     with pytest.raises(ArchitectureError, match="window of 0 steps"):
-        Sampling(clip="dense", window_steps=0)
+        Sampling(clips=Dense(window_steps=0))
 
 
 def test_a_stream_refuses_what_it_cannot_take(model: Recognizer) -> None:
@@ -157,43 +157,9 @@ def test_a_stream_refuses_what_it_cannot_take(model: Recognizer) -> None:
         stream.push(frames[:8])
 
 
-class CountingEngine:
-    """An engine that computes nothing and notes what it is given."""
-
-    def __init__(self) -> None:
-        self.calls: list[int] = []
-
-    @property
-    def description(self) -> dict[str, str]:
-        return {}
-
-    def run(self, clips: Frames, endpoints: object = ()) -> EngineOutput:
-        self.calls.append(clips.shape[1])
-        steps = (clips.shape[1] + 1) // 8 - 1
-        logits = np.zeros((1, steps, 1), np.float32)
-        return EngineOutput(logits, logits[:, 0], logits[:, 0], np.zeros((1, steps, 2), np.float32))
-
-    def open_stream(self) -> EngineStream:
-        return _CountingStream(self.calls)
-
-
-class _CountingStream:
-    def __init__(self, calls: list[int]) -> None:
-        self.calls = calls
-        self.positions = 0
-
-    def push(self, frames: Frames, *, is_last: bool = False) -> StreamOutput:
-        first = not self.positions
-        self.calls.append(len(frames))
-        positions = (len(frames) - 47) // 8 if first else len(frames) // 8 + (6 if is_last else 0)
-        self.positions += positions
-        steps = positions - 1 if first else positions
-        return StreamOutput(np.zeros((steps, 1), np.float32), np.zeros((steps, 2), np.float32))
-
-
 @given(length=st.integers(1, 400), chunk=st.integers(1, 12).map(lambda n: 8 * n))
 def test_every_frame_goes_in_once_and_the_steps_are_as_many_as_the_length_says(length: int, chunk: int) -> None:
-    engine = CountingEngine()
+    engine = MeanEngine()
     pixels = np.zeros((1, 1, 3), np.uint8)
     frames = (Frame(pixels, i / 25, 0.04) for i in range(length))
     steps = list(dense_steps(engine, frames, chunk_frames=chunk))

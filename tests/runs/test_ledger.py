@@ -86,6 +86,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_what_a_killed_process_had_stored_is_there_and_its_lock_is_not(place: Path, video: Path) -> None:
     run = subprocess.run([sys.executable, "-c", KILLED, str(place), str(video)], check=False, timeout=60)

@@ -113,6 +113,7 @@ def test_force_keeps_the_old_file_when_the_new_one_cannot_be_had(
     assert cached.read_bytes() == b"damaged"
 
 
+@pytest.mark.slow
 def test_two_processes_that_pull_at_once_both_end_well_and_fetch_once(
     home: Path, files: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +139,7 @@ def test_two_processes_that_pull_at_once_both_end_well_and_fetch_once(
     assert sum("another process" in errors for _, errors in results) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_pull_is_resumed_by_the_next(
     home: Path, files: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from quovadis.architecture import CLIP_FRAMES, FRAMES_PER_SECOND
 from quovadis.cli.command import Without
 from quovadis.cli.options import (
     LIMITS,
@@ -28,19 +27,15 @@ from quovadis.cli.options import (
     stderr,
 )
 from quovadis.escape import printable
-from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.features.formats import FeatureFormat
-from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, STACK_FRAMES, Pool, Preset, like_video_features
+from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Preset, Windows, choose_features
 from quovadis.options import ModelOptions
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.runs.classify import discover_all, open_failures
-from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
-
-Windows: TypeAlias = Literal["full", "loop", "join"]
-"""What becomes of frames at the end that no full window covers."""
+from quovadis.video.crops import Crops
 
 
 def features(
@@ -71,9 +66,9 @@ def features(
         ),
     ] = None,
     crops: Annotated[
-        Literal["1", "3", "5", "10"],
+        Crops,
         typer.Option(help="1: centre; 3: along the longer side; 5: corners and centre; 10: these five, and mirrored."),
-    ] = "1",
+    ] = 1,
     fps: Annotated[
         Any,
         typer.Option(
@@ -97,10 +92,22 @@ def features(
     quiet: Quiet = False,
 ) -> None:
     """Write features of videos for other models to learn from; resumes where it was stopped."""
-    options = _options(like, endpoint, pool, clip_frames, stride, fps, windows, crops, dense=dense)
-    if like == "video_features" and options.sampling.clip_frames % EXACT_STACK_MULTIPLE:
+    if like == "video_features" and dense:
+        raise typer.BadParameter("video_features takes windows: leave out --dense, or take --like i3d")
+    options = choose_features(
+        like,
+        endpoint=endpoint,
+        pool=pool,
+        clip_frames=clip_frames,
+        stride=stride,
+        windows=windows,
+        crops=crops,
+        fps=fps,
+        dense=dense,
+    )
+    if like == "video_features" and options.windows.clip_frames % EXACT_STACK_MULTIPLE:
         notify(
-            f"note: of stacks of {options.sampling.clip_frames} frames video_features' own values differ by tens of "
+            f"note: of stacks of {options.windows.clip_frames} frames video_features' own values differ by tens of "
             f"per cent: its network pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
         )
     usual: FeatureFormat = "video_features" if like == "video_features" else "npy"
@@ -167,43 +174,3 @@ def _show(videos: Sequence[Extracted], output: Path, *, as_json: bool) -> None:
     for video in videos:
         shape = " x ".join(map(str, video.shape))
         console.print(printable(f"{output / video.files[0]}: {shape}"), soft_wrap=True, markup=False)
-
-
-def _options(
-    like: Preset | None,
-    endpoint: str,
-    pool: Pool,
-    clip_frames: int | None,
-    stride: int | None,
-    fps: Any,
-    windows: Windows | None,
-    crops: str,
-    *,
-    dense: bool,
-) -> FeatureOptions:
-    if like == "video_features":
-        if dense:
-            raise typer.BadParameter("video_features takes windows: leave out --dense, or take --like i3d")
-        base = like_video_features(clip_frames or STACK_FRAMES, stride or clip_frames or STACK_FRAMES)
-        sampling = base.sampling if fps is None else replace(base.sampling, fps=fps)
-        options = replace(base, endpoint=endpoint, pool=pool, sampling=sampling, **_crops(crops))
-        # Asked for by name, a full window counts whether or not a frame follows it.
-        return options if windows is None else replace(options, lookahead_frames=0, **_remainder(windows))
-    sampling = Sampling(
-        clip="dense" if dense or like == "i3d" else "all",
-        clip_frames=clip_frames or CLIP_FRAMES,
-        stride=stride,
-        fps=FRAMES_PER_SECOND if fps is None else fps,
-    )
-    chosen = _crops(crops) if windows is None else {**_crops(crops), **_remainder(windows)}
-    return FeatureOptions(endpoint=endpoint, pool=pool, sampling=sampling, **chosen)
-
-
-def _crops(crops: str) -> dict[str, Any]:
-    return {"crops": int(crops)}
-
-
-def _remainder(windows: Windows) -> dict[str, Any]:
-    if windows == "full":
-        return {"full_windows": True}
-    return {"full_windows": False, "remainder": windows}
