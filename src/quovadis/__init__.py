@@ -129,7 +129,7 @@ _HOMES = {
     "VideoError": "quovadis.errors",
     "VideoFeatures": "quovadis.features",
     "VideoLimitError": "quovadis.errors",
-    "VideoLimits": "quovadis.video",
+    "VideoLimits": "quovadis.limits",
     "VideoPrediction": "quovadis.results",
     "VideoSource": "quovadis.video",
     "WeightsError": "quovadis.errors",

@@ -29,9 +29,9 @@ from quovadis.engines.quantization import CALIBRATION_CLIPS
 from quovadis.errors import DatasetError, UnexpectedError
 from quovadis.evaluation.comparison import compare as compare_predictions
 from quovadis.evaluation.parquet import read_predictions
-from quovadis.evaluation.predictions import Failure
+from quovadis.evaluation.predictions import Failure, Predictions
 from quovadis.evaluation.protocols import ProtocolName, make_protocol
-from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
+from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import summarize
 from quovadis.labels import class_names
 from quovadis.options import ModelOptions
@@ -108,7 +108,7 @@ def evaluate(
         raise typer.BadParameter("give a dataset, or --compare two files")
     if omz_compatible and protocol != "omz":
         raise typer.BadParameter("--omz-compatible is for --protocol omz: no other has figures of Open Model Zoo's")
-    console, output = Console(highlight=False), output or DEFAULT_OUTPUT
+    output = output or DEFAULT_OUTPUT
     chosen = make_protocol(protocol, clips=clips, crops=crops, crop_size=crop_size)
     check_evaluation_dependencies()
     own_names = class_names(model_options.labels)
@@ -148,22 +148,29 @@ def evaluate(
             on_fault=tell_fault,
             on_partial=lambda video: notify_above(progress, f"note: {video.path}: {'; '.join(video.notes)}"),
         )
-    if not predictions.keys and (output / "report.json").exists():
-        raise DatasetError(
-            f"{dataset}: none of its videos could be evaluated; the earlier report in {output} is left as it was"
-        )
-    summary = summarize(predictions, omz_compatible=omz_compatible)
-    write_evaluation(predictions, summary, record, output, flag)
-    if not predictions.keys:
-        raise DatasetError(f"{dataset}: none of its videos could be evaluated; {output / 'report.md'} tells why")
-    if as_json:
-        typer.echo((output / "report.json").read_text(encoding="utf-8"), nl=False)
-    else:
-        console.print(predictions.counts)
-        console.print(summary_table(summary))
-        console.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
+    _report(predictions, record, dataset, output, omz_compatible=omz_compatible, as_json=as_json)
     if faults:
         raise typer.Exit(1)
+
+
+def _report(
+    predictions: Predictions, record: RunRecord, dataset: Path, folder: Path, *, omz_compatible: bool, as_json: bool
+) -> None:
+    if not predictions.keys and (folder / "report.json").exists():
+        raise DatasetError(
+            f"{dataset}: none of its videos could be evaluated; the earlier report in {folder} is left as it was"
+        )
+    summary = summarize(predictions, omz_compatible=omz_compatible)
+    write_evaluation(predictions, summary, record, folder, flag)
+    if not predictions.keys:
+        raise DatasetError(f"{dataset}: none of its videos could be evaluated; {folder / 'report.md'} tells why")
+    if as_json:
+        typer.echo((folder / "report.json").read_text(encoding="utf-8"), nl=False)
+        return
+    console = Console(highlight=False)
+    console.print(predictions.counts)
+    console.print(summary_table(summary))
+    console.print(f"report: {folder / 'report.html'}", soft_wrap=True, markup=False)
 
 
 def _compare(a: Path, b: Path, output: Path | None, *, as_json: bool) -> None:

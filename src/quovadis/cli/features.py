@@ -105,11 +105,8 @@ def features(
         fps=fps,
         dense=dense,
     )
-    if like == "video_features" and options.windows.clip_frames % EXACT_STACK_MULTIPLE:
-        notify(
-            f"note: of stacks of {options.windows.clip_frames} frames video_features' own values differ by tens of "
-            f"per cent: its network pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
-        )
+    if like == "video_features":
+        _note_stacks(options.windows.clip_frames)
     usual: FeatureFormat = "video_features" if like == "video_features" else "npy"
     unusable: list[str] = []
 
@@ -121,28 +118,17 @@ def features(
     # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
     if not expanded or restart or not (output / LEDGER_NAME).exists():
         errors = open_failures(expanded, limits, allow_partial=allow_partial)
+        for source, error in errors or ():
+            fail(source, error)
         if errors is not None:
-            for source, error in errors:
-                fail(source, error)
             _show([], output, as_json=as_json)
             raise typer.Exit(1)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        model = load(
-            model_options,
-            calibration_fallback=expanded,
-            notify=notify,
-            progress=download,
-        )
+        model = load(model_options, calibration_fallback=expanded, notify=notify, progress=download)
     if like == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         notify(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
-    told: set[str] = set()
     with resumable(), VideoProgress(stderr(), "features", enabled=not quiet) as progress:
-
-        def tell_notes(video: Extracted) -> None:
-            told.add(video.source)
-            for note in video.notes:
-                notify_above(progress, f"note: {video.source}: {note}")
-
+        notes = _Notes(progress)
         made = extract_features(
             model,
             expanded,
@@ -154,16 +140,36 @@ def features(
             limits=limits,
             allow_partial=allow_partial,
             observer=progress,
-            on_done=tell_notes,
+            on_done=notes.tell,
             on_failure=lambda source, error: notify_above(progress, f"error: {error}"),
         )
         # What is unusual of a video is no less so when an earlier run has done it.
         for video in made.videos:
-            if video.source not in told:
-                tell_notes(video)
+            notes.tell(video)
     _show(made.videos, output, as_json=as_json)
     if unusable or made.failures:
         raise typer.Exit(1)
+
+
+class _Notes:
+    """Says once what was unusual of each video."""
+
+    def __init__(self, progress: VideoProgress) -> None:
+        self._progress = progress
+        self._told: set[str] = set()
+
+    def tell(self, video: Extracted) -> None:
+        for note in () if video.source in self._told else video.notes:
+            notify_above(self._progress, f"note: {video.source}: {note}")
+        self._told.add(video.source)
+
+
+def _note_stacks(frames: int) -> None:
+    if frames % EXACT_STACK_MULTIPLE:
+        notify(
+            f"note: of stacks of {frames} frames video_features' own values differ by tens of per cent: its network "
+            f"pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
+        )
 
 
 def _show(videos: Sequence[Extracted], output: Path, *, as_json: bool) -> None:
