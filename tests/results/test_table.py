@@ -26,6 +26,7 @@ from quovadis.features.formats import Provenance, feature_writer
 from quovadis.report.output import ResultOutput
 from quovadis.results import ClipPrediction, VideoPrediction, WeightsIdentity
 from quovadis.results.table import ResultRow, ResultTable, TableWriter, engine_text, read_table
+from quovadis.video import Dense, Sampling
 from support.fake_engine import recognizer
 from support.numbered_frames import write_gray
 
@@ -226,7 +227,7 @@ def test_files_of_several_commands_are_one_dataset(tmp_path: Path) -> None:
 def test_features_on_the_way_are_those_that_are_asked_for(tmp_path: Path) -> None:
     video = str(write_gray(tmp_path / "v.mp4", 200))
     network = recognizer()
-    for sampling in (Sampling(), Sampling(clip="dense")):
+    for sampling in (Sampling(), Sampling(clips=Dense())):
         predicted = network.classify(video, sampling)
         asked = network.features(video, FeatureOptions(sampling=sampling))
         found = [clip.features for clip in predicted.clips if clip.features is not None]
