@@ -7,7 +7,8 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,12 @@ from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.runs.ordered import map_ordered
 from quovadis.sampling import Sampling, Source, iterated_frames, open_clips, open_frames
+from quovadis.version import __version__
 from quovadis.video import Clip, CountedFrames, Frame, VideoLimits
 from quovadis.weights import load_weights
 
+MAKER_NAMES = ("engine", "version", "device", "quovadis")
+"""What `Recognizer.maker` has: results of other makers are the same but for rounding."""
 _logger = logging.getLogger("quovadis")
 
 
@@ -43,6 +47,18 @@ class Recognizer:
     def __repr__(self) -> str:
         described = ", ".join(f"{key}={value}" for key, value in self.engine.description.items())
         return f"Recognizer(weights={self.weights.name}, classes={len(self.labels)}, {described})"
+
+    @property
+    def result_settings(self) -> dict[str, str]:
+        """What decides results, by name: weights and precision, and in int8 the calibration."""
+        description = self.engine.description.items()
+        return {"weights_sha256": self.weights.sha256} | {k: v for k, v in description if k not in MAKER_NAMES}
+
+    @property
+    def maker(self) -> dict[str, str]:
+        """What makes results and does not decide them, by name: engine, its version, device, version of quovadis."""
+        description = self.engine.description.items()
+        return {k: v for k, v in description if k in MAKER_NAMES} | {"quovadis": __version__}
 
     def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on clips as they are: logits by step and by clip, softmax, features, feature maps.
@@ -218,6 +234,13 @@ class Recognizer:
             logits=output.logits[0],
             labels=self.labels,
         )
+
+
+def with_makers(settings: Mapping[str, Any], makers: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return settings that tell what made results: the one maker's names, or of several the list `makers`."""
+    if len(makers) == 1:
+        return {**settings, **makers[0]}
+    return {**{k: v for k, v in settings.items() if k not in MAKER_NAMES}, "makers": [dict(one) for one in makers]}
 
 
 class _Mean:

@@ -112,6 +112,9 @@ class Interrupting:
     def start(self, total: int, done: int) -> None:
         self.total, self.done = total, done
 
+    def reach(self, video: str, part: float) -> None:
+        pass
+
     def advance(self, note: str) -> None:
         self._left -= 1
         if self._left == 0:
@@ -170,7 +173,7 @@ def done_in(ledger: Path) -> int:
 
 
 def test_killed_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path) -> None:
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "video")]
+    folders = [str(Path(__file__).parents[1]), *sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     for more in (2, 3, 3):
         command = [sys.executable, "-c", PROGRAM, str(listed.source), str(tmp_path / "parts"), str(more)]

@@ -190,6 +190,9 @@ def test_progress_is_told(source: Path) -> None:
         def start(self, total: int, done: int) -> None:
             self.told.append((total, done))
 
+        def reach(self, video: str, part: float) -> None:
+            pass
+
         def advance(self, note: str) -> None:
             self.told.append(note)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from quovadis.architecture import FRAMES_PER_SECOND
+from quovadis.classification import RunOptions, classify_sources
 from quovadis.cli.options import (
     FPS,
     LIMITS,
@@ -24,16 +25,21 @@ from quovadis.cli.options import (
     MaxSeconds,
     Precision,
     Quiet,
+    Restart,
+    Resume,
     Threads,
     WeightsName,
+    Workers,
     notify,
+    resumable,
     stderr,
 )
+from quovadis.errors import QuovadisError
 from quovadis.recognizer import load
 from quovadis.report.output import ResultOutput, check_spares_videos
-from quovadis.report.progress import ClipProgress, DownloadDisplay
+from quovadis.report.progress import ClipProgress, DownloadDisplay, VideoProgress
+from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
-from quovadis.runs.classify import classify_sources
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
 
@@ -99,6 +105,9 @@ def classify(
     ] = None,
     allow_partial: AllowPartial = False,
     fail_fast: Annotated[bool, typer.Option(help="Stop at the first video that fails.")] = False,
+    workers: Workers = 1,
+    resume: Resume = None,
+    restart: Restart = False,
     max_pixels: MaxPixels = LIMITS.max_pixels,
     max_frames: MaxFrames = LIMITS.max_frames,
     max_seconds: MaxSeconds = LIMITS.max_seconds,
@@ -117,7 +126,9 @@ def classify(
     )
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
     formats = [name for name, wanted in (("json", as_json), ("jsonl", as_jsonl), ("csv", as_csv)) if wanted]
-    for written in (output, plot):
+    if restart and resume is None:
+        raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
+    for written in (output, plot, resume):
         check_spares_videos(written, sources)
     with ExitStack() as stack:
         results = stack.enter_context(
@@ -137,16 +148,31 @@ def classify(
                 notify=notify,
                 progress=download,
             )
+        if resume is not None:
+            stack.enter_context(resumable())
+        # Of a video at a time it is shown how far it is, of several how many are done.
+        run = None if workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=not quiet))
+        paused = nullcontext if run is None else run.paused
+
+        def take(result: VideoPrediction) -> None:
+            with paused():
+                results.result(with_segments(result, threshold) if timeline else result)
+
+        def fail(source: str, error: QuovadisError) -> None:
+            with paused():
+                results.failure(source, error)
+
         failures = classify_sources(
             model,
             sources,
             sampling=sampling,
             limits=limits,
             allow_partial=allow_partial,
-            fail_fast=fail_fast,
-            observe=lambda title: ClipProgress(stderr(), title, enabled=not quiet),
-            on_result=lambda result: results.result(with_segments(result, threshold) if timeline else result),
-            on_failure=results.failure,
+            options=RunOptions(workers=workers, resume=resume, restart=restart, fail_fast=fail_fast),
+            observe=(lambda title: ClipProgress(stderr(), title, enabled=not quiet)) if run is None else None,
+            observer=run,
+            on_result=take,
+            on_failure=fail,
             on_stop=results.stop,
         )
     if failures:

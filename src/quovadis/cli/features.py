@@ -42,7 +42,7 @@ from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, STACK_FRAMES, like_video_features
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
-from quovadis.runs.classify import discover_all, open_failures
+from quovadis.runs.sources import discover_all, open_failures
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
 

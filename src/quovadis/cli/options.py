@@ -101,6 +101,7 @@ Precision = Annotated[
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Videos processed at once.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over, discarding what an earlier run has done.")]
+Resume = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what is done in this file, and go on from it.")]
 AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]
 MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse larger frames.")]
 MaxFrames = Annotated[int, typer.Option(min=1, help="Refuse videos of more frames.")]

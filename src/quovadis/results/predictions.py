@@ -59,6 +59,9 @@ class ClipPrediction:
     """Whether frames were repeated to fill the clip."""
     logits: NDArray[np.float32] = field(repr=False)
     """Shape classes; in dense mode the mean of the steps of a window around this one."""
+    features: NDArray[np.float32] | None = field(default=None, repr=False)
+    """Pooled features that the network made on the way, shape 1024: the mean of the clip's steps; None where an
+    engine's output was not at hand."""
     labels: tuple[str, ...] = field(repr=False)
 
     @property
