@@ -138,19 +138,19 @@ def comparable_options(known: Statistics, source: str, settings: Mapping[str, An
 
 
 def check_before(
-    known: Sequence[Statistics], planned: Sequence[tuple[str, Mapping[str, Any], FVDOptions, int]]
+    precomputed: Sequence[Statistics], planned: Sequence[tuple[str, Mapping[str, Any], FVDOptions, int]]
 ) -> None:
     """Refuse sets of which no distance could be told, before the network runs.
 
     Args:
-        known: all statistics and features from files, of both sides.
-        planned: of each side with videos what errors call it, the settings that it would have, its options, and the
+        precomputed: all statistics and features from files, of both sets.
+        planned: of each set with videos what errors call it, the settings that it would have, its options, and the
             dimensions of its features.
 
     Raises:
         MetricError: naming two that do not go together, and what to do.
     """
-    expected = [(one, _dimension(one)) for one in known]
+    expected = [(one, _dimension(one)) for one in precomputed]
     for source, settings, options, dimension in planned:
         # Of which lengths there will be clips is known; what they are comes later.
         lengths: dict[int, Any] = dict.fromkeys(options.frames)

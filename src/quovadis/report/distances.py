@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,24 +10,19 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from quovadis.escape import printable
-from quovadis.fvd import Covariance, Distance, Statistics
+from quovadis.fvd import Covariance, SetComparison, Statistics
 from quovadis.report.evaluation_table import plain_table
 from quovadis.version import __version__
 
 
 @dataclass(frozen=True)
 class DistanceReport:
-    """Two sets, their distances, and what these depend on."""
+    """A comparison of two sets, and what its figures depend on."""
 
-    real: Statistics
-    fake: Statistics
-    distances: Sequence[Distance]
-    """By length of clips, the shortest first."""
+    comparison: SetComparison
     covariance: Covariance
     seed: int
     """Of the bootstrap."""
-    missing: Sequence[str] = ()
-    """Why lengths that were asked for have no distance."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it in JSON's types."""
@@ -35,20 +30,20 @@ class DistanceReport:
             "quovadis": __version__,
             "covariance": self.covariance,
             "bootstrap_seed": self.seed,
-            "real": set_document(self.real),
-            "fake": set_document(self.fake),
-            "distances": [distance.to_dict() for distance in self.distances],
-            "lacking": list(self.missing),
+            "real": set_document(self.comparison.real),
+            "fake": None if self.comparison.fake is None else set_document(self.comparison.fake),
+            "distances": [distance.to_dict() for distance in self.comparison.distances],
+            "lacking": list(self.comparison.missing),
         }
 
     def table(self) -> RenderableType:
         """Draw a row for each length, and under them what the figures depend on."""
-        intervals = [distance.interval for distance in self.distances]
+        intervals = [distance.interval for distance in self.comparison.distances]
         names = ["frames", "real clips", "fake clips", "FVD"]
         if any(intervals):
             names += ["95 % interval", "bias"]
         table = plain_table(*names, "KVD")
-        for distance, interval in zip(self.distances, intervals, strict=True):
+        for distance, interval in zip(self.comparison.distances, intervals, strict=True):
             cells = [str(distance.frames or "–"), str(distance.clips_a), str(distance.clips_b), f"{distance.fvd:.4f}"]
             if interval is not None:
                 cells += [f"{interval.lower:.4f} – {interval.upper:.4f}", f"{interval.bias:+.4f}"]
@@ -56,15 +51,15 @@ class DistanceReport:
                 cells += ["–", "–"]
             table.add_row(*cells, "–" if distance.kvd is None else f"{distance.kvd:.6f}")
         lines = [f"covariance: {self.covariance}"]
-        if self.real.settings is not None or self.fake.settings is not None:
-            lines += _setting_lines(self.real.settings or {}, self.fake.settings or {})
+        fake = self.comparison.fake
+        lines += _setting_lines(self.comparison.real.settings or {}, (fake and fake.settings) or {})
         return Group(table, *(Text(printable(line), style="dim") for line in lines))
 
 
 def set_document(statistics: Statistics) -> dict[str, Any]:
     """Return what a set is of, and how it was measured, in JSON's types."""
     settings = None if statistics.settings is None else dict(statistics.settings)
-    measured = [dict(part) for part in statistics.measured]
+    measured = [dict(part) for part in statistics.provenance]
     return {"source": statistics.source, "settings": settings, "measured": measured}
 
 
