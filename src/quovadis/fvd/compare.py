@@ -124,7 +124,7 @@ def compare_sets(
     if not fake:
         check_lengths(found[0], options.frames)
         return SetComparison(found[0], None)
-    return _distances(*found, options, observe)
+    return _distances(found[0], found[1], options, observe)
 
 
 def _load(
