@@ -1,4 +1,5 @@
 # make demo   sets everything up and classifies a video (VIDEO=path for one's own)
+# make check  the checks that take under three minutes: for every edit
 # make test   installs the test extra and runs every check
 # make soak   stops runs at 60 random moments and checks that no older file of results is harmed
 # make test-matrix   installs the wheel into every Python there is, newest and lowest dependencies, and tries it
@@ -11,7 +12,7 @@ CONSTRAINTS := -c constraints.txt
 
 export QUOVADIS_ASSETS ?= $(abspath ../shared)
 
-.PHONY: demo test test-matrix lint soak bench picture clean
+.PHONY: demo check test test-matrix lint soak bench picture clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,10 +30,15 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
-# One process a core; tests of a file stay together, because they share what is slow to make.
+# Neither engines nor processes: see "slow" in tests/conftest.py.
+check: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+# One process a core; tests of a group share what is slow to make: a file's, or those that tests/conftest.py puts together.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 soak: $(VENV)/installed-test
 	$(BIN)/python scripts/soak_results.py $(QUOVADIS_ASSETS)/assets/v_CricketShot_g04_c01_rgb.gif
@@ -49,4 +55,4 @@ picture: $(VENV)/installed-test
 	$(BIN)/python scripts/draw_readme_picture.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,41 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # The smoke suite tests an environment of its own, which `make test-matrix` makes.
 collect_ignore = [] if "QUOVADIS_SMOKE_PYTHON" in os.environ else ["smoke"]
+SLOW_FIXTURES = frozenset({"rgb_scratch_path", "tensorflow_folder", "ffmpeg"})
+"""What needs the official weights, and with them an engine, TensorFlow or FFmpeg's command is slow."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, and keep together what is quicker in one process: a file's tests, and those of a fixture."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & SLOW_FIXTURES:
+            item.add_marker(pytest.mark.slow)
+        # Every form of conversion takes minutes: one process makes them for all tests that read them.
+        shared = item.path.parent.name == "export" and "written" in fixtures
+        item.add_marker(pytest.mark.xdist_group("conversions" if shared else item.path.relative_to(ROOT).as_posix()))
+
+
+@pytest.fixture(scope="session")
+def _guard_on_processes() -> set[str]:
+    """The test that may start no process, which a test of its own would otherwise be slow for."""
+    guarded: set[str] = set()
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if guarded and event == "subprocess.Popen" and Path(str(arguments[0])).name.startswith(("python", "ffmpeg")):
+            raise RuntimeError(f"{guarded} starts a process: mark it slow")
+
+    sys.addaudithook(watch)
+    return guarded
+
+
+@pytest.fixture(autouse=True)
+def _no_process_without_a_mark(request: pytest.FixtureRequest, _guard_on_processes: set[str]) -> Iterator[None]:
+    if request.node.get_closest_marker("slow") is None:
+        _guard_on_processes.add(request.node.nodeid)
+    yield
+    _guard_on_processes.clear()
 
 
 @pytest.fixture(scope="session")

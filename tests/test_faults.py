@@ -21,7 +21,7 @@ from quovadis.errors import EngineError
 from quovadis.evaluation.run import LEDGER_NAME as EVALUATION_LEDGER
 from quovadis.features.extract import LEDGER_NAME as FEATURES_LEDGER
 from quovadis.video.decoder import Decoder
-from support.colours import ColourEngine, recognizer
+from support.fake_engine import ColourEngine, recognizer
 from support.synthetic import write_video
 
 

@@ -1,17 +1,18 @@
-"""quovadis evaluate as users run it, with the real network over the real clips."""
+"""quovadis evaluate with the real network over the real clips."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from test_run import LEDGER_NAME, done_in
 
+from quovadis.evaluation.run import LEDGER_NAME
 from quovadis.interrupts import INTERRUPTED
+from support.command_line import SAFETY_NET, quovadis
+from support.ledgers import done_in
 
 TRUTH = {
     "arm_wrestling.mp4": "arm wrestling",
@@ -22,23 +23,12 @@ TRUTH = {
 }
 
 
-SAFETY_NET = 900
-"""Seconds after which a run is taken to hang, also on a busy machine."""
-
-
 def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "quovadis", "evaluate", *map(str, arguments)]
 
 
-def evaluate(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        text=True,
-        timeout=SAFETY_NET,
-        check=False,
-        env={**os.environ, "COLUMNS": "120", **environment},
-    )
+def evaluate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return quovadis("evaluate", *arguments)
 
 
 @pytest.fixture(scope="module")

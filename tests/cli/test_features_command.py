@@ -1,9 +1,8 @@
-"""`quovadis features`, run as users run it: in a process of its own."""
+"""`quovadis features` with the real network."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,18 +13,11 @@ import numpy as np
 import pytest
 
 from quovadis.cli.main import TERMINATED
+from support import command_line
 
 
 def quovadis(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command with stdout and stderr kept apart."""
-    return subprocess.run(
-        [sys.executable, "-m", "quovadis", "features", "-w", "rgb-scratch", "--threads", "2", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-        env={**os.environ, "COLUMNS": "120"},
-    )
+    return command_line.quovadis("features", "-w", "rgb-scratch", "--threads", "2", *arguments)
 
 
 def listing(folder: Path) -> list[str]:

@@ -1,12 +1,10 @@
-"""quovadis fvd as users run it: in a process of its own, over tiny folders."""
+"""quovadis fvd over tiny folders."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,8 @@ from quovadis import __version__, load
 from quovadis.fvd import load_statistics
 from quovadis.metrics import fvd as fvd_of
 from quovadis.metrics import kvd
-from support.fake_network import noise_videos, saved
+from support.command_line import quovadis, quovadis_process
+from support.video_sets import noise_videos, saved
 
 REAL, FAKE = 6, 4
 """Videos of each set."""
@@ -25,14 +24,7 @@ SMALL = ("--frames", "9", "--threads", "2")
 
 
 def fvd(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "quovadis", "fvd", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        env={**os.environ, "COLUMNS": "120", **environment},
-    )
+    return quovadis("fvd", *arguments, **environment)
 
 
 def assert_one_line_error(run: subprocess.CompletedProcess[str], *needles: str) -> None:
@@ -68,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first_run(folder: Path, rgb_scratch_path: Path) -> subprocess.CompletedProcess[str]:
-    return fvd(folder / "real", folder / "fake", *SMALL, "--stats", folder / "real.npz", "--json")
+    return quovadis_process("fvd", folder / "real", folder / "fake", *SMALL, "--stats", folder / "real.npz", "--json")
 
 
 def document_in(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:

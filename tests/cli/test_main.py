@@ -1,4 +1,4 @@
-"""The command line, run as users run it: in a process of its own."""
+"""The command line, in a process of its own where that is the point."""
 
 from __future__ import annotations
 
@@ -18,25 +18,8 @@ import pytest
 from PIL import Image
 
 from quovadis.interrupts import INTERRUPTED
+from support.command_line import SAFETY_NET, quovadis, quovadis_process
 from support.synthetic import write_sound
-
-SAFETY_NET = 900
-"""Seconds after which a run is taken to hang, also on a busy machine."""
-
-
-def quovadis(
-    *arguments: str | Path, timeout: float = SAFETY_NET, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command with stdout and stderr kept apart."""
-    return subprocess.run(
-        [sys.executable, "-m", "quovadis", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        env={**os.environ, "COLUMNS": "120", **environment},
-    )
-
 
 SHORT = ("--weights", "rgb-scratch", "--threads", "2", "--clip-frames", "16", "--duration", "0.64")
 """Options that make a run cheap: one clip of 16 frames."""
@@ -52,7 +35,7 @@ def assert_one_line_error(run: subprocess.CompletedProcess[str], *needles: str) 
 
 
 def test_classify_prints_the_label_of_the_original_sample(rgb_scratch_path: Path, cricket_gif: Path) -> None:
-    run = quovadis("classify", cricket_gif, "--weights", "rgb-scratch")
+    run = quovadis_process("classify", cricket_gif, "--weights", "rgb-scratch")
     assert run.returncode == 0, run.stderr
     assert "98.9 %" in run.stdout
     assert "playing cricket" in run.stdout
@@ -67,7 +50,7 @@ def test_auto_weights_say_on_stderr_that_rgb_scratch_is_used(rgb_scratch_path: P
 
 
 def test_json_on_stdout_is_one_document_and_nothing_else(rgb_scratch_path: Path, cricket_gif: Path) -> None:
-    run = quovadis("classify", cricket_gif, *SHORT, "--json", "--top", "3")
+    run = quovadis_process("classify", cricket_gif, *SHORT, "--json", "--top", "3")
     document = json.loads(run.stdout)
     (result,) = document["results"]
     assert result["source"] == str(cricket_gif)
@@ -274,10 +257,11 @@ def test_weights_list_path_and_verify(rgb_scratch_path: Path) -> None:
     assert_one_line_error(quovadis("weights", "path", "rgb-imagenet"), "weights pull rgb-imagenet")
 
 
+@pytest.mark.slow
 def test_the_version_is_printed() -> None:
     from quovadis.version import __version__
 
-    assert quovadis("--version").stdout == f"quovadis {__version__}\n"
+    assert quovadis_process("--version").stdout == f"quovadis {__version__}\n"
 
 
 def test_every_kind_of_bad_file_is_one_line_and_the_good_one_is_classified(
@@ -296,7 +280,7 @@ def test_every_kind_of_bad_file_is_one_line_and_the_good_one_is_classified(
         folder, playlist, cut,
     ]  # fmt: skip
     options = ("-w", "rgb-scratch", "--clip-frames", "16", "--stride", "160", "--jsonl")
-    run = quovadis("classify", *bad, cricket_gif, *options)
+    run = quovadis_process("classify", *bad, cricket_gif, *options)
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
     errors = run.stderr.splitlines()
@@ -326,6 +310,7 @@ time.sleep(900)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a signal, which POSIX systems have")
 @pytest.mark.parametrize("entry", ["-m quovadis", "script"])
 def test_ctrl_c_while_modules_are_imported_is_quiet(entry: str, tmp_path: Path) -> None:
@@ -345,10 +330,11 @@ def test_ctrl_c_while_modules_are_imported_is_quiet(entry: str, tmp_path: Path) 
 
 
 def test_the_command_is_installed_with_the_entry_that_is_quiet_from_the_beginning() -> None:
-    text = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     assert tomllib.loads(text)["project"]["scripts"] == {"quovadis": "quovadis.__main__:main"}
 
 
+@pytest.mark.slow
 def test_naming_the_package_imports_nothing_that_takes_long() -> None:
     code = "import sys, quovadis; print(sorted({'numpy', 'av', 'openvino', 'typer', 'rich'} & {*sys.modules}))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=SAFETY_NET)

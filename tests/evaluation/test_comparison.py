@@ -9,16 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.special
-from test_summary import predictions, scored
 
 from quovadis.errors import DatasetError, MissingDependencyError
 from quovadis.evaluation.comparison import compare
 from quovadis.evaluation.parquet import read_predictions
-from quovadis.evaluation.predictions import Predictions
-
-
-def one_view(ranks: list[int]) -> Predictions:
-    return predictions(scored([[rank] for rank in ranks]), [0] * len(ranks), protocol="deepmind")
+from support.prediction_tables import one_view
 
 
 def test_an_evaluation_agrees_with_itself() -> None:

@@ -16,7 +16,8 @@ from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
 from quovadis.labels import kinetics400
 from quovadis.video import VideoLimits
-from support.colours import ANSWERS, ColourEngine, recognizer
+from support.colours import ANSWERS
+from support.fake_engine import ColourEngine, recognizer
 
 
 def write_frames(folder: Path, answers: list[int]) -> None:

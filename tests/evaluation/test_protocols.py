@@ -32,7 +32,7 @@ from quovadis.evaluation.protocols import (
 )
 from quovadis.evaluation.protocols.deepmind import CHUNK_FRAMES, chunks
 from quovadis.video.geometry import scaled_size
-from support.colours import ColourEngine
+from support.fake_engine import ColourEngine
 from support.synthetic import moving_squares, write_video
 
 
@@ -254,7 +254,7 @@ def test_in_pieces_too(
 ) -> None:
     expected = np.load(assets / "oracle" / "cricket_T159_rgb_scratch.npz")["logits"].reshape(400)
     looped = as_images(cricket_frames[np.arange(159) % len(cricket_frames)], tmp_path)
-    monkeypatch.setattr(deepmind, "PIECE_FRAMES", 136)
+    monkeypatch.setattr(deepmind, "CHUNK_FRAMES", 136)
     np.testing.assert_allclose(logits_of(looped, engine), expected, atol=1e-3)
     # With a margin too small they would not.
     monkeypatch.setattr(deepmind, "_MARGIN", 3)
@@ -269,7 +269,7 @@ def test_in_pieces_a_video_of_any_length_has_the_logits_of_the_whole(
     with quovadis.video.open_video(assets / "clips" / "clean_and_jerk.mp4") as video:
         frames = np.stack([frame.pixels for frame in islice(video, length)])
     whole = engine.run(frames[np.newaxis]).logits[0]
-    monkeypatch.setattr(deepmind, "PIECE_FRAMES", 136)
+    monkeypatch.setattr(deepmind, "CHUNK_FRAMES", 136)
     footage = Footage(as_images(frames, tmp_path))
     (view,) = DeepMindProtocol().views(footage, engine)
     np.testing.assert_allclose(view.logits, whole, atol=1e-3)

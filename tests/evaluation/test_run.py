@@ -25,7 +25,9 @@ from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import Summary, summarize
 from quovadis.labels import kinetics400
-from support.colours import VIDEOS, ColourEngine, label_name, logits_of, recognizer, write_clip, write_frames
+from support.colours import VIDEOS, label_name, logits_of, write_clip, write_frames
+from support.fake_engine import ColourEngine, recognizer
+from support.ledgers import done_in
 
 KNOWN = {
     "deepmind": {"top-1": (6, 12), "top-5": (9, 12)},
@@ -141,7 +143,7 @@ def test_the_number_of_workers_changes_nothing(listed: Dataset, tmp_path: Path) 
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from support.colours import recognizer
+from support.fake_engine import recognizer
 from quovadis.datasets import read_dataset
 from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
@@ -164,14 +166,6 @@ run_evaluation(recognizer(), dataset, make_protocol("omz"), Path(sys.argv[2]) / 
 """
 
 
-def done_in(ledger: Path) -> int:
-    try:
-        with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as database:
-            return int(database.execute("SELECT count(*) FROM videos").fetchone()[0])
-    except sqlite3.Error:
-        return 0
-
-
 def test_killed_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path) -> None:
     folders = [str(Path(__file__).parents[1]), *sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
@@ -192,7 +186,7 @@ def test_a_dataset_that_was_moved_is_not_evaluated_again(listed: Dataset, tmp_pa
     moved = read_dataset(tmp_path / "moved" / "list.txt", kinetics400())
     engine = ColourEngine()
     predictions, record = run(moved, tmp_path, protocol, engine=engine)
-    assert engine.clips == []
+    assert engine.shapes == []
     assert (record.videos, record.earlier) == (0, 12)
     assert set(predictions.paths) == {str(example.path) for example in moved.examples}
     np.testing.assert_array_equal(predictions.logits, first.logits)
@@ -221,7 +215,7 @@ def test_a_finished_evaluation_runs_the_network_on_nothing(listed: Dataset, tmp_
     run(listed, tmp_path)
     engine = ColourEngine()
     _, record = run(listed, tmp_path, engine=engine)
-    assert engine.clips == []
+    assert engine.shapes == []
     assert (record.videos, record.earlier) == (0, 12)
 
 
@@ -260,7 +254,7 @@ def test_a_folder_with_another_calibration_is_refused(listed: Dataset, tmp_path:
     class Calibrated(ColourEngine):
         def __init__(self, calibration: str) -> None:
             super().__init__()
-            self.description = {**ColourEngine.description, "precision": "int8", "calibration_sha256": calibration}
+            self.description = {**self.description, "precision": "int8", "calibration_sha256": calibration}
 
     predictions, _ = run(listed.first(1), tmp_path, engine=Calibrated("aa"))
     assert predictions.settings["calibration_sha256"] == "aa"
@@ -371,7 +365,7 @@ def test_a_damaged_result_in_the_record_is_one_clear_error(
 def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(listed: Dataset, tmp_path: Path) -> None:
     class Failing(ColourEngine):
         def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
-            if len(self.clips) >= 9:
+            if len(self.shapes) >= 9:
                 raise EngineError("out of memory")
             return super().run(clips, endpoints)
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quovadis import Conversion, convert
+from quovadis import convert
 from quovadis.engines import OpenVINOEngine
 from quovadis.export.formats import FORMATS
 from quovadis.weights import Weights, read_weights
+from support.conversions import Written
 
 NAMES = {"tensorflow-checkpoint": "model.ckpt", "tensorflow-graph": "i3d-rgb.frozen.pb", "openvino": "i3d-rgb.xml"}
 SUFFIXES = {"onnx": ".onnx", "safetensors": ".safetensors", "torch-program": ".pt2"}
-
-
-@dataclass(frozen=True)
-class Written:
-    path: Path
-    conversion: Conversion
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import quovadis
-from conftest import Written
 from quovadis.errors import ArchitectureError, LabelsError, MissingDependencyError, OutputError, WeightsError
 from quovadis.export import conversion, worker
 from quovadis.labels import kinetics400
 from quovadis.openvino_runtime import ov
+from support.conversions import Written
 
 CLI = [sys.executable, "-m", "quovadis", "convert"]
 

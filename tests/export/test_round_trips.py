@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conftest import Written
 from quovadis.engines import OpenVINOEngine
 from quovadis.export import worker
 from quovadis.export.formats import FORMATS
 from quovadis.weights import Weights, read_weights
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.folding import fold_batch_norm
+from support.conversions import Written
 
 UNFOLDED = [name for name, form in FORMATS.items() if form.unfolded]
 FOLDED = ["onnx", "openvino"]

@@ -14,10 +14,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from conftest import Written
 from quovadis.labels import kinetics400
 from quovadis.openvino_runtime import ov
 from quovadis.torch import I3D, normalize
+from support.conversions import Written
 
 TOLERANCE = 1e-3
 Frames = NDArray[np.uint8]

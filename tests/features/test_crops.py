@@ -13,7 +13,6 @@ import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_feature_options import invoke
 
 from quovadis.errors import ArchitectureError, OutputError
 from quovadis.features import PRESETS, FeatureOptions, video_features
@@ -23,8 +22,10 @@ from quovadis.video import open_video
 from quovadis.video.crops import CROPS, CropConverter, region_corners
 from quovadis.video.geometry import FrameConverter, Geometry
 from quovadis.video.pillow import PillowConverter
+from support.command_line import invoke_features
+from support.fake_engine import MeanEngine
 from support.feature_runs import WINDOWS, run
-from support.mean_engine import MeanEngine, write_gray
+from support.numbered_frames import write_gray
 from support.synthetic import ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 
 WHOLE = Geometry(crop=None, keep_224=False)
@@ -244,7 +245,7 @@ def test_features_of_other_crops_and_windows_do_not_go_on_in_one_folder(tmp_path
 def test_other_numbers_are_refused(crops: int) -> None:
     with pytest.raises(ArchitectureError, match="choose 1, 3, 5, 10"):
         FeatureOptions(crops=crops)  # type: ignore[arg-type]
-    assert invoke(f"--crops={crops}").exit_code == 2
+    assert invoke_features(f"--crops={crops}").exit_code == 2
 
 
 def test_a_scaler_that_does_not_exist_is_refused() -> None:

@@ -17,7 +17,7 @@ from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits
 from quovadis.video.decoder import Decoder
 from support.feature_runs import STACKS, Observer, files, run
-from support.mean_engine import write_gray
+from support.numbered_frames import write_gray
 
 # --- what is made -----------------------------------------------------------------------------------------------------
 

@@ -26,8 +26,9 @@ from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME
 from quovadis.runs.tasks import video_key
 from quovadis.sampling import Sampling
+from support.fake_engine import MeanEngine
 from support.feature_runs import STACKS, WINDOWS, Observer, files, run
-from support.mean_engine import MeanEngine, write_gray
+from support.numbered_frames import write_gray
 from support.synthetic import write_video
 
 # --- going on ---------------------------------------------------------------------------------------------------------

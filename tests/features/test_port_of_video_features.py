@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from test_windows import opencv_frames, resized_and_cropped
 from torch import Tensor
 from torch.nn import BatchNorm3d, functional
 
@@ -19,6 +18,7 @@ import quovadis.torch
 from quovadis.architecture import MaxPool
 from quovadis.features import video_features
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, like_video_features
+from support.video_features import opencv_frames, resized_and_cropped
 
 
 def static_padding(

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_feature_options import invoke
 
 import quovadis.cli.features as command
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.features import FeatureOptions, FeatureRow, feature_rows, video_features
 from quovadis.sampling import Sampling
-from support.mean_engine import MeanEngine, numbered_frames, numbers, write_gray
+from support.command_line import invoke_features
+from support.fake_engine import MeanEngine
+from support.numbered_frames import numbered_frames, numbers, write_gray
 
 LENGTHS = st.integers(1, 200)
 SIZES = st.integers(9, 24)
@@ -118,7 +119,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> FeatureOptions:
         return made[-1]
 
     monkeypatch.setattr(command, "_options", watched)
-    invoke(*arguments)
+    invoke_features(*arguments)
     return made[0]
 
 
@@ -145,7 +146,7 @@ def test_the_command_takes_the_three_by_name(
 @pytest.mark.parametrize("dense", ["--dense", "--like=i3d"])
 def test_the_command_refuses_windows_of_what_has_none(dense: str) -> None:
     for windows in ("full", "loop", "join"):
-        result = invoke(dense, "--windows", windows)
+        result = invoke_features(dense, "--windows", windows)
         assert isinstance(result.exception, ArchitectureError)
         assert "no windows" in str(result.exception)
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
 
 from quovadis.errors import VideoError
 from quovadis.features import PRESETS, FeatureOptions, FeatureRow, feature_rows, video_features
@@ -19,22 +17,12 @@ from quovadis.inference.feature_options import like_video_features
 from quovadis.inference.feature_rows import full_windows
 from quovadis.sampling import Sampling
 from quovadis.video import VideoLimits, clips_from_frames
-from support.mean_engine import MeanEngine, numbered_frames, numbers
+from support.fake_engine import MeanEngine
+from support.numbered_frames import numbered_frames, numbers
 from support.synthetic import ORIENTATIONS, as_stored, moving_squares, set_display_matrix, write_video
+from support.video_features import as_the_original_does, opencv_frames, resized_and_cropped
 
 LENGTHS = range(60, 401)
-
-
-def as_the_original_does(length: int, stack_size: int, step: int) -> list[tuple[list[int], int]]:
-    """The frames of each stack and the frame at which it is run, by the loop of video_features' extract_i3d.py."""
-    stack: list[int] = []
-    made = []
-    for frame in range(length):
-        stack.append(frame)
-        if len(stack) - 1 == stack_size:
-            made.append((stack[:-1], frame))
-            stack = stack[step:]
-    return made
 
 
 def uneven(length: int) -> list[float]:
@@ -135,29 +123,6 @@ def smooth_pictures(frames: int, width: int, height: int) -> list[NDArray[np.uin
         .astype(np.uint8)
         for k in range(frames)
     ]
-
-
-def opencv_frames(path: Path, most: int | None = None) -> tuple[list[NDArray[np.uint8]], list[float], float]:
-    """What OpenCV reads, or the first of it: pictures, CAP_PROP_POS_MSEC after each, and CAP_PROP_FPS."""
-    capture = cv2.VideoCapture(str(path))
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    pictures, times = [], []
-    while True:
-        there, picture = capture.read()
-        if not there or len(pictures) == most:
-            capture.release()
-            return pictures, times, rate
-        pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
-        times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
-
-
-def resized_and_cropped(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The original's transforms: Pillow's bilinear with the long side truncated, the centre rounded down."""
-    height, width = picture.shape[:2]
-    size = (256, int(256 * height / width)) if width < height else (int(256 * width / height), 256)
-    image = Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR)
-    left, top = (size[0] - 224) // 2, (size[1] - 224) // 2
-    return np.asarray(image.crop((left, top, left + 224, top + 224)))
 
 
 # 347.7 and 353.8 pixels long once scaled, so that rounding and truncating differ; landscape and portrait. The rest of

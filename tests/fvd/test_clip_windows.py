@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from quovadis.errors import ArchitectureError
 from quovadis.fvd import FVDOptions
 from quovadis.fvd.video_set import clip_windows
-from support.fake_network import measured, noise_videos, saved
+from support.video_sets import measured, noise_videos, saved
 
 CHOICES = st.builds(
     lambda clips, several, seed, step: FVDOptions(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from quovadis.errors import MetricError
 from quovadis.fvd import FVDOptions, LengthStatistics, Statistics, check_before, comparable_options, distances
 from quovadis.metrics import bootstrap, fvd, kvd
-from support.fake_network import LOGITS, measured, noise_videos, saved
+from support.video_sets import LOGITS, measured, noise_videos, saved
 
 SETTINGS = {"clips": "first", "features": "logits"}
 

@@ -14,7 +14,7 @@ from quovadis import Recognizer, load
 from quovadis.fvd import FVDOptions, Statistics, distances, set_statistics
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS
 from quovadis.video import open_video
-from support.fake_network import Videos, members_of, saved
+from support.video_sets import Videos, members_of, saved
 
 SIGMAS = (0, 4, 16, 48)
 """Of Gaussian noise on pixels of 0..255."""

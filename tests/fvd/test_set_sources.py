@@ -20,14 +20,15 @@ from quovadis.fvd import (
     set_statistics,
 )
 from quovadis.fvd.set_videos import ArrayMember
-from support.fake_network import fake_recognizer, noise_videos, saved, side_statistics
+from support.fake_engine import CornerEngine, recognizer
+from support.video_sets import noise_videos, saved, side_statistics
 
 OPTIONS = FVDOptions(frames=(9, 16))
 VIDEOS = noise_videos(5)
 
 
 def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
-    return set_statistics(fake_recognizer(), source, members, OPTIONS)
+    return set_statistics(recognizer(CornerEngine()), source, members, OPTIONS)
 
 
 @pytest.fixture
@@ -106,5 +107,5 @@ def test_how_each_part_was_measured_is_kept_with_it(shards: list[str], kept: Pat
     first, second = side_statistics(shards, measure).provenance
     assert (first["source"], first["videos"], first["left_out"]) == (shards[0], 3, [])
     assert second["left_out"] == [{"name": "short.npy", "reason": "too short for clips of 16 frames"}]
-    assert (second["weights"], second["engine"]) == ("fake", "means")
+    assert (second["weights"], second["engine"]) == ("fake", "corners")
     assert [part["source"] for part in load_statistics(kept).provenance] == shards

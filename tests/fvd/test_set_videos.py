@@ -15,8 +15,8 @@ from quovadis.errors import MetricError, VideoLimitError
 from quovadis.fvd import SetVideo, list_videos
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode, resize
-from support.fake_network import Videos, members_of, noise_videos, saved
 from support.synthetic import write_video
+from support.video_sets import Videos, members_of, noise_videos, saved
 
 VIDEOS = noise_videos(3, frames=11, size=(24, 32))
 WINDOWS = [list(range(9)), [2, 4, 6, 8, 10], [10, 10, 0]]

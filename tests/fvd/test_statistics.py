@@ -29,20 +29,17 @@ from quovadis.fvd import (
 )
 from quovadis.fvd.set_videos import ArrayMember
 from quovadis.metrics import Moments
-from quovadis.recognizer import Recognizer
-from quovadis.results import WeightsIdentity
-from support.fake_network import (
+from support.fake_engine import CornerEngine, recognizer
+from support.synthetic import moving_squares, write_video
+from support.video_sets import (
     LOGITS,
-    MeansEngine,
     SlowMember,
-    fake_recognizer,
     measured,
     members_of,
     noise_videos,
     saved,
     side_statistics,
 )
-from support.synthetic import moving_squares, write_video
 
 OPTIONS = FVDOptions(frames=(9, 16))
 RANDOM = FVDOptions(frames=(9,), clips="random", clips_per_video=3)
@@ -116,7 +113,7 @@ def test_features_are_those_of_the_videos_in_order(source: Path, statistics: Sta
 def test_pooled_features_are_the_mean_over_the_steps(source: Path) -> None:
     options = FVDOptions(frames=(23,), features="pooled")
     videos = noise_videos(3, frames=23, size=(224, 224))
-    with_three_steps = set_statistics(fake_recognizer(), "three", _arrays(videos), options)
+    with_three_steps = set_statistics(recognizer(CornerEngine()), "three", _arrays(videos), options)
     corners = videos[:, :, :9, :9].mean((2, 3, 4)), videos[:, :, -9:, -9:].mean((2, 3, 4))
     expected = [
         [np.mean([part.mean() for part in np.array_split(corner[n], 3)]) for corner in corners] for n in range(3)
@@ -154,7 +151,7 @@ def test_the_order_in_which_videos_are_finished_changes_no_bit(source: Path, sta
         *members[1:-1],
         SlowMember(members[-1], tell=last_is_done),
     ]
-    found = set_statistics(fake_recognizer(), str(source), slow, OPTIONS, workers=2)
+    found = set_statistics(recognizer(CornerEngine()), str(source), slow, OPTIONS, workers=2)
     assert_identical(found, statistics)
 
 
@@ -175,7 +172,7 @@ def test_as_many_videos_are_taken_as_are_wanted_in_natural_order(
 def test_more_clips_than_one_batch_of_moments(source: Path) -> None:
     options = FVDOptions(frames=(9,), clips="random", clips_per_video=60)
     members = _arrays(noise_videos(5, frames=60, size=(2, 2)))
-    found = set_statistics(fake_recognizer(), "many", members, options).lengths[9]
+    found = set_statistics(recognizer(CornerEngine()), "many", members, options).lengths[9]
     assert found.features is not None
     # 52 places each.
     assert len(found.features) == 5 * 52
@@ -221,7 +218,9 @@ def test_videos_that_are_too_short_or_unreadable_are_told_and_do_not_count(
 ) -> None:
     told: list[SkippedVideo] = []
     options = FVDOptions(frames=(9, 16), clips=clips)  # type: ignore[arg-type]
-    found = set_statistics(fake_recognizer(), "uneven", uneven(tmp_path), options, workers=workers, on_skip=told.append)
+    found = set_statistics(
+        recognizer(CornerEngine()), "uneven", uneven(tmp_path), options, workers=workers, on_skip=told.append
+    )
     assert {frames: part.moments.count for frames, part in found.lengths.items()} == {9: 3, 16: 2}
     assert [video.name for video in told] == ["1.mkv", "2.mkv", "4.mkv", "5.mkv"]
     assert told[0].reason == "too short for clips of 16 frames"
@@ -235,13 +234,13 @@ def test_videos_that_do_not_count_may_go_unsaid(tmp_path: Path) -> None:
 
 
 def measured_lengths(members: Sequence[SetVideo]) -> dict[int, int]:
-    found = set_statistics(fake_recognizer(), "set", members, OPTIONS)
+    found = set_statistics(recognizer(CornerEngine()), "set", members, OPTIONS)
     return {frames: part.moments.count for frames, part in found.lengths.items()}
 
 
 def test_frame_steps_make_clips_reach_further(tmp_path: Path) -> None:
     options = FVDOptions(frames=(9,), frame_step=2)
-    found = set_statistics(fake_recognizer(), "uneven", uneven(tmp_path), options)
+    found = set_statistics(recognizer(CornerEngine()), "uneven", uneven(tmp_path), options)
     # 17 frames are needed.
     assert found.lengths[9].moments.count == 1
 
@@ -257,15 +256,15 @@ def test_a_length_without_a_clip_is_left_out_and_a_set_without_any_is_refused(so
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_device_that_fails_ends_the_whole(source: Path, workers: int) -> None:
-    class Failing(MeansEngine):
+    class Failing(CornerEngine):
         def run(self, clips, endpoints=()):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
             if len(self.shapes) >= 3:
                 raise EngineError("out of memory")
             return super().run(clips, endpoints)
 
-    recognizer = Recognizer(Failing(), WeightsIdentity("fake", "0"), ())  # type: ignore[arg-type]
+    failing = recognizer(Failing())
     with pytest.raises(EngineError, match="out of memory"):
-        set_statistics(recognizer, str(source), members_of(source), OPTIONS, workers=workers)
+        set_statistics(failing, str(source), members_of(source), OPTIONS, workers=workers)
 
 
 # --- shards -----------------------------------------------------------------------------------------------------------
@@ -276,8 +275,8 @@ def test_a_device_that_fails_ends_the_whole(source: Path, workers: int) -> None:
 def test_merged_shards_are_what_one_pass_gives(source: Path, options: FVDOptions, cuts: tuple[int, ...]) -> None:
     members = members_of(source)
     edges = [0, *cuts, len(members)]
-    recognizer = fake_recognizer()
-    parts = [set_statistics(recognizer, f"shard {a}", members[a:b], options) for a, b in pairwise(edges)]
+    network = recognizer(CornerEngine())
+    parts = [set_statistics(network, f"shard {a}", members[a:b], options) for a, b in pairwise(edges)]
     merged, whole = merge_statistics(parts), measured(source, options)
     assert merged.settings == whole.settings
     assert merged.source == " + ".join(part.source for part in parts)
@@ -289,7 +288,7 @@ def test_merged_shards_are_what_one_pass_gives(source: Path, options: FVDOptions
 def test_merged_files_are_what_one_pass_gives(source: Path, statistics: Statistics, tmp_path: Path) -> None:
     members = members_of(source)
     for name, part in (("a.npz", members[:5]), ("b.npz", members[5:])):
-        save_statistics(set_statistics(fake_recognizer(), name, part, OPTIONS), tmp_path / name)
+        save_statistics(set_statistics(recognizer(CornerEngine()), name, part, OPTIONS), tmp_path / name)
 
     def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
         raise AssertionError("nothing is to be measured")
@@ -302,13 +301,13 @@ def test_merged_files_are_what_one_pass_gives(source: Path, statistics: Statisti
 
 
 def test_a_shard_may_be_a_file_and_another_a_folder(source: Path, statistics: Statistics, tmp_path: Path) -> None:
-    half = set_statistics(fake_recognizer(), "half", members_of(source)[:6], OPTIONS)
+    half = set_statistics(recognizer(CornerEngine()), "half", members_of(source)[:6], OPTIONS)
     save_statistics(half, tmp_path / "half.npz")
     for number, frames in list(enumerate(noise_videos(12)))[6:]:
         saved(tmp_path / "rest" / f"{number}.npy", frames)
 
     def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
-        return set_statistics(fake_recognizer(), source, members, OPTIONS)
+        return set_statistics(recognizer(CornerEngine()), source, members, OPTIONS)
 
     merged = side_statistics([str(tmp_path / "half.npz"), str(tmp_path / "rest")], measure)
     for frames, part in statistics.lengths.items():
@@ -365,7 +364,7 @@ def test_other_clips_of_the_videos_are_compared(change: dict[str, Any], source: 
 def test_sets_of_other_weights_are_refused(source: Path) -> None:
     options = FVDOptions(frames=(9,))
     a = measured(source, options)
-    b = set_statistics(fake_recognizer("1" * 64), "b", members_of(source), options)
+    b = set_statistics(recognizer(CornerEngine(), "1" * 64), "b", members_of(source), options)
     with pytest.raises(MetricError, match=f"weights_sha256: {'0' * 64} and {'1' * 64}"):
         distances(a, b)
 
@@ -462,7 +461,7 @@ def test_kept_statistics_are_written_then_read_and_told(source: Path, statistics
     kept = tmp_path / "kept.npz"
 
     def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
-        return set_statistics(fake_recognizer(), source, members, OPTIONS)
+        return set_statistics(recognizer(CornerEngine()), source, members, OPTIONS)
 
     told: list[str] = []
     first = side_statistics([str(source)], measure, stats_path=kept, notify=told.append)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from quovadis import Recognizer, Sampling, load
 from quovadis.architecture import MINIMUM_FRAMES, SHORTEST_FRAMES
-from quovadis.engines.base import EngineOutput, EngineStream, StreamOutput
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.results import softmax
 from quovadis.video import Frame
+from support.fake_engine import MeanEngine
 
 Frames = NDArray[np.uint8]
 
@@ -157,43 +157,9 @@ def test_a_stream_refuses_what_it_cannot_take(model: Recognizer) -> None:
         stream.push(frames[:8])
 
 
-class CountingEngine:
-    """An engine that computes nothing and notes what it is given."""
-
-    def __init__(self) -> None:
-        self.calls: list[int] = []
-
-    @property
-    def description(self) -> dict[str, str]:
-        return {}
-
-    def run(self, clips: Frames, endpoints: object = ()) -> EngineOutput:
-        self.calls.append(clips.shape[1])
-        steps = (clips.shape[1] + 1) // 8 - 1
-        logits = np.zeros((1, steps, 1), np.float32)
-        return EngineOutput(logits, logits[:, 0], logits[:, 0], np.zeros((1, steps, 2), np.float32))
-
-    def open_stream(self) -> EngineStream:
-        return _CountingStream(self.calls)
-
-
-class _CountingStream:
-    def __init__(self, calls: list[int]) -> None:
-        self.calls = calls
-        self.positions = 0
-
-    def push(self, frames: Frames, *, is_last: bool = False) -> StreamOutput:
-        first = not self.positions
-        self.calls.append(len(frames))
-        positions = (len(frames) - 47) // 8 if first else len(frames) // 8 + (6 if is_last else 0)
-        self.positions += positions
-        steps = positions - 1 if first else positions
-        return StreamOutput(np.zeros((steps, 1), np.float32), np.zeros((steps, 2), np.float32))
-
-
 @given(length=st.integers(1, 400), chunk=st.integers(1, 12).map(lambda n: 8 * n))
 def test_every_frame_goes_in_once_and_the_steps_are_as_many_as_the_length_says(length: int, chunk: int) -> None:
-    engine = CountingEngine()
+    engine = MeanEngine()
     pixels = np.zeros((1, 1, 3), np.uint8)
     frames = (Frame(pixels, i / 25, 0.04) for i in range(length))
     steps = list(dense_steps(engine, frames, chunk_frames=chunk))

@@ -5,24 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_windows import as_the_original_does
-from typer.testing import CliRunner, Result
 
 from quovadis.architecture import ENDPOINTS
-from quovadis.cli.main import app
 from quovadis.errors import ArchitectureError
 from quovadis.features import PRESETS, FeatureOptions
 from quovadis.inference.feature_options import like_video_features
 from quovadis.sampling import Sampling
+from support.command_line import invoke_features
+from support.video_features import as_the_original_does
 
 DENSE = Sampling(clip="dense")
-
-
-def invoke(*arguments: str) -> Result:
-    """Run the command on a video that is not there: what is wrong with its options comes to light before that."""
-    return CliRunner().invoke(
-        app, ["features", "absent.mp4", "-o", "/dev/null/out", *arguments], env={"COLUMNS": "200"}
-    )
 
 
 @pytest.mark.parametrize(
@@ -66,13 +58,13 @@ def test_a_layer_that_does_not_exist_is_refused_with_those_that_do() -> None:
     ],
 )
 def test_the_command_refuses_options_without_a_meaning(arguments: list[str], said: str) -> None:
-    result = invoke(*arguments)
+    result = invoke_features(*arguments)
     assert isinstance(result.exception, ArchitectureError)
     assert said in str(result.exception)
 
 
 def test_the_command_refuses_windows_that_are_dense() -> None:
-    result = invoke("--like", "video_features", "--dense")
+    result = invoke_features("--like", "video_features", "--dense")
     assert result.exit_code == 2
     assert "leave out --dense" in result.stderr
 
@@ -103,7 +95,7 @@ def test_a_step_that_the_original_does_not_make_is_refused(stack: int) -> None:
 
 @pytest.mark.parametrize(("frames", "noted"), [("64", False), ("20", False), ("10", True), ("66", True), ("21", True)])
 def test_stacks_that_the_originals_network_pads_in_another_way_have_one_note(frames: str, noted: bool) -> None:
-    result = invoke("--like", "video_features", "--clip-frames", frames)
+    result = invoke_features("--like", "video_features", "--clip-frames", frames)
     notes = [line for line in result.stderr.splitlines() if "note:" in line]
     assert len(notes) == noted
     assert all(f"stacks of {frames} frames" in note and "multiples of 4" in note for note in notes)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from test_comparison import one_view
 
 from quovadis.errors import OutputError
 from quovadis.evaluation.comparison import compare
@@ -18,6 +17,7 @@ from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.summary import summarize
 from quovadis.report.evaluation import comparison_document, write_comparison
 from quovadis.report.evaluation_table import comparison_table, summary_table
+from support.prediction_tables import one_view
 
 
 def drawn(item: object) -> list[str]:

@@ -12,11 +12,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from test_records import video_prediction
 
 from quovadis.errors import OutputError, VideoError
 from quovadis.report.output import ResultOutput
 from quovadis.report.record_file import RecordFile
+from support.video_predictions import video_prediction
 
 SUFFIXES = ("json", "jsonl", "csv")
 SOURCES = ("a.mp4", "bad.mp4", "c.mp4")
@@ -172,7 +172,7 @@ def test_a_folder_and_a_file_that_may_not_be_written_are_known_before_any_work(
     assert path.read_text() == "old"
 
 
-MODULES = ("report/output.py", "report/record_file.py", "report/records.py", "fetch/durable.py")
+MODULES = ("report/output.py", "report/record_file.py", "report/records.py", "durable.py")
 
 
 class Interruption:

@@ -7,7 +7,6 @@ import io
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
@@ -15,31 +14,8 @@ from quovadis.errors import OutputError, VideoError
 from quovadis.report.record_file import RecordFile
 from quovadis.report.records import RecordFormat, record_writer
 from quovadis.report.table import MAX_CLIP_ROWS, prediction_table
-from quovadis.results import ClipPrediction, VideoPrediction, WeightsIdentity
-
-LABELS = ("a, b", '"quoted"', "[red]markup[/red]")
-
-
-def video_prediction(clips: int = 2, source: str = "clip, one.mp4") -> VideoPrediction:
-    probabilities = np.array([0.2, 0.5, 0.3], np.float32)
-    return VideoPrediction(
-        source=source,
-        clips=tuple(
-            ClipPrediction(
-                index=place,
-                start_seconds=3.16 * place,
-                end_seconds=3.16 * (place + 1),
-                frames=79,
-                looped=False,
-                logits=np.log(np.roll(probabilities, 0 if place % 4 < 2 else 1)),
-                labels=LABELS,
-            )
-            for place in range(clips)
-        ),
-        weights=WeightsIdentity("rgb-scratch", "0" * 64),
-        engine={"engine": "openvino"},
-        labels=LABELS,
-    )
+from quovadis.results import VideoPrediction
+from support.video_predictions import video_prediction
 
 
 def written(record_format: RecordFormat) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,10 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from quovadis.engines import EngineOutput
 from quovadis.labels import kinetics400
-from quovadis.recognizer import Recognizer
-from quovadis.results import WeightsIdentity, softmax
 from support.synthetic import write_video
 
 ANSWERS = (0, 5, 399, 17, 42, 250)
@@ -62,31 +59,8 @@ def logits_of(answer: int) -> NDArray[np.float32]:
     return logits
 
 
-class ColourEngine:
-    """A network that answers by the colour of a clip's first frame."""
-
-    max_concurrent_clips = 1
-    description = {"engine": "colours", "version": "1", "device": "none", "precision": "f32"}  # noqa: RUF012
-
-    def __init__(self) -> None:
-        self.clips: list[tuple[tuple[int, ...], str]] = []
-        """Shape and dtype of every clip that was run."""
-
-    def run(self, clips: NDArray[np.uint8], endpoints: Sequence[str] = ()) -> EngineOutput:
-        self.clips += [(clip.shape, str(clip.dtype)) for clip in clips]
-        logits = np.stack([logits_of(answer_in(clip[0])) for clip in clips])
-        return EngineOutput(logits[:, None], logits, softmax(logits), np.zeros((len(clips), 1, 1024), np.float32))
-
-    def open_stream(self) -> None:
-        raise NotImplementedError
-
-
 def answer_in(picture: NDArray[np.uint8]) -> int:
     return round((float(picture[100:120, 100:120, 0].mean()) - 20) / 40) % len(ANSWERS)
-
-
-def recognizer(engine: ColourEngine | None = None) -> Recognizer:
-    return Recognizer(engine or ColourEngine(), WeightsIdentity("colours", "0" * 64), kinetics400())
 
 
 def pictures(video: Video) -> list[NDArray[np.uint8]]:

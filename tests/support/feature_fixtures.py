@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.feature_runs import VIDEOS
-from support.mean_engine import write_gray
+from support.numbered_frames import write_gray
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from quovadis.features import FeatureOptions
 from quovadis.features.extract import Extracted, extract_features
 from quovadis.inference.feature_options import like_video_features
 from quovadis.sampling import Sampling
-from support.mean_engine import MeanEngine, recognizer
+from support.fake_engine import MeanEngine, recognizer
 
 WINDOWS = FeatureOptions(sampling=Sampling(clip_frames=10))
 STACKS = like_video_features(10, 10)

@@ -1,54 +1,24 @@
-"""A network that costs nothing, and videos for it."""
+"""Sets of videos that cost nothing to measure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines import EngineOutput
 from quovadis.fvd import FVDOptions, SetVideo, Statistics, list_videos, load_set, set_statistics
 from quovadis.fvd.set_sources import Measure
-from quovadis.recognizer import Recognizer
-from quovadis.results import WeightsIdentity
+from support.fake_engine import CornerEngine, recognizer
 
 Videos = NDArray[np.uint8]
 """RGB, shape videos, frames, height, width, 3."""
 
 LOGITS = 5
-
-
-class MeansEngine:
-    """Logits: the mean of each channel, of the first and of the last frame; pooled features: means of two corners."""
-
-    description = {"engine": "means"}  # noqa: RUF012 - as the protocol has it
-    max_concurrent_clips = 1
-
-    def __init__(self) -> None:
-        self.shapes: list[tuple[int, ...]] = []
-        self._lock = Lock()
-
-    def run(self, clips: NDArray[np.float32], endpoints: Sequence[str] = ()) -> EngineOutput:
-        assert clips.dtype == np.float32
-        assert clips.shape[0] == 1
-        assert clips.shape[2:] == (224, 224, 3)
-        with self._lock:
-            self.shapes.append(clips.shape)
-        (clip,) = clips
-        logits = np.array([[*clip.mean((0, 1, 2)), clip[0].mean(), clip[-1].mean()]], np.float32)
-        corners = np.stack([clip[:, :9, :9].mean((1, 2, 3)), clip[:, -9:, -9:].mean((1, 2, 3))], axis=1)
-        steps = np.array_split(corners, (len(clip) + 1) // 8)
-        features = np.array([[step.mean(0) for step in steps]], np.float32)
-        return EngineOutput(logits[:, np.newaxis], logits, logits, features)
-
-
-def fake_recognizer(sha256: str = "0" * 64) -> Recognizer:
-    return Recognizer(MeansEngine(), WeightsIdentity("fake", sha256), ())  # type: ignore[arg-type]
 
 
 def noise_videos(count: int, frames: int = 18, seed: int = 0, size: tuple[int, int] = (6, 8)) -> Videos:
@@ -76,7 +46,7 @@ def measured(
 ) -> Statistics:
     """Run the fake network over a set."""
     return set_statistics(
-        fake_recognizer(),
+        recognizer(CornerEngine()),
         str(source),
         members_of(source)[:most_videos],
         options or FVDOptions(),

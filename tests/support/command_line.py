@@ -1,0 +1,66 @@
+"""The command line, in the test's own process, and in one of its own where the process is the point."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from quovadis.cli.main import app, main
+
+SAFETY_NET = 900
+"""Seconds after which a process is taken to hang, also on a busy machine."""
+
+
+def quovadis(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as `python -m quovadis` does, with stdout and stderr kept apart.
+
+    What libraries write past Python's own streams is not seen: `quovadis_process` sees it.
+    """
+    stdout, stderr = io.BytesIO(), io.BytesIO()
+    code: object = 0
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(io.TextIOWrapper(stdout, "utf-8", write_through=True)),
+        redirect_stderr(io.TextIOWrapper(stderr, "utf-8", write_through=True)),
+    ):
+        patch.setattr(sys, "argv", ["quovadis", *map(str, arguments)])
+        for name, value in {"COLUMNS": "120", **environment}.items():
+            patch.setenv(name, value)
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        found = [stream.getvalue().decode().replace("\r\n", "\n") for stream in (stdout, stderr)]
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(sys.argv, code, *found)
+
+
+def quovadis_process(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as users do, with stdout and stderr kept apart."""
+    return subprocess.run(
+        [sys.executable, "-m", "quovadis", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=SAFETY_NET,
+        check=False,
+        env={**os.environ, "COLUMNS": "120", **environment},
+    )
+
+
+def invoke_features(*arguments: str) -> Result:
+    """Run the command on a video that is not there: what is wrong with its options comes to light before that."""
+    return CliRunner().invoke(
+        app, ["features", "absent.mp4", "-o", "/dev/null/out", *arguments], env={"COLUMNS": "200"}
+    )
