@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quovadis import cli, precision
+from quovadis import precision
 from quovadis.cli import classify, evaluate, features, fvd
+from quovadis.cli import main as cli
 from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError
 from quovadis.evaluation.run import LEDGER_NAME as EVALUATION_LEDGER

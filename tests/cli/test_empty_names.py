@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import quovadis
-from quovadis import cli, weights
+from quovadis import weights
+from quovadis.cli import main as cli
 from quovadis.errors import QuovadisError
 from quovadis.fvd import load_set
 from quovadis.labels import class_names
