@@ -6,8 +6,8 @@ Each run classifies one video several times over an older file, as JSON, JSON li
 or SIGKILL at a moment chosen at random between its start and its end. What is left has to be the older file to the
 byte, or the whole new one; no traceback may be shown.
 
-Then `classify --resume` and `fvd --resume` are killed (SIGKILL) at random moments, again and again until one run comes to
-its end, which has to print the bytes of an undisturbed run. Exit code 1 if any of that fails once.
+Then `classify --resume` and `fvd --resume` are killed (SIGKILL) at random moments, again and again until a run comes to
+its end, which has to print the bytes of an undisturbed one. Exit code 1 if any of that fails once.
 """
 
 from __future__ import annotations

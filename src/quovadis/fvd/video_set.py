@@ -19,6 +19,7 @@ from quovadis.fvd.set_videos import SetVideo
 from quovadis.fvd.statistics import LengthStatistics, Statistics
 from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer, with_makers
+from quovadis.results.codec import pack, readable, unpack
 from quovadis.runs.executor import ThreadExecutor, VideoObserver
 from quovadis.runs.ledger import Ledger
 from quovadis.runs.tasks import DoneVideo, VideoTask, video_key, video_path
@@ -224,12 +225,11 @@ def _video_features(
 
 
 class FeaturesCodec:
-    """A line of JSON with the lengths and the shapes of their features, then the features as float32."""
+    """Features of one video, for the ledger of a run."""
 
     def encode(self, features: Features) -> bytes:
         """Return a video's features as bytes."""
-        shapes = [(frames, *values.shape) for frames, values in features.items()]
-        return json.dumps(shapes).encode() + b"\n" + b"".join(v.astype("<f4").tobytes() for v in features.values())
+        return pack(list(features), list(features.values()))
 
     def decode(self, content: bytes) -> Features:
         """Read what `encode` wrote.
@@ -237,16 +237,9 @@ class FeaturesCodec:
         Raises:
             ValueError: it is something else, or not whole.
         """
-        line, _, values = content.partition(b"\n")
-        try:
-            shapes = [(int(frames), int(clips), int(dimensions)) for frames, clips, dimensions in json.loads(line)]
-            ends = np.cumsum([clips * dimensions for _, clips, dimensions in shapes], dtype=np.int64)
-            flat = np.frombuffer(values, np.dtype("<f4")).astype(np.float32).reshape(ends[-1] if shapes else 0)
-            # After the last end there is nothing.
-            parts = zip(shapes, np.split(flat, ends), strict=False)
-            return {frames: part.reshape(clips, dimensions) for (frames, clips, dimensions), part in parts}
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise ValueError(f"features that are damaged: {error}") from error
+        lengths, arrays = unpack(content)
+        with readable():
+            return {int(frames): values for frames, values in zip(lengths, arrays, strict=True)}
 
 
 def _key(source: str, name: str, options: FVDOptions) -> str:

@@ -1,9 +1,13 @@
-"""Results of videos as bytes, for the ledger of a run."""
+"""Results of videos as bytes, for the ledger of a run: a line of JSON, then arrays of float32."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +15,40 @@ from numpy.typing import NDArray
 from quovadis.results.predictions import ClipPrediction, VideoPrediction, WeightsIdentity
 
 
+def pack(document: Any, arrays: Sequence[NDArray[np.float32]]) -> bytes:
+    """Return something in JSON's types, and arrays, as bytes."""
+    head = json.dumps([document, [array.shape for array in arrays]]).encode()
+    return b"".join([head, b"\n", *(array.astype("<f4").tobytes() for array in arrays)])
+
+
+def unpack(content: bytes) -> tuple[Any, list[NDArray[np.float32]]]:
+    """Read what `pack` wrote.
+
+    Raises:
+        ValueError: it is something else, or not whole.
+    """
+    head, _, values = content.partition(b"\n")
+    with readable():
+        document, shapes = json.loads(head)
+        ends = np.cumsum([prod(shape) for shape in shapes], dtype=np.int64)
+        flat = np.frombuffer(values, np.dtype("<f4")).astype(np.float32).reshape(ends[-1] if shapes else 0)
+        # After the last end there is nothing.
+        parts = zip(np.split(flat, ends), shapes, strict=False)
+        return document, [part.reshape(shape) for part, shape in parts]
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn whatever goes wrong where something is read that is not as it was written into a ValueError."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"a result that is damaged: {error}") from error
+
+
 @dataclass(frozen=True)
 class VideoPredictionCodec:
-    """A line of JSON, then the arrays as float32: mean logits, the clips' logits, and their features.
-
-    What all videos of a run share is not in it: weights, labels, and the timeline, which is made from the rest.
-    """
+    """Predictions without what all videos of a run share: weights, labels, and the timeline, made from the rest."""
 
     weights: WeightsIdentity
     labels: tuple[str, ...]
@@ -26,21 +58,20 @@ class VideoPredictionCodec:
     def encode(self, result: VideoPrediction) -> bytes:
         """Return a result as bytes."""
         clips = [
-            (clip.index, clip.start_seconds, clip.end_seconds, clip.frames, clip.looped, _length(clip.features))
+            (clip.index, clip.start_seconds, clip.end_seconds, clip.frames, clip.looped, clip.features is not None)
             for clip in result.clips
         ]
-        document = {
-            "source": result.source,
-            "clips": clips,
-            "engine": dict(result.engine),
-            "partial": result.partial,
-            "dense": result.mean_logits is not None,
-            "notes": result.notes,
-        }
+        document = (
+            clips,
+            result.source,
+            dict(result.engine),
+            result.partial,
+            result.mean_logits is not None,
+            result.notes,
+        )
         features = (clip.features for clip in result.clips)
         arrays = (result.mean_logits, *(clip.logits for clip in result.clips), *features)
-        parts = [array.astype("<f4").tobytes() for array in arrays if array is not None]
-        return b"\n".join([json.dumps(document).encode(), b"".join(parts)])
+        return pack(document, [array for array in arrays if array is not None])
 
     def decode(self, content: bytes) -> VideoPrediction | None:
         """Read what `encode` wrote; None: it is of a part of a video, and these do not count.
@@ -48,44 +79,34 @@ class VideoPredictionCodec:
         Raises:
             ValueError: it is something else, or not whole.
         """
-        line, _, values = content.partition(b"\n")
-        try:
-            document = json.loads(line)
-            rows, dense, engine = document["clips"], bool(document["dense"]), dict(document["engine"])
-            classes = len(self.labels)
-            lengths = [classes] * (dense + len(rows)) + [int(row[5]) for row in rows]
-            flat = np.frombuffer(values, np.dtype("<f4")).astype(np.float32).reshape(sum(lengths))
-            arrays = np.split(flat, np.cumsum(lengths)[:-1])
-            mean = arrays.pop(0) if dense else None
+        document, arrays = unpack(content)
+        with readable():
+            rows, source, engine, partial, has_mean, notes = document
+            mean = arrays.pop(0).reshape(len(self.labels)) if has_mean else None
+            logits, features = arrays[: len(rows)], arrays[len(rows) :]
             clips = tuple(
                 ClipPrediction(
-                    index=int(row[0]),
-                    start_seconds=float(row[1]),
-                    end_seconds=float(row[2]),
-                    frames=int(row[3]),
-                    looped=bool(row[4]),
-                    logits=logits,
-                    features=features if len(features) else None,
+                    index=int(index),
+                    start_seconds=float(start),
+                    end_seconds=float(end),
+                    frames=int(frames),
+                    looped=bool(looped),
+                    logits=values.reshape(len(self.labels)),
+                    features=features.pop(0) if has_features else None,
                     labels=self.labels,
                 )
-                for row, logits, features in zip(rows, arrays[: len(rows)], arrays[len(rows) :], strict=True)
+                for (index, start, end, frames, looped, has_features), values in zip(rows, logits, strict=True)
             )
             result = VideoPrediction(
-                source=str(document["source"]),
+                source=str(source),
                 clips=clips,
                 weights=self.weights,
                 engine={str(name): str(value) for name, value in engine.items()},
-                partial=bool(document["partial"]),
+                partial=bool(partial),
                 mean_logits=mean,
-                notes=tuple(map(str, document["notes"])),
+                notes=tuple(map(str, notes)),
                 labels=self.labels,
             )
-        except (KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise ValueError(f"a result that is damaged: {error}") from error
         if not clips:
             raise ValueError("a result without clips")
         return result if self.allow_partial or not result.partial else None
-
-
-def _length(features: NDArray[np.float32] | None) -> int:
-    return 0 if features is None else len(features)
