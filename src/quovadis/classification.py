@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from quovadis.errors import QuovadisError
 from quovadis.recognizer import Recognizer
@@ -96,19 +96,37 @@ def classify_sources(
         return failures
 
     def work(task: VideoTask[str], watch: VideoWatch) -> VideoPrediction:
-        return _classify(recognizer, task, watch, sampling, limits, allow_partial, observe)
+        done, expected = 0, None
+
+        def start(clips: int | None) -> None:
+            nonlocal expected
+            expected = clips
+            if shown is not None:
+                shown.expect(clips)
+
+        def advance(_: ClipPrediction) -> None:
+            nonlocal done
+            done += 1
+            watch.reach(done, expected)
+            if shown is not None:
+                shown.advance()
+
+        with nullcontext() if observe is None else observe(task.payload) as shown:
+            return recognizer.classify(
+                task.name, sampling, limits=limits, allow_partial=allow_partial, on_start=start, on_clip=advance
+            )
 
     def take(video: DoneVideo[str, VideoPrediction]) -> None:
         # The same video may have been given in another way.
         on_result(replace(video.result, source=video.task.name) if video.is_earlier else video.result)
 
+    ledger = None
     with ExitStack() as stack:
-        ledger = None
         if options.resume is not None:
-            settings = classification_settings(recognizer, sampling)
-            ledger = stack.enter_context(
-                Ledger(options.resume, settings, recognizer.maker, restart=options.restart, is_named=True)
-            )
+            # Everything that decides what is said of a video.
+            settings = {"sampling": type(sampling).__name__, **asdict(sampling), **recognizer.result_settings}
+            ledger = Ledger(options.resume, settings, recognizer.maker, restart=options.restart, is_named=True)
+            stack.enter_context(ledger)
         try:
             outcome = run_videos(
                 _tasks(sources),
@@ -129,11 +147,6 @@ def classify_sources(
     return failures + outcome.failures
 
 
-def classification_settings(recognizer: Recognizer, sampling: Sampling) -> dict[str, Any]:
-    """Return everything that decides what is said of a video, by name, in JSON's types."""
-    return {"sampling": type(sampling).__name__, **asdict(sampling), **recognizer.result_settings}
-
-
 def _tasks(sources: Sequence[str]) -> list[VideoTask[str]]:
     """Return the videos, each with the title under which it is shown."""
     tasks = []
@@ -144,34 +157,3 @@ def _tasks(sources: Sequence[str]) -> list[VideoTask[str]]:
         path = None if source.startswith("camera:") else video_path(source)
         tasks.append(VideoTask(video_key(source), source, path, title))
     return tasks
-
-
-def _classify(
-    recognizer: Recognizer,
-    task: VideoTask[str],
-    watch: VideoWatch,
-    sampling: Sampling,
-    limits: VideoLimits,
-    allow_partial: bool,
-    observe: Callable[[str], AbstractContextManager[ClipObserver]] | None,
-) -> VideoPrediction:
-    done, expected = 0, None
-
-    def start(clips: int | None) -> None:
-        nonlocal expected
-        expected = clips
-        if shown is not None:
-            shown.expect(clips)
-
-    def advance(_: ClipPrediction) -> None:
-        nonlocal done
-        done += 1
-        watch.reach(done, expected)
-        if shown is not None:
-            shown.advance()
-
-    with ExitStack() as stack:
-        shown = None if observe is None else stack.enter_context(observe(task.payload))
-        return recognizer.classify(
-            task.name, sampling, limits=limits, allow_partial=allow_partial, on_start=start, on_clip=advance
-        )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
-from quovadis.fvd.options import Covariance, SetPlan
+from quovadis.fvd.options import Covariance, FVDOptions, SetPlan
 from quovadis.fvd.set_sources import SetSource, are_files, load_set
 from quovadis.fvd.set_videos import SetVideo
 from quovadis.fvd.statistics import Statistics, check_lengths
@@ -99,74 +99,28 @@ def compare_sets(
         EngineError: the device failed.
     """
     network = cache(network)
-    sides = [
-        _load(sources, plan, path, network, options, notify)
-        for sources, plan, path in zip((real, fake), plans, (options.stats_path, None), strict=True)
-        if sources
-    ]
-    planned = [
-        (" + ".join(one.sources), set_settings(network(), chosen), chosen, set_dimension(network(), chosen))
-        for one, chosen in zip(sides, (plan.options for plan in plans), strict=False)
-        if one.has_videos
-    ]
-    check_before([part for one in sides for part in one.precomputed], planned)
-    with ExitStack() as stack:
-        ledger = None
-        if planned and options.resume is not None:
-            settings = {**network().result_settings, "allow_partial": options.allow_partial}
-            ledger = stack.enter_context(
-                Ledger(options.resume, settings, network().maker, restart=options.restart, is_named=True)
-            )
-        found: list[Statistics] = []
-        for one, plan in zip(sides, plans, strict=False):
-            other = found[0] if found else None
-            found.append(_statistics(one, plan, other, network, options, ledger, observe, on_skip))
-    if not fake:
-        check_lengths(found[0], options.frames)
-        return SetComparison(found[0], None)
-    return _distances(found[0], found[1], options, observe)
 
+    def load(sources: Sequence[str], plan: SetPlan, stats_path: Path | None) -> SetSource:
+        wanted = dict(plan.named)
+        if options.same_weights and are_files(sources, stats_path):
+            wanted["weights_sha256"] = network().weights.sha256
+        return load_set(
+            sources,
+            wanted=wanted,
+            frames=options.frames,
+            most_videos=options.most_videos,
+            stats_path=stats_path,
+            limits=options.limits,
+            allow_partial=options.allow_partial,
+            notify=notify,
+        )
 
-def _load(
-    sources: Sequence[str],
-    plan: SetPlan,
-    stats_path: Path | None,
-    network: Callable[[], Recognizer],
-    options: CompareOptions,
-    notify: Notify,
-) -> SetSource:
-    wanted = dict(plan.named)
-    if options.same_weights and are_files(sources, stats_path):
-        wanted["weights_sha256"] = network().weights.sha256
-    return load_set(
-        sources,
-        wanted=wanted,
-        frames=options.frames,
-        most_videos=options.most_videos,
-        stats_path=stats_path,
-        limits=options.limits,
-        allow_partial=options.allow_partial,
-        notify=notify,
-    )
-
-
-def _statistics(
-    side: SetSource,
-    plan: SetPlan,
-    other: Statistics | None,
-    network: Callable[[], Recognizer],
-    options: CompareOptions,
-    ledger: Ledger | None,
-    observe: Observe,
-    on_skip: Callable[[SkippedVideo], None] | None,
-) -> Statistics:
-    def measure(source: str, videos: Sequence[SetVideo]) -> Statistics:
-        model, chosen = network(), plan.options
-        if other is not None:
-            chosen = comparable_options(other, source, set_settings(model, chosen), chosen)
+    def measure(chosen: FVDOptions, source: str, videos: Sequence[SetVideo]) -> Statistics:
+        if found:
+            chosen = comparable_options(found[0], source, set_settings(network(), chosen), chosen)
         with observe(source) as observer:
             return set_statistics(
-                model,
+                network(),
                 source,
                 videos,
                 chosen,
@@ -176,7 +130,28 @@ def _statistics(
                 on_skip=on_skip,
             )
 
-    return side.statistics(measure)
+    sides = [load(real, plans[0], options.stats_path)]
+    if fake:
+        sides.append(load(fake, plans[1], None))
+    planned = [
+        (" + ".join(one.sources), set_settings(network(), chosen), chosen, set_dimension(network(), chosen))
+        for one, chosen in zip(sides, (plan.options for plan in plans), strict=False)
+        if one.has_videos
+    ]
+    check_before([part for one in sides for part in one.precomputed], planned)
+    found: list[Statistics] = []
+    ledger: Ledger | None = None
+    with ExitStack() as stack:
+        if planned and options.resume is not None:
+            settings = {**network().result_settings, "allow_partial": options.allow_partial}
+            ledger = Ledger(options.resume, settings, network().maker, restart=options.restart, is_named=True)
+            stack.enter_context(ledger)
+        for one, plan in zip(sides, plans, strict=False):
+            found.append(one.statistics(partial(measure, plan.options)))
+    if not fake:
+        check_lengths(found[0], options.frames)
+        return SetComparison(found[0], None)
+    return _distances(found[0], found[1], options, observe)
 
 
 def _distances(a: Statistics, b: Statistics, options: CompareOptions, observe: Observe) -> SetComparison:
