@@ -155,8 +155,8 @@ def check_before(
         # Of which lengths there will be clips is known; what they are comes later.
         lengths: dict[int, Any] = dict.fromkeys(options.frames)
         expected.append((Statistics(source, settings, lengths), dimension))
-    for place, (one, dimension) in enumerate(expected):
-        for other, other_dimension in expected[:place]:
+    for index, (one, dimension) in enumerate(expected):
+        for other, other_dimension in expected[:index]:
             check_comparable(other, one)
             _check_dimensions(other.source, other_dimension, one.source, dimension)
             _common(other, one)
@@ -179,13 +179,11 @@ _Pair: TypeAlias = tuple[LengthStatistics, LengthStatistics]
 def _pairs(a: Statistics, b: Statistics, frames: Sequence[int] | None) -> tuple[dict[int, _Pair], list[str]]:
     """Return what can be compared, by length, and why other lengths that are wanted cannot."""
     pairs: dict[int, _Pair] = {}
-    missing = [
-        missing_length(side, length) for length in frames or () for side in (a, b) if not has_length(side, length)
-    ]
+    missing = [missing_length(one, length) for length in frames or () for one in (a, b) if not has_length(one, length)]
     for length, pair in _common(a, b).items():
         if frames and length and length not in frames:
             continue
-        few = [side.source for side, part in zip((a, b), pair, strict=True) if part.moments.count < _MIN_CLIPS]
+        few = [one.source for one, part in zip((a, b), pair, strict=True) if part.moments.count < _MIN_CLIPS]
         if few:
             clip = f"1 clip of {length} frames" if length else "1 sample"
             missing += [f"{source}: {clip} is too few; give {_MIN_CLIPS} or more" for source in few]

@@ -168,7 +168,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         Args:
             key: of the video.
             path: its file, or folder of frames.
-            ignore_path: whether it is the same file in another place too.
+            ignore_path: whether the same file under another path will do.
 
         Raises:
             OutputError: the record is damaged.
@@ -258,7 +258,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
 
     def is_same_elsewhere(self, key: str, path: Path) -> bool:
-        """Tell whether a file is the one that a result is of, by all but its place.
+        """Tell whether a file is the one that a result is of, by all but its path.
 
         Raises:
             OutputError: the record is damaged.
