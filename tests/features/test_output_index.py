@@ -160,6 +160,7 @@ run(sys.argv[4:], Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same_bytes_as_uninterrupted(videos: list[str], tmp_path: Path) -> None:
     out = tmp_path / "parts"
     folders = [str(Path(__file__).parents[1]), *sys.path]
