@@ -1,7 +1,7 @@
 # make demo   sets everything up and classifies a video (VIDEO=path for one's own)
 # make check  the checks that take under three minutes: for every edit
 # make test   installs the test extra and runs every check
-# make soak   stops runs at 60 random moments and checks that no older file of results is harmed
+# make soak   stops runs at random moments and checks that no older file of results is harmed, and that runs go on
 # make test-matrix   installs the wheel into every Python there is, newest and lowest dependencies, and tries it
 # make bench  measures speed and memory beside the peers; writes docs/performance.json and .png
 

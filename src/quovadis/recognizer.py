@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from quovadis.precision import quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.runs.ordered import map_ordered
+from quovadis.version import __version__
 from quovadis.video import (
     Clip,
     CountedFrames,
@@ -45,6 +46,8 @@ from quovadis.video import (
 )
 from quovadis.weights import Weights, load_weights
 
+MAKER_NAMES = ("engine", "version", "device", "quovadis")
+"""What `Recognizer.maker` has: results of other makers are the same but for rounding."""
 _logger = logging.getLogger("quovadis")
 
 
@@ -59,6 +62,18 @@ class Recognizer:
     def __repr__(self) -> str:
         described = ", ".join(f"{key}={value}" for key, value in self.engine.description.items())
         return f"Recognizer(weights={self.weights.name}, classes={len(self.labels)}, {described})"
+
+    @property
+    def result_settings(self) -> dict[str, str]:
+        """What decides results, by name: weights and precision, and in int8 the calibration."""
+        description = self.engine.description.items()
+        return {"weights_sha256": self.weights.sha256} | {k: v for k, v in description if k not in MAKER_NAMES}
+
+    @property
+    def maker(self) -> dict[str, str]:
+        """What makes results and does not decide them, by name: engine, its version, device, version of quovadis."""
+        description = self.engine.description.items()
+        return {k: v for k, v in description if k in MAKER_NAMES} | {"quovadis": __version__}
 
     def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on clips as they are: logits by step and by clip, softmax, features, feature maps.
@@ -238,6 +253,13 @@ class Recognizer:
             features=output.features[0].mean(axis=0, dtype=np.float32),
             labels=self.labels,
         )
+
+
+def with_makers(settings: Mapping[str, Any], makers: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return settings that tell what made results: the one maker's names, or of several the list `makers`."""
+    if len(makers) == 1:
+        return {**settings, **makers[0]}
+    return {**{k: v for k, v in settings.items() if k not in MAKER_NAMES}, "makers": [dict(one) for one in makers]}
 
 
 class _Mean:

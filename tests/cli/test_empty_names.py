@@ -87,7 +87,7 @@ NETWORK = Recognizer(None, WeightsIdentity("none", "0" * 64), ())  # type: ignor
         lambda: discover_videos(""),
         lambda: discover_videos("file://"),
         lambda: load_set([""]),
-        lambda: load_set(["", ""], kept=Path("a.npz")),
+        lambda: load_set(["", ""], stats_path=Path("a.npz")),
     ],
 )
 def test_in_python_it_is_an_error_of_ours(call: Callable[[], object]) -> None:

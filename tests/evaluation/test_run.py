@@ -25,6 +25,7 @@ from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import Summary, summarize
 from quovadis.labels import kinetics400
+from quovadis.report.evaluation.sections import report_content
 from support.colours import VIDEOS, label_name, logits_of, write_clip, write_frames
 from support.fake_engine import ColourEngine, recognizer
 from support.ledgers import done_in
@@ -113,6 +114,9 @@ class Interrupting:
 
     def start(self, total: int, done: int) -> None:
         self.total, self.done = total, done
+
+    def reach(self, video: str, part: float) -> None:
+        pass
 
     def advance(self, note: str) -> None:
         self._left -= 1
@@ -246,6 +250,23 @@ def test_a_folder_with_other_settings_is_refused(listed: Dataset, tmp_path: Path
     run(listed.first(1), tmp_path, "omz")
     with pytest.raises(OutputError, match="protocol: omz, now deepmind"):
         run(listed.first(1), tmp_path, "deepmind")
+
+
+def test_a_newer_engine_goes_on_and_the_result_tells_both(listed: Dataset, tmp_path: Path) -> None:
+    run(listed.first(5), tmp_path, engine=ColourEngine("1"))
+    old, _ = run(listed.first(5), tmp_path, engine=ColourEngine("2"))
+    # All of it is the first one's.
+    assert old.settings["version"] == "1"
+    assert "makers" not in old.settings
+    both, record = run(listed, tmp_path, engine=ColourEngine("2"))
+    assert (record.earlier, record.videos) == (5, 7)
+    assert [maker["version"] for maker in both.settings["makers"]] == ["1", "2"]
+    assert not {"engine", "version", "device", "quovadis"} & {*both.settings}
+    parquet(both, tmp_path / "p.parquet")
+    assert read_predictions(tmp_path / "p.parquet").settings == both.settings
+    rows = dict(report_content(both, summarize(both), record).sections[0].table.rows)  # type: ignore[union-attr]
+    assert rows["engine"].startswith("fake 2 on none, quovadis ")
+    assert "makers" not in rows["protocol"]
 
 
 def test_a_folder_with_another_calibration_is_refused(listed: Dataset, tmp_path: Path) -> None:

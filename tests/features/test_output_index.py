@@ -24,7 +24,7 @@ from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME
-from quovadis.features.output_index import video_key
+from quovadis.runs.tasks import video_key
 from quovadis.video import Sampling, SlidingWindows
 from support.fake_engine import MeanEngine
 from support.feature_runs import STACKS, WINDOWS, Observer, files, run
@@ -141,22 +141,21 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from support.feature_runs import run
-from quovadis.features.output_index import OutputIndex
+from quovadis.runs.ledger import Ledger
 
 left, when = int(sys.argv[2]), sys.argv[3]
-finish = OutputIndex.finish
+store = Ledger.store
 
-def finish_and_die(self, *arguments, **options):
+def store_and_die(self, *arguments, **options):
     global left
     left -= 1
     if not left and when == "before":
         os.kill(os.getpid(), signal.SIGKILL)
-    entry = finish(self, *arguments, **options)
+    store(self, *arguments, **options)
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
-    return entry
 
-OutputIndex.finish = finish_and_die
+Ledger.store = store_and_die
 run(sys.argv[4:], Path(sys.argv[1]))
 """
 
@@ -426,6 +425,12 @@ def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(videos: list[st
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
+class Imprecise(MeanEngine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.description = {**self.description, "precision": "int8"}
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -436,9 +441,9 @@ def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(videos: list[st
         ),
         ({"options": STACKS}, r"fps: 25\.0, now native.*lookahead_frames: 0, now 1.*remainder: mixed, now drop"),
         ({"form": "npz"}, r"format: npy, now npz"),
-        ({"engine": MeanEngine("2")}, r"version: 1, now 2"),
+        ({"engine": Imprecise()}, r"precision: f32, now int8"),
     ],
-    ids=["pool", "frames", "preset", "format", "engine"],
+    ids=["pool", "frames", "preset", "format", "precision"],
 )
 def test_a_folder_of_other_settings_is_refused_with_what_differs(
     changed: dict[str, object], said: str, videos: list[str], tmp_path: Path
@@ -452,6 +457,18 @@ def test_a_folder_of_other_settings_is_refused_with_what_differs(
     assert str(tmp_path / "out") in str(refused.value)
     assert files(tmp_path / "out") == before
     run(videos[:1], tmp_path / "out", restart=True, **changed)  # type: ignore[arg-type]
+
+
+def test_a_newer_engine_goes_on_where_an_older_one_stopped(videos: list[str], tmp_path: Path) -> None:
+    run(videos[:3], tmp_path / "out")
+    engine = MeanEngine("2")
+    assert len(run(videos, tmp_path / "out", engine=engine).done) == 4
+    # The two windows of the fourth.
+    assert len(engine.clips) == 2
+    with sqlite3.connect(tmp_path / "out" / LEDGER_NAME) as database:
+        rows = database.execute("SELECT json_extract(maker, '$.version') FROM videos ORDER BY 1").fetchall()
+    database.close()
+    assert rows == [("1",), ("1",), ("1",), ("2",)]
 
 
 def test_a_folder_in_which_another_run_is_at_work_is_refused(videos: list[str], tmp_path: Path) -> None:

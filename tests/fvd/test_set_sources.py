@@ -80,7 +80,7 @@ def test_a_source_named_twice_is_refused(shards: list[str]) -> None:
 @pytest.mark.parametrize("as_kept", [True, False])
 def test_statistics_are_used_only_if_they_were_measured_as_asked_for(as_kept: bool, kept: Path) -> None:
     sources = ["absent"] if as_kept else [str(kept)]
-    more = {"kept": kept} if as_kept else {}
+    more = {"stats_path": kept} if as_kept else {}
     found = side_statistics(sources, measure, wanted={"features": "logits", "clips": "first"}, frames=[16], **more)  # type: ignore[arg-type]
     assert found.lengths[16].moments.count == 5
     with pytest.raises(
@@ -93,7 +93,7 @@ def test_statistics_are_used_only_if_they_were_measured_as_asked_for(as_kept: bo
 
 def test_statistics_are_kept_under_a_name_that_they_are_known_by(shards: list[str], tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"real\.txt: .* ends in \.npz; call it real\.npz"):
-        side_statistics(shards, measure, kept=tmp_path / "real.txt")
+        side_statistics(shards, measure, stats_path=tmp_path / "real.txt")
 
 
 def test_files_are_told_from_videos(kept: Path, tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ def test_files_are_told_from_videos(kept: Path, tmp_path: Path) -> None:
 
 def test_how_each_part_was_measured_is_kept_with_it(shards: list[str], kept: Path) -> None:
     saved(Path(shards[1]) / "short.npy", VIDEOS[0, :12])
-    first, second = side_statistics(shards, measure).measured
+    first, second = side_statistics(shards, measure).provenance
     assert (first["source"], first["videos"], first["left_out"]) == (shards[0], 3, [])
     assert second["left_out"] == [{"name": "short.npy", "reason": "too short for clips of 16 frames"}]
     assert (second["weights"], second["engine"]) == ("fake", "corners")
-    assert [part["source"] for part in load_statistics(kept).measured] == shards
+    assert [part["source"] for part in load_statistics(kept).provenance] == shards

@@ -187,6 +187,9 @@ def test_progress_is_told(source: Path) -> None:
         def start(self, total: int, done: int) -> None:
             self.told.append((total, done))
 
+        def reach(self, video: str, part: float) -> None:
+            pass
+
         def advance(self, note: str) -> None:
             self.told.append(note)
 
@@ -434,7 +437,7 @@ def test_what_is_saved_is_loaded_to_the_last_bit(statistics: Statistics, keep_fe
 
 def test_features_from_elsewhere_are_saved_and_loaded(tmp_path: Path) -> None:
     features = np.random.default_rng(1).normal(size=(7, 3))
-    side = side_statistics([saved(tmp_path / "features.npy", features)], no_measure, kept=tmp_path / "kept.npz")
+    side = side_statistics([saved(tmp_path / "features.npy", features)], no_measure, stats_path=tmp_path / "kept.npz")
     assert side.settings is None
     assert_identical(load_statistics(tmp_path / "kept.npz"), side)
     np.testing.assert_array_equal(features_of(side, 0), features)
@@ -461,9 +464,9 @@ def test_kept_statistics_are_written_then_read_and_told(source: Path, statistics
         return set_statistics(recognizer(CornerEngine()), source, members, OPTIONS)
 
     told: list[str] = []
-    first = side_statistics([str(source)], measure, kept=kept, notify=told.append)
+    first = side_statistics([str(source)], measure, stats_path=kept, notify=told.append)
     assert told == []
-    second = side_statistics([str(source)], no_measure, kept=kept, notify=told.append)
+    second = side_statistics([str(source)], no_measure, stats_path=kept, notify=told.append)
     assert_identical(first, statistics)
     assert_identical(second, statistics)
     assert told == [f"{kept} is there: its statistics of 12, 12 clips are used, not {source}"]
@@ -471,7 +474,7 @@ def test_kept_statistics_are_written_then_read_and_told(source: Path, statistics
 
 def test_statistics_that_cannot_be_kept_are_refused_before_any_work(source: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"absent.kept\.npz: cannot write the statistics"):
-        side_statistics([str(source)], no_measure, kept=tmp_path / "absent" / "kept.npz")
+        side_statistics([str(source)], no_measure, stats_path=tmp_path / "absent" / "kept.npz")
 
 
 @pytest.mark.parametrize("place", ["absent/real.npz", "folder.npz"])

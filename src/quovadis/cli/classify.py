@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,22 +10,28 @@ from typing import Annotated, Literal
 import typer
 
 from quovadis.architecture import FRAMES_PER_SECOND
+from quovadis.classification import RunOptions, classify_sources
 from quovadis.cli.options import (
     FPS,
     LIMITS,
     MODEL,
     AllowPartial,
     Quiet,
+    Restart,
+    Resume,
+    Workers,
     notify,
+    resumable,
     stderr,
 )
 from quovadis.cli.spelling import flag
+from quovadis.errors import QuovadisError
 from quovadis.options import ModelOptions
 from quovadis.recognizer import load
 from quovadis.report.output import ResultOutput, check_spares_videos
-from quovadis.report.progress import ClipProgress, DownloadDisplay
+from quovadis.report.progress import ClipProgress, DownloadDisplay, VideoProgress
+from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
-from quovadis.runs.classify import classify_sources
 from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
 
 
@@ -77,6 +83,9 @@ def classify(
     ] = None,
     allow_partial: AllowPartial = False,
     fail_fast: Annotated[bool, typer.Option(help="Stop at the first video that fails.")] = False,
+    workers: Workers = 1,
+    resume: Resume = None,
+    restart: Restart = False,
     limits: VideoLimits = LIMITS,
     quiet: Quiet = False,
 ) -> None:
@@ -88,7 +97,9 @@ def classify(
     }
     span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
     sampling = Sampling(clips=clips["dense" if dense or timeline else clip], fps=fps, span=span)
-    for written in (output, plot):
+    if restart and resume is None:
+        raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
+    for written in (output, plot, resume):
         check_spares_videos(written, sources)
     with ExitStack() as stack:
         results = stack.enter_context(
@@ -113,16 +124,31 @@ def classify(
                 notify=notify,
                 progress=download,
             )
+        if resume is not None:
+            stack.enter_context(resumable())
+        # Of a video at a time it is shown how far it is, of several how many are done.
+        run = None if workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=not quiet))
+        paused = nullcontext if run is None else run.paused
+
+        def take(result: VideoPrediction) -> None:
+            with paused():
+                results.result(with_segments(result, threshold) if timeline else result)
+
+        def fail(source: str, error: QuovadisError) -> None:
+            with paused():
+                results.failure(source, error)
+
         failures = classify_sources(
             model,
             sources,
             sampling=sampling,
             limits=limits,
             allow_partial=allow_partial,
-            fail_fast=fail_fast,
-            observe=lambda title: ClipProgress(stderr(), title, enabled=not quiet),
-            on_result=lambda result: results.result(with_segments(result, threshold) if timeline else result),
-            on_failure=results.failure,
+            options=RunOptions(workers=workers, resume=resume, restart=restart, fail_fast=fail_fast),
+            observe=(lambda title: ClipProgress(stderr(), title, enabled=not quiet)) if run is None else None,
+            observer=run,
+            on_result=take,
+            on_failure=fail,
             on_stop=results.stop,
         )
     if failures:

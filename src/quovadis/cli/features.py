@@ -33,7 +33,7 @@ from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Prese
 from quovadis.options import ModelOptions
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
-from quovadis.runs.classify import discover_all, open_failures
+from quovadis.runs.sources import discover_all, open_failures
 from quovadis.video import VideoLimits
 from quovadis.video.crops import Crops
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -19,35 +19,22 @@ from quovadis.cli.options import (
     AllowPartial,
     AsJSON,
     Quiet,
+    Restart,
+    Resume,
     Workers,
     notify,
     notify_above,
+    resumable,
     stderr,
 )
 from quovadis.cli.spelling import flag
-from quovadis.fvd import (
-    PRESETS,
-    SetPlan,
-    SetSource,
-    SetVideo,
-    SkippedVideo,
-    Statistics,
-    are_files,
-    check_before,
-    check_lengths,
-    comparable_options,
-    distances,
-    load_set,
-    plan_sets,
-    set_dimension,
-    set_settings,
-    set_statistics,
-)
+from quovadis.fvd import PRESETS, CompareOptions, SetComparison, SkippedVideo, compare_sets, plan_sets
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Covariance, FeatureKind, Preset
 from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.options import ModelOptions
 from quovadis.recognizer import Recognizer, load
 from quovadis.report.distances import DistanceReport, set_document
+from quovadis.report.output import check_spares_videos
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode
@@ -121,6 +108,8 @@ def fvd(
     ] = None,
     model_options: Annotated[ModelOptions, Without("weights", "labels", "hint", "precision")] = MODEL,
     workers: Workers = 2,
+    resume: Resume = None,
+    restart: Restart = False,
     allow_partial: AllowPartial = False,
     limits: VideoLimits = LIMITS,
     as_json: AsJSON = False,
@@ -131,7 +120,11 @@ def fvd(
         raise typer.BadParameter("give a second set to compare with, or --stats to keep the first one's statistics")
     if 0 < bootstrap < MIN_RESAMPLES:
         raise typer.BadParameter(f"a bootstrap needs {MIN_RESAMPLES} resamples or more; 200 is usual")
-    real_plan, fake_plan = plan_sets(
+    if restart and resume is None:
+        raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
+    real_sources, fake_sources = [real, *(more_real or [])], [] if fake is None else [fake, *(more_fake or [])]
+    check_spares_videos(resume, [*real_sources, *fake_sources])
+    plans = plan_sets(
         like,
         frames=frames,
         clips=clips,
@@ -142,18 +135,9 @@ def fvd(
         coordinate_mode=centres,
         features=features,
     )
-    faults: list[SkippedVideo] = []
+    chosen = PRESETS[like or "original"].covariance if covariance is None else covariance
 
-    def leave_out(progress: VideoProgress, video: SkippedVideo) -> None:
-        if video.is_fault:
-            faults.append(video)
-        notify_above(
-            progress, f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {video.reason}"
-        )
-
-    @cache
     def network() -> Recognizer:
-        """Load the weights once something has to be run."""
         with DownloadDisplay(stderr(), enabled=not quiet) as download:
             return load(
                 # A distance is compared with other people's, which are float32's.
@@ -162,80 +146,67 @@ def fvd(
                 progress=download,
             )
 
-    def side(sources: Sequence[str], plan: SetPlan, kept: Path | None) -> SetSource:
-        wanted = dict(plan.named)
-        if weights is not None and are_files(sources, kept):
-            wanted["weights_sha256"] = network().weights.sha256
-        return load_set(
-            sources,
-            wanted=wanted,
-            frames=frames or (),
-            most_videos=most_videos,
-            kept=kept,
-            limits=limits,
-            allow_partial=allow_partial,
+    display = _Display(enabled=not quiet)
+    with nullcontext() if resume is None else resumable():
+        found = compare_sets(
+            real_sources,
+            fake_sources,
+            plans,
+            network,
+            CompareOptions(
+                frames=tuple(frames or ()),
+                covariance=chosen,
+                with_kvd=with_kvd,
+                resamples=bootstrap,
+                seed=seed or 0,
+                most_videos=most_videos,
+                same_weights=weights is not None,
+                limits=limits,
+                allow_partial=allow_partial,
+                workers=workers,
+                stats_path=stats,
+                resume=resume,
+                restart=restart,
+            ),
+            observe=display.observe,
+            on_skip=display.leave_out,
             notify=notify,
         )
+    _show(found, DistanceReport(found, chosen, seed or 0, flag), stats, as_json=as_json)
+    if found.missing or display.faults:
+        raise typer.Exit(1)
 
-    def statistics(prepared: SetSource, plan: SetPlan, other: Statistics | None) -> Statistics:
-        def measure(source: str, members: Sequence[SetVideo]) -> Statistics:
-            model, options = network(), plan.options
-            if other is not None:
-                options = comparable_options(other, source, set_settings(model, options), options)
-            with VideoProgress(stderr(), source, enabled=not quiet) as progress:
-                return set_statistics(
-                    model,
-                    source,
-                    members,
-                    options,
-                    workers=workers,
-                    observer=progress,
-                    on_skip=lambda video: leave_out(progress, video),
-                )
 
-        return prepared.statistics(measure)
+class _Display:
+    """Shows how far a comparison is, and says which videos are left out of it."""
 
-    # All sources are looked at before the network runs, for hours perhaps, over the first of them.
-    prepared = [side([real, *(more_real or [])], real_plan, stats)]
-    if fake is not None:
-        prepared.append(side([fake, *(more_fake or [])], fake_plan, None))
-    planned = [
-        (" + ".join(one.sources), set_settings(network(), options), options, set_dimension(network(), options))
-        for one, options in zip(prepared, (real_plan.options, fake_plan.options), strict=False)
-        if one.has_videos
-    ]
-    check_before([known for one in prepared for known in one.known], planned)
-    a = statistics(prepared[0], real_plan, None)
-    if fake is None:
-        check_lengths(a, frames or ())
-        typer.echo(json.dumps(set_document(a, flag), indent=2, ensure_ascii=False) if as_json else stats)
-        if faults:
-            raise typer.Exit(1)
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._progress: VideoProgress | None = None
+        self.faults = 0
+        """Videos that raised an unexpected exception."""
+
+    @contextmanager
+    def observe(self, title: str) -> Iterator[VideoProgress]:
+        with VideoProgress(stderr(), title, enabled=self._enabled) as self._progress:
+            yield self._progress
+
+    def leave_out(self, video: SkippedVideo) -> None:
+        self.faults += video.is_fault
+        said = f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {video.reason}"
+        if self._progress is not None:
+            notify_above(self._progress, said)
+
+
+def _show(found: SetComparison, report: DistanceReport, stats: Path | None, *, as_json: bool) -> None:
+    if found.fake is None:
+        typer.echo(json.dumps(set_document(found.real, flag), indent=2, ensure_ascii=False) if as_json else stats)
         return
-    b = statistics(prepared[1], fake_plan, a)
-    chosen = PRESETS[like or "original"].covariance if covariance is None else covariance
-    missing: list[str] = []
-    with VideoProgress(stderr(), "bootstrap", enabled=not quiet and bootstrap > 0) as progress:
-        progress.start(bootstrap * len(frames or a.lengths), 0)
-        found = distances(
-            a,
-            b,
-            frames=frames,
-            covariance=chosen,
-            with_kvd=with_kvd,
-            resamples=bootstrap,
-            seed=seed or 0,
-            on_resample=lambda: progress.advance(""),
-            on_missing=missing.append,
-        )
-    for warning in dict.fromkeys(text for distance in found for text in distance.warnings):
+    for warning in dict.fromkeys(text for distance in found.distances for text in distance.warnings):
         notify(f"warning: {warning}")
-    report = DistanceReport(a, b, found, chosen, seed or 0, missing, flag)
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         Console(highlight=False).print(report.table())
-    for sentence in missing:
+    for sentence in found.missing:
         notify(f"error: {sentence}")
-    if missing or faults:
-        raise typer.Exit(1)

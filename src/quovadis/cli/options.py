@@ -65,4 +65,5 @@ Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, if n
 FPS = Annotated[Any, typer.Option(parser=parse_fps, metavar="FPS|native", help="Frames a second to resample to.")]
 Workers = Annotated[int, typer.Option(min=1, help="Videos processed at once.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over, discarding what an earlier run has done.")]
+Resume = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what is done in this file, and go on from it.")]
 AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]

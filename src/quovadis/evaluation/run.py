@@ -6,20 +6,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
 
 from quovadis.datasets import Dataset, Example, example_source
-from quovadis.errors import UnexpectedError
+from quovadis.errors import UnexpectedError, VideoError
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import EvaluationProtocol
-from quovadis.evaluation.video_views import VideoViews
-from quovadis.recognizer import Recognizer
+from quovadis.evaluation.video_views import VideoViews, VideoViewsCodec
+from quovadis.recognizer import Recognizer, with_makers
 from quovadis.results import softmax
-from quovadis.runs.executor import Cancelled, VideoObserver, map_unordered
+from quovadis.runs.executor import ThreadExecutor, VideoObserver
 from quovadis.runs.ledger import Ledger
+from quovadis.runs.tasks import DoneVideo, VideoTask
+from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.version import __version__
 from quovadis.video import SourceReader, VideoLimits
 
@@ -40,17 +41,6 @@ class RunRecord:
     earlier: int
     """Videos done by earlier runs."""
     workers: int
-
-
-def evaluation_settings(recognizer: Recognizer, protocol: EvaluationProtocol) -> dict[str, Any]:
-    """Return everything that the network's views of a video depend on, by name, in JSON's types."""
-    return {
-        **protocol.settings,
-        "weights": recognizer.weights.name,
-        "weights_sha256": recognizer.weights.sha256,
-        **recognizer.engine.description,
-        "quovadis": __version__,
-    }
 
 
 def run_evaluation(
@@ -93,54 +83,62 @@ def run_evaluation(
     """
     started = time.monotonic()
     examples = _in_order(dataset, protocol)
-    settings = {**evaluation_settings(recognizer, protocol), "allow_partial": allow_partial}
+    model = {"weights": recognizer.weights.name, **recognizer.result_settings}
+    settings = {**protocol.settings, **model, "allow_partial": allow_partial}
     done: dict[str, VideoViews] = {}
     failures = {e.key: Failure(e.key, "", e.label, "missing", e.why_missing) for e in dataset.missing}
-    with Ledger(ledger, settings, restart=restart) as record:
-        for example, path in examples:
-            # By its key it is the same example, wherever the dataset has been moved.
-            known = record.load(example.key, path, ignore_path=True)
-            if known is not None:
-                done[example.key] = _known(record, known, len(recognizer.labels))
-        earlier = len(done)
-        waiting = [(example, path) for example, path in examples if example.key not in done]
-        if observer is not None:
-            observer.start(len(examples), earlier)
+    correct = views = 0
+
+    def work(task: VideoTask[Example], watch: VideoWatch) -> VideoViews:
+        source = example_source(Path(task.name), task.payload.frames)
+        reader = SourceReader(source, limits, allow_partial=allow_partial, check=watch.check)
+        return _video_views(recognizer, protocol, reader)
+
+    def begin(_: Sequence[VideoTask[Example]]) -> None:
         if on_failure is not None:
             for failure in failures.values():
                 on_failure(failure)
-        right = sum(_is_correct(done[example.key], example.label) for example, _ in examples if example.key in done)
 
-        def make(item: tuple[Example, Path], stop: Event) -> VideoViews:
-            def check() -> None:
-                if stop.is_set():
-                    raise Cancelled
+    def take(video: DoneVideo[Example, VideoViews]) -> None:
+        nonlocal correct, views
+        example, result = video.task.payload, video.result
+        done[example.key] = result
+        correct += _is_correct(result, example.label)
+        if not video.is_earlier:
+            views += len(result.views)
+            if (result.partial or result.notes) and on_partial is not None:
+                on_partial(_partial(example, Path(video.task.name), result))
 
-            example, path = item
-            source = example_source(path, example.frames)
-            reader = SourceReader(source, limits, allow_partial=allow_partial, check=check)
-            return _video_views(recognizer, protocol, reader)
+    def fail(task: VideoTask[Example], error: VideoError) -> None:
+        example = task.payload
+        failure = failures[example.key] = Failure(example.key, task.name, example.label, "unreadable", str(error))
+        if isinstance(error, UnexpectedError) and on_fault is not None:
+            on_fault(error)
+        elif on_failure is not None:
+            on_failure(failure)
 
-        for (example, path), result, error in map_unordered(make, waiting, workers, name=lambda item: str(item[1])):
-            if result is not None:
-                record.store(example.key, path, result.to_bytes())
-                done[example.key] = result
-                right += _is_correct(result, example.label)
-                if (result.partial or result.notes) and on_partial is not None:
-                    on_partial(_partial(example, path, result))
-            elif error is not None:
-                failure = Failure(example.key, str(path), example.label, "unreadable", str(error))
-                failures[example.key] = failure
-                if isinstance(error, UnexpectedError) and on_fault is not None:
-                    on_fault(error)
-                elif on_failure is not None:
-                    on_failure(failure)
-            if observer is not None:
-                observer.advance(f"top-1 {100 * right / len(done):.1f} %" if done else "")
-    predictions = _predictions(recognizer, dataset, settings, examples, done, failures)
-    new = [done[example.key] for example, _ in waiting if example.key in done]
-    views = sum(len(video.views) for video in new)
-    return predictions, RunRecord(time.monotonic() - started, len(new), views, earlier, workers)
+    with Ledger(ledger, settings, recognizer.maker, restart=restart) as record:
+        outcome = run_videos(
+            [VideoTask(example.key, str(path), path, example) for example, path in examples],
+            work,
+            codec=VideoViewsCodec(len(recognizer.labels)),
+            ledger=record,
+            # By its key it is the same example, wherever the dataset has been moved.
+            ignore_path=True,
+            executor=ThreadExecutor(workers),
+            observer=observer,
+            note=lambda: f"top-1 {100 * correct / len(done):.1f} %" if done else "",
+            on_start=begin,
+            on_done=take,
+            on_failure=fail,
+        )
+        makers = record.makers(done) or [recognizer.maker]
+    # In the order of reports: an engine describes itself as a whole.
+    told = {**protocol.settings, "weights": recognizer.weights.name, "weights_sha256": recognizer.weights.sha256}
+    told |= {**recognizer.engine.description, "quovadis": __version__, "allow_partial": allow_partial}
+    predictions = _predictions(recognizer, dataset, with_makers(told, makers), examples, done, failures)
+    new = outcome.done - outcome.earlier
+    return predictions, RunRecord(time.monotonic() - started, new, views, outcome.earlier, workers)
 
 
 def _in_order(dataset: Dataset, protocol: EvaluationProtocol) -> list[tuple[Example, Path]]:
@@ -154,13 +152,6 @@ def _in_order(dataset: Dataset, protocol: EvaluationProtocol) -> list[tuple[Exam
 def _video_views(recognizer: Recognizer, protocol: EvaluationProtocol, video: SourceReader) -> VideoViews:
     views = sorted(protocol.views(video, recognizer.engine), key=lambda view: (view.clip, view.crop))
     return VideoViews(video.frames, tuple(views), video.partial, video.notes)
-
-
-def _known(ledger: Ledger, stored: bytes, classes: int) -> VideoViews:
-    try:
-        return VideoViews.from_bytes(stored, classes)
-    except ValueError as error:
-        raise ledger.unusable(error) from error
 
 
 def _partial(example: Example, path: Path, video: VideoViews) -> PartialVideo:
@@ -181,7 +172,7 @@ def _predictions(
     failures: Mapping[str, Failure],
 ) -> Predictions:
     kept = [(example, path, done[example.key]) for example, path in examples if example.key in done]
-    views = [(place, view) for place, (_, _, video) in enumerate(kept) for view in video.views]
+    views = [(number, view) for number, (_, _, video) in enumerate(kept) for view in video.views]
     logits = [view.logits for _, view in views]
     return Predictions(
         settings=settings,
@@ -191,7 +182,7 @@ def _predictions(
         paths=tuple(str(path) for _, path, _ in kept),
         truth=np.array([example.label for example, _, _ in kept], np.int64),
         frames=np.array([video.frames for _, _, video in kept], np.int64),
-        video=np.array([place for place, _ in views], np.int64),
+        video=np.array([number for number, _ in views], np.int64),
         clip=np.array([view.clip for _, view in views], np.int64),
         crop=np.array([view.crop for _, view in views], np.int64),
         start_frame=np.array([view.start_frame for _, view in views], np.int64),

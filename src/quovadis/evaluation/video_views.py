@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from quovadis.evaluation.protocols import View
+from quovadis.results.codec import pack, readable, unpack
 
 _LARGEST = 2**31
 """More than the frames of any video."""
@@ -26,34 +26,36 @@ class VideoViews:
     notes: tuple[str, ...] = ()
     """What was unusual about the video, in plain sentences."""
 
-    def to_bytes(self) -> bytes:
-        """Return a line of JSON with all but the logits, then all logits."""
-        places = [(view.clip, view.crop, view.start_frame) for view in self.views]
-        logits = np.stack([view.logits for view in self.views]).astype("<f4")
-        return json.dumps([self.frames, places, self.partial, self.notes]).encode() + b"\n" + logits.tobytes()
 
-    @classmethod
-    def from_bytes(cls, stored: bytes, classes: int) -> VideoViews:
-        """Read what `to_bytes` wrote.
+@dataclass(frozen=True)
+class VideoViewsCodec:
+    """Views, for the ledger of a run."""
 
-        Args:
-            stored: what was written.
-            classes: how many logits a view has.
+    classes: int
+    """How many logits a view has."""
+
+    def encode(self, video: VideoViews) -> bytes:
+        """Return the views as bytes."""
+        views = [(view.clip, view.crop, view.start_frame) for view in video.views]
+        logits = np.stack([view.logits for view in video.views])
+        return pack([video.frames, views, video.partial, video.notes], [logits])
+
+    def decode(self, content: bytes) -> VideoViews:
+        """Read what `encode` wrote.
 
         Raises:
             ValueError: it is something else, or not whole.
         """
-        line, _, values = stored.partition(b"\n")
-        try:
-            frames, places, partial, notes = json.loads(line)
-            logits = np.frombuffer(values, np.dtype("<f4")).reshape(len(places), classes).astype(np.float32)
+        document, arrays = unpack(content)
+        with readable():
+            frames, positions, partial, notes = document
+            (logits,) = arrays
+            logits = logits.reshape(len(positions), self.classes)
             views = tuple(
                 View(int(clip), int(crop), int(start), row)
-                for (clip, crop, start), row in zip(places, logits, strict=True)
+                for (clip, crop, start), row in zip(positions, logits, strict=True)
             )
-            found = cls(int(frames), views, bool(partial), tuple(map(str, notes)))
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise ValueError(f"a result that is damaged: {error}") from error
+            found = VideoViews(int(frames), views, bool(partial), tuple(map(str, notes)))
         numbers = [found.frames, *(number for view in views for number in (view.clip, view.crop, view.start_frame))]
         if not views or not np.isfinite(logits).all():
             raise ValueError("a result without views, or with logits that are no numbers")

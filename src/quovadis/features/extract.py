@@ -6,24 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
-from typing import Any, NamedTuple
+from typing import Any
 
 from quovadis.errors import OutputError, VideoError
-from quovadis.features.formats import FeatureFormat, Provenance, feature_writer
-from quovadis.features.output_index import Job, OutputEntry, OutputIndex
+from quovadis.features.formats import FeatureFormat, FeatureWriter, Provenance, feature_writer
+from quovadis.features.output_index import OutputEntry, OutputIndex
 from quovadis.inference.feature_options import FeatureOptions
-from quovadis.inference.feature_rows import frame_rate, looped_note, open_rows
+from quovadis.inference.feature_rows import FeatureStream, frame_rate, looped_note, open_rows
 from quovadis.recognizer import Recognizer
-from quovadis.runs.executor import Cancelled, VideoPartObserver, map_unordered
+from quovadis.runs.executor import ThreadExecutor, VideoObserver
 from quovadis.runs.ledger import Ledger
+from quovadis.runs.tasks import DoneVideo, VideoTask
+from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
 
 LEDGER_NAME = ".quovadis-features.sqlite"
 """Beside the features: which videos are done, with what settings, and what their files are called."""
-_LARGEST_PART = 0.99
-"""Of a video in flight: how many rows there will be is an estimate, and what is written is not yet complete."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +50,9 @@ class Extraction:
     """How many have none."""
 
 
-class _Rows(NamedTuple):
-    """What was written of a video."""
-
-    shape: tuple[int, ...]
-    notes: tuple[str, ...]
-    partial: bool
-
-
 def feature_settings(recognizer: Recognizer, options: FeatureOptions, form: FeatureFormat) -> dict[str, Any]:
-    """Return everything that the files depend on, by name, in JSON's types."""
-    return {
-        **options.settings(),
-        "format": form,
-        "weights_sha256": recognizer.weights.sha256,
-        **recognizer.engine.description,
-        "quovadis": __version__,
-    }
+    """Return everything that decides what the files hold, by name, in JSON's types."""
+    return {**options.settings(), "format": form, **recognizer.result_settings}
 
 
 def extract_features(
@@ -81,7 +66,7 @@ def extract_features(
     workers: int = 2,
     limits: VideoLimits | None = None,
     allow_partial: bool = False,
-    observer: VideoPartObserver | None = None,
+    observer: VideoObserver | None = None,
     on_done: Callable[[Extracted], None] | None = None,
     on_failure: Callable[[str, VideoError], None] | None = None,
 ) -> Extraction:
@@ -111,83 +96,78 @@ def extract_features(
     """
     # Whether the format can be written is known now, not after the first video.
     feature_writer(form, folder, "check")
-    with Ledger(folder / LEDGER_NAME, feature_settings(recognizer, options, form), restart=restart) as ledger:
-        record = OutputIndex(ledger, folder, form)
-        jobs = record.jobs(sources)
-        entries = {job.key: record.done(job, partial=allow_partial) for job in jobs}
-        done = {job.key: _extracted(job, entry) for job in jobs if (entry := entries[job.key]) is not None}
-        waiting = [job for job in jobs if job.key not in done]
-        record.begin(waiting, overwrite=restart)
-        if observer is not None:
-            observer.start(len(jobs), len(done))
+    settings = feature_settings(recognizer, options, form)
+    done: dict[str, Extracted] = {}
+    with Ledger(folder / LEDGER_NAME, settings, recognizer.maker, restart=restart) as ledger:
+        index = OutputIndex(ledger, folder, form, allow_partial=allow_partial)
+        tasks = index.tasks(sources)
 
-        def make(job: Job, stop: Event) -> _Rows:
-            def on_row(part: float) -> None:
-                if stop.is_set():
-                    raise Cancelled
-                if observer is not None:
-                    observer.reach(job.key, part)
+        def work(task: VideoTask[str], watch: VideoWatch) -> OutputEntry:
+            # A file says what made it, beside what decides what is in it.
+            made_by = {**settings, **recognizer.engine.description, "quovadis": __version__}
+            provenance = Provenance(task.key, task.name, made_by)
+            writer = feature_writer(form, folder, task.payload, options.axis_labels(), provenance)
+            with open_rows(recognizer.engine, task.name, options, limits=limits, allow_partial=allow_partial) as rows:
+                # What an earlier run has is forgotten only once there is something to put in its place.
+                shape, notes = _write(task.name, rows, options, writer, folder, watch, ledger.replace_older)
+                return index.entry(task, shape, notes, partial=rows.video.report.partial)
 
-            # What an earlier run has is forgotten only once there is something to put in its place.
-            before = ledger.replace_older
-            return _extract(recognizer, job, folder, options, form, limits, allow_partial, on_row, before)
+        def take(video: DoneVideo[str, OutputEntry]) -> None:
+            entry = video.result
+            index.finish(video.task, entry)
+            made = Extracted(video.task.name, tuple(entry.files), entry.shape, entry.notes, entry.partial)
+            done[video.task.key] = made
+            if on_done is not None and not video.is_earlier:
+                on_done(made)
 
-        failures = 0
-        for job, result, error in map_unordered(make, waiting, workers, name=lambda job: job.source):
-            if result is not None:
-                done[job.key] = _extracted(job, record.finish(job, *result[:2], partial=result.partial))
-                if on_done is not None:
-                    on_done(done[job.key])
-            elif error is not None:
-                failures += 1
-                told = record.fail(job, error)
-                if on_failure is not None:
-                    on_failure(job.source, told)
-            if observer is not None:
-                observer.reach(job.key, 1.0)
-                observer.advance("")
-    return Extraction(tuple(done[job.key] for job in jobs if job.key in done), failures)
+        def fail(task: VideoTask[str], error: VideoError) -> None:
+            told = index.fail(task, error)
+            if on_failure is not None:
+                on_failure(task.name, told)
+
+        outcome = run_videos(
+            tasks,
+            work,
+            codec=index,
+            ledger=ledger,
+            executor=ThreadExecutor(workers),
+            observer=observer,
+            on_start=lambda waiting: index.begin(waiting, overwrite=restart),
+            on_done=take,
+            on_failure=fail,
+        )
+    return Extraction(tuple(done[task.key] for task in tasks if task.key in done), outcome.failures)
 
 
-def _extracted(job: Job, entry: OutputEntry) -> Extracted:
-    return Extracted(job.source, tuple(entry.files), entry.shape, entry.notes, entry.partial)
-
-
-def _extract(
-    recognizer: Recognizer,
-    job: Job,
-    folder: Path,
+def _write(
+    source: str,
+    stream: FeatureStream,
     options: FeatureOptions,
-    form: FeatureFormat,
-    limits: VideoLimits | None,
-    allow_partial: bool,
-    on_row: Callable[[float], None],
+    writer: FeatureWriter,
+    folder: Path,
+    watch: VideoWatch,
     before_publishing: Callable[[], None],
-) -> _Rows:
-    """Write the features of a video.
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Write the features of a video, and return their shape and notes.
 
-    `on_row` is called before each row with the part of the video that is done, as far as it is known;
     `before_publishing` is called before the files get their names.
     """
-    provenance = Provenance(job.key, job.source, feature_settings(recognizer, options, form))
-    writer = feature_writer(form, folder, job.name, options.axis_labels(), provenance)
     rows, shape, looped = 0, (), False
     try:
-        with open_rows(recognizer.engine, job.source, options, limits=limits, allow_partial=allow_partial) as stream:
-            if stream.video.live:
-                raise VideoError(f"{job.source}: a live source has no end; use classify, or record it first")
-            for row in stream:
-                on_row(min(rows / stream.expected, _LARGEST_PART) if stream.expected else 0.0)
-                with _writing(folder, job.source):
-                    writer.append(row)
-                rows, shape, looped = rows + 1, row.values.shape, row.looped
-            before_publishing()
-            with _writing(folder, job.source):
-                writer.finish(frame_rate(stream.video, options))
-            notes = (looped_note(rows, options),) if looped else ()
-            return _Rows((rows, *shape), (*stream.video.report.notes, *notes), stream.video.report.partial)
+        if stream.video.live:
+            raise VideoError(f"{source}: a live source has no end; use classify, or record it first")
+        for row in stream:
+            watch.reach(rows, stream.expected)
+            with _writing(folder, source):
+                writer.append(row)
+            rows, shape, looped = rows + 1, row.values.shape, row.looped
+        before_publishing()
+        with _writing(folder, source):
+            writer.finish(frame_rate(stream.video, options))
+        notes = (looped_note(rows, options),) if looped else ()
+        return (rows, *shape), (*stream.video.report.notes, *notes)
     finally:
-        with _writing(folder, job.source):
+        with _writing(folder, source):
             writer.abandon()
 
 

@@ -9,31 +9,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path, PurePath
-from typing import NamedTuple, Self
+from typing import Self
 
 from quovadis.errors import OutputError, VideoError
-from quovadis.escape import escaped
 from quovadis.features.formats import FeatureFormat, file_names
 from quovadis.features.names import output_names
 from quovadis.runs.ledger import Ledger
-from quovadis.video.source import is_address, local_path
-
-
-class Job(NamedTuple):
-    """A video whose features are wanted."""
-
-    source: str
-    """As it was given."""
-    key: str
-    """What tells it from all others: its absolute path, or its address."""
-    name: str
-    """What its files are called, but for their suffixes."""
-
-    @property
-    def path(self) -> Path:
-        """Where it lies, however its source is written; of an address, no path that exists."""
-        path = local_path(self.source)
-        return path if is_address(self.source) else Path(_place(path))
+from quovadis.runs.tasks import VideoTask, video_key, video_path
+from quovadis.video.source import is_address
 
 
 @dataclass(frozen=True)
@@ -41,8 +24,9 @@ class OutputEntry:
     """What is recorded of one video."""
 
     name: str
-    place: str | None
-    """Its path; None of an address."""
+    """What its files are called, but for their suffixes."""
+    path: str | None
+    """Where the video is; None of an address."""
     files: Mapping[str, int | None]
     """Names in the folder, and bytes of each; None of a file that is not known to be complete."""
     shape: tuple[int, ...] = ()
@@ -65,16 +49,16 @@ class OutputEntry:
             values = json.loads(content)
             name, files = str(values["name"]), dict(values["files"])
             shape, notes = tuple(map(int, values["shape"])), tuple(map(str, values["notes"]))
-            return cls(name, values["place"], files, shape, notes, bool(values["partial"]))
+            return cls(name, values["path"], files, shape, notes, bool(values["partial"]))
         except (TypeError, KeyError, ValueError, RecursionError) as error:
             raise ValueError(f"an entry that is damaged: {error}") from error
 
     def is_gone(self) -> bool:
         """Tell whether the video is no longer where it was."""
-        if self.place is None:
+        if self.path is None:
             return False
         try:
-            Path(self.place).stat()
+            Path(self.path).stat()
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:
@@ -95,9 +79,9 @@ class OutputEntry:
 
 
 class OutputIndex:
-    """The entries of a folder, which files are its own, and which names are taken."""
+    """The entries of a folder, which files are its own, and which names are taken; the codec of entries too."""
 
-    def __init__(self, ledger: Ledger, folder: Path, form: FeatureFormat) -> None:
+    def __init__(self, ledger: Ledger, folder: Path, form: FeatureFormat, *, allow_partial: bool) -> None:
         """Read all entries of an open ledger.
 
         Of entries that a restart has forgotten nothing is done any more, but their names are taken, and their files are
@@ -107,6 +91,7 @@ class OutputIndex:
             ledger: of the folder.
             folder: where the files are.
             form: how they are written.
+            allow_partial: whether features of a part of a video count.
 
         Raises:
             OutputError: the ledger is damaged, or cannot be written.
@@ -114,21 +99,22 @@ class OutputIndex:
         self._ledger = ledger
         self._folder = folder
         self._form = form
+        self._allow_partial = allow_partial
         self._begun: set[str] = set()
         undone: dict[str, tuple[Path, bytes]] = {}
         for key, content in ledger.discarded.items():
             with suppress(ValueError):
                 entry = OutputEntry.from_bytes(content)
                 files = dict.fromkeys([*entry.files, *file_names(form, entry.name)])
-                undone[key] = Path(entry.place or key), OutputEntry(entry.name, entry.place, files).to_bytes()
+                undone[key] = Path(entry.path or key), OutputEntry(entry.name, entry.path, files).to_bytes()
         ledger.update(undone)
         try:
             self._entries = {key: OutputEntry.from_bytes(content) for key, content in ledger.results()}
         except ValueError as error:
             raise ledger.unusable(error) from error
 
-    def jobs(self, sources: Sequence[str]) -> list[Job]:
-        """Name the files of every video: as in an earlier run, else as no other video has them.
+    def tasks(self, sources: Sequence[str]) -> list[VideoTask[str]]:
+        """Return the videos with the names of their files: as in an earlier run, else as no other video has them.
 
         A video that is given twice is one. One that has been moved since, as a whole dataset may be, keeps its name and
         its features.
@@ -147,7 +133,7 @@ class OutputIndex:
         }
         new = [key for key in keys if key not in names]
         names |= dict(zip(new, output_names(new, names), strict=True))
-        return [Job(by_key[key], key, names[key]) for key in keys]
+        return [VideoTask(key, by_key[key], video_path(by_key[key]), names[key]) for key in keys]
 
     def _adopt_moved(self, unknown: Mapping[str, str]) -> None:
         gone: dict[str, list[str]] = {}
@@ -157,38 +143,32 @@ class OutputIndex:
                     gone.setdefault(PurePath(key).name, []).append(key)
         for key, source in unknown.items():
             candidates = [] if is_address(source) else gone.get(PurePath(key).name, [])
-            path = Path(_place(local_path(source)))
+            path = video_path(source)
             old = _nearest(key, [old for old in candidates if self._ledger.is_same_elsewhere(old, path)])
             if old is not None:
                 candidates.remove(old)
-                entry = replace(self._entries.pop(old), place=str(path))
-                self._ledger.update({key: (path, entry.to_bytes())}, forget=[old])
-                self._entries[key] = entry
+                entry = self._entries[key] = replace(self._entries.pop(old), path=str(path))
+                self._ledger.move(old, key, path, entry.to_bytes())
 
-    def done(self, job: Job, *, partial: bool) -> OutputEntry | None:
-        """Return the entry of a video that is done, or None if it, or its file, is not as it was.
+    def encode(self, entry: OutputEntry) -> bytes:
+        """Return an entry as the ledger keeps it."""
+        return entry.to_bytes()
 
-        Args:
-            job: the video.
-            partial: whether features of a part count.
+    def decode(self, content: bytes) -> OutputEntry | None:
+        """Read an entry; None if its files are not as they were, or hold a part where parts do not count.
 
         Raises:
-            OutputError: the ledger is damaged.
+            ValueError: it is damaged.
         """
-        # Asked in any case: from here on the ledger knows the file as it was before it was read.
-        content = self._ledger.load(job.key, job.path)
-        if content is None:
-            return None
-        entry = self._entries[job.key]
-        if (entry.partial and not partial) or not entry.is_complete(self._folder):
-            return None
-        return entry
+        entry = OutputEntry.from_bytes(content)
+        counts = entry.is_complete(self._folder) and (self._allow_partial or not entry.partial)
+        return entry if counts else None
 
-    def begin(self, jobs: Iterable[Job], *, overwrite: bool) -> None:
+    def begin(self, tasks: Iterable[VideoTask[str]], *, overwrite: bool) -> None:
         """Note which files are going to be written, so that they are known for our own whatever happens.
 
         Args:
-            jobs: the videos.
+            tasks: the videos.
             overwrite: whether files of others may be written over.
 
         Raises:
@@ -196,18 +176,18 @@ class OutputIndex:
         """
         own = {name.casefold() for entry in self._entries.values() for name in entry.files}
         begun: dict[str, tuple[Path, OutputEntry]] = {}
-        for job in jobs:
-            # An entry that is there stays until the video is done anew: its files are known for ours by it.
-            if job.key in self._entries:
+        for task in tasks:
+            # An entry that is there stays until the video is done again: its files are known for ours by it.
+            if task.key in self._entries:
                 continue
-            entry = OutputEntry(job.name, _place_of(job), dict.fromkeys(file_names(self._form, job.name)))
+            entry = OutputEntry(task.payload, _recorded_path(task), dict.fromkeys(file_names(self._form, task.payload)))
             for name in entry.files:
                 if not overwrite and name.casefold() not in own and os.path.lexists(self._folder / name):
                     raise OutputError(
                         f"{self._folder / name}: is there already, and nothing says that this command has made it; "
                         "give another folder, or `restart=True` to write over it"
                     )
-            begun[job.key] = job.path, entry
+            begun[task.key] = video_path(task.name), entry
         # Their names were free because their videos are gone.
         taken = {name.casefold() for _, entry in begun.values() for name in entry.files}
         replaced = [
@@ -219,33 +199,36 @@ class OutputIndex:
         self._entries |= {key: entry for key, (_, entry) in begun.items()}
         self._begun = set(begun)
 
-    def finish(self, job: Job, shape: tuple[int, ...], notes: tuple[str, ...], *, partial: bool) -> OutputEntry:
-        """Take a video as done, its files as they are now.
+    def entry(
+        self, task: VideoTask[str], shape: tuple[int, ...], notes: tuple[str, ...], *, partial: bool
+    ) -> OutputEntry:
+        """Return what is to be recorded of a video whose files are written.
 
         Raises:
-            OutputError: the ledger cannot be written, or a file has gone.
+            OutputError: a file has gone.
         """
         try:
-            files = {name: (self._folder / name).stat().st_size for name in file_names(self._form, job.name)}
+            files = {name: (self._folder / name).stat().st_size for name in file_names(self._form, task.payload)}
         except OSError as error:
             raise OutputError(f"{error.filename}: cannot be read: {error.strerror}") from error
-        entry = OutputEntry(job.name, _place_of(job), files, shape, notes, partial)
-        self._ledger.store(job.key, job.path, entry.to_bytes())
-        self._entries[job.key] = entry
-        return entry
+        return OutputEntry(task.payload, _recorded_path(task), files, shape, notes, partial)
 
-    def fail(self, job: Job, error: VideoError) -> VideoError:
+    def finish(self, task: VideoTask[str], entry: OutputEntry) -> None:
+        """Take a video as done, its entry being in the ledger."""
+        self._entries[task.key] = entry
+
+    def fail(self, task: VideoTask[str], error: VideoError) -> VideoError:
         """Take a video as one without features, and return what to say: files of an earlier run stay where they are.
 
         Raises:
             OutputError: the ledger cannot be written.
         """
         # What is there under the names of a video that no earlier run knew is not ours.
-        left = None if job.key in self._begun else self._entries[job.key].any_file(self._folder)
+        left = None if task.key in self._begun else self._entries[task.key].any_file(self._folder)
         if left is not None:
             return type(error)(f"{error}; its earlier features are left as they are: {left}")
-        self._ledger.update({}, forget=[job.key])
-        del self._entries[job.key]
+        self._ledger.update({}, forget=[task.key])
+        del self._entries[task.key]
         return error
 
 
@@ -260,18 +243,5 @@ def _nearest(key: str, others: Sequence[str]) -> str | None:
     return best[0] if len(best) == 1 or (best and shared(best[0]) > shared(best[1])) else None
 
 
-def _place_of(job: Job) -> str | None:
-    return None if is_address(job.source) else str(job.path)
-
-
-def _place(path: Path) -> str:
-    """Return the path as it is written without `..` and links to folders; a link to a video keeps its name."""
-    if path.name in ("", ".."):
-        return os.path.realpath(path)
-    return str(Path(os.path.realpath(path.parent)) / path.name)
-
-
-def video_key(source: str) -> str:
-    """Return what tells a video from all others as text: its address, or its path, as `_place` writes it."""
-    # Backslashes are doubled, so that no name looks like another one's escapes.
-    return escaped((source if is_address(source) else _place(local_path(source))).replace("\\", "\\\\"))
+def _recorded_path(task: VideoTask[str]) -> str | None:
+    return None if is_address(task.name) else str(task.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quovadis.fvd.compare import CompareOptions, SetComparison, compare_sets
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.options import PRESETS, Covariance, FVDOptions, Preset, SetPlan, plan_sets
 from quovadis.fvd.set_sources import SetSource, are_files, load_set
@@ -18,11 +19,13 @@ from quovadis.fvd.video_set import SkippedVideo, set_dimension, set_settings, se
 
 __all__ = [
     "PRESETS",
+    "CompareOptions",
     "Covariance",
     "Distance",
     "FVDOptions",
     "LengthStatistics",
     "Preset",
+    "SetComparison",
     "SetPlan",
     "SetSource",
     "SetVideo",
@@ -32,6 +35,7 @@ __all__ = [
     "check_before",
     "check_lengths",
     "comparable_options",
+    "compare_sets",
     "distances",
     "list_videos",
     "load_set",

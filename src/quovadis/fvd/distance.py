@@ -138,25 +138,25 @@ def comparable_options(known: Statistics, source: str, settings: Mapping[str, An
 
 
 def check_before(
-    known: Sequence[Statistics], planned: Sequence[tuple[str, Mapping[str, Any], FVDOptions, int]]
+    precomputed: Sequence[Statistics], planned: Sequence[tuple[str, Mapping[str, Any], FVDOptions, int]]
 ) -> None:
     """Refuse sets of which no distance could be told, before the network runs.
 
     Args:
-        known: all statistics and features from files, of both sides.
-        planned: of each side with videos what errors call it, the settings that it would have, its options, and the
+        precomputed: all statistics and features from files, of both sets.
+        planned: of each set with videos what errors call it, the settings that it would have, its options, and the
             dimensions of its features.
 
     Raises:
         MetricError: naming two that do not go together, and what to do.
     """
-    expected = [(one, _dimension(one)) for one in known]
+    expected = [(one, _dimension(one)) for one in precomputed]
     for source, settings, options, dimension in planned:
         # Of which lengths there will be clips is known; what they are comes later.
         lengths: dict[int, Any] = dict.fromkeys(options.frames)
         expected.append((Statistics(source, settings, lengths), dimension))
-    for place, (one, dimension) in enumerate(expected):
-        for other, other_dimension in expected[:place]:
+    for index, (one, dimension) in enumerate(expected):
+        for other, other_dimension in expected[:index]:
             check_comparable(other, one)
             _check_dimensions(other.source, other_dimension, one.source, dimension)
             _common(other, one)
@@ -179,13 +179,11 @@ _Pair: TypeAlias = tuple[LengthStatistics, LengthStatistics]
 def _pairs(a: Statistics, b: Statistics, frames: Sequence[int] | None) -> tuple[dict[int, _Pair], list[str]]:
     """Return what can be compared, by length, and why other lengths that are wanted cannot."""
     pairs: dict[int, _Pair] = {}
-    missing = [
-        missing_length(side, length) for length in frames or () for side in (a, b) if not has_length(side, length)
-    ]
+    missing = [missing_length(one, length) for length in frames or () for one in (a, b) if not has_length(one, length)]
     for length, pair in _common(a, b).items():
         if frames and length and length not in frames:
             continue
-        few = [side.source for side, part in zip((a, b), pair, strict=True) if part.moments.count < _MIN_CLIPS]
+        few = [one.source for one, part in zip((a, b), pair, strict=True) if part.moments.count < _MIN_CLIPS]
         if few:
             clip = f"1 clip of {length} frames" if length else "1 sample"
             missing += [f"{source}: {clip} is too few; give {_MIN_CLIPS} or more" for source in few]

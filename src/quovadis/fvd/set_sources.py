@@ -1,4 +1,4 @@
-"""One side of a comparison: videos, features and statistics, put together."""
+"""One set of a comparison: videos, features and statistics, put together."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ Measure: TypeAlias = Callable[[str, Sequence[SetVideo]], Statistics]
 
 @dataclass(frozen=True)
 class SetSource:
-    """One side, looked through, before the network runs."""
+    """One set of a comparison, looked through before the network runs."""
 
     sources: tuple[str, ...]
     parts: tuple[Statistics | Videos, ...]
     """All sources, in order."""
-    kept: Path | None = None
+    stats_path: Path | None = None
     """Where the statistics of all are to be written."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """What was asked for of videos and is no setting, for the record."""
 
     @property
-    def known(self) -> list[Statistics]:
+    def precomputed(self) -> list[Statistics]:
         """Statistics of the sources that need no network."""
         return [part for part in self.parts if isinstance(part, Statistics)]
 
     @property
     def has_videos(self) -> bool:
         """Whether the network has to run."""
-        return len(self.known) < len(self.parts)
+        return len(self.precomputed) < len(self.parts)
 
     def statistics(self, measure: Measure) -> Statistics:
-        """Return the statistics of all sources together, and write them where they are kept.
+        """Return the statistics of all sources together, and write them to the file that was named.
 
         Args:
             measure: called for what the network has to run on.
@@ -63,16 +63,16 @@ class SetSource:
             MetricError: sources of other settings, or without a clip.
             OutputError: the statistics cannot be written.
         """
-        merged = merge_statistics([self._measured(part, measure) for part in self.parts])
-        if self.kept is not None:
-            save_statistics(merged, self.kept)
+        merged = merge_statistics([self._statistics_of(part, measure) for part in self.parts])
+        if self.stats_path is not None:
+            save_statistics(merged, self.stats_path)
         return merged
 
-    def _measured(self, part: Statistics | Videos, measure: Measure) -> Statistics:
+    def _statistics_of(self, part: Statistics | Videos, measure: Measure) -> Statistics:
         if isinstance(part, Statistics):
             return part
-        found = measure(part.source, part.members)
-        return replace(found, measured=tuple({**record, **self.provenance} for record in found.measured))
+        found = measure(part.source, part.videos)
+        return replace(found, provenance=tuple({**record, **self.provenance} for record in found.provenance))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Videos:
     """A source that the network has to run on."""
 
     source: str
-    members: Sequence[SetVideo]
+    videos: Sequence[SetVideo]
 
 
 def load_set(
@@ -89,7 +89,7 @@ def load_set(
     wanted: Mapping[str, Any] = MappingProxyType({}),
     frames: Sequence[int] = (),
     most_videos: int | None = None,
-    kept: Path | None = None,
+    stats_path: Path | None = None,
     limits: VideoLimits | None = None,
     allow_partial: bool = False,
     notify: Notify = ignore_notice,
@@ -102,10 +102,10 @@ def load_set(
         frames: lengths of clips that they must have.
         most_videos: how many videos, or rows of features, to take of all sources together, in natural order of their
             paths; None: all.
-        kept: file of the statistics of all `sources`: if it is there it is read in their place, else written.
+        stats_path: file of the statistics of all `sources`: if it is there it is read in their place, else written.
         limits: the most pixels, frames and seconds to accept of a video.
         allow_partial: take what is there of damaged or cut-off videos.
-        notify: called with a line when the kept statistics are used.
+        notify: called with a line when statistics that are there are used.
 
     Raises:
         MetricError: a source that is not there, holds nothing, or is named twice; statistics of other settings.
@@ -113,17 +113,21 @@ def load_set(
     """
     if not all(sources):
         raise MetricError("'': an empty name; give a file or a folder")
-    if kept is not None:
-        if kept.suffix.lower() != ".npz":
-            raise OutputError(f"{kept}: statistics are kept in a file that ends in .npz; call it {kept.stem}.npz")
-        if kept.exists():
-            statistics = _from_file(kept, wanted, frames)
-            _check_most_videos(statistics, kept, most_videos)
+    if stats_path is not None:
+        if stats_path.suffix.lower() != ".npz":
+            raise OutputError(
+                f"{stats_path}: statistics are kept in a file that ends in .npz; call it {stats_path.stem}.npz"
+            )
+        if stats_path.exists():
+            statistics = _from_file(stats_path, wanted, frames)
+            _check_most_videos(statistics, stats_path, most_videos)
             counts = ", ".join(f"{part.moments.count:,}" for part in statistics.lengths.values())
-            notify(f"{kept} is there: its statistics of {counts} clips are used, not {', '.join(sources)}")
+            notify(f"{stats_path} is there: its statistics of {counts} clips are used, not {', '.join(sources)}")
             return SetSource(tuple(sources), (statistics,))
-        if not os.access(kept.parent, os.W_OK):
-            raise OutputError(f"{kept}: cannot write the statistics: no folder {kept.parent} that can be written")
+        if not os.access(stats_path.parent, os.W_OK):
+            raise OutputError(
+                f"{stats_path}: cannot write the statistics: no folder {stats_path.parent} that can be written"
+            )
     _check_named_once(sources)
     parts: list[Statistics | Videos] = []
     left = most_videos
@@ -133,35 +137,35 @@ def load_set(
                 raise MetricError(f"{source}: no single videos can be taken of statistics; leave `most_videos` out")
             parts.append(_from_file(Path(source), wanted, frames))
             continue
-        members = list_videos(source, limits, allow_partial=allow_partial)[:left]
-        left = None if left is None else left - len(members)
+        videos = list_videos(source, limits, allow_partial=allow_partial)[:left]
+        left = None if left is None else left - len(videos)
         # A source is looked at, and may be missing, also where no more is taken of it.
-        if len(members):
-            parts.append(_of_features(source, members) if isinstance(members, np.ndarray) else Videos(source, members))
+        if len(videos):
+            parts.append(_of_features(source, videos) if isinstance(videos, np.ndarray) else Videos(source, videos))
     asked = {"most_videos": most_videos, "allow_partial": allow_partial}
-    return SetSource(tuple(sources), tuple(parts), kept, asked)
+    return SetSource(tuple(sources), tuple(parts), stats_path, asked)
 
 
-def _check_most_videos(statistics: Statistics, kept: Path, most_videos: int | None) -> None:
+def _check_most_videos(statistics: Statistics, stats_path: Path, most_videos: int | None) -> None:
     for part in statistics.lengths.values():
         videos = part.moments.count if part.videos is None else len(np.unique(part.videos))
         if most_videos is not None and videos > most_videos:
             raise MetricError(
-                f"{kept} is there, of {videos:,} videos, and `most_videos` asks for {most_videos:,}; "
+                f"{stats_path} is there, of {videos:,} videos, and `most_videos` asks for {most_videos:,}; "
                 "give another file, or leave `most_videos` out"
             )
 
 
 def _check_named_once(sources: Sequence[str]) -> None:
-    places = [source if is_address(source) else str(local_path(source).resolve()) for source in sources]
-    for number, place in enumerate(places):
-        if place in places[:number]:
+    paths = [source if is_address(source) else str(local_path(source).resolve()) for source in sources]
+    for number, path in enumerate(paths):
+        if path in paths[:number]:
             raise MetricError(f"{sources[number]}: named twice in one set; a video counts once")
 
 
-def are_files(sources: Sequence[str], kept: Path | None) -> bool:
-    """Tell whether any of a side is read from a file of statistics, whose settings are then given."""
-    return (kept is not None and kept.exists()) or any(map(_is_file_of_statistics, sources))
+def are_files(sources: Sequence[str], stats_path: Path | None) -> bool:
+    """Tell whether any of a set is read from a file of statistics, whose settings are then given."""
+    return (stats_path is not None and stats_path.exists()) or any(map(_is_file_of_statistics, sources))
 
 
 def _is_file_of_statistics(source: str) -> bool:

@@ -72,7 +72,7 @@ class Statistics:
     """Everything but lengths that the features depend on; None of features from elsewhere."""
     lengths: Mapping[int, LengthStatistics]
     """By frames of a clip; 0 of features from elsewhere."""
-    measured: tuple[Mapping[str, Any], ...] = ()
+    provenance: tuple[Mapping[str, Any], ...] = ()
     """How each part was measured, in JSON's types: its source, videos and those left out, weights, engine, version. No
     part of what is compared."""
 
@@ -101,7 +101,7 @@ def merge_statistics(sets: Sequence[Statistics]) -> Statistics:
             f"{merged.source} + {other.source}",
             merged.settings or other.settings,
             lengths,
-            (*merged.measured, *other.measured),
+            (*merged.provenance, *other.provenance),
         )
     return merged
 
@@ -188,7 +188,7 @@ def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool =
         "format": _FORMAT,
         "source": statistics.source,
         "settings": statistics.settings,
-        "measured": list(statistics.measured),
+        "measured": list(statistics.provenance),
     }
     text = json.dumps(document).encode("utf-8", "backslashreplace").decode()
     arrays: dict[str, NDArray[Any]] = {"document": np.array(text)}
@@ -223,10 +223,10 @@ def load_statistics(path: Path) -> Statistics:
             document = json.loads(str(arrays["document"]))
             if document["format"] != _FORMAT:
                 raise MetricError(f'its format is "{document["format"]}", not "{_FORMAT}"')
-            settings, measured = document["settings"], document.get("measured", [])
+            settings, provenance = document["settings"], document.get("measured", [])
             if settings is not None and not isinstance(settings, dict):
                 raise MetricError("its settings are no table")
-            if not isinstance(measured, list) or not all(isinstance(part, dict) for part in measured):
+            if not isinstance(provenance, list) or not all(isinstance(part, dict) for part in provenance):
                 raise MetricError("how it was measured is no list of tables")
             lengths = {
                 int(name.removeprefix("count_")): _length(arrays, name.removeprefix("count_"))
@@ -239,7 +239,7 @@ def load_statistics(path: Path) -> Statistics:
         raise MetricError(f"{path}: no such file") from error
     except _UNREADABLE as error:
         raise MetricError(f"{path}: not statistics that quovadis fvd wrote ({error}); measure again") from error
-    return Statistics(str(path), settings, lengths, tuple(measured))
+    return Statistics(str(path), settings, lengths, tuple(provenance))
 
 
 def _archive(file: BinaryIO) -> Any:

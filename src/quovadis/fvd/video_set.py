@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from threading import Event
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import convolutions
-from quovadis.errors import MetricError, UnexpectedError, VideoError
+from quovadis.errors import MetricError, UnexpectedError
 from quovadis.fvd.options import FVDOptions
 from quovadis.fvd.set_videos import SetVideo
 from quovadis.fvd.statistics import LengthStatistics, Statistics
 from quovadis.metrics import Moments
-from quovadis.recognizer import Recognizer
-from quovadis.runs.executor import Cancelled, VideoObserver, map_unordered
+from quovadis.recognizer import Recognizer, with_makers
+from quovadis.results.codec import pack, readable, unpack
+from quovadis.runs.executor import ThreadExecutor, VideoObserver
+from quovadis.runs.ledger import Ledger
+from quovadis.runs.tasks import DoneVideo, VideoTask, video_key, video_path
+from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.version import __version__
 from quovadis.video import clips_at
 from quovadis.video.converters import StretchConverter
+
+Features: TypeAlias = "dict[int, NDArray[np.float32]]"
+"""Of the clips of one video, by their length: shape clips, dimensions."""
 
 _BATCH_ROWS = 256
 """Clips whose features are added to the moments at a time."""
@@ -40,73 +48,86 @@ class SkippedVideo:
 def set_statistics(
     recognizer: Recognizer,
     source: str,
-    members: Sequence[SetVideo],
+    videos: Sequence[SetVideo],
     options: FVDOptions,
     *,
     keep_features: bool = True,
     workers: int = 2,
+    ledger: Ledger | None = None,
     observer: VideoObserver | None = None,
     on_skip: Callable[[SkippedVideo], None] | None = None,
 ) -> Statistics:
     """Run the network over a set of videos.
 
-    The same set gives the same statistics whatever the number of workers. Lengths that no video is long enough for are
-    left out, if there is any other.
+    The same set gives the same statistics whatever the number of workers, and however often the run was interrupted.
+    Lengths that no video is long enough for are left out, if there is any other.
 
     Args:
         recognizer: the network.
         source: what errors call the set.
-        members: its videos, as `list_videos` gives them.
+        videos: those of the set, as `list_videos` gives them.
         options: which frames, pixels and features.
         keep_features: whether the features stay with the moments; KVD and the bootstrap need them.
         workers: videos processed at once, 1 or more.
+        ledger: an open one, where the features of each video are kept and found; None: they are not.
         observer: told how far the run has come.
         on_skip: called with each video that is too short for a length, or cannot be read.
 
     Raises:
         MetricError: no video is long enough for any length.
+        OutputError: the ledger is damaged, or cannot be written.
         EngineError: the device failed.
     """
-    if observer is not None:
-        observer.start(len(members), 0)
     sums = {frames: _Sum(keep_features) for frames in options.frames}
     skipped: list[SkippedVideo] = []
+    tasks = [
+        VideoTask(_key(source, video.name, options), video.name, _path(source, video.name), video) for video in videos
+    ]
 
     def skip(name: str, reason: str, *, is_fault: bool = False) -> None:
         skipped.append(SkippedVideo(name, reason, is_fault))
         if on_skip is not None:
             on_skip(skipped[-1])
 
-    def make(item: tuple[int, SetVideo], stop: Event) -> dict[int, NDArray[np.float32]]:
-        return dict(_member_features(recognizer, item[1], options, stop))
+    def work(task: VideoTask[SetVideo], watch: VideoWatch) -> Features:
+        return dict(_video_features(recognizer, task.payload, options, watch))
 
-    for member, result, error in _in_order(
-        map_unordered(make, enumerate(members), workers, name=lambda item: item[1].name)
-    ):
-        if error is not None:
-            skip(member.name, str(error), is_fault=isinstance(error, UnexpectedError))
-        for frames, features in (result or {}).items():
+    def take(video: DoneVideo[SetVideo, Features]) -> None:
+        for frames, features in video.result.items():
             sums[frames].add(features)
-        short = [frames for frames in options.frames if result is not None and frames not in result]
+        short = [frames for frames in options.frames if frames not in video.result]
         if short:
-            skip(member.name, f"too short for clips of {', '.join(map(str, short))} frames")
-        if observer is not None:
-            observer.advance("")
+            skip(video.task.name, f"too short for clips of {', '.join(map(str, short))} frames")
+
+    run_videos(
+        tasks,
+        work,
+        codec=FeaturesCodec(),
+        ledger=ledger,
+        executor=ThreadExecutor(workers),
+        # Sums of floats depend on it.
+        ordered=True,
+        observer=observer,
+        on_done=take,
+        on_failure=lambda task, error: skip(task.name, str(error), is_fault=isinstance(error, UnexpectedError)),
+    )
     lengths = {frames: total.statistics() for frames, total in sums.items() if total.count}
     if not lengths:
         asked = ", ".join(map(str, options.frames))
         raise MetricError(
-            f"{source}: none of its {len(members)} videos gives a clip of {asked} frames; ask for fewer with `frames`"
+            f"{source}: none of its {len(videos)} videos gives a clip of {asked} frames; ask for fewer with `frames`"
         )
-    measured = {
+    provenance = {
         "source": source,
-        "videos": len(members),
+        "videos": len(videos),
         "left_out": [{"name": video.name, "reason": video.reason} for video in skipped],
         "quovadis": __version__,
         "weights": recognizer.weights.name,
         **recognizer.engine.description,
     }
-    return Statistics(source, set_settings(recognizer, options), lengths, (measured,))
+    makers = [] if ledger is None else ledger.makers(task.key for task in tasks)
+    provenance = with_makers(provenance, makers or [recognizer.maker])
+    return Statistics(source, set_settings(recognizer, options), lengths, (provenance,))
 
 
 def set_settings(recognizer: Recognizer, options: FVDOptions) -> dict[str, Any]:
@@ -180,32 +201,28 @@ def clip_windows(name: str, count: int | None, frames: int, options: FVDOptions)
             start = int(generator.integers(room))
             if start not in starts:
                 starts.append(start)
-    return [[start + place * options.frame_step for place in range(frames)] for start in starts]
+    return [[start + number * options.frame_step for number in range(frames)] for start in starts]
 
 
-def _member_features(
-    recognizer: Recognizer, member: SetVideo, options: FVDOptions, stop: Event
+def _video_features(
+    recognizer: Recognizer, video: SetVideo, options: FVDOptions, watch: VideoWatch
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield for each length the features of its clips, shape clips, dimensions; lengths without a clip are left out."""
-
-    def check() -> None:
-        if stop.is_set():
-            raise Cancelled
-
-    video = member.reader(check)
-    count = video.count_frames() if options.clips == "random" else None
+    reader = video.reader(watch.check)
+    count = reader.count_frames() if options.clips == "random" else None
     windows = [
-        (frames, window) for frames in options.frames for window in clip_windows(member.name, count, frames, options)
+        (frames, window) for frames in options.frames for window in clip_windows(video.name, count, frames, options)
     ]
     if not windows:
         return
     found: dict[int, NDArray[np.float32]] = {}
     for clip in clips_at(
-        video,
+        reader,
         [window for _, window in windows],
         fps="native",
         converter=lambda: StretchConverter(options.coordinate_mode),
     ):
+        watch.reach(len(found), len(windows))
         output = recognizer.engine.run(clip.pixels[np.newaxis])
         pooled: NDArray[np.float32] = output.features[0].mean(axis=0, dtype=np.float32)
         found[clip.index] = output.logits[0] if options.features == "logits" else pooled
@@ -215,14 +232,35 @@ def _member_features(
             yield length, np.stack(rows)
 
 
-def _in_order(
-    done: Iterator[Any],
-) -> Iterator[tuple[SetVideo, dict[int, NDArray[np.float32]] | None, VideoError | None]]:
-    """Yield what was numbered by `enumerate` in that order: sums of floats depend on it."""
-    waiting: dict[int, Any] = {}
-    wanted = 0
-    for (number, member), result, error in done:
-        waiting[number] = member, result, error
-        while wanted in waiting:
-            yield waiting.pop(wanted)
-            wanted += 1
+class FeaturesCodec:
+    """Features of one video, for the ledger of a run."""
+
+    def encode(self, features: Features) -> bytes:
+        """Return a video's features as bytes."""
+        return pack(list(features), list(features.values()))
+
+    def decode(self, content: bytes) -> Features:
+        """Read what `encode` wrote.
+
+        Raises:
+            ValueError: it is something else, or not whole.
+        """
+        lengths, arrays = unpack(content)
+        with readable():
+            return {int(frames): values for frames, values in zip(lengths, arrays, strict=True)}
+
+
+def _key(source: str, name: str, options: FVDOptions) -> str:
+    """Return what tells a video's features from all others, so that several comparisons can share a file."""
+    settings = {**options.settings(), "frames": options.frames}
+    return json.dumps([video_key(source), name, settings], sort_keys=True)
+
+
+def _path(source: str, name: str) -> Path:
+    """Return the file or folder that holds a video of a set."""
+    path = video_path(source)
+    if not path.is_dir():
+        return path
+    # A video of an array is called by its number too, and a folder of frames by its own name.
+    inside = (path / name, path / name.rpartition("[")[0])
+    return next((file for file in inside if file != path and file.exists()), path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,24 +11,19 @@ from rich.text import Text
 
 from quovadis.errors import Spell, in_python, spell_options
 from quovadis.escape import printable
-from quovadis.fvd import Covariance, Distance, Statistics
+from quovadis.fvd import Covariance, SetComparison, Statistics
 from quovadis.report.evaluation_table import plain_table
 from quovadis.version import __version__
 
 
 @dataclass(frozen=True)
 class DistanceReport:
-    """Two sets, their distances, and what these depend on."""
+    """A comparison of two sets, and what its figures depend on."""
 
-    real: Statistics
-    fake: Statistics
-    distances: Sequence[Distance]
-    """By length of clips, the shortest first."""
+    comparison: SetComparison
     covariance: Covariance
     seed: int
     """Of the bootstrap."""
-    missing: Sequence[str] = ()
-    """Why lengths that were asked for have no distance."""
     spell: Spell = in_python
     """How options are written that sentences and reasons name."""
 
@@ -38,20 +33,20 @@ class DistanceReport:
             "quovadis": __version__,
             "covariance": self.covariance,
             "bootstrap_seed": self.seed,
-            "real": set_document(self.real, self.spell),
-            "fake": set_document(self.fake, self.spell),
-            "distances": [distance.to_dict() for distance in self.distances],
-            "lacking": [spell_options(sentence, self.spell) for sentence in self.missing],
+            "real": set_document(self.comparison.real, self.spell),
+            "fake": None if self.comparison.fake is None else set_document(self.comparison.fake, self.spell),
+            "distances": [distance.to_dict() for distance in self.comparison.distances],
+            "lacking": [spell_options(sentence, self.spell) for sentence in self.comparison.missing],
         }
 
     def table(self) -> RenderableType:
         """Draw a row for each length, and under them what the figures depend on."""
-        intervals = [distance.interval for distance in self.distances]
+        intervals = [distance.interval for distance in self.comparison.distances]
         names = ["frames", "real clips", "fake clips", "FVD"]
         if any(intervals):
             names += ["95 % interval", "bias"]
         table = plain_table(*names, "KVD")
-        for distance, interval in zip(self.distances, intervals, strict=True):
+        for distance, interval in zip(self.comparison.distances, intervals, strict=True):
             cells = [str(distance.frames or "–"), str(distance.clips_a), str(distance.clips_b), f"{distance.fvd:.4f}"]
             if interval is not None:
                 cells += [f"{interval.lower:.4f} – {interval.upper:.4f}", f"{interval.bias:+.4f}"]
@@ -59,8 +54,8 @@ class DistanceReport:
                 cells += ["–", "–"]
             table.add_row(*cells, "–" if distance.kvd is None else f"{distance.kvd:.6f}")
         lines = [f"covariance: {self.covariance}"]
-        if self.real.settings is not None or self.fake.settings is not None:
-            lines += _setting_lines(self.real.settings or {}, self.fake.settings or {})
+        fake = self.comparison.fake
+        lines += _setting_lines(self.comparison.real.settings or {}, (fake and fake.settings) or {})
         return Group(table, *(Text(printable(line), style="dim") for line in lines))
 
 
@@ -74,7 +69,7 @@ def set_document(statistics: Statistics, spell: Spell = in_python) -> dict[str, 
             else [{**video, "reason": spell_options(video["reason"], spell)} for video in value]
             for name, value in part.items()
         }
-        for part in statistics.measured
+        for part in statistics.provenance
     ]
     return {"source": statistics.source, "settings": settings, "measured": measured}
 

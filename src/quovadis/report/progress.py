@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Self
 
@@ -88,7 +89,7 @@ class ClipProgress(AbstractContextManager["ClipProgress"]):
 
 
 class VideoProgress(AbstractContextManager["VideoProgress"]):
-    """A bar for many videos: how many are done, how things stand, time left. A `workers.VideoPartObserver`.
+    """A bar for many videos: how many are done, how things stand, time left. A `runs.executor.VideoObserver`.
 
     Where it is told of parts, the bar moves within videos, of which several may be in work at once.
     """
@@ -112,6 +113,15 @@ class VideoProgress(AbstractContextManager["VideoProgress"]):
     def print(self, line: str) -> None:
         """Print a line above the bar, or where it would be; file names in it are not taken for markup."""
         self._progress.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away while others print."""
+        self._progress.live.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def start(self, total: int, done: int) -> None:
         """Say how many videos there are, and how many an earlier run has done."""

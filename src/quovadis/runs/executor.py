@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from threading import Event
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -33,19 +36,15 @@ class VideoObserver(Protocol):
         """Take how many videos there are, and how many an earlier run has done."""
         ...
 
-    def advance(self, note: str) -> None:
-        """Take one video as done; `note` says how things stand."""
-        ...
-
-
-class VideoPartObserver(VideoObserver, Protocol):
-    """One that also shows how far the videos in work have come."""
-
     def reach(self, video: str, part: float) -> None:
         """Take how much of a video is done, from 0 to 1: 1 just before `advance` is told of it, and never earlier.
 
         Called from the threads in which the videos are worked on.
         """
+        ...
+
+    def advance(self, note: str) -> None:
+        """Take one video as done; `note` says how things stand."""
         ...
 
 
@@ -56,6 +55,35 @@ class Done(NamedTuple, Generic[Item, Result]):
     result: Result | None
     error: VideoError | None
     """Why there is no result."""
+
+
+class Executor(Protocol):
+    """Something that does work on many items, several at once perhaps."""
+
+    @property
+    def workers(self) -> int:
+        """How many items are in work at once, at most."""
+        ...
+
+    def map(
+        self, make: Callable[[Item, Event], Result], items: Iterable[Item], *, name: Callable[[Item], str] = str
+    ) -> Generator[Done[Item, Result], None, None]:
+        """Yield each item as it is finished: see `map_unordered`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ThreadExecutor:
+    """Threads of this process; of one alone, the one that asks."""
+
+    workers: int
+    """1 or more."""
+
+    def map(
+        self, make: Callable[[Item, Event], Result], items: Iterable[Item], *, name: Callable[[Item], str] = str
+    ) -> Generator[Done[Item, Result], None, None]:
+        """Yield each item as it is finished: see `map_unordered`."""
+        return map_unordered(make, items, self.workers, name=name)
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error
@@ -87,7 +115,7 @@ def map_unordered(
     workers: int,
     *,
     name: Callable[[Item], str] = str,
-) -> Iterator[Done[Item, Result]]:
+) -> Generator[Done[Item, Result], None, None]:
     """Yield each item as it is finished, in no certain order, with at most `workers` of them in flight.
 
     A video that cannot be read, or whose work raises an unexpected exception, is yielded with its error; an
@@ -97,31 +125,36 @@ def map_unordered(
     Args:
         make: does one item; looks at the event now and then, and raises `Cancelled` once it is set.
         items: taken as there is room for them.
-        workers: threads, 1 or more.
+        workers: threads, 1 or more; 1 is the thread that asks, so that Ctrl-C reaches the work itself.
         name: what the user calls the video of an item, for errors that do not say it.
     """
     stop = Event()
+    if workers == 1:
+        for item in items:
+            yield _done(item, name, partial(make, item, stop))
+        return
     executor = ThreadPoolExecutor(workers, "quovadis-video")
     working: dict[Future[Result], Item] = {}
     waiting = iter(items)
     try:
         while True:
-            while len(working) < workers and (item := next(waiting, None)) is not None:
+            for item in islice(waiting, workers - len(working)):
                 working[executor.submit(make, item, stop)] = item
             if not working:
                 return
             # With a time limit, so that Ctrl-C is heard on every platform.
             finished, _ = wait(working, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in finished:
-                item = working.pop(future)
-                result, error = None, None
-                try:
-                    result = future.result()
-                except Cancelled:
-                    raise
-                except Exception as raised:
-                    error = video_error(name(item), raised)
-                yield Done(item, result, error)
+                yield _done(working.pop(future), name, future.result)
     finally:
         stop.set()
         executor.shutdown(cancel_futures=True)
+
+
+def _done(item: Item, name: Callable[[Item], str], result: Callable[[], Result]) -> Done[Item, Result]:
+    try:
+        return Done(item, result(), None)
+    except Cancelled:
+        raise
+    except Exception as error:
+        return Done(item, None, video_error(name(item), error))

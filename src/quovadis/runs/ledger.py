@@ -6,9 +6,10 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
@@ -20,7 +21,9 @@ from quovadis.video.fingerprints import ABSENT, path_fingerprint
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS videos (key TEXT PRIMARY KEY, file TEXT NOT NULL, result BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS videos (
+    key TEXT PRIMARY KEY, file TEXT NOT NULL, result BLOB NOT NULL, maker TEXT NOT NULL
+);
 """
 
 _RESULTS = "SELECT key, result FROM videos"
@@ -29,17 +32,31 @@ _RESULTS = "SELECT key, result FROM videos"
 class Ledger(AbstractContextManager["Ledger"]):
     """The results of the videos that are done, under one set of settings; one process at a time."""
 
-    def __init__(self, path: Path, settings: Mapping[str, Any], *, restart: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Mapping[str, Any],
+        maker: Mapping[str, str] = MappingProxyType({}),
+        *,
+        restart: bool = False,
+        is_named: bool = False,
+    ) -> None:
         """Choose the file.
 
         Args:
             path: the database; made, with its folder, if it is not there.
-            settings: everything that results depend on, in JSON's types; a ledger of other settings is refused.
+            settings: everything that decides results, in JSON's types; a ledger of other settings is refused.
+            maker: what makes the results of this run, such as the engine and its version; kept with each, so that
+                another machine or a newer engine can go on.
             restart: start over, whatever is there. An older ledger stays until there is a result to keep: until `store`
                 or `replace_older` is called, what is written stays in memory.
+            is_named: whether the user has named this file, and not its folder.
         """
         self._path = path
-        self._settings = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+        # What errors name, and what they advise to give another of.
+        self._home, self._kind = (path, "file") if is_named else (path.parent, "folder")
+        self._maker = _text(maker)
+        self._settings = _text(settings)
         self._restart = restart
         self._lock = FileLock(f"{path}.lock")
         # Results may be kept while another thread is about to write the first files.
@@ -64,9 +81,9 @@ class Ledger(AbstractContextManager["Ledger"]):
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
-            raise OutputError(f"{folder}: another run is at work here; give another folder") from error
+            raise OutputError(f"{self._home}: another run is at work here; give another {self._kind}") from error
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
+            raise OutputError(f"{self._home}: cannot be written: {error.strerror}") from error
         try:
             self._open()
         except BaseException:
@@ -82,6 +99,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             self._database = _connected(":memory:" if self._replaces_older else self._path)
             self._database.executescript(_SCHEMA)
             row = self._database.execute("SELECT text FROM settings").fetchone()
+            self._database.execute("SELECT key, file, result, maker FROM videos LIMIT 0")
             if row is None:
                 with self._database:
                     self._database.execute("INSERT INTO settings VALUES (?)", (self._settings,))
@@ -90,8 +108,8 @@ class Ledger(AbstractContextManager["Ledger"]):
             raise self.unusable(error) from error
         if difference is not None:
             raise OutputError(
-                f"{self._path.parent}: holds results of other settings ({difference}); "
-                "give another folder, or `restart=True` to start over"
+                f"{self._home}: holds results of other settings ({difference}); "
+                f"give another {self._kind}, or `restart=True` to start over"
             )
 
     def replace_older(self) -> None:
@@ -134,7 +152,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         """Return the error for a record that is damaged, such as a result that cannot be read."""
         return OutputError(
             f"{self._path}: cannot be used as the record of what is done ({error}); "
-            "`restart=True` starts over, or give another folder"
+            f"`restart=True` starts over, or give another {self._kind}"
         )
 
     def __exit__(self, *exception: object) -> None:
@@ -150,7 +168,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         Args:
             key: of the video.
             path: its file, or folder of frames.
-            ignore_path: whether it is the same file in another place too.
+            ignore_path: whether the same file under another path will do.
 
         Raises:
             OutputError: the record is damaged.
@@ -162,6 +180,28 @@ class Ledger(AbstractContextManager["Ledger"]):
             return None
         file, result = found
         return result if file == identity or (ignore_path and _is_same_elsewhere(file, identity)) else None
+
+    def result(self, key: str) -> bytes | None:
+        """Return the result of a video, whatever became of its file; None if there is none.
+
+        Raises:
+            OutputError: the record is damaged.
+        """
+        found = self._row(key)
+        return None if found is None else found[1]
+
+    def makers(self, keys: Iterable[str]) -> list[dict[str, str]]:
+        """Return what made the results of these videos: each once, sorted.
+
+        Raises:
+            OutputError: the record is damaged.
+        """
+        wanted = set(map(escaped, keys))
+        try:
+            rows = list(self._connection.execute("SELECT key, maker FROM videos"))
+            return [json.loads(maker) for maker in sorted({str(maker) for key, maker in rows if key in wanted})]
+        except (sqlite3.Error, ValueError) as error:
+            raise self.unusable(error) from error
 
     def _row(self, key: str) -> tuple[str, bytes] | None:
         try:
@@ -192,18 +232,33 @@ class Ledger(AbstractContextManager["Ledger"]):
             OutputError: it cannot be written.
         """
         rows = [
-            (escaped(key), self._asked.get(key) or file_identity(path), content)
+            (escaped(key), self._asked.get(key) or file_identity(path), content, self._maker)
             for key, (path, content) in results.items()
         ]
+        with self._writing() as database:
+            database.executemany("DELETE FROM videos WHERE key = ?", [(escaped(key),) for key in forget])
+            database.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?)", rows)
+
+    def move(self, old: str, new: str, path: Path, result: bytes) -> None:
+        """Give a video's result another key, file and content; what made it stays.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        row = (escaped(new), file_identity(path), result, escaped(old))
+        with self._writing() as database:
+            database.execute("UPDATE OR REPLACE videos SET key = ?, file = ?, result = ? WHERE key = ?", row)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
         try:
             with self._use, self._connection as database:
-                database.executemany("DELETE FROM videos WHERE key = ?", [(escaped(key),) for key in forget])
-                database.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?)", rows)
+                yield database
         except sqlite3.Error as error:
             raise OutputError(f"{self._path}: cannot be written: {error}; what is done is kept") from error
 
     def is_same_elsewhere(self, key: str, path: Path) -> bool:
-        """Tell whether a file is the one that a result is of, by all but its place.
+        """Tell whether a file is the one that a result is of, by all but its path.
 
         Raises:
             OutputError: the record is damaged.
@@ -240,6 +295,10 @@ def file_identity(path: Path) -> str:
     """
     state = path_fingerprint(path)
     return ABSENT if state == ABSENT else f"{escaped(str(path.absolute()))}\n{state}"
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), sort_keys=True, ensure_ascii=False)
 
 
 def _connected(path: Path | str) -> sqlite3.Connection:

@@ -19,7 +19,7 @@ from quovadis.version import __version__
 
 _NOT_OF_PROTOCOL = (
     *("protocol", "weights", "weights_sha256", "engine", "version", "device", "precision", "calibration_sha256"),
-    *("allow_partial", "quovadis"),
+    *("allow_partial", "quovadis", "makers"),
 )
 """Settings that have a place of their own in the report; all others are the protocol's."""
 
@@ -57,13 +57,26 @@ def _facts(predictions: Predictions, summary: Summary, spell: Spell) -> Table:
         *_clip_accuracy(settings, summary, spell),
         ("weights", str(settings.get("weights"))),
         ("SHA-256 of the weights", str(settings.get("weights_sha256"))),
-        ("engine", f"{settings.get('engine')} {settings.get('version')}"),
-        ("device", str(settings.get("device"))),
+        *_makers(settings),
         ("precision", str(settings.get("precision"))),
         *_calibration(settings),
-        ("quovadis", str(settings.get("quovadis", __version__))),
     ]
+    if "makers" not in settings:
+        rows.append(("quovadis", str(settings.get("quovadis", __version__))))
     return Table((Column("setting"), Column("value")), tuple(rows))
+
+
+def _makers(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what computed the views: of a run that went on elsewhere, several."""
+    if "makers" not in settings:
+        return [
+            ("engine", f"{settings.get('engine')} {settings.get('version')}"),
+            ("device", str(settings.get("device"))),
+        ]
+    return [
+        ("engine", f"{one.get('engine')} {one.get('version')} on {one.get('device')}, quovadis {one.get('quovadis')}")
+        for one in settings["makers"]
+    ]
 
 
 def _calibration(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,50 @@
+"""Which videos a run is over, and whether any of them can be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from quovadis.errors import QuovadisError, VideoError
+from quovadis.runs.executor import video_error
+from quovadis.video import VideoLimits, discover_videos, open_video
+from quovadis.video.source import is_address
+
+
+def discover_all(
+    arguments: Iterable[str], on_failure: Callable[[str, QuovadisError], None], *, fail_fast: bool = False
+) -> list[str]:
+    """Return every video that `arguments` name, folders searched.
+
+    Args:
+        arguments: files, folders, addresses, cameras.
+        on_failure: called with each that names no video, and why.
+        fail_fast: stop at the first of these.
+    """
+    sources: list[str] = []
+    for argument in arguments:
+        try:
+            sources.extend(discover_videos(argument))
+        except Exception as error:
+            on_failure(argument, video_error(argument, error))
+            if fail_fast:
+                break
+    return sources
+
+
+def open_failures(
+    sources: Iterable[str], limits: VideoLimits, *, allow_partial: bool
+) -> list[tuple[str, VideoError]] | None:
+    """Return each source and why it cannot be opened, or None as soon as one can.
+
+    Addresses and cameras count as ones that can: they are opened once.
+    """
+    errors = []
+    for source in sources:
+        if is_address(source):
+            return None
+        try:
+            with open_video(source, limits=limits, allow_partial=allow_partial):
+                return None
+        except Exception as error:
+            errors.append((source, video_error(source, error)))
+    return errors

@@ -1,0 +1,153 @@
+"""`--resume` of classify and fvd: killed at any moment and run again, the result is that of an undisturbed run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from quovadis.cli import classify, fvd
+from support.command_line import quovadis
+from support.fake_engine import CornerEngine, FakeEngine, MeanEngine, recognizer
+from support.killed_runs import run_process, write_videos
+
+LENGTHS = {"a.mp4": 30, "b.mp4": 41, "c.mp4": 12, "d.avi": 21}
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("resume")
+    write_videos(folder / "real", LENGTHS)
+    write_videos(folder / "fake", dict(reversed(LENGTHS.items())))
+    (folder / "real" / "broken.mp4").write_bytes(b"no video")
+    return folder
+
+
+def command(name: str, videos: Path, *more: str | Path) -> list[str | Path]:
+    if name == "fvd":
+        return ["fvd", videos / "real", videos / "fake", "--frames", "9", "--frames", "16", "--json", *more]
+    return ["classify", videos / "real", videos / "fake", "--clip-frames", "9", "--json", *more]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """The engine of both commands in this process."""
+    corners, means = CornerEngine(), MeanEngine()
+    monkeypatch.setattr(fvd, "load", lambda *arguments, **options: recognizer(corners))
+    monkeypatch.setattr(classify, "load", lambda *arguments, **options: recognizer(means))
+    return means
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("workers", ["1", "3"])
+@pytest.mark.parametrize("name", ["classify", "fvd"])
+def test_killed_and_resumed_is_the_same_bytes_as_undisturbed(
+    name: str, workers: str, videos: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    whole = quovadis(*command(name, videos))
+    resumed = command(name, videos, "--resume", tmp_path / "done.sqlite", "--workers", workers)
+    for kill_after, moment in ((1, "after"), (1, "before"), (3, "after")):
+        killed = run_process(*resumed, kill_after=kill_after, moment=moment)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert killed.stdout == b""
+    for _ in range(2):
+        assert quovadis(*resumed).stdout == whole.stdout
+    assert json.loads(whole.stdout)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_results_of_several_workers_are_those_of_one_in_the_same_order(
+    workers: int, videos: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    plain = quovadis(*command("classify", videos))
+    found = quovadis(*command("classify", videos, "--workers", str(workers)))
+    assert found.stdout == plain.stdout
+    assert found.stderr == plain.stderr
+    sources = [Path(one["source"]).name for one in json.loads(found.stdout)["results"]]
+    assert sources == [*LENGTHS, *LENGTHS]
+    assert found.returncode == 1
+
+
+def test_what_is_done_is_not_done_again_however_the_video_is_named(
+    videos: Path, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ("--resume", tmp_path / "done.sqlite", "--clip-frames", "9", "--json")
+    quovadis("classify", videos / "real" / "a.mp4", *more)
+    count = len(engine.shapes)
+    monkeypatch.chdir(videos)
+    found = json.loads(quovadis("classify", Path("real", "a.mp4"), *more).stdout)["results"]
+    assert [one["source"] for one in found] == [str(Path("real", "a.mp4"))]
+    assert len(engine.shapes) == count
+    quovadis("classify", Path("real", "a.mp4"), *more, "--restart")
+    assert len(engine.shapes) == 2 * count
+
+
+def test_the_real_set_is_measured_once_for_several_fake_ones(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = CornerEngine()
+    monkeypatch.setattr(fvd, "load", lambda *arguments, **options: recognizer(engine))
+    more = ("--frames", "9", "--resume", tmp_path / "done.sqlite", "--json")
+    quovadis("fvd", videos / "real", videos / "fake", *more)
+    assert len(engine.shapes) == 8
+    quovadis("fvd", videos / "real", videos / "fake" / "..", *more)
+    # The folder above has both: its videos are another set's.
+    assert len(engine.shapes) == 16
+    quovadis("fvd", videos / "real", videos / "fake", *more)
+    assert len(engine.shapes) == 16
+
+
+def test_another_precision_is_refused_and_another_version_is_not(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = command("classify", videos, "--resume", tmp_path / "done.sqlite")
+    first, second = MeanEngine(), MeanEngine("2")
+    monkeypatch.setattr(classify, "load", lambda *arguments, **options: recognizer(first))
+    assert quovadis(*run).returncode == 1
+    monkeypatch.setattr(classify, "load", lambda *arguments, **options: recognizer(second))
+    results = json.loads(quovadis(*run).stdout)["results"]
+    assert {one["engine"]["version"] for one in results} == {"1"}
+    assert second.shapes == []
+    second.description = {**second.description, "precision": "int8"}
+    refused = quovadis(*run)
+    assert refused.returncode == 1
+    assert f"{tmp_path / 'done.sqlite'}: holds results of other settings (precision: f32, now int8)" in refused.stderr
+
+
+def test_a_file_to_resume_from_spares_videos(videos: Path, engine: FakeEngine) -> None:
+    path = videos / "real" / "a.mp4"
+    before = path.read_bytes()
+    for name in ("classify", "fvd"):
+        refused = quovadis(*command(name, videos, "--resume", path, "--restart"))
+        assert refused.returncode == 1
+        assert "this is a video" in refused.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["classify", "fvd"])
+def test_restart_needs_a_file_to_restart(name: str, videos: Path, engine: FakeEngine) -> None:
+    assert quovadis(*command(name, videos, "--restart")).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["classify", "fvd"])
+@pytest.mark.parametrize("damage", [b"{", b"[]\n", b'{"clips": [[]]}\n', b"[[9, 1, 5]]\n\0"], ids=repr)
+def test_a_damaged_result_is_one_clear_error(
+    name: str, damage: bytes, videos: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    run = command(name, videos, "--resume", tmp_path / "done.sqlite")
+    quovadis(*run)
+    if name == "fvd" and damage == b"[]\n":
+        damage = b"[]\n\0\0\0\0"
+    with closing(sqlite3.connect(tmp_path / "done.sqlite")) as database, database:
+        database.execute("UPDATE videos SET result = ? WHERE key LIKE '%b.mp4%'", (damage,))
+    refused = quovadis(*run)
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert "cannot be used as the record of what is done" in line
+    assert "--restart" in line
