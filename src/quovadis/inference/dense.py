@@ -71,8 +71,8 @@ def dense_steps(
     else:
         missing = -len(waiting) % TEMPORAL_STRIDE
         output = stream.push(_pixels([*waiting, *waiting[-1:] * missing]), is_last=True)
-    for place, (logits, features) in enumerate(zip(output.step_logits, output.features, strict=True), start=1):
-        yield clock.step(logits, features, is_last=place == len(output.step_logits))
+    for number, (logits, features) in enumerate(zip(output.step_logits, output.features, strict=True), start=1):
+        yield clock.step(logits, features, is_last=number == len(output.step_logits))
 
 
 def smooth(steps: Iterable[TimeStep], window_steps: int) -> Iterator[tuple[TimeStep, NDArray[np.float32]]]:
@@ -83,25 +83,25 @@ def smooth(steps: Iterable[TimeStep], window_steps: int) -> Iterator[tuple[TimeS
     """
     ahead = (window_steps - 1) // 2
     behind = window_steps - 1 - ahead
-    known: deque[TimeStep] = deque()
+    recent: deque[TimeStep] = deque()
     pending = 0
     for step in steps:
-        known.append(step)
+        recent.append(step)
         pending += 1
         if pending > ahead:
-            yield _centred(known, len(known) - pending, behind, ahead)
+            yield _centred(recent, len(recent) - pending, behind, ahead)
             pending -= 1
-        while len(known) - pending > behind:
-            known.popleft()
+        while len(recent) - pending > behind:
+            recent.popleft()
     while pending:
-        yield _centred(known, len(known) - pending, behind, ahead)
+        yield _centred(recent, len(recent) - pending, behind, ahead)
         pending -= 1
 
 
-def _centred(known: Sequence[TimeStep], place: int, behind: int, ahead: int) -> tuple[TimeStep, NDArray[np.float32]]:
-    window = list(known)[max(place - behind, 0) : place + ahead + 1]
+def _centred(recent: Sequence[TimeStep], index: int, behind: int, ahead: int) -> tuple[TimeStep, NDArray[np.float32]]:
+    window = list(recent)[max(index - behind, 0) : index + ahead + 1]
     mean: NDArray[np.float32] = np.mean([step.logits for step in window], axis=0, dtype=np.float32)
-    return known[place], mean
+    return recent[index], mean
 
 
 class _Clock:
@@ -132,7 +132,7 @@ class _Clock:
 def _lengthen(frames: list[Frame]) -> list[Frame]:
     """Loop or hold a short video to a length that the network is defined for."""
     if len(frames) < SHORTEST_FRAMES:
-        return [frames[place % len(frames)] for place in range(SHORTEST_FRAMES)]
+        return [frames[index % len(frames)] for index in range(SHORTEST_FRAMES)]
     return [*frames, *frames[-1:] * (-(len(frames) + 1) % TEMPORAL_STRIDE)]
 
 

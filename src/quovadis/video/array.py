@@ -9,6 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.architecture import FRAME_SIZE
 from quovadis.errors import VideoError
 from quovadis.video.decoder import VideoReport
 from quovadis.video.frames import DecodedFrame
@@ -21,17 +22,21 @@ class ArrayDecoder:
     live = False
     first_seconds = Fraction(0)
 
-    def __init__(self, frames: Iterable[NDArray[np.uint8]], fps: float, first: int = 0) -> None:
+    def __init__(
+        self, frames: Iterable[NDArray[np.uint8]], fps: float, first: int = 0, *, share_memory: bool = False
+    ) -> None:
         """Take the frames.
 
         Args:
             frames: RGB, uint8 0..255, each of shape height, width, 3: an array of them, or any iterable.
             fps: frames a second, for their times.
             first: index of the first frame, for its time.
+            share_memory: whether frames of 224x224 are not copied; only where a converter leaves these as they are.
         """
         self._frames = frames
         self._rate = Fraction(fps)
         self._first = first
+        self._share_memory = share_memory
         self.frame_count = len(frames) if isinstance(frames, np.ndarray) else None
         self.report = VideoReport()
 
@@ -54,9 +59,13 @@ class ArrayDecoder:
         Raises:
             VideoError: a frame has another dtype or shape.
         """
-        for index, pixels in enumerate(self._frames, start=self._first):
-            check_array(np.asarray(pixels)[np.newaxis])
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        for index, given in enumerate(self._frames, start=self._first):
+            pixels = np.ascontiguousarray(given)
+            check_array(pixels[np.newaxis])
+            # FFmpeg may read a little past the end of what it scales: that must be memory of its own.
+            shares = self._share_memory and pixels.shape[:2] == (FRAME_SIZE, FRAME_SIZE)
+            make = av.VideoFrame.from_numpy_buffer if shares else av.VideoFrame.from_ndarray
+            frame = make(pixels, format="rgb24")
             self.report.frames_decoded += 1
             yield DecodedFrame(frame, Fraction(1), UPRIGHT, index / self._rate, 1 / self._rate)
 

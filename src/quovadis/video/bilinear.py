@@ -14,7 +14,11 @@ CoordinateMode: TypeAlias = Literal["half-pixel", "asymmetric"]
 
 
 def resize(
-    pixels: NDArray[Any], height: int, width: int, centres: CoordinateMode = "half-pixel", columns: slice = slice(None)
+    pixels: NDArray[Any],
+    height: int,
+    width: int,
+    coordinate_mode: CoordinateMode = "half-pixel",
+    columns: slice = slice(None),
 ) -> NDArray[np.float32]:
     """Return a picture of another size, shape height, columns, channels, within the range of its pixels, not rounded.
 
@@ -22,15 +26,15 @@ def resize(
         pixels: uint8 or float32, shape height, width, channels.
         height: of the result.
         width: of the result.
-        centres: where output pixels look.
+        coordinate_mode: where output pixels look.
         columns: which columns of the result are wanted.
     """
     channels = pixels.shape[2]
-    above, below, down = _taps(pixels.shape[0], height, centres)
+    above, below, down = _taps(pixels.shape[0], height, coordinate_mode)
     lines = pixels.reshape(len(pixels), -1)
     upper = lines[above].astype(np.float32)
     rows = upper + (lines[below] - upper) * down[:, np.newaxis]
-    left, right, across = _taps(pixels.shape[1], width, centres)
+    left, right, across = _taps(pixels.shape[1], width, coordinate_mode)
     # Lines are taken as they are in memory, which is faster than pixel by pixel.
     start = rows.take(_each_channel(left[columns], channels), axis=1)
     end = rows.take(_each_channel(right[columns], channels), axis=1)
@@ -44,12 +48,12 @@ def _each_channel(pixels: NDArray[np.intp], channels: int) -> NDArray[np.intp]:
 
 @lru_cache(maxsize=64)
 def _taps(
-    source: int, target: int, centres: CoordinateMode
+    source: int, target: int, coordinate_mode: CoordinateMode
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Return for each output pixel the two input pixels that it lies between, and its distance from the first."""
-    places = np.arange(target, dtype=np.float64)
+    positions = np.arange(target, dtype=np.float64)
     scale = source / target
-    places = (places + 0.5) * scale - 0.5 if centres == "half-pixel" else places * scale
-    places = places.clip(0, source - 1)
-    first = np.floor(places).astype(np.intp)
-    return first, np.minimum(first + 1, source - 1), (places - first).astype(np.float32)
+    positions = (positions + 0.5) * scale - 0.5 if coordinate_mode == "half-pixel" else positions * scale
+    positions = positions.clip(0, source - 1)
+    first = np.floor(positions).astype(np.intp)
+    return first, np.minimum(first + 1, source - 1), (positions - first).astype(np.float32)

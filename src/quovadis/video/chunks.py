@@ -66,16 +66,16 @@ def outline_png(file: BinaryIO, name: str, limits: VideoLimits) -> Outline:
 def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """Yield the kind, the start and the size of every chunk that is whole, up to `IEND`."""
     end = file.seek(0, os.SEEK_END)
-    place, kind = len(PNG_SIGNATURE), b""
+    offset, kind = len(PNG_SIGNATURE), b""
     while kind != b"IEND":
-        file.seek(place)
+        file.seek(offset)
         header = file.read(8)
         size = int.from_bytes(header[:4], "big")
-        if len(header) < 8 or place + 12 + size > end:
+        if len(header) < 8 or offset + 12 + size > end:
             return
         kind = header[4:]
-        yield kind, place + 8, size
-        place += 12 + size
+        yield kind, offset + 8, size
+        offset += 12 + size
 
 
 def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
@@ -87,11 +87,11 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
     outline = Outline(whole_bytes=12)
     declared_bytes = int.from_bytes(content[4:8], "little") + 8
     end = min(declared_bytes, len(content))
-    place = 12
-    while place + 8 <= end:
-        kind, size = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
-        start, place = place + 8, place + 8 + size + size % 2
-        if place > end:
+    offset = 12
+    while offset + 8 <= end:
+        kind, size = content[offset : offset + 4], int.from_bytes(content[offset + 4 : offset + 8], "little")
+        start, offset = offset + 8, offset + 8 + size + size % 2
+        if offset > end:
             break
         if kind == b"VP8X":
             outline.width = 1 + int.from_bytes(content[start + 4 : start + 7], "little")
@@ -102,7 +102,7 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
             milliseconds = int.from_bytes(content[start + 12 : start + 15], "little")
             shown = milliseconds if milliseconds >= _MIN_WEBP else _DEFAULT_WEBP
             _add(outline, Fraction(shown, 1000), name, limits)
-        outline.whole_bytes = place
+        outline.whole_bytes = offset
     if declared_bytes > len(content) or outline.whole_bytes < end - 8:
         found = len(outline.durations)
         outline.shortfall = f"{found} whole frames found, in {len(content):,} of {declared_bytes:,} declared bytes"

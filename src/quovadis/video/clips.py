@@ -145,7 +145,7 @@ def sampled_clips(reader: SourceReader, video: Video, sampling: Sampling) -> Ite
 
 def _clip(frames: Sequence[Frame], index: int, clip_frames: int, following: Frame | None = None) -> Clip:
     length = max(len(frames), clip_frames)
-    pixels = np.stack([frames[place % len(frames)].pixels for place in range(length)])
+    pixels = np.stack([frames[i % len(frames)].pixels for i in range(length)])
     last = frames[-1]
     end_seconds = last.pts_seconds + last.duration_seconds if following is None else following.pts_seconds
     return Clip(pixels, index, frames[0].pts_seconds, end_seconds, len(frames))

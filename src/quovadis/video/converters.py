@@ -73,9 +73,9 @@ def enlarged_size(width: int, height: int) -> tuple[int, int]:
 class StretchConverter:
     """All of the picture stretched to 224x224 whatever its shape, as Fréchet Video Distance has it."""
 
-    def __init__(self, centres: CoordinateMode = "asymmetric") -> None:
+    def __init__(self, coordinate_mode: CoordinateMode = "asymmetric") -> None:
         """Choose where output pixels look."""
-        self._centres: CoordinateMode = centres
+        self._coordinate_mode: CoordinateMode = coordinate_mode
         self._upright = _Upright()
 
     def convert(self, frame: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT) -> NDArray[Any]:
@@ -84,4 +84,4 @@ class StretchConverter:
         Raises:
             VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
-        return resize(self._upright.pixels(frame, orientation), FRAME_SIZE, FRAME_SIZE, self._centres)
+        return resize(self._upright.pixels(frame, orientation), FRAME_SIZE, FRAME_SIZE, self._coordinate_mode)

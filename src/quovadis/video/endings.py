@@ -97,9 +97,9 @@ def asf_declared_bytes(path: Path) -> int | None:
     """
     with path.open("rb") as file:
         header = file.read(_ASF_HEADER_BYTES)
-    place = header.find(_ASF_FILE_PROPERTIES)
-    if place < 0 or len(header) < place + 92:
+    offset = header.find(_ASF_FILE_PROPERTIES)
+    if offset < 0 or len(header) < offset + 92:
         return None
-    (size,) = struct.unpack_from("<Q", header, place + 40)
-    (flags,) = struct.unpack_from("<I", header, place + 88)
+    (size,) = struct.unpack_from("<Q", header, offset + 40)
+    (flags,) = struct.unpack_from("<I", header, offset + 88)
     return None if flags & 1 else size or None

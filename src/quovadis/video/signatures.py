@@ -81,4 +81,4 @@ def _brands(file: BinaryIO, head: bytes) -> set[bytes]:
         return set()
     file.seek(8)
     content = file.read(min(max(int.from_bytes(head[:4], "big") - 8, 0), 4096))
-    return {content[place : place + 4] for place in range(0, len(content) - 3, 4) if place != 4}
+    return {content[offset : offset + 4] for offset in range(0, len(content) - 3, 4) if offset != 4}

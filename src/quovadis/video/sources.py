@@ -235,7 +235,9 @@ class ArrayFrames(_Source):
         first = round(span.start_seconds * rate)
         last = None if span.duration_seconds is None else first + round(span.duration_seconds * rate)
         converter = options.get("converter", FrameConverter)
-        return Video(self.name, ArrayDecoder(self.frames[first:last], rate, first), fps="native", converter=converter)
+        is_usual = converter is FrameConverter
+        decoder = ArrayDecoder(self.frames[first:last], rate, first, share_memory=is_usual)
+        return Video(self.name, decoder, fps="native", converter=converter)
 
     def fingerprint(self) -> str:
         """Return a digest of the frames."""
@@ -277,7 +279,7 @@ def iterated_video(images: Iterable[NDArray[np.uint8]], fps: FrameRate) -> Video
         fps: frames a second, for their times; `native`: 25.
     """
     rate = FRAMES_PER_SECOND if fps == "native" else fps
-    return Video("<frames>", ArrayDecoder(images, rate), fps="native")
+    return Video("<frames>", ArrayDecoder(images, rate, share_memory=True), fps="native")
 
 
 def _check_file(path: Path, name: str) -> None:
