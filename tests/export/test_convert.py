@@ -124,7 +124,7 @@ def test_a_model_that_differs_from_its_source_is_not_left_behind(
 ) -> None:
     right = worker.write
 
-    def wrong(identity: dict[str, str], store: Path, *rest: Any) -> None:
+    def wrong(identity: worker.StoredWeights, store: Path, *rest: Any) -> None:
         tensors = load_file(store)
         name = "RGB/inception_i3d/Mixed_3c/Branch_2/Conv3d_0b_3x3/batch_norm/moving_variance"
         tensors[name] = tensors[name] * 1.05

@@ -35,8 +35,8 @@ def write(weights: Weights, name: str, path: Path) -> None:
         return
     store = path.with_name("store.safetensors")
     FORMATS["safetensors"].load_exporter().write(weights, store, form.defaults)
-    identity = {"name": weights.name, "sha256": weights.sha256, "source": str(weights.source)}
-    worker.write(identity, store, name, path, form.defaults)
+    stored = worker.StoredWeights(weights.name, weights.sha256, str(weights.source), weights.num_classes, None)
+    worker.write(stored, store, name, path, form.defaults)
 
 
 def test_there_are_six_formats_that_store_the_variables() -> None:
@@ -66,7 +66,7 @@ def test_a_checkpoint_of_official_weights_is_the_original_to_the_byte(
     assert index == (assets / "assets/checkpoints/rgb_scratch/model.ckpt.index").read_bytes()
     data = prefix.with_name("model.ckpt.data-00000-of-00001").read_bytes()
     blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-    assert blob == CATALOGUE["rgb-scratch"].data_git_sha1 == "fa7df95674dbf3579e7fccd954e51e706b4734c1"
+    assert blob == CATALOGUE["rgb-scratch"].tensors_git_sha1 == "fa7df95674dbf3579e7fccd954e51e706b4734c1"
 
 
 @pytest.mark.parametrize("name", FOLDED)

@@ -108,6 +108,23 @@ class TestMakingWeights:
         with pytest.raises(WeightsError, match=rf"mine\.ckpt: tensor {name} has the shape"):
             make_weights(tensors, Path("mine.ckpt"), "mine")
 
+    def test_a_head_says_how_many_classes_there_are_and_must_agree_with_itself(
+        self, tensors: dict[str, np.ndarray]
+    ) -> None:
+        head = "RGB/inception_i3d/Logits/Conv3d_0c_1x1/conv_3d"
+        for count in (1, 600):
+            tensors[f"{head}/w"], tensors[f"{head}/b"] = np.zeros((1, 1, 1, 1024, count)), np.zeros(count)
+            assert make_weights(tensors, Path("mine.ckpt"), "mine").num_classes == count
+        tensors[f"{head}/b"] = np.zeros(12)
+        with pytest.raises(WeightsError, match=rf"how many classes there are: {head}/w has 600 but {head}/b has 12"):
+            make_weights(tensors, Path("mine.ckpt"), "mine")
+        tensors[f"{head}/w"], tensors[f"{head}/b"] = np.zeros((1, 1, 1, 1024, 0)), np.zeros(0)
+        with pytest.raises(WeightsError, match="the head has no classes"):
+            make_weights(tensors, Path("mine.ckpt"), "mine")
+
+    def test_the_name_of_a_file_makes_no_weights_official(self, tensors: dict[str, np.ndarray]) -> None:
+        assert make_weights(tensors, Path("rgb-scratch.pt"), "rgb-scratch").official_name is None
+
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
     def test_a_value_that_is_no_number_is_named(self, tensors: dict[str, np.ndarray], value: float) -> None:
         name = list(tensors)[-1]

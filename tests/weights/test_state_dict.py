@@ -16,6 +16,7 @@ from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.weights import Weights, read_weights
 from quovadis.weights.folding import fold_batch_norm
 from quovadis.weights.state_dict import HASSONY2, NAMINGS, PIERGIAJ, QUOVADIS, Naming, module_names, to_state_dict
+from support.own_classes import with_classes
 
 State = dict[str, Any]
 
@@ -96,15 +97,66 @@ def test_a_ports_values_convert_to_the_same_230_tensors(naming: Naming, official
     [
         lambda state: {"state_dict": state, "epoch": 3},
         lambda state: {"model_state_dict": state},
+        lambda state: {"epoch": 3, "optimizer": {"lr": 0.1}, "model": {"net": {"params": state}}},
         lambda state: {f"module.{key}": value for key, value in state.items()},
+        lambda state: {f"model._orig_mod.module.{key}": value for key, value in state.items()},
+        lambda state: {"state_dict": {f"backbone.i3d.{key}": value for key, value in state.items()}},
+        lambda state: {"state_dict": state, "best": np.float64(0.8), "epoch": np.int64(3), "losses": np.ones(3)},
     ],
-    ids=["state_dict", "model_state_dict", "DataParallel"],
+    ids=["state_dict", "model_state_dict", "nested", "DataParallel", "compiled", "backbone", "NumPy"],
 )
 def test_what_training_scripts_wrap_around_a_state_dict_is_taken_off(
     wrap: Callable[[State], State], state: State, official: Weights, tmp_path: Path
 ) -> None:
     torch.save(wrap(state), tmp_path / "wrapped.pth")
     assert read_weights(tmp_path / "wrapped.pth").sha256 == official.sha256
+
+
+def test_values_of_numpy_are_not_made(state: State, tmp_path: Path) -> None:
+    class Hostile:
+        def __reduce__(self) -> Any:
+            # What numpy.dtype would make of this is nobody's business: its stand-in makes nothing.
+            return (np.dtype, ("O", False, True), (3, "|", None, None, None, -1, -1, 63))
+
+    torch.save({"state_dict": state, "x": Hostile(), "y": np.float32(1)}, tmp_path / "a.pt")
+    assert read_weights(tmp_path / "a.pt").name == "rgb-scratch"
+    state["Mixed_3b.b0.bn.bias"] = np.float64(1.0)
+    torch.save(state, tmp_path / "b.pt")
+    with pytest.raises(WeightsError, match=r"Mixed_3b\.b0\.bn\.bias is no tensor but scalar"):
+        read_weights(tmp_path / "b.pt")
+
+
+@pytest.mark.parametrize("beside", ["criterion.weight", "Conv3d_1a_7x7.conv3d.weight"])
+def test_tensors_beside_a_network_with_a_prefix_are_refused(beside: str, state: State, tmp_path: Path) -> None:
+    prefixed = {f"model.{key}": value for key, value in state.items()}
+    torch.save({**prefixed, beside: torch.zeros(1)}, tmp_path / "a.pt")
+    with pytest.raises(WeightsError, match=r"save its state dict alone|missing"):
+        read_weights(tmp_path / "a.pt")
+
+
+def test_a_dictionary_that_holds_itself_ends(tmp_path: Path) -> None:
+    endless: State = {}
+    endless["model"] = endless
+    torch.save(endless, tmp_path / "a.pt")
+    with pytest.raises(WeightsError, match="not a state dict of I3D"):
+        read_weights(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("naming", NAMINGS, ids=lambda naming: naming.name)
+def test_a_head_of_any_size_is_read_and_must_agree_with_its_bias(
+    naming: Naming, official: Weights, tmp_path: Path
+) -> None:
+    made = to_state_dict(with_classes(official, 157), naming)
+    torch.save({key: torch.tensor(array) for key, array in made.items()}, tmp_path / "charades.pt")
+    read = read_weights(tmp_path / "charades.pt")
+    assert (read.num_classes, read.known_labels, read.labels[156]) == (157, None, "class 156")
+    (bias,) = (key for key in made if made[key].shape == (157,))
+    torch.save(
+        {key: torch.tensor(made[key])[:12] if key == bias else torch.tensor(made[key]) for key in made},
+        tmp_path / "bad.pt",
+    )
+    with pytest.raises(WeightsError, match=r"has the shape \(12,\), but the network needs \(157,\)"):
+        read_weights(tmp_path / "bad.pt")
 
 
 def test_files_from_before_pytorch_1_6_are_read(state: State, official: Weights, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From any file of weights to any form of the model, each proven by running it before it gets its name."""
+"""From any file of weights to any format of the model, each proven by running it before it gets its name."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def convert(
     notify: Notify = ignore_notice,
     progress: DownloadProgress = ignore_download_progress,
 ) -> Conversion:
-    """Convert weights to another form, and prove it by running what was written beside its source on a fixed clip.
+    """Convert weights to another format, and prove it by running what was written beside its source on a fixed clip.
 
     Nothing appears at `destination` until all of it is written and proven.
 
@@ -157,20 +157,20 @@ def _labels_beside(plan: Plan, folder: Path, stored: worker.StoredWeights) -> di
 
 
 class _Reference:
-    """The source's own logits, computed once for each form of input."""
+    """The source's own logits, computed once for each shape of input."""
 
     def __init__(self, store: Path, results: Path, on_step: Notify) -> None:
         self._store, self._results, self._on_step = store, results, on_step
-        self._known: dict[tuple[int | None, int | None], list[RunResult]] = {}
+        self._results_by_shape: dict[tuple[int | None, int | None], list[RunResult]] = {}
 
     def compare(self, model: PlannedModel, path: Path) -> Difference:
         key = model.options.batch, model.options.frames
-        if key not in self._known:
+        if key not in self._results_by_shape:
             self._on_step("running the source")
-            self._known[key] = worker.run(_REFERENCE, self._store, model.options, self._results)
+            self._results_by_shape[key] = worker.run(_REFERENCE, self._store, model.options, self._results)
         self._on_step(f"running {path.name}")
         actual = worker.run(model.format.name, path, model.options, self._results)
-        return difference(self._known[key], actual, tolerance(model.options))
+        return difference(self._results_by_shape[key], actual, tolerance(model.options))
 
 
 def _source_path(source: str | os.PathLike[str], notify: Notify, progress: DownloadProgress) -> Path:

@@ -41,7 +41,7 @@ class Exporter(Protocol):
         Args:
             weights: the network's weights.
             path: the main file, or prefix, in a folder that exists; nothing of its name is there yet.
-            options: form of the model.
+            options: the input's shape and layout, and how the weights are stored.
 
         Raises:
             MissingDependencyError: the package that writes this format is not installed.

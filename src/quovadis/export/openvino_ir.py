@@ -22,7 +22,7 @@ def build_model(weights: Weights, options: ExportOptions) -> ov.Model:
 
     `Placeholder`: float32, RGB, 0..255, in the options' shape and layout. `Softmax`: float32, B,classes. The
     labels stand in `rt_info` under `model_info/labels` as Model API reads them: separated by spaces, underscores within
-    a name; names that do not come back from that form stand under `quovadis/labels` too, as JSON.
+    a name; names that this would change stand under `quovadis/labels` too, as JSON.
     """
     shape = [-1 if size is None else size for size in options.input_shape()]
     pixels = opset13.parameter(shape, np.float32, name=INPUT_NAME)

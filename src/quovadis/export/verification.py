@@ -54,7 +54,7 @@ class Difference:
 
 
 def tolerance(options: ExportOptions) -> Tolerance:
-    """Return what a model of this form may differ by."""
+    """Return what a model with these options may differ by."""
     return FLOAT16_WEIGHTS if options.compress == "fp16" else FLOAT32
 
 
@@ -88,12 +88,12 @@ def difference(expected: list[RunResult], actual: list[RunResult], allowed: Tole
     """Compare the runs of a written model with its source's."""
     pairs = list(zip(expected, actual, strict=True))
     return Difference(
-        logits=max(_greatest(a.logits, b.logits) for a, b in pairs),
-        probabilities=max(_greatest(a.probabilities, b.probabilities) for a, b in pairs),
+        logits=max(_max_difference(a.logits, b.logits) for a, b in pairs),
+        probabilities=max(_max_difference(a.probabilities, b.probabilities) for a, b in pairs),
         runtime=actual[0].runtime,
         tolerance=allowed,
     )
 
 
-def _greatest(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+def _max_difference(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.abs(a.astype(np.float64) - b).max()) if a.shape == b.shape else float("inf")

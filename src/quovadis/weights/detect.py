@@ -1,4 +1,4 @@
-"""Which format a weights file has, told by its first bytes and, where these say little, by its suffix."""
+"""Which format a weights file has, detected from its first bytes and, where these say little, by its suffix."""
 
 from __future__ import annotations
 

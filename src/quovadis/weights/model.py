@@ -147,6 +147,9 @@ def _count_classes(tensors: Mapping[str, NDArray[Any]], source: Path) -> int:
 
 
 def _check(name: str, tensor: NDArray[Any], shape: tuple[int, ...], source: Path) -> NDArray[np.float32]:
+    if tensor.shape == (1, 1, 1, 1, *shape):
+        # So the checkpoint for Kinetics-600 has batch norm's values, ready to be broadcast.
+        tensor = tensor.reshape(shape)
     if tensor.shape != shape:
         raise WeightsError(f"{source}: tensor {name} has the shape {tensor.shape}, but the network needs {shape}")
     if tensor.dtype.kind != "f":

@@ -22,7 +22,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], tuple[str, ..
     """Read a safetensors file into tensors by their original names, and the class names in its metadata.
 
     Raises:
-        WeightsError: the file is damaged, cannot be read, holds a dtype that NumPy lacks, or is no state dict of I3D.
+        WeightsError: the file is damaged or unreadable, has a dtype that NumPy does not, or is no state dict of I3D.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load

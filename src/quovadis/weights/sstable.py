@@ -133,7 +133,7 @@ def _handle(offset: int, size: int) -> bytes:
 
 def _short_successor(key: bytes) -> bytes:
     """Return a short key that sorts after `key` (leveldb/util/comparator.cc, `FindShortSuccessor`)."""
-    for place, byte in enumerate(key):
+    for index, byte in enumerate(key):
         if byte != 0xFF:
-            return key[:place] + bytes([byte + 1])
+            return key[:index] + bytes([byte + 1])
     return key

@@ -1,7 +1,7 @@
 """TensorFlow's V2 checkpoints ("tensor bundles"), read without TensorFlow.
 
 `PREFIX.index` is a sorted string table: under the empty key a `BundleHeaderProto`, under each tensor's name a
-`BundleEntryProto` (tensorflow/core/protobuf/tensor_bundle.proto) with dtype, shape, place and masked CRC-32C;
+`BundleEntryProto` (tensorflow/core/protobuf/tensor_bundle.proto) with dtype, shape, offset and masked CRC-32C;
 `PREFIX.data-00000-of-00001` … hold the bytes. Every checksum is verified when a tensor is read.
 """
 
@@ -24,7 +24,7 @@ from quovadis.weights.protobuf_wire import WireError, content, integer, read_fie
 from quovadis.weights.slices import Extent, read_extents, slice_key, tile_exactly
 from quovadis.weights.sstable import TableError, read_table
 
-_LARGEST_INDEX_BYTES = 1 << 26
+_MAX_INDEX_BYTES = 1 << 26
 _MAX_ARRAY_DIMENSIONS = 32
 """NumPy's limit before version 2; TensorFlow's operations need no more than 8 or so."""
 _MAX_PARTS = 10_000
@@ -208,8 +208,8 @@ class TensorFlowCheckpoint:
         if mask(google_crc32c.extend(crc, data[position:])) != entry.crc32c or position + sum(lengths) != len(data):
             raise self._damaged(entry, "its checksum does not hold")
         values = np.empty(count, object)
-        for place, length in enumerate(lengths):
-            values[place] = data[position : position + length]
+        for index, length in enumerate(lengths):
+            values[index] = data[position : position + length]
             position += length
         return values.reshape(entry.shape)
 
@@ -222,7 +222,7 @@ class TensorFlowCheckpoint:
 
     def _read_index(self) -> dict[bytes, bytes]:
         try:
-            if self.index_path.stat().st_size > _LARGEST_INDEX_BYTES:
+            if self.index_path.stat().st_size > _MAX_INDEX_BYTES:
                 raise WeightsError(f"{self.index_path}: too large to be a checkpoint's index")
             return read_table(self.index_path.read_bytes())
         except OSError as error:

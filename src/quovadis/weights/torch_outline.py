@@ -71,7 +71,7 @@ def read_outline(path: Path) -> TorchOutline:
 
 
 def _shape(opcodes: Iterator[Opcode]) -> tuple[int, ...] | None:
-    """Read on from a reference to a tensor's values: its place in them, then the sizes of its axes."""
+    """Read on from a reference to a tensor's values: its offset in them, then the sizes of its axes."""
     numbers: list[int] = []
     for name, value in islice(opcodes, 300):
         if isinstance(value, int) and name not in _MEMO:
