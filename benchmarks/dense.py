@@ -16,7 +16,7 @@ import numpy as np
 from footage import RATE, sample_frames
 from machine import describe
 
-from quovadis import Sampling, load
+from quovadis import Dense, Sampling, load
 from quovadis.samples import sample_clip
 
 
@@ -34,7 +34,7 @@ def measure(
         engine: name of the engine.
     """
     model = load("rgb-scratch", threads=threads, precision=precision, engine=engine, calibration_fallback=[frames])
-    sampling = Sampling(clip="dense", chunk_frames=chunk)
+    sampling = Sampling(clips=Dense(chunk_frames=chunk))
     windows = [frames[start : start + 79] for start in range(0, len(frames) - 78, 8)]
     for _ in model.stream(frames[:200], sampling):
         pass

@@ -9,10 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from quovadis import Sampling, VideoLimits
+from quovadis import SlidingWindows
 from quovadis.errors import VideoError
-from quovadis.sampling import open_clips
-from quovadis.video import open_video
+from quovadis.video import open_video, sliding_clips
 
 RATE = 25
 WIDTH, HEIGHT = 340, 256
@@ -21,8 +20,8 @@ WIDTH, HEIGHT = 340, 256
 
 def sample_frames(video: Path, count: int) -> np.ndarray:
     """Return frames as the network takes them, uint8, shape count, 224, 224, 3; the video repeats."""
-    with open_clips(video, Sampling(), VideoLimits()) as clips:
-        found = np.concatenate([clip.pixels for clip in clips])
+    with open_video(video) as opened:
+        found = np.concatenate([clip.pixels for clip in sliding_clips(opened, SlidingWindows())])
     return np.resize(found, (count, *found.shape[1:]))
 
 
@@ -31,8 +30,8 @@ def windows(folder: Path, stride: int) -> list[np.ndarray]:
     found: list[np.ndarray] = []
     for path in sorted(folder.iterdir()):
         try:
-            with open_clips(path, Sampling(stride=stride), VideoLimits()) as clips:
-                found += [clip.pixels[:79] for clip in clips]
+            with open_video(path) as opened:
+                found += [clip.pixels[:79] for clip in sliding_clips(opened, SlidingWindows(stride=stride))]
         except VideoError as error:
             print(f"left out: {error}")
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from footage import windows
 
-from quovadis import Recognizer, Sampling, load
+from quovadis import Dense, Recognizer, Sampling, load
 from quovadis.errors import VideoError
 
 
@@ -39,7 +39,7 @@ def _steps(model: Recognizer, folder: Path) -> np.ndarray:
     found = []
     for path in sorted(folder.iterdir()):
         try:
-            found += [clip.logits for clip in model.classify(path, Sampling(clip="dense")).clips]
+            found += [clip.logits for clip in model.classify(path, Sampling(clips=Dense())).clips]
         except VideoError as error:
             print(f"left out: {error}")
     logits = np.stack(found).astype(np.float64)

@@ -17,9 +17,9 @@ from statistics import median
 from footage import RATE, repeat, sample_frames, write_minute
 from machine import peak_megabytes
 
-from quovadis import Sampling, VideoLimits, load
+from quovadis import Dense, Sampling, load
 from quovadis.samples import sample_clip
-from quovadis.sampling import open_frames
+from quovadis.video import open_video
 
 
 def measure_command(video: Path, threads: int, precision: str) -> dict[str, float]:
@@ -39,13 +39,13 @@ def measure_command(video: Path, threads: int, precision: str) -> dict[str, floa
 
 def measure_overlap(video: Path, threads: int, precision: str, rounds: int) -> dict[str, float]:
     """Decode a file, run the network over as many frames in memory, and do both as `classify` does; in turn."""
-    sampling = Sampling(clip="dense")
+    sampling = Sampling(clips=Dense())
     frames = sample_frames(video, 60 * RATE)
     model = load("rgb-scratch", threads=threads, precision=precision, calibration_fallback=[frames])
 
     def decode() -> int:
-        with open_frames(video, sampling, VideoLimits()) as opened:
-            return sum(1 for _ in opened)
+        with open_video(video) as opened:
+            return sum(1 for _ in opened.frames_ahead())
 
     actions = {
         "decoding": decode,

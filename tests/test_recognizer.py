@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import quovadis
-from quovadis import ArchitectureError, ClipPrediction, LabelsError, Recognizer, Sampling, VideoError
+from quovadis import (
+    ArchitectureError,
+    CentreClip,
+    ClipPrediction,
+    LabelsError,
+    Recognizer,
+    Sampling,
+    SlidingWindows,
+    TimeSpan,
+    VideoError,
+)
 from quovadis.video.decoder import Decoder
 from support.synthetic import ORIENTATIONS, as_stored, set_display_matrix, write_video
 
@@ -45,7 +56,7 @@ def test_the_original_sample_is_playing_cricket_as_the_original_graph_says(
 def test_the_centre_clip_of_a_real_video_shows_its_action(
     model: Recognizer, assets: Path, name: str, label: str, probability: float
 ) -> None:
-    result = model.classify(assets / "clips" / name, Sampling(clip="centre"))
+    result = model.classify(assets / "clips" / name, Sampling(clips=CentreClip()))
     assert len(result.clips) == 1
     best = result.top(1)[0]
     assert best.label == label
@@ -53,7 +64,7 @@ def test_the_centre_clip_of_a_real_video_shows_its_action(
 
 
 def test_the_video_is_the_mean_of_the_softmax_of_its_clips(model: Recognizer, assets: Path) -> None:
-    result = model.classify(assets / "clips" / "archery.avi", Sampling(stride=20, clip_frames=64))
+    result = model.classify(assets / "clips" / "archery.avi", Sampling(clips=SlidingWindows(stride=20, clip_frames=64)))
     # 131 frames: windows at 0, 20, 40 and 60 hold 64; the 7 frames left join the last one.
     assert [clip.frames for clip in result.clips] == [64, 64, 64, 71]
     assert [clip.start_seconds for clip in result.clips] == pytest.approx([0.0, 0.8, 1.6, 2.4])
@@ -71,8 +82,8 @@ def test_frames_in_memory_give_what_the_file_gives(
 
 
 def test_the_centre_of_an_array_is_its_middle_frames(model: Recognizer, cricket_frames: NDArray[np.uint8]) -> None:
-    centre = model.classify(cricket_frames, Sampling(clip="centre", clip_frames=16))
-    middle = model.classify(cricket_frames[31:47], Sampling(clip_frames=16))
+    centre = model.classify(cricket_frames, Sampling(clips=CentreClip(clip_frames=16)))
+    middle = model.classify(cricket_frames[31:47], Sampling(clips=SlidingWindows(clip_frames=16)))
     np.testing.assert_array_equal(centre.probabilities, middle.probabilities)
 
 
@@ -94,13 +105,17 @@ def test_one_and_eight_frames_are_looped_and_say_so(
 
 
 def test_a_part_of_a_video_can_be_asked_for(model: Recognizer, assets: Path) -> None:
-    result = model.classify(assets / "clips" / "archery.avi", Sampling(start_seconds=1.0, duration_seconds=2.0))
+    result = model.classify(
+        assets / "clips" / "archery.avi", Sampling(span=TimeSpan(start_seconds=1.0, duration_seconds=2.0))
+    )
     assert result.clips[0].start_seconds == pytest.approx(1.0)
     assert result.clips[0].frames == 50
 
 
 def test_every_result_says_which_weights_and_engine_made_it(model: Recognizer, cricket_gif: Path) -> None:
-    result = model.classify(cricket_gif, Sampling(clip_frames=16, duration_seconds=0.64))
+    result = model.classify(
+        cricket_gif, Sampling(clips=SlidingWindows(clip_frames=16), span=TimeSpan(duration_seconds=0.64))
+    )
     record = result.to_dict(3)
     assert record["weights"]["name"] == "rgb-scratch"
     assert len(record["weights"]["sha256"]) == 64
@@ -121,7 +136,7 @@ def test_progress_is_reported_clip_by_clip(model: Recognizer, assets: Path) -> N
     seen: list[int] = []
     model.classify(
         assets / "clips" / "archery.avi",
-        Sampling(clip_frames=32),
+        Sampling(clips=SlidingWindows(clip_frames=32)),
         on_start=expected.append,
         on_clip=lambda clip: seen.append(clip.index),
     )
@@ -136,32 +151,33 @@ def test_own_class_names_replace_the_400(
     (tmp_path / "labels.txt").write_text("\n".join(names))
     for labels in (names, tmp_path / "labels.txt"):
         model = quovadis.load("rgb-scratch", labels=labels)
-        best = model.classify(cricket_frames[:16], Sampling(clip_frames=16)).top(1)[0]
+        best = model.classify(cricket_frames[:16], Sampling(clips=SlidingWindows(clip_frames=16))).top(1)[0]
         assert best.label == f"class {best.index}"
     with pytest.raises(LabelsError, match="399 class names"):
         quovadis.load("rgb-scratch", labels=names[:-1])
 
 
 @pytest.mark.parametrize(
-    "options",
+    "make",
     [
-        {"clip_frames": 8},
-        {"stride": 0},
-        {"fps": 0.0},
-        {"fps": float("nan")},
-        {"clip": "middle"},
-        {"start_seconds": -1.0},
-        {"duration_seconds": 0.0},
+        lambda: SlidingWindows(clip_frames=8),
+        lambda: CentreClip(clip_frames=8),
+        lambda: SlidingWindows(stride=0),
+        lambda: Sampling(fps=0.0),
+        lambda: Sampling(fps=float("nan")),
+        lambda: Sampling(clips="middle"),  # type: ignore[arg-type]
+        lambda: TimeSpan(start_seconds=-1.0),
+        lambda: TimeSpan(duration_seconds=0.0),
     ],
 )
-def test_an_impossible_sampling_is_refused_when_it_is_made(options: dict[str, object]) -> None:
+def test_an_impossible_sampling_is_refused_when_it_is_made(make: Callable[[], object]) -> None:
     with pytest.raises(ArchitectureError):
-        Sampling(**options)  # type: ignore[arg-type]
+        make()
 
 
 def test_a_start_after_the_end_is_an_error_that_names_the_video(model: Recognizer, assets: Path) -> None:
     with pytest.raises(VideoError, match=r"archery\.avi"):
-        model.classify(assets / "clips" / "archery.avi", Sampling(start_seconds=60))
+        model.classify(assets / "clips" / "archery.avi", Sampling(span=TimeSpan(start_seconds=60)))
 
 
 def test_an_array_of_the_wrong_kind_is_refused(model: Recognizer) -> None:
@@ -212,9 +228,9 @@ def test_a_live_source_that_is_stopped_gives_what_it_has(
 
     path = assets / "clips" / "archery.avi"
     with pytest.raises(KeyboardInterrupt):
-        model.classify(path, Sampling(clip_frames=16), on_clip=stop)
+        model.classify(path, Sampling(clips=SlidingWindows(clip_frames=16)), on_clip=stop)
     monkeypatch.setattr(Decoder, "live", True)
-    result = model.classify(path, Sampling(clip_frames=16), on_clip=stop)
+    result = model.classify(path, Sampling(clips=SlidingWindows(clip_frames=16)), on_clip=stop)
     assert len(result.clips) == 2
     assert "stopped by the user" in result.notes
 
@@ -222,4 +238,4 @@ def test_a_live_source_that_is_stopped_gives_what_it_has(
 def test_a_live_source_has_no_centre(model: Recognizer, assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Decoder, "live", True)
     with pytest.raises(VideoError, match="no centre"):
-        model.classify(assets / "clips" / "archery.avi", Sampling(clip="centre"))
+        model.classify(assets / "clips" / "archery.avi", Sampling(clips=CentreClip()))

@@ -36,19 +36,38 @@ if TYPE_CHECKING:
     from quovadis.features import FeatureOptions, VideoFeatures
     from quovadis.recognizer import Recognizer, load
     from quovadis.results import ClipPrediction, Prediction, Segment, StepPrediction, VideoPrediction, WeightsIdentity
-    from quovadis.sampling import Sampling
-    from quovadis.video import VideoLimits
+    from quovadis.video import (
+        Address,
+        ArrayFrames,
+        Camera,
+        CentreClip,
+        Dense,
+        FrameFolder,
+        LocalFile,
+        Sampling,
+        SlidingWindows,
+        TimeSpan,
+        VideoLimits,
+        VideoSource,
+    )
 
 __all__ = [
     "ENDPOINTS",
+    "Address",
     "ArchitectureError",
+    "ArrayFrames",
+    "Camera",
+    "CentreClip",
     "ClipPrediction",
     "Conversion",
     "DatasetError",
+    "Dense",
     "EngineError",
     "EngineOutput",
     "FeatureOptions",
+    "FrameFolder",
     "LabelsError",
+    "LocalFile",
     "MetricError",
     "MissingDependencyError",
     "OutputError",
@@ -57,13 +76,16 @@ __all__ = [
     "Recognizer",
     "Sampling",
     "Segment",
+    "SlidingWindows",
     "StepPrediction",
+    "TimeSpan",
     "TruncatedVideoError",
     "VideoError",
     "VideoFeatures",
     "VideoLimitError",
     "VideoLimits",
     "VideoPrediction",
+    "VideoSource",
     "WeightsError",
     "WeightsIdentity",
     "WeightsUnavailableError",
@@ -73,30 +95,40 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Address": "quovadis.video",
     "ArchitectureError": "quovadis.errors",
+    "ArrayFrames": "quovadis.video",
+    "Camera": "quovadis.video",
+    "CentreClip": "quovadis.video",
     "ClipPrediction": "quovadis.results",
     "Conversion": "quovadis.export",
     "DatasetError": "quovadis.errors",
+    "Dense": "quovadis.video",
     "ENDPOINTS": "quovadis.architecture",
     "EngineError": "quovadis.errors",
     "EngineOutput": "quovadis.engines",
     "FeatureOptions": "quovadis.features",
+    "FrameFolder": "quovadis.video",
     "LabelsError": "quovadis.errors",
+    "LocalFile": "quovadis.video",
     "MetricError": "quovadis.errors",
     "MissingDependencyError": "quovadis.errors",
     "OutputError": "quovadis.errors",
     "Prediction": "quovadis.results",
     "QuovadisError": "quovadis.errors",
     "Recognizer": "quovadis.recognizer",
-    "Sampling": "quovadis.sampling",
+    "Sampling": "quovadis.video",
     "Segment": "quovadis.results",
+    "SlidingWindows": "quovadis.video",
     "StepPrediction": "quovadis.results",
+    "TimeSpan": "quovadis.video",
     "TruncatedVideoError": "quovadis.errors",
     "VideoError": "quovadis.errors",
     "VideoFeatures": "quovadis.features",
     "VideoLimitError": "quovadis.errors",
     "VideoLimits": "quovadis.video",
     "VideoPrediction": "quovadis.results",
+    "VideoSource": "quovadis.video",
     "WeightsError": "quovadis.errors",
     "WeightsIdentity": "quovadis.results",
     "WeightsUnavailableError": "quovadis.errors",
@@ -108,7 +140,7 @@ _HOMES = {
 _MODULES = frozenset(
     {
         *("architecture", "engines", "environment", "errors", "export", "features", "labels", "metrics", "recognizer"),
-        *("results", "sampling", "video", "weights"),
+        *("results", "video", "weights"),
     }
 )
 """Modules that are there as attributes without being imported by name."""

@@ -16,8 +16,7 @@ from quovadis.environment import quantization_folder
 from quovadis.errors import EngineError
 from quovadis.progress import Notify
 from quovadis.runs.executor import video_error
-from quovadis.sampling import Sampling, Source, open_clips
-from quovadis.video import VideoLimits, discover_videos
+from quovadis.video import SlidingWindows, SourceLike, discover_videos, sliding_clips, video_source
 from quovadis.weights import Weights
 
 Precision: TypeAlias = Literal["f32", "f16", "int8", "auto"]
@@ -26,8 +25,8 @@ Precision: TypeAlias = Literal["f32", "f16", "int8", "auto"]
 def quantization_for(
     weights: Weights,
     precision: Precision,
-    calibration: Sequence[Source] | None,
-    fallback: Sequence[Source],
+    calibration: Sequence[SourceLike] | None,
+    fallback: Sequence[SourceLike],
     notify: Notify,
 ) -> Quantization | None:
     """Return what int8 needs, from the cache or found now; None where it computes in floating point.
@@ -66,7 +65,7 @@ def quantization_for(
     return found
 
 
-def calibration_clips(sources: Sequence[Source], notify: Notify) -> Iterator[NDArray[np.uint8]]:
+def calibration_clips(sources: Sequence[SourceLike], notify: Notify) -> Iterator[NDArray[np.uint8]]:
     """Yield clips of 79 frames of each source in turn, as many of each as make 12 together.
 
     Sources that cannot be read are passed over with a line, live ones without.
@@ -74,7 +73,7 @@ def calibration_clips(sources: Sequence[Source], notify: Notify) -> Iterator[NDA
     Raises:
         EngineError: there is no source.
     """
-    videos: list[Source] = []
+    videos: list[SourceLike] = []
     for source in sources:
         try:
             videos.extend(discover_videos(source) if isinstance(source, str) else [source])
@@ -85,12 +84,13 @@ def calibration_clips(sources: Sequence[Source], notify: Notify) -> Iterator[NDA
     each = -(-CALIBRATION_CLIPS // len(videos))
     for video in videos:
         try:
-            with open_clips(video, Sampling(), VideoLimits()) as clips:
-                if not clips.live:
+            with video_source(video).open() as opened:
+                if not opened.live:
+                    clips = sliding_clips(opened.frames_ahead(), SlidingWindows())
                     yield from (clip.pixels[:CLIP_FRAMES] for clip in islice(clips, each))
         except Exception as error:
             notify(f"not used for calibration: {video_error(_name(video), error)}")
 
 
-def _name(source: Source) -> str:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else "<array>"
+def _name(source: SourceLike) -> str:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else video_source(source).name

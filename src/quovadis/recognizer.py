@@ -25,8 +25,21 @@ from quovadis.precision import Precision, quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.runs.ordered import map_ordered
-from quovadis.sampling import Sampling, Source, iterated_frames, open_clips, open_frames
-from quovadis.video import Clip, CountedFrames, Frame, VideoLimits
+from quovadis.video import (
+    Clip,
+    CountedFrames,
+    Dense,
+    Frame,
+    Sampling,
+    SourceLike,
+    SourceReader,
+    VideoLimits,
+    VideoSource,
+    iterated_video,
+    open_video,
+    sampled_clips,
+    video_source,
+)
 from quovadis.weights import Weights, load_weights
 
 _logger = logging.getLogger("quovadis")
@@ -59,7 +72,7 @@ class Recognizer:
 
     def classify(
         self,
-        source: Source,
+        source: SourceLike,
         sampling: Sampling | None = None,
         *,
         limits: VideoLimits | None = None,
@@ -71,7 +84,8 @@ class Recognizer:
 
         Args:
             source: file, folder of images, address, `camera:0`, or an array: uint8 RGB, shape frames, height, width, 3.
-                An array's frames are taken to be at the rate that the sampling asks for.
+                An array's frames are taken to be at the rate that the sampling asks for. A string may name any of
+                these; a `LocalFile` or another `VideoSource` opens no more than its type says.
             sampling: which frames become clips; None: adjoining clips of 79 frames at 25 frames a second.
             limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
             allow_partial: classify what is there of a damaged or cut-off video, instead of refusing it.
@@ -83,50 +97,48 @@ class Recognizer:
             EngineError: the device failed.
         """
         sampling = sampling or Sampling()
-        limits = limits or VideoLimits()
-        if sampling.clip == "dense":
-            frames = open_frames(source, sampling, limits, allow_partial=allow_partial)
-            mean = _Mean()
-            stream = frames.mapped(self._dense_predictions(iter(frames), sampling, mean))
-        else:
-            opened = open_clips(source, sampling, limits, allow_partial=allow_partial)
-            stream = opened.mapped(map_ordered(self._predict, opened, self.engine.max_concurrent_clips))
-            mean = None
+        reader = SourceReader(video_source(source), limits, allow_partial=allow_partial)
+        mean = _Mean()
         notes: list[str] = []
         clips: list[ClipPrediction] = []
-        with stream:
+        with reader.open(fps=sampling.fps, span=sampling.span) as video:
             if on_start is not None:
-                on_start(stream.expected)
+                on_start(sampling.expected(video))
+            if isinstance(sampling.clips, Dense):
+                predictions = self._dense_predictions(video.frames_ahead(), sampling.clips, mean)
+            else:
+                sampled = sampled_clips(reader, video, sampling)
+                predictions = map_ordered(self._predict, sampled, self.engine.max_concurrent_clips)
             try:
-                for clip in stream:
+                for clip in predictions:
                     clips.append(clip)
                     if on_clip is not None:
                         on_clip(clip)
             except KeyboardInterrupt:
                 # A live source has no end of its own: stopping it is how its user asks for the result.
-                if not (stream.live and clips):
+                if not (video.live and clips):
                     raise
                 notes.append("stopped by the user")
         if not clips:
-            raise VideoError(f"{stream.name}: no frame lies in the part of the video that was asked for")
-        if stream.dropped_frames:
-            notes.append(f"{stream.dropped_frames} frames came faster than they could be used, and were left out")
+            raise VideoError(f"{video.name}: no frame lies in the part of the video that was asked for")
+        if video.dropped_frames:
+            notes.append(f"{video.dropped_frames} frames came faster than they could be used, and were left out")
         if clips[-1].looped:
             notes.append(_looped_note(clips, sampling))
         return VideoPrediction(
-            source=stream.name,
+            source=video.name,
             clips=tuple(clips),
             weights=self.weights,
             engine=self.engine.description,
-            incomplete=stream.report.partial,
-            mean_logits=None if mean is None else mean.value(),
-            notes=(*stream.report.notes, *notes),
+            incomplete=reader.partial,
+            mean_logits=mean.value(),
+            notes=(*reader.notes, *notes),
             labels=self.labels,
         )
 
     def features(
         self,
-        source: Source,
+        source: SourceLike,
         options: FeatureOptions | None = None,
         *,
         limits: VideoLimits | None = None,
@@ -149,7 +161,7 @@ class Recognizer:
 
     def stream(
         self,
-        source: Source | Iterable[NDArray[np.uint8]],
+        source: SourceLike | Iterable[NDArray[np.uint8]],
         sampling: Sampling | None = None,
         *,
         limits: VideoLimits | None = None,
@@ -163,8 +175,8 @@ class Recognizer:
 
         Args:
             source: as for `classify`, or an iterable of frames: uint8 RGB, shape height, width, 3.
-            sampling: rate, part, `window_steps` and `chunk_frames`; None: 25 frames a second, windows of 9 steps (79
-                frames), chunks of 8.
+            sampling: rate, part, and a `Dense` of windows and chunks; None: 25 frames a second. Without a `Dense`,
+                windows are of 9 steps (79 frames), and chunks of 8 frames.
             limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
             allow_partial: take what is there of a damaged or cut-off video.
 
@@ -172,16 +184,19 @@ class Recognizer:
             VideoError: the video cannot be read, is cut off, or exceeds the limits.
             EngineError: the device failed.
         """
-        sampling = sampling or Sampling(clip="dense", chunk_frames=TEMPORAL_STRIDE)
-        if isinstance(source, str | os.PathLike | np.ndarray):
-            frames = open_frames(source, sampling, limits or VideoLimits(), allow_partial=allow_partial)
+        sampling = sampling or Sampling()
+        dense = sampling.clips if isinstance(sampling.clips, Dense) else Dense(chunk_frames=TEMPORAL_STRIDE)
+        if isinstance(source, str | os.PathLike | np.ndarray | VideoSource):
+            video = open_video(source, fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
+            frames = video.frames_ahead()
         else:
-            frames = iterated_frames(source, sampling)
+            video = iterated_video(source, sampling.fps)
+            frames = iter(video)
         clock = _CaptureClock()
-        recent: deque[NDArray[np.float32]] = deque(maxlen=sampling.window_steps)
-        with frames:
-            watched = clock.watch(frames) if frames.live else iter(frames)
-            for step in dense_steps(self.engine, watched, chunk_frames=sampling.chunk_frames):
+        recent: deque[NDArray[np.float32]] = deque(maxlen=dense.window_steps)
+        with video:
+            watched = clock.watch(frames) if video.live else frames
+            for step in dense_steps(self.engine, watched, chunk_frames=dense.chunk_frames):
                 recent.append(step.logits)
                 yield StepPrediction(
                     index=step.index,
@@ -189,14 +204,14 @@ class Recognizer:
                     end_seconds=step.end_seconds,
                     step_logits=step.logits,
                     logits=np.mean(recent, axis=0, dtype=np.float32),
-                    delay_seconds=clock.delay(step.end_seconds) if frames.live else None,
+                    delay_seconds=clock.delay(step.end_seconds) if video.live else None,
                     labels=self.labels,
                 )
 
-    def _dense_predictions(self, frames: Iterator[Frame], sampling: Sampling, mean: _Mean) -> Iterator[ClipPrediction]:
+    def _dense_predictions(self, frames: Iterator[Frame], dense: Dense, mean: _Mean) -> Iterator[ClipPrediction]:
         counter = CountedFrames(frames)
-        steps = mean.watch(dense_steps(self.engine, counter, chunk_frames=sampling.chunk_frames))
-        for step, logits in smooth(steps, sampling.window_steps):
+        steps = mean.watch(dense_steps(self.engine, counter, chunk_frames=dense.chunk_frames))
+        for step, logits in smooth(steps, dense.window_steps):
             yield ClipPrediction(
                 index=step.index,
                 start_seconds=step.start_seconds,
@@ -248,7 +263,7 @@ class _CaptureClock:
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            self._start = min(self._start, time.monotonic() - frame.seconds - frame.duration_seconds)
+            self._start = min(self._start, time.monotonic() - frame.pts_seconds - frame.duration_seconds)
             yield frame
 
     def delay(self, seconds: float) -> float:
@@ -257,10 +272,10 @@ class _CaptureClock:
 
 def _looped_note(clips: Sequence[ClipPrediction], sampling: Sampling) -> str:
     real = "1 frame was" if clips[-1].frames == 1 else f"{clips[-1].frames} frames were"
-    if sampling.clip == "dense":
+    if isinstance(sampling.clips, Dense):
         return f"shorter than {SHORTEST_FRAMES} frames, which make one step: looped"
     which = "shorter than a clip" if len(clips) == 1 else "the last clip is not full"
-    return f"{which}: its {real} looped to {sampling.clip_frames}"
+    return f"{which}: its {real} looped to {sampling.clips.clip_frames}"
 
 
 def load(
@@ -271,8 +286,8 @@ def load(
     engine: EngineName = "auto",
     hint: Hint = "latency",
     precision: Precision | None = None,
-    calibration: Sequence[Source] | None = None,
-    calibration_fallback: Sequence[Source] = (),
+    calibration: Sequence[SourceLike] | None = None,
+    calibration_fallback: Sequence[SourceLike] = (),
     labels: str | os.PathLike[str] | Sequence[str] | None = None,
     notify: Notify | None = None,
     progress: DownloadProgress | None = None,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quovadis import Sampling, load, precision
+from quovadis import Sampling, SlidingWindows, load, precision
 from quovadis.engines import choice, open_engine, torch_engine
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
@@ -48,7 +48,7 @@ def test_openvinos_devices_are_openvinos(tensors: dict[str, NDArray[np.float32]]
         ({"name": "torch", "quantization": Quantization({}, {})}, "does not compute in int8"),
         ({"device": "cuda:7"}, "PyTorch cannot use"),
         ({"device": "TOASTER"}, 'no device "TOASTER"'),
-        ({"floats": "f16"}, "choose --device cuda, or --precision f32"),
+        ({"floats": "f16"}, 'choose `device="cuda"`, or `precision="f32"`'),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -62,7 +62,7 @@ def test_what_cannot_be_is_refused(
 def test_throughput_gives_the_same_clips_in_the_same_order(
     engine: str, rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8]
 ) -> None:
-    sampling = Sampling(clip_frames=16)
+    sampling = Sampling(clips=SlidingWindows(clip_frames=16))
     options = {"engine": engine, "threads": 2}
     one = load(rgb_scratch_path, **options).classify(cricket_frames, sampling)  # type: ignore[arg-type]
     model = load(rgb_scratch_path, hint="throughput", **options)  # type: ignore[arg-type]

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quovadis import Recognizer, Sampling, VideoLimits, load
+from quovadis import Recognizer, SlidingWindows, load
 from quovadis.engines.native_library import has_integers
 from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
 from quovadis.errors import EngineError, MissingDependencyError, VideoError
 from quovadis.precision import calibration_clips, quantization_for
-from quovadis.sampling import open_clips
+from quovadis.video import open_video, sliding_clips
 from quovadis.weights import Weights, read_weights
 
 Clips = NDArray[np.uint8]
@@ -34,8 +34,8 @@ def windows(assets: Path) -> list[Clips]:
     found: list[Clips] = []
     for path in sorted(path for path in (assets / "clips").iterdir() if path.is_file()):
         try:
-            with open_clips(path, Sampling(stride=40), VideoLimits()) as clips:
-                found += [clip.pixels[:79] for clip in clips]
+            with open_video(path) as video:
+                found += [clip.pixels[:79] for clip in sliding_clips(video, SlidingWindows(stride=40))]
         except VideoError:
             assert path.name == "corrupted.mp4"
     assert len(found) >= 25

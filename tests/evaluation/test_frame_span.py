@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quovadis.datasets import read_dataset
+from quovadis.datasets import example_source, read_dataset
 from quovadis.errors import VideoError, VideoLimitError
-from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.protocols import make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
 from quovadis.labels import kinetics400
-from quovadis.video import VideoLimits
+from quovadis.video import SourceReader, VideoLimits
 from support.colours import ANSWERS
 from support.fake_engine import ColourEngine, recognizer
 
@@ -34,8 +33,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "long"
 
 
-def answers(footage: Footage) -> list[int]:
-    with footage.open(fps="native") as video:
+def reader(folder: Path, span: range | None, limits: VideoLimits | None = None, **options: bool) -> SourceReader:
+    return SourceReader(example_source(folder, span), limits, **options)
+
+
+def answers(video: SourceReader) -> list[int]:
+    with video.open(fps="native") as video:
         return [round((float(frame.pixels[..., 0].mean()) - 20) / 40) for frame in video]
 
 
@@ -43,31 +46,31 @@ def answers(footage: Footage) -> list[int]:
 def test_without_a_stretch_or_with_all_of_it_every_frame_is_read(
     folder: Path, span: range | None, seen: list[int]
 ) -> None:
-    assert answers(Footage(folder, span=span)) == seen
+    assert answers(reader(folder, span)) == seen
 
 
 def test_a_stretch_is_the_frames_from_its_offset_on(folder: Path) -> None:
-    footage = Footage(folder, span=range(2, 5))
-    assert answers(footage) == [2, 3, 4]
-    assert footage.count("native") == 3
+    video = reader(folder, range(2, 5))
+    assert answers(video) == [2, 3, 4]
+    assert video.count_frames("native") == 3
 
 
 def test_more_frames_than_there_are_is_an_error_that_names_both(folder: Path) -> None:
     with pytest.raises(VideoError, match=r"long: there are 6 frames in it, but the list names frames 5 to 9; "):
-        Footage(folder, span=range(4, 9)).open(fps="native")
+        reader(folder, range(4, 9)).open(fps="native")
 
 
 def test_with_partial_videos_allowed_what_is_there_is_read_and_counts_as_partial(folder: Path) -> None:
-    footage = Footage(folder, span=range(4, 9), allow_partial=True)
-    assert answers(footage) == [4, 5]
-    assert footage.partial
-    assert footage.notes == ("damaged: 3 of 5 images could not be read",)
+    video = reader(folder, range(4, 9), allow_partial=True)
+    assert answers(video) == [4, 5]
+    assert video.partial
+    assert video.notes == ("damaged: 3 of 5 images could not be read",)
 
 
 def test_more_frames_than_the_limit_admits_is_an_error(folder: Path) -> None:
-    footage = Footage(folder, VideoLimits(max_frames=5), span=range(999_999_999), allow_partial=True)
+    video = reader(folder, range(999_999_999), VideoLimits(max_frames=5), allow_partial=True)
     with pytest.raises(VideoLimitError, match="999,999,999 frames are more than the limit of 5; `max_frames`"):
-        footage.open(fps="native")
+        video.open(fps="native")
 
 
 def evaluate(root: Path, text: str) -> tuple[Predictions, int]:

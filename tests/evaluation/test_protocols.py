@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import quovadis
+from quovadis.datasets import example_source
 from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import ArchitectureError, VideoError, VideoLimitError
-from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols import (
     DeepMindProtocol,
     MultiviewProtocol,
@@ -31,9 +31,14 @@ from quovadis.evaluation.protocols import (
     open_model_zoo,
 )
 from quovadis.evaluation.protocols.deepmind import CHUNK_FRAMES, chunks
+from quovadis.video import SourceReader
 from quovadis.video.geometry import scaled_size
 from support.fake_engine import ColourEngine
 from support.synthetic import moving_squares, write_video
+
+
+def reader(path: Path, *, allow_partial: bool = False) -> SourceReader:
+    return SourceReader(example_source(path), allow_partial=allow_partial)
 
 
 class Recorder(ColourEngine):
@@ -117,7 +122,7 @@ def test_open_model_zoo_prepares_pictures_as_the_accuracy_checker(tmp_path: Path
         for number, picture in enumerate(pictures, start=1):
             Image.fromarray(picture).save(folder / f"{number}.png")
         engine = Recorder()
-        views = list(OpenModelZooProtocol().views(Footage(folder), engine))
+        views = list(OpenModelZooProtocol().views(reader(folder), engine))
         assert [view.start_frame for view in views] == [0, 1, 2]
         scale = min(256 / height, 256 / width)
         expected = cv2.resize(pictures[0], (int(scale * width), int(scale * height))).astype(np.float32)
@@ -137,7 +142,7 @@ def test_open_model_zoo_prepares_pictures_as_the_accuracy_checker(tmp_path: Path
 def test_a_video_too_short_for_three_clips_is_refused(tmp_path: Path) -> None:
     path = write_video(tmp_path / "two.mp4", moving_squares(2))
     with pytest.raises(VideoError, match=r"two\.mp4: 2 frames are too few for the protocol omz"):
-        list(OpenModelZooProtocol().views(Footage(path), ColourEngine()))
+        list(OpenModelZooProtocol().views(reader(path), ColourEngine()))
 
 
 def test_a_video_and_its_frames_give_the_same_views(tmp_path: Path) -> None:
@@ -149,17 +154,17 @@ def test_a_video_and_its_frames_give_the_same_views(tmp_path: Path) -> None:
     for number, picture in enumerate(moving_squares(95, 320, 240), start=1):
         Image.fromarray(picture).save(frames / f"{number:03d}.png")
     video, images = Recorder(), Recorder()
-    list(OpenModelZooProtocol().views(Footage(path), video))
-    list(OpenModelZooProtocol().views(Footage(frames), images))
+    list(OpenModelZooProtocol().views(reader(path), video))
+    list(OpenModelZooProtocol().views(reader(frames), images))
     assert len(video.seen) == 3
     np.testing.assert_array_equal(video.seen, images.seen)
 
 
 def test_multiview_crops_the_scaled_picture(clip: Path) -> None:
     engine = Recorder()
-    footage = Footage(clip)
-    views = list(MultiviewProtocol(2, 3).views(footage, engine))
-    assert footage.frames == 90
+    video = reader(clip)
+    views = list(MultiviewProtocol(2, 3).views(video, engine))
+    assert video.frames == 90
     assert [(view.clip, view.crop, view.start_frame) for view in views] == [
         (clip_number, crop, start) for clip_number, start in ((0, 0), (1, 11)) for crop in range(3)
     ]
@@ -172,7 +177,7 @@ def test_multiview_crops_the_scaled_picture(clip: Path) -> None:
 
 def test_one_crop_is_what_classify_sees(clip: Path) -> None:
     engine = Recorder()
-    list(MultiviewProtocol(1, 1).views(Footage(clip), engine))
+    list(MultiviewProtocol(1, 1).views(reader(clip), engine))
     with quovadis.video.open_video(clip) as video:
         frames = [frame.pixels for frame in video]
     np.testing.assert_array_equal(engine.seen[0], frames[5 : 5 + 79])
@@ -180,22 +185,22 @@ def test_one_crop_is_what_classify_sees(clip: Path) -> None:
 
 def test_deepmind_shows_the_network_all_frames_at_once(clip: Path) -> None:
     engine = Recorder()
-    footage = Footage(clip)
-    (view,) = DeepMindProtocol().views(footage, engine)
-    assert (view.clip, view.crop, view.start_frame, footage.frames) == (0, 0, 0, 90)
+    video = reader(clip)
+    (view,) = DeepMindProtocol().views(video, engine)
+    assert (view.clip, view.crop, view.start_frame, video.frames) == (0, 0, 0, 90)
     assert [pixels.shape for pixels in engine.seen] == [(90, 224, 224, 3)]
 
 
 def test_deepmind_resamples_to_25_frames_a_second(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", moving_squares(60), rate=30)
-    footage = Footage(path)
-    list(DeepMindProtocol().views(footage, ColourEngine()))
-    assert footage.frames == 50
+    video = reader(path)
+    list(DeepMindProtocol().views(video, ColourEngine()))
+    assert video.frames == 50
 
 
 def test_deepmind_loops_what_is_too_short_for_the_network(tmp_path: Path) -> None:
     engine = Recorder()
-    list(DeepMindProtocol().views(Footage(write_video(tmp_path / "a.mp4", moving_squares(7))), engine))
+    list(DeepMindProtocol().views(reader(write_video(tmp_path / "a.mp4", moving_squares(7))), engine))
     assert engine.seen[0].shape[0] == 15
     np.testing.assert_array_equal(engine.seen[0][7:14], engine.seen[0][:7])
 
@@ -231,7 +236,7 @@ def as_images(frames: NDArray[np.uint8], folder: Path) -> Path:
 
 
 def logits_of(folder: Path, engine: Engine) -> NDArray[np.float32]:
-    (view,) = DeepMindProtocol().views(Footage(folder), engine)
+    (view,) = DeepMindProtocol().views(reader(folder), engine)
     return view.logits
 
 
@@ -270,10 +275,10 @@ def test_in_pieces_a_video_of_any_length_has_the_logits_of_the_whole(
         frames = np.stack([frame.pixels for frame in islice(video, length)])
     whole = engine.run(frames[np.newaxis]).logits[0]
     monkeypatch.setattr(deepmind, "CHUNK_FRAMES", 136)
-    footage = Footage(as_images(frames, tmp_path))
-    (view,) = DeepMindProtocol().views(footage, engine)
+    video = reader(as_images(frames, tmp_path))
+    (view,) = DeepMindProtocol().views(video, engine)
     np.testing.assert_allclose(view.logits, whole, atol=1e-3)
-    assert footage.frames == length
+    assert video.frames == length
 
 
 def test_multiview_shows_the_network_each_crop_and_takes_its_word(
@@ -281,8 +286,8 @@ def test_multiview_shows_the_network_each_crop_and_takes_its_word(
 ) -> None:
     folder = as_images(cricket_frames[:40, 32:], tmp_path)
     recorder, protocol = Recorder(), MultiviewProtocol(1, 3, crop_size=200)
-    list(protocol.views(Footage(folder), recorder))
-    views = list(protocol.views(Footage(folder), engine))
+    list(protocol.views(reader(folder), recorder))
+    views = list(protocol.views(reader(folder), engine))
     assert [(view.clip, view.crop) for view in views] == [(0, 0), (0, 1), (0, 2)]
     expected = engine.run(np.stack(recorder.seen)).logits
     np.testing.assert_allclose(np.stack([view.logits for view in views]), expected, atol=1e-4)
@@ -297,7 +302,7 @@ def test_multiview_crops_each_frame_as_it_is_where_pictures_change_their_shape(c
     for number in range(80):
         Image.fromarray(wide if number < 40 else high).save(tmp_path / f"image_{number + 1:05d}.png")
     recorder = Recorder()
-    list(MultiviewProtocol(1, crops).views(Footage(tmp_path), recorder))
+    list(MultiviewProtocol(1, crops).views(reader(tmp_path), recorder))
     assert len(recorder.seen) == crops
     # The last crop reaches to the right, of high pictures to the bottom.
     last = recorder.seen[-1][..., 1]
@@ -311,8 +316,8 @@ def test_open_model_zoo_s_clips_are_what_the_network_says_of_its_pixels(
     """Frames of 224x224 are scaled to 256 and cropped; the oracle saw them whole, and so agrees on the class alone."""
     as_images(cricket_frames, tmp_path)
     recorder = Recorder()
-    list(OpenModelZooProtocol().views(Footage(tmp_path), recorder))
-    first, *_ = OpenModelZooProtocol().views(Footage(tmp_path), engine)
+    list(OpenModelZooProtocol().views(reader(tmp_path), recorder))
+    first, *_ = OpenModelZooProtocol().views(reader(tmp_path), engine)
     np.testing.assert_allclose(first.logits, engine.run(recorder.seen[0][np.newaxis]).logits[0], atol=1e-5)
     assert first.logits.argmax() == np.load(assets / "oracle" / "cricket_rgb_scratch.npz")["logits"].argmax()
 
@@ -321,7 +326,7 @@ def test_open_model_zoo_s_clips_are_what_the_network_says_of_its_pixels(
 def test_a_wrong_number_of_extracted_frames_is_refused(tmp_path: Path, declared: str) -> None:
     (tmp_path / "n_frames").write_text(declared)
     with pytest.raises(VideoError, match=str(tmp_path)):
-        Footage(tmp_path).count("native")
+        reader(tmp_path).count_frames("native")
 
 
 def test_more_extracted_frames_declared_than_there_are_is_refused_and_the_first_one_named(tmp_path: Path) -> None:
@@ -329,16 +334,16 @@ def test_more_extracted_frames_declared_than_there_are_is_refused_and_the_first_
     for number in (1, 3, 4):
         Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(tmp_path / f"image_{number:05d}.jpg")
     with pytest.raises(VideoError, match=r"n_frames says 4 frames, but image_00002\.jpg is not there"):
-        Footage(tmp_path).count("native")
+        reader(tmp_path).count_frames("native")
     with pytest.raises(VideoError, match=r"image_00002\.jpg"):
-        list(OpenModelZooProtocol().views(Footage(tmp_path), ColourEngine()))
-    footage = Footage(tmp_path, allow_partial=True)
-    assert len(list(OpenModelZooProtocol().views(footage, ColourEngine()))) == 3
-    assert footage.frames == 3
+        list(OpenModelZooProtocol().views(reader(tmp_path), ColourEngine()))
+    video = reader(tmp_path, allow_partial=True)
+    assert len(list(OpenModelZooProtocol().views(video, ColourEngine()))) == 3
+    assert video.frames == 3
     (tmp_path / "n_frames").write_text("9" * 15)
     for allow_partial in (False, True):
         with pytest.raises(VideoLimitError, match="`max_frames`"):
-            Footage(tmp_path, allow_partial=allow_partial).count("native")
+            reader(tmp_path, allow_partial=allow_partial).count_frames("native")
 
 
 def test_a_folder_that_cannot_be_listed_is_not_laid_to_n_frames(
@@ -351,7 +356,7 @@ def test_a_folder_that_cannot_be_listed_is_not_laid_to_n_frames(
     # Permissions themselves would not hold an administrator off.
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(VideoError, match=f"{tmp_path}: cannot be read: Permission denied") as caught:
-        Footage(tmp_path).count("native")
+        reader(tmp_path).count_frames("native")
     assert "n_frames" not in str(caught.value)
 
 

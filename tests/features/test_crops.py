@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from quovadis.errors import ArchitectureError, OutputError
 from quovadis.features import PRESETS, FeatureOptions, video_features
 from quovadis.inference.feature_options import like_video_features
-from quovadis.sampling import Sampling
-from quovadis.video import open_video
+from quovadis.video import Sampling, SlidingWindows, open_video
 from quovadis.video.crops import CROPS, CropConverter, region_corners
 from quovadis.video.geometry import FrameConverter, Geometry
 from quovadis.video.pillow import PillowConverter
+from quovadis.video.sampling import Remainder
 from support.command_line import invoke_features
 from support.fake_engine import MeanEngine
 from support.feature_runs import WINDOWS, run
@@ -29,7 +29,7 @@ from support.numbered_frames import write_gray
 from support.synthetic import ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 
 WHOLE = Geometry(crop=None, keep_224=False)
-SNIPPETS = FeatureOptions(sampling=Sampling(clip_frames=9), full_windows=True)
+SNIPPETS = FeatureOptions(sampling=Sampling(clips=SlidingWindows(clip_frames=9, remainder="drop")))
 several = pytest.mark.parametrize("crops", [3, 5, 10])
 
 
@@ -112,7 +112,7 @@ def test_corners_are_those_of_the_frame_as_it_is_shown(turned: str, tmp_path: Pa
 
 def test_a_real_video_that_was_filmed_upright_has_its_crops_along_its_height(assets: Path) -> None:
     engine = MeanEngine()
-    options = FeatureOptions(sampling=Sampling(clip_frames=9, fps="native"), crops=3)
+    options = FeatureOptions(sampling=Sampling(clips=SlidingWindows(clip_frames=9), fps="native"), crops=3)
     video_features(engine, assets / "clips" / "rotated_90.mov", options)
     with open_video(assets / "clips" / "rotated_90.mov", converter=lambda: FrameConverter(WHOLE)) as video:
         whole = next(iter(video)).pixels
@@ -230,12 +230,21 @@ def test_files_state_the_axis_and_the_crops(tmp_path: Path) -> None:
     assert "crops" not in document
 
 
+def sampling(remainder: Remainder) -> Sampling:
+    return Sampling(clips=SlidingWindows(clip_frames=10, remainder=remainder))
+
+
 def test_features_of_other_crops_and_windows_do_not_go_on_in_one_folder(tmp_path: Path) -> None:
     path = str(write_gray(tmp_path / "v.mp4", 30))
     run([path], tmp_path / "out", WINDOWS)
-    for change in ({"crops": 3}, {"remainder": "loop"}, {"full_windows": True}, {"scaler": "pillow"}):
-        with pytest.raises(OutputError, match=next(iter(change))):
-            run([path], tmp_path / "out", replace(WINDOWS, **change))
+    for changed, said in (
+        (replace(WINDOWS, crops=3), "crops"),
+        (replace(WINDOWS, sampling=sampling("loop")), "remainder"),
+        (replace(WINDOWS, sampling=sampling("drop")), "remainder"),
+        (replace(WINDOWS, scaler="pillow"), "scaler"),
+    ):
+        with pytest.raises(OutputError, match=said):
+            run([path], tmp_path / "out", changed)
 
 
 # --- what cannot be ---------------------------------------------------------------------------------------------------

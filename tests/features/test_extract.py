@@ -13,8 +13,7 @@ from PIL import Image
 
 from quovadis.features import PRESETS, FeatureOptions
 from quovadis.features.extract import Extracted
-from quovadis.sampling import Sampling
-from quovadis.video import VideoLimits
+from quovadis.video import Sampling, SlidingWindows, VideoLimits
 from quovadis.video.decoder import Decoder
 from support.feature_runs import STACKS, Observer, files, run
 from support.numbered_frames import write_gray
@@ -78,7 +77,7 @@ def test_workers_change_nothing(videos: list[str], tmp_path: Path) -> None:
 
 
 def test_looped_windows_are_noted_also_when_a_later_run_finds_them_done(videos: list[str], tmp_path: Path) -> None:
-    options = FeatureOptions(sampling=Sampling(clip_frames=40))
+    options = FeatureOptions(sampling=Sampling(clips=SlidingWindows(clip_frames=40)))
     expected = {
         "one.mp4": ("shorter than a window: looped to 40 frames",),
         "a/clip.mp4": (),

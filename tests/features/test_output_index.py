@@ -25,7 +25,7 @@ from quovadis.errors import EngineError, OutputError
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME
 from quovadis.features.output_index import video_key
-from quovadis.sampling import Sampling
+from quovadis.video import Sampling, SlidingWindows
 from support.fake_engine import MeanEngine
 from support.feature_runs import STACKS, WINDOWS, Observer, files, run
 from support.numbered_frames import write_gray
@@ -431,10 +431,10 @@ def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(videos: list[st
     [
         ({"options": replace(WINDOWS, pool="space")}, r"pool: all, now space"),
         (
-            {"options": FeatureOptions(sampling=Sampling(clip_frames=12))},
+            {"options": FeatureOptions(sampling=Sampling(clips=SlidingWindows(clip_frames=12)))},
             r"clip_frames: 10, now 12.*stride: 10, now 12",
         ),
-        ({"options": STACKS}, r"fps: 25\.0, now native.*full_windows: False, now True.*lookahead_frames: 0, now 1"),
+        ({"options": STACKS}, r"fps: 25\.0, now native.*lookahead_frames: 0, now 1.*remainder: mixed, now drop"),
         ({"form": "npz"}, r"format: npy, now npz"),
         ({"engine": MeanEngine("2")}, r"version: 1, now 2"),
     ],

@@ -18,6 +18,7 @@ import quovadis.torch
 from quovadis.architecture import MaxPool
 from quovadis.features import video_features
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, like_video_features
+from quovadis.video import TimeSpan
 from support.video_features import opencv_frames, resized_and_cropped
 
 
@@ -72,7 +73,7 @@ def test_the_presets_features_of_real_clips_are_the_originals_but_for_the_epsilo
     stack = 12
     preset = like_video_features(stack, stack)
     # A second: one stack of each clip at least.
-    preset = replace(preset, sampling=replace(preset.sampling, duration_seconds=1.0))
+    preset = replace(preset, sampling=replace(preset.sampling, span=TimeSpan(duration_seconds=1.0)))
     paths = [assets / "clips" / name for name in ("archery.avi", "arm_wrestling.mp4", "clean_and_jerk.mp4")]
     engine = TorchEngine(model)
     ours = [video_features(engine, path, preset).values[0] for path in paths]  # type: ignore[arg-type]

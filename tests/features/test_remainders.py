@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 import quovadis.cli.features as command
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.features import FeatureOptions, FeatureRow, feature_rows, video_features
-from quovadis.sampling import Sampling
+from quovadis.video import Sampling, SlidingWindows
+from quovadis.video.sampling import Remainder
 from support.command_line import invoke_features
 from support.fake_engine import MeanEngine
 from support.numbered_frames import numbered_frames, numbers, write_gray
@@ -24,11 +26,12 @@ STRIDES = st.integers(1, 60)
 
 
 def windows_of(
-    length: int, size: int, stride: int | None = None, **options: object
+    length: int, size: int, stride: int | None = None, *, remainder: Remainder, **options: object
 ) -> list[tuple[list[int], FeatureRow]]:
     """Which frames each window has, and its row."""
     engine = MeanEngine()
-    chosen = FeatureOptions(sampling=Sampling(clip_frames=size, stride=stride), **options)  # type: ignore[arg-type]
+    windows = SlidingWindows(clip_frames=size, stride=stride, remainder=remainder)
+    chosen = FeatureOptions(sampling=Sampling(clips=windows), **options)  # type: ignore[arg-type]
     rows = list(feature_rows(engine, numbered_frames(length), chosen, name="clip.mp4"))
     return [(numbers(clip), row) for clip, row in zip(engine.clips, rows, strict=True)]
 
@@ -37,9 +40,9 @@ def test_full_windows_of_16_frames_every_16_are_a_16th_of_the_frames_at_every_le
     for length in range(1, 400):
         if length < 16:
             with pytest.raises(VideoError, match=f"clip.mp4: {length} frames are too few: features need 16"):
-                windows_of(length, 16, full_windows=True)
+                windows_of(length, 16, remainder="drop")
             continue
-        made = windows_of(length, 16, full_windows=True)
+        made = windows_of(length, 16, remainder="drop")
         assert len(made) == length // 16
         assert [frames for frames, _ in made] == [[*range(16 * k, 16 * k + 16)] for k in range(length // 16)]
 
@@ -92,18 +95,16 @@ def test_looped_windows_have_one_shape_whatever_the_pool(pool: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"remainder": "drop"}, "choose mixed, loop, join"),
-        ({"remainder": "loop", "full_windows": True}, "full windows drop the frames that are left"),
+        ({"remainder": "full"}, "choose mixed, loop, join, drop"),
         ({"remainder": "join", "pool": "space"}, "need one shape"),
         ({"remainder": "join", "pool": "none"}, "need one shape"),
-        ({"remainder": "join", "sampling": Sampling(clip_frames=16, stride=17)}, "cannot join"),
-        ({"remainder": "loop", "sampling": Sampling(clip="dense")}, "no windows that could be full"),
-        ({"remainder": "join", "sampling": Sampling(clip="dense")}, "no windows that could be full"),
+        ({"remainder": "join", "clip_frames": 16, "stride": 17}, "cannot join"),
     ],
 )
-def test_what_has_no_meaning_is_refused(options: dict[str, object], said: str) -> None:
+def test_what_has_no_meaning_is_refused(options: dict[str, Any], said: str) -> None:
+    pool = options.pop("pool", "all")
     with pytest.raises(ArchitectureError, match=re.escape(said)):
-        FeatureOptions(**options)  # type: ignore[arg-type]
+        FeatureOptions(sampling=Sampling(clips=SlidingWindows(**options)), pool=pool)
 
 
 # --- on the command line ----------------------------------------------------------------------------------------------
@@ -126,21 +127,21 @@ def chosen(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> FeatureOptions:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), (False, "mixed", 0)),
-        (("--windows", "full"), (True, "mixed", 0)),
-        (("--windows", "loop"), (False, "loop", 0)),
-        (("--windows", "join"), (False, "join", 0)),
-        (("--like", "video_features"), (True, "mixed", 1)),
+        ((), ("mixed", 0)),
+        (("--windows", "full"), ("drop", 0)),
+        (("--windows", "loop"), ("loop", 0)),
+        (("--windows", "join"), ("join", 0)),
+        (("--like", "video_features"), ("drop", 1)),
         # Asked for by name, a full window counts whether or not a frame follows it.
-        (("--like", "video_features", "--windows", "full"), (True, "mixed", 0)),
-        (("--like", "video_features", "--windows", "loop"), (False, "loop", 0)),
+        (("--like", "video_features", "--windows", "full"), ("drop", 0)),
+        (("--like", "video_features", "--windows", "loop"), ("loop", 0)),
     ],
 )
 def test_the_command_takes_the_three_by_name(
-    arguments: tuple[str, ...], expected: tuple[bool, str, int], monkeypatch: pytest.MonkeyPatch
+    arguments: tuple[str, ...], expected: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = chosen(monkeypatch, *arguments)
-    assert (options.full_windows, options.remainder, options.lookahead_frames) == expected
+    assert (options.windows.remainder, options.windows.lookahead_frames) == expected
 
 
 @pytest.mark.parametrize("dense", ["--dense", "--like=i3d"])
@@ -152,7 +153,7 @@ def test_the_command_refuses_windows_of_what_has_none(dense: str) -> None:
 
 
 def test_of_a_file_every_full_snippet_counts_and_no_other(tmp_path: Path) -> None:
-    options = FeatureOptions(sampling=Sampling(clip_frames=16, fps="native"), full_windows=True)
+    options = FeatureOptions(sampling=Sampling(clips=SlidingWindows(clip_frames=16, remainder="drop"), fps="native"))
     for frames in (16, 31, 32):
         path = write_gray(tmp_path / f"{frames}.mp4", frames)
         made = video_features(MeanEngine(), path, options)

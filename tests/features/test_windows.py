@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,9 +15,16 @@ from numpy.typing import NDArray
 from quovadis.errors import VideoError
 from quovadis.features import PRESETS, FeatureOptions, FeatureRow, feature_rows, video_features
 from quovadis.inference.feature_options import like_video_features
-from quovadis.inference.feature_rows import full_windows
-from quovadis.sampling import Sampling
-from quovadis.video import VideoLimits, clips_from_frames
+from quovadis.video import (
+    Clip,
+    Dense,
+    Frame,
+    Sampling,
+    SlidingWindows,
+    TimeSpan,
+    VideoLimits,
+    sliding_clips,
+)
 from support.fake_engine import MeanEngine
 from support.numbered_frames import numbered_frames, numbers
 from support.synthetic import ORIENTATIONS, as_stored, moving_squares, set_display_matrix, write_video
@@ -30,13 +38,18 @@ def uneven(length: int) -> list[float]:
     return [0.04 * i + 0.0001 * i * i for i in range(length)]
 
 
+def full_windows(frames: Iterable[Frame], size: int, stride: int, ahead: int) -> Iterator[Clip]:
+    windows = SlidingWindows(clip_frames=size, stride=stride, remainder="drop", lookahead_frames=ahead)
+    return sliding_clips(frames, windows)
+
+
 # --- full windows -----------------------------------------------------------------------------------------------------
 
 
 def test_stacks_of_64_are_those_of_video_features_at_every_length() -> None:
     for length in LENGTHS:
         times = uneven(length)
-        made = list(full_windows(numbered_frames(length, seconds=times), clip_frames=64, stride=64, lookahead_frames=1))
+        made = list(full_windows(numbered_frames(length, seconds=times), 64, 64, 1))
         expected = as_the_original_does(length, 64, 64)
         assert len(made) == (length - 1) // 64, length
         assert [numbers(clip.pixels) for clip in made] == [frames for frames, _ in expected], length
@@ -50,7 +63,7 @@ def test_stacks_of_64_are_those_of_video_features_at_every_length() -> None:
 def test_other_stacks_and_steps_are_those_of_video_features_too(data: st.DataObject, stack: int, length: int) -> None:
     step = data.draw(st.integers(1, stack + 1))
     times = uneven(length)
-    made = full_windows(numbered_frames(length, seconds=times), clip_frames=stack, stride=step, lookahead_frames=1)
+    made = full_windows(numbered_frames(length, seconds=times), stack, step, 1)
     assert [(numbers(clip.pixels), clip.end_seconds) for clip in made] == [
         (frames, times[following]) for frames, following in as_the_original_does(length, stack, step)
     ]
@@ -62,7 +75,7 @@ def test_a_window_counts_if_it_and_what_must_follow_it_are_there(
 ) -> None:
     times = uneven(length)
     frames = numbered_frames(length, seconds=times)
-    made = list(full_windows(frames, clip_frames=size, stride=stride, lookahead_frames=ahead))
+    made = list(full_windows(frames, size, stride, ahead))
     starts = [start for start in range(0, length, stride) if start + size + ahead <= length]
     assert [numbers(clip.pixels) for clip in made] == [list(range(start, start + size)) for start in starts]
     for clip, start in zip(made, starts, strict=True):
@@ -80,7 +93,7 @@ def test_full_windows_hold_no_more_frames_than_a_window_and_what_follows_it() ->
             yield numbered_frames(1)[0]
             taken += 1
 
-    windows = full_windows(endless(), clip_frames=64, stride=64, lookahead_frames=1)  # type: ignore[arg-type]
+    windows = full_windows(endless(), 64, 64, 1)  # type: ignore[arg-type]
     next(windows)
     assert taken == 64
     next(windows)
@@ -226,8 +239,8 @@ def rows_of(length: int, **options: object) -> tuple[list[FeatureRow], MeanEngin
 
 @given(length=st.integers(1, 120), stride=st.integers(1, 40))
 def test_windows_are_those_of_classify(length: int, stride: int) -> None:
-    rows, engine = rows_of(length, sampling=Sampling(clip_frames=16, stride=stride))
-    clips = list(clips_from_frames(numbered_frames(length), clip_frames=16, stride=stride))
+    rows, engine = rows_of(length, sampling=Sampling(clips=SlidingWindows(clip_frames=16, stride=stride)))
+    clips = list(sliding_clips(numbered_frames(length), SlidingWindows(clip_frames=16, stride=stride)))
     assert [numbers(clip) for clip in engine.clips] == [numbers(clip.pixels) for clip in clips]
     for row, clip in zip(rows, clips, strict=True):
         assert (row.start_seconds, row.end_seconds) == (clip.start_seconds, clip.end_seconds)
@@ -239,9 +252,9 @@ def test_windows_are_those_of_classify(length: int, stride: int) -> None:
 def test_rows_that_show_a_windows_length_have_one_shape_for_which_a_short_rest_is_left_out(
     pool: str, length: int, stride: int
 ) -> None:
-    rows, engine = rows_of(length, sampling=Sampling(clip_frames=16, stride=stride), pool=pool)
+    rows, engine = rows_of(length, sampling=Sampling(clips=SlidingWindows(clip_frames=16, stride=stride)), pool=pool)
     assert {row.values.shape for row in rows} == {(1, 1024) if pool == "space" else (2, 7, 7, 1024)}
-    clips = list(clips_from_frames(numbered_frames(length), clip_frames=16, stride=stride))
+    clips = list(sliding_clips(numbered_frames(length), SlidingWindows(clip_frames=16, stride=stride)))
     assert [numbers(clip) for clip in engine.clips] == [numbers(clip.pixels[:16]) for clip in clips]
     for row, clip in zip(rows, clips, strict=True):
         real = min(clip.frames, 16)
@@ -262,7 +275,7 @@ def test_rows_that_show_a_windows_length_have_one_shape_for_which_a_short_rest_i
     ],
 )
 def test_a_video_whose_frames_are_looped_says_so(length: int, looped: list[bool], note: str | None) -> None:
-    options = FeatureOptions(sampling=Sampling(clip_frames=16))
+    options = FeatureOptions(sampling=Sampling(clips=SlidingWindows(clip_frames=16)))
     rows, _ = rows_of(length, sampling=options.sampling)
     assert [row.looped for row in rows] == looped
     made = video_features(MeanEngine(), np.zeros((length, 224, 224, 3), np.uint8), options)
@@ -319,9 +332,11 @@ def test_the_papers_preset_resamples_to_25_frames_a_second(tmp_path: Path) -> No
 # --- what cannot be ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("clip", ["all", "dense"])
-def test_a_part_without_frames_is_an_error_and_not_an_empty_array(clip: str, tmp_path: Path) -> None:
-    sampling = Sampling(clip=clip, start_seconds=60)  # type: ignore[arg-type]
+@pytest.mark.parametrize("clips", [SlidingWindows(), Dense()])
+def test_a_part_without_frames_is_an_error_and_not_an_empty_array(
+    clips: SlidingWindows | Dense, tmp_path: Path
+) -> None:
+    sampling = Sampling(clips=clips, span=TimeSpan(start_seconds=60))
     path = write_video(tmp_path / "v.mp4", moving_squares(20, 64, 48))
     for source in (path, np.zeros((20, 224, 224, 3), np.uint8)):
         with pytest.raises(VideoError, match=r"0 frames are too few|this array, of shape .* is empty"):

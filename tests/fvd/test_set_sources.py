@@ -19,7 +19,7 @@ from quovadis.fvd import (
     save_statistics,
     set_statistics,
 )
-from quovadis.fvd.set_videos import ArrayMember
+from quovadis.video import ArrayFrames
 from support.fake_engine import CornerEngine, recognizer
 from support.video_sets import noise_videos, saved, side_statistics
 
@@ -54,7 +54,7 @@ def test_as_many_videos_are_taken_of_all_sources_together(most: int, shards: lis
 
 
 def measure_all() -> NDArray[np.float64]:
-    members: list[SetVideo] = [ArrayMember(f"{number}.npy", frames) for number, frames in enumerate(VIDEOS)]
+    members: list[SetVideo] = [SetVideo(f"{number}.npy", ArrayFrames(frames)) for number, frames in enumerate(VIDEOS)]
     features = measure("all", members).lengths[16].features
     assert features is not None
     return features

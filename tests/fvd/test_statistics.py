@@ -27,13 +27,13 @@ from quovadis.fvd import (
     save_statistics,
     set_statistics,
 )
-from quovadis.fvd.set_videos import ArrayMember
 from quovadis.metrics import Moments
+from quovadis.video import ArrayFrames
 from support.fake_engine import CornerEngine, recognizer
 from support.synthetic import moving_squares, write_video
 from support.video_sets import (
     LOGITS,
-    SlowMember,
+    SlowSource,
     measured,
     members_of,
     noise_videos,
@@ -122,7 +122,7 @@ def test_pooled_features_are_the_mean_over_the_steps(source: Path) -> None:
 
 
 def _arrays(videos: NDArray[np.uint8]) -> list[SetVideo]:
-    return [ArrayMember(str(number), frames) for number, frames in enumerate(videos)]
+    return [SetVideo(str(number), ArrayFrames(frames)) for number, frames in enumerate(videos)]
 
 
 def test_several_lengths_at_once_are_what_each_is_alone(source: Path, statistics: Statistics) -> None:
@@ -147,9 +147,9 @@ def test_the_order_in_which_videos_are_finished_changes_no_bit(source: Path, sta
     last_is_done = Event()
     members = members_of(source)
     slow = [
-        SlowMember(members[0], wait_for=last_is_done),
+        replace(members[0], source=SlowSource(members[0].source, wait_for=last_is_done)),
         *members[1:-1],
-        SlowMember(members[-1], tell=last_is_done),
+        replace(members[-1], source=SlowSource(members[-1].source, tell=last_is_done)),
     ]
     found = set_statistics(recognizer(CornerEngine()), str(source), slow, OPTIONS, workers=2)
     assert_identical(found, statistics)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quovadis import Recognizer, Sampling, load
+from quovadis import Dense, Recognizer, Sampling, load
 from quovadis.architecture import MINIMUM_FRAMES, SHORTEST_FRAMES
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
@@ -38,7 +38,7 @@ def held(frames: Frames) -> Frames:
 
 
 def steps_of(model: Recognizer, frames: Frames, **options: int) -> NDArray[np.float32]:
-    sampling = Sampling(clip="dense", **options)
+    sampling = Sampling(clips=Dense(**options))
     return np.stack([step.step_logits for step in model.stream(frames, sampling)])
 
 
@@ -84,7 +84,7 @@ def test_a_window_of_nine_steps_is_what_a_clip_of_79_frames_says(model: Recogniz
 
 
 def test_a_whole_video_is_the_softmax_of_its_mean_logits(model: Recognizer, cricket_gif: Path) -> None:
-    result = model.classify(cricket_gif, Sampling(clip="dense"))
+    result = model.classify(cricket_gif, Sampling(clips=Dense()))
     expected = model.classify(cricket_gif).clips[0].probabilities
     np.testing.assert_allclose(result.probabilities, expected, atol=1e-5)
     assert result.to_dict()["dense"] is True
@@ -92,7 +92,7 @@ def test_a_whole_video_is_the_softmax_of_its_mean_logits(model: Recognizer, cric
 
 
 def test_steps_tile_the_video_from_its_start_to_its_end(model: Recognizer, assets: Path) -> None:
-    result = model.classify(assets / "clips" / "archery.avi", Sampling(clip="dense"))
+    result = model.classify(assets / "clips" / "archery.avi", Sampling(clips=Dense()))
     assert result.clips[0].start_seconds == 0
     assert result.clips[0].end_seconds == pytest.approx(12 / 25)
     for before, after in pairwise(result.clips):
@@ -106,7 +106,7 @@ def test_steps_tile_the_video_from_its_start_to_its_end(model: Recognizer, asset
 def test_a_video_too_short_for_a_step_is_looped_and_says_so(
     length: int, model: Recognizer, cricket_frames: Frames
 ) -> None:
-    result = model.classify(cricket_frames[:length], Sampling(clip="dense"))
+    result = model.classify(cricket_frames[:length], Sampling(clips=Dense()))
     (clip,) = result.clips
     assert clip.looped
     assert "shorter than 15 frames" in result.notes[0]
@@ -137,9 +137,9 @@ def test_bad_images_and_chunks_are_refused(model: Recognizer) -> None:
     with pytest.raises(VideoError, match="frames in memory must be uint8"):
         next(model.stream([np.zeros((224, 224, 3), np.float32)]))  # type: ignore[list-item]
     with pytest.raises(ArchitectureError, match="8 frames, not 12"):
-        Sampling(clip="dense", chunk_frames=12)
+        Sampling(clips=Dense(chunk_frames=12))
     with pytest.raises(ArchitectureError, match="window of 0 steps"):
-        Sampling(clip="dense", window_steps=0)
+        Sampling(clips=Dense(window_steps=0))
 
 
 def test_a_stream_refuses_what_it_cannot_take(model: Recognizer) -> None:

@@ -10,11 +10,11 @@ from quovadis.architecture import ENDPOINTS
 from quovadis.errors import ArchitectureError
 from quovadis.features import PRESETS, FeatureOptions
 from quovadis.inference.feature_options import like_video_features
-from quovadis.sampling import Sampling
+from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan
 from support.command_line import invoke_features
 from support.video_features import as_the_original_does
 
-DENSE = Sampling(clip="dense")
+DENSE = Sampling(clips=Dense())
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,21 @@ DENSE = Sampling(clip="dense")
         ({"endpoint": "Mixed_9z"}, "no endpoint is called"),
         ({"endpoint": "Logits"}, "no endpoint is called"),
         ({"pool": "time"}, "no pool is called"),
-        ({"sampling": Sampling(clip="centre")}, "all of a video"),
+        ({"sampling": Sampling(clips=CentreClip())}, "all of a video"),
         ({"sampling": DENSE, "endpoint": "Mixed_4f"}, "take windows for other endpoints"),
         ({"sampling": DENSE, "pool": "none"}, "take windows"),
-        ({"sampling": DENSE, "full_windows": True}, "no windows that could be full"),
-        ({"sampling": DENSE, "full_windows": True, "lookahead_frames": 1}, "no windows that could be full"),
-        ({"sampling": replace(DENSE, clip_frames=20)}, "no windows: leave out"),
-        ({"sampling": replace(DENSE, stride=3)}, "no windows: leave out"),
-        ({"lookahead_frames": -1}, "give 0 or more"),
-        ({"lookahead_frames": 1}, "full windows alone"),
     ],
 )
 def test_impossible_options_are_refused_when_they_are_made(options: dict[str, object], said: str) -> None:
     with pytest.raises(ArchitectureError, match=said) as refused:
         FeatureOptions(**options)  # type: ignore[arg-type]
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("frames", "said"), [(-1, "give 0 or more"), (1, "full windows alone")])
+def test_frames_that_are_to_follow_a_window_go_with_full_windows_alone(frames: int, said: str) -> None:
+    with pytest.raises(ArchitectureError, match=said):
+        SlidingWindows(lookahead_frames=frames)
 
 
 def test_a_layer_that_does_not_exist_is_refused_with_those_that_do() -> None:
@@ -50,6 +50,7 @@ def test_a_layer_that_does_not_exist_is_refused_with_those_that_do() -> None:
     ("arguments", "said"),
     [
         (["--dense", "--clip-frames", "20"], "--clip-frames"),
+        (["--dense", "--windows", "full"], "no windows that could be full"),
         (["--like", "i3d", "--stride", "3"], "--stride"),
         (["--like", "i3d", "--endpoint", "Mixed_4f"], "Mixed_5c"),
         (["--dense", "--pool", "none"], "Mixed_5c"),
@@ -74,7 +75,7 @@ def test_the_command_refuses_windows_that_are_dense() -> None:
 
 def test_the_preset_is_what_the_original_documents() -> None:
     options = PRESETS["video_features"]
-    assert (options.sampling.clip_frames, options.sampling.frames_between_clips) == (64, 64)
+    assert (options.windows.clip_frames, options.windows.frames_between_clips) == (64, 64)
     assert (options.sampling.fps, options.endpoint, options.pool) == ("native", "Mixed_5c", "all")
     assert options.shortest_frames == 65
     assert like_video_features(24, 12).shortest_frames == 25
@@ -90,7 +91,7 @@ def test_a_step_that_the_original_does_not_make_is_refused(stack: int) -> None:
         assert as_the_original_does(400, stack, step) == longest
         with pytest.raises(ArchitectureError, match=f"it steps {stack + 1} frames at most"):
             like_video_features(stack, step)
-    assert like_video_features(stack, stack + 1).sampling.stride == stack + 1
+    assert like_video_features(stack, stack + 1).windows.stride == stack + 1
 
 
 @pytest.mark.parametrize(("frames", "noted"), [("64", False), ("20", False), ("10", True), ("66", True), ("21", True)])
@@ -108,16 +109,16 @@ def test_stacks_that_the_originals_network_pads_in_another_way_have_one_note(fra
     "change",
     [
         {"pool": "space"},
-        {"sampling": replace(DENSE, window_steps=3)},
+        {"sampling": replace(DENSE, clips=Dense(window_steps=3))},
     ],
 )
 def test_what_plays_no_part_in_dense_features_makes_them_no_others(change: dict[str, object]) -> None:
     assert FeatureOptions(sampling=DENSE).settings() == FeatureOptions(**{"sampling": DENSE, **change}).settings()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("change", [{"window_steps": 3}, {"chunk_frames": 32}, {"stride": 79}])
-def test_what_plays_no_part_in_windows_makes_them_no_others(change: dict[str, int]) -> None:
-    assert FeatureOptions().settings() == FeatureOptions(sampling=Sampling(**change)).settings()  # type: ignore[arg-type]
+def test_a_stride_that_is_written_out_makes_windows_no_others() -> None:
+    written = FeatureOptions(sampling=Sampling(clips=SlidingWindows(stride=79)))
+    assert FeatureOptions().settings() == written.settings()
 
 
 def test_what_does_play_a_part_makes_features_others() -> None:
@@ -127,14 +128,14 @@ def test_what_does_play_a_part_makes_features_others() -> None:
         FeatureOptions(sampling=dense),
         FeatureOptions(pool="space"),
         FeatureOptions(endpoint="Mixed_4f"),
-        FeatureOptions(full_windows=True),
-        FeatureOptions(full_windows=True, lookahead_frames=1),
+        FeatureOptions(sampling=Sampling(clips=SlidingWindows(remainder="drop"))),
+        FeatureOptions(sampling=Sampling(clips=SlidingWindows(remainder="drop", lookahead_frames=1))),
         *(FeatureOptions(sampling=replace(chosen, fps="native")) for chosen in (windows, dense)),
-        *(FeatureOptions(sampling=replace(chosen, start_seconds=1)) for chosen in (windows, dense)),
-        *(FeatureOptions(sampling=replace(chosen, duration_seconds=1)) for chosen in (windows, dense)),
-        FeatureOptions(sampling=replace(windows, stride=40)),
-        FeatureOptions(sampling=replace(windows, clip_frames=64)),
-        FeatureOptions(sampling=replace(dense, chunk_frames=32)),
+        *(FeatureOptions(sampling=replace(chosen, span=TimeSpan(start_seconds=1))) for chosen in (windows, dense)),
+        *(FeatureOptions(sampling=replace(chosen, span=TimeSpan(duration_seconds=1))) for chosen in (windows, dense)),
+        FeatureOptions(sampling=replace(windows, clips=SlidingWindows(stride=40))),
+        FeatureOptions(sampling=replace(windows, clips=SlidingWindows(clip_frames=64))),
+        FeatureOptions(sampling=replace(dense, clips=Dense(chunk_frames=32))),
         like_video_features(),
     ]
     settings = [str(sorted(options.settings().items(), key=str)) for options in different]

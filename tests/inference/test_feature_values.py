@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 import quovadis
-from quovadis import FeatureOptions, Recognizer, Sampling
+from quovadis import Dense, FeatureOptions, Recognizer, Sampling, SlidingWindows
 from quovadis.engines import EngineOutput
 from quovadis.features import PRESETS
 
 ENDPOINTS = ("Mixed_5c", "Mixed_4f", "Conv3d_2c_3x3")
-WINDOWS = Sampling(clip_frames=16)
+WINDOWS = Sampling(clips=SlidingWindows(clip_frames=16))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_of_mixed_5c_the_pools_are_the_heads_own_and_the_mean_of_its_steps(
     model: Recognizer, cricket_frames: NDArray[np.uint8]
 ) -> None:
     # 24 frames are two steps, so that a step is not already the mean.
-    sampling = Sampling(clip_frames=24)
+    sampling = Sampling(clips=SlidingWindows(clip_frames=24))
     output = model.run(cricket_frames[np.newaxis, :24], ["Mixed_5c"])
     steps = model.features(cricket_frames[:24], FeatureOptions(pool="space", sampling=sampling)).values
     np.testing.assert_allclose(steps, output.features, rtol=0, atol=1e-5)
@@ -80,7 +80,7 @@ def test_each_crop_has_the_features_of_a_video_that_was_cut_so_before(
     # A picture in it, without which all features would be alike.
     frames[:, 16:240, 40:264] = cricket_frames[:23]
     right = np.ascontiguousarray(frames[:, 16:240, -224:])
-    for sampling in (Sampling(clip_frames=12), Sampling(clip="dense")):
+    for sampling in (Sampling(clips=SlidingWindows(clip_frames=12)), Sampling(clips=Dense())):
         made = model.features(frames, FeatureOptions(sampling=sampling, crops=3))
         assert made.values.shape == (2, 3, 1024)
         expected = model.features(right, FeatureOptions(sampling=sampling))
@@ -101,7 +101,7 @@ def test_the_feature_of_the_sample_is_that_of_the_original_graph(
     pool: str, model: Recognizer, cricket_gif: Path, assets: Path
 ) -> None:
     positions = np.load(assets / "oracle" / "cricket_T64_rgb_scratch.npz")["pooled_5c"]
-    options = FeatureOptions(pool=pool, sampling=Sampling(clip_frames=64), full_windows=True)  # type: ignore[arg-type]
+    options = FeatureOptions(pool=pool, sampling=Sampling(clips=SlidingWindows(clip_frames=64, remainder="drop")))  # type: ignore[arg-type]
     # One window: the GIF's first 64 frames of 79, which no scaling has touched.
     (row,) = model.features(cricket_gif, options).values
     if pool == "none":

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import Extracted, extract_features
 from quovadis.inference.feature_options import like_video_features
-from quovadis.sampling import Sampling
+from quovadis.video import Sampling, SlidingWindows
 from support.fake_engine import MeanEngine, recognizer
 
-WINDOWS = FeatureOptions(sampling=Sampling(clip_frames=10))
+WINDOWS = FeatureOptions(sampling=Sampling(clips=SlidingWindows(clip_frames=10)))
 STACKS = like_video_features(10, 10)
 VIDEOS = {"one.mp4": 30, "a/clip.mp4": 41, "b/clip.mp4": 55, "two.avi": 21}
 """Frames of each: 3, 4, 5 and 2 full windows of 10, and as many stacks of 10 but for the first."""

@@ -82,11 +82,11 @@ def frames_seen(
     read: tuple[object, int] | None = None
     with open_video(path, fps=fps, threads=threads, allow_partial=allow_partial) as video:
         for shown in video.resampled():
-            frame = shown.frame
+            frame = shown.decoded
             if read is None or read[0] is not frame:
-                read = frame, read_number(frame.picture.to_ndarray(format="gray"))
+                read = frame, read_number(frame.frame.to_ndarray(format="gray"))
             numbers.append(read[1])
-            seconds.append(frame.seconds if fps == "native" else Fraction(shown.tick) / Fraction(fps))
+            seconds.append(frame.pts_seconds if fps == "native" else Fraction(shown.tick) / Fraction(fps))
     return Seen(numbers, _from_first(seconds)), video.report
 
 

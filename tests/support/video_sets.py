@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from quovadis.fvd import FVDOptions, SetVideo, Statistics, list_videos, load_set, set_statistics
 from quovadis.fvd.set_sources import Measure
+from quovadis.video import Video, VideoSource
 from support.fake_engine import CornerEngine, recognizer
 
 Videos = NDArray[np.uint8]
@@ -54,27 +54,39 @@ def measured(
     )
 
 
-@dataclass(frozen=True)
-class SlowMember:
-    """A video that is not read before another one has been."""
+class SlowSource:
+    """A source that is not opened before another one has been read."""
 
-    member: SetVideo
-    wait_for: Event | None = None
-    tell: Event | None = None
+    def __init__(self, source: VideoSource, *, wait_for: Event | None = None, tell: Event | None = None) -> None:
+        self.name = source.name
+        self._source = source
+        self._wait_for = wait_for
+        self._tell = tell
 
-    @property
-    def name(self) -> str:
-        return self.member.name
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
 
-    def count(self) -> int:
-        return self.member.count()
+    def open(self, **options: Any) -> Any:
+        if self._wait_for is not None:
+            assert self._wait_for.wait(20)
+        video = self._source.open(**options)
+        return video if self._tell is None else _TellingVideo(video, self._tell)
 
-    def clips(self, windows, centres):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-        if self.wait_for is not None:
-            assert self.wait_for.wait(20)
-        yield from self.member.clips(windows, centres)
-        if self.tell is not None:
-            self.tell.set()
+
+class _TellingVideo:
+    def __init__(self, video: Video, tell: Event) -> None:
+        self._video = video
+        self._tell = tell
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._video, name)
+
+    def __enter__(self) -> Video:
+        return self._video
+
+    def __exit__(self, *exception: object) -> None:
+        self._video.__exit__(*exception)
+        self._tell.set()
 
 
 def side_statistics(sources: Sequence[str], measure: Measure, **options: Any) -> Statistics:

@@ -46,7 +46,7 @@ def read(path: str | Path, **options: Any) -> tuple[list[int], list[float], Vide
     """Return the numbers and the times of all frames, and what the video turned out to hold."""
     with open_video(path, fps="native", converter=NumberReader, **options) as video:
         frames = list(video)
-        return [int(frame.pixels[0]) for frame in frames], [frame.seconds for frame in frames], video.report
+        return [int(frame.pixels[0]) for frame in frames], [frame.pts_seconds for frame in frames], video.report
 
 
 def write(path: Path, pictures: list[Image.Image] | None = None, **options: Any) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quovadis.video import Clip, Frame, centre_of, clips_from_frames
+from quovadis.video import CentreClip, Clip, Frame, SlidingWindows, sliding_clips
 
 
 def frames(count: int) -> Iterator[Frame]:
@@ -24,7 +24,7 @@ def places(clip: Clip) -> list[int]:
 
 
 def clips(count: int, clip_frames: int, stride: int) -> list[Clip]:
-    return list(clips_from_frames(frames(count), clip_frames=clip_frames, stride=stride))
+    return list(sliding_clips(frames(count), SlidingWindows(clip_frames=clip_frames, stride=stride)))
 
 
 COUNTS = st.integers(1, 400)
@@ -101,13 +101,14 @@ def test_a_clip_is_given_as_soon_as_nothing_can_join_it() -> None:
             taken += 1
             yield frame
 
-    stream = clips_from_frames(counted(), clip_frames=79, stride=79)
+    stream = sliding_clips(counted(), SlidingWindows(clip_frames=79, stride=79))
     next(stream)
     assert taken == 79 + 9
 
 
 @given(count=COUNTS, clip_frames=LENGTHS)
 def test_the_centre_leaves_as_much_before_as_after(count: int, clip_frames: int) -> None:
-    start = centre_of(count, clip_frames)
+    start, *_ = indices = CentreClip(clip_frames=clip_frames).indices(count)
+    assert indices == [start + index % min(count, clip_frames) for index in range(clip_frames)]
     after = count - clip_frames - start
     assert start == 0 if count <= clip_frames else after - start in (0, 1)

@@ -74,7 +74,7 @@ def test_the_number_of_threads_loses_no_frame_of_a_large_video_whose_sound_comes
     for threads in THREADS:
         with open_video(faults / "hd_audio_first.mp4", fps="native", threads=threads) as video:
             pictures.append(
-                [hash(shown.frame.picture.to_ndarray(format="gray").tobytes()) for shown in video.resampled()]
+                [hash(shown.decoded.frame.to_ndarray(format="gray").tobytes()) for shown in video.resampled()]
             )
         assert video.report.notes == ()
     assert len(set(pictures[0])) == len(pictures[0]) == 50

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quovadis.video import open_video
+from quovadis.video import TimeSpan, open_video
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.orientation import UPRIGHT
 from quovadis.video.resample import resample
@@ -34,7 +34,7 @@ def shown_places(times: list[Fraction], last_duration: Fraction, fps: Fraction =
     frames = frames_at(times, last_duration)
     shown = list(resample(frames, fps, lambda _: None))
     assert [tick for tick, _ in shown] == list(range(len(shown)))
-    return [next(place for place, frame in enumerate(frames) if frame is item.frame) for item in shown]
+    return [next(place for place, frame in enumerate(frames) if frame is item.decoded) for item in shown]
 
 
 TIMES = st.lists(st.fractions(0, 2, max_denominator=1000), max_size=60).map(
@@ -86,7 +86,7 @@ def test_real_clips_come_out_as_long_as_they_are(assets: Path, name: str, decode
         frames = list(video)
         assert len(frames) == resampled
         assert video.report.frames_decoded == decoded
-    assert [frame.seconds for frame in frames] == pytest.approx([place / 25 for place in range(resampled)])
+    assert [frame.pts_seconds for frame in frames] == pytest.approx([place / 25 for place in range(resampled)])
     with open_video(assets / "clips" / name, fps="native") as video:
         assert sum(1 for _ in video) == decoded
 
@@ -129,6 +129,6 @@ def test_frames_that_are_not_shown_are_not_converted(tmp_path: Path, monkeypatch
 
 
 def test_a_part_is_cut_out_by_time(assets: Path) -> None:
-    with open_video(assets / "clips" / "archery.avi", start_seconds=2.0, duration_seconds=1.0) as video:
-        seconds = [frame.seconds for frame in video]
+    with open_video(assets / "clips" / "archery.avi", span=TimeSpan(start_seconds=2.0, duration_seconds=1.0)) as video:
+        seconds = [frame.pts_seconds for frame in video]
     assert seconds == pytest.approx([2.0 + place / 25 for place in range(25)])

@@ -8,10 +8,9 @@ import pytest
 from PIL import Image
 
 from quovadis.errors import VideoError
-from quovadis.evaluation.extracted import extracted_frames
-from quovadis.evaluation.footage import Footage
-from quovadis.fvd.set_videos import FileMember, list_videos
-from quovadis.video import discover_videos, open_video
+from quovadis.fvd.set_videos import list_videos
+from quovadis.video import FrameFolder, SourceReader, discover_videos, open_video
+from quovadis.video.frame_folders import extracted_frames
 from quovadis.video.series import choose_series
 
 FOLDER = Path("clip")
@@ -119,15 +118,15 @@ def test_every_way_in_takes_the_same_frames(extracted: Path) -> None:
         assert min(reds) > 150
         assert video.report.notes == ("frames are img_*.jpg; left out: 3 flow_x_*.jpg, 3 flow_y_*.jpg",)
         assert not video.report.partial
-    footage = Footage(extracted)
-    assert footage.count("native") == 3
-    with footage.open(fps="native") as video:
+    reader = SourceReader(FrameFolder(extracted, extracted=True))
+    assert reader.count_frames("native") == 3
+    with reader.open(fps="native") as video:
         assert sum(1 for _ in video) == 3
-    assert footage.notes == video.report.notes
-    assert not footage.partial
+    assert reader.notes == video.report.notes
+    assert not reader.partial
     (member,) = list_videos(str(extracted.parent))
-    assert isinstance(member, FileMember)
-    assert member.count() == 3
+    assert isinstance(member.source, FrameFolder)
+    assert member.reader().count_frames() == 3
 
 
 def test_the_frames_of_open_model_zoo_are_counted_without_other_series(extracted: Path) -> None:

@@ -10,8 +10,19 @@ import pytest
 from PIL import Image
 
 from quovadis.errors import VideoError
-from quovadis.video import discover_videos, open_video
-from quovadis.video.source import open_instructions
+from quovadis.video import (
+    Address,
+    ArrayFrames,
+    Camera,
+    FrameFolder,
+    LocalFile,
+    TimeSpan,
+    VideoSource,
+    discover_videos,
+    open_video,
+    video_source,
+)
+from quovadis.video.source import camera_instructions, file_instructions, network_instructions
 from support.loopback import serve
 from support.synthetic import moving_squares, write_video
 
@@ -46,16 +57,17 @@ def test_a_file_address_is_a_local_file(assets: Path) -> None:
 
 
 def test_a_camera_is_opened_as_a_device() -> None:
-    instructions = open_instructions("camera:0")
+    assert video_source("camera:0") == Camera("0")
+    instructions = camera_instructions("0")
     assert instructions.kind == "camera"
     assert instructions.demuxer in ("v4l2", "avfoundation", "dshow")
-    assert open_instructions("camera:/dev/video3").address.endswith("/dev/video3")
+    assert camera_instructions("/dev/video3").address.endswith("/dev/video3")
 
 
 def test_no_network_protocol_reads_local_files() -> None:
     for address in ("http://127.0.0.1/a", "rtsp://127.0.0.1/a"):
-        assert "file" not in open_instructions(address).options["protocol_whitelist"].split(",")
-    assert open_instructions("clip.mp4").options["protocol_whitelist"] == "file"
+        assert "file" not in network_instructions(address).options["protocol_whitelist"].split(",")
+    assert file_instructions(Path("clip.mp4")).options["protocol_whitelist"] == "file"
 
 
 def test_a_folder_gives_its_videos_in_natural_order_and_folders_of_images_as_videos(
@@ -120,3 +132,111 @@ def test_abandoning_a_video_closes_it(assets: Path) -> None:
         next(iter(video))
     with pytest.raises(Exception, match=r"closed|not open"):
         next(iter(video))
+
+
+# --- typed sources ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ("clip.mp4", LocalFile),
+        ("file:///tmp/clip.mp4", LocalFile),
+        (".", FrameFolder),
+        (Path(), FrameFolder),
+        (Path("camera:0"), LocalFile),
+        (Path("http://127.0.0.1/a"), LocalFile),
+        ("camera:0", Camera),
+        ("http://127.0.0.1/a", Address),
+        (np.zeros((1, 2, 2, 3), np.uint8), ArrayFrames),
+    ],
+    ids=str,
+)
+def test_what_a_user_gives_becomes_a_source_of_one_kind(given: object, kind: type) -> None:
+    source = video_source(given)  # type: ignore[arg-type]
+    assert type(source) is kind
+    assert isinstance(source, VideoSource)
+    assert video_source(source) is source
+
+
+NAMES_OF_OTHER_THINGS = ["camera:0", "concat:a|b", "file:///etc/hostname", "rtsp://127.0.0.1/a", "data:video/mp4,a"]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_OTHER_THINGS)
+def test_a_local_file_is_a_path_whatever_it_looks_like(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoError, match="no such file"):
+        LocalFile(name).open()
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    write_video(tmp_path / "clip.mp4", moving_squares(12)).rename(name)
+    assert LocalFile(name).count_frames() == 12
+
+
+def test_a_local_file_named_as_an_address_asks_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with serve(write_video(tmp_path / "clip.mp4", moving_squares(12)).read_bytes()) as server:
+        with pytest.raises(VideoError, match="no such file"):
+            LocalFile(f"{server.address}/clip.mp4").open()
+        assert not server.ranges
+
+
+@pytest.mark.parametrize("name", ["list.m3u8", "list.mp4", "list.ffconcat", "list.txt"])
+@pytest.mark.parametrize(
+    "playlist", ["#EXTM3U\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{0}'\n"]
+)
+def test_a_local_file_reads_no_other(name: str, playlist: str, tmp_path: Path) -> None:
+    secret = write_video(tmp_path / "secret.ts", moving_squares(12))
+    (tmp_path / name).write_text(playlist.format(secret))
+    with pytest.raises(VideoError, match=name):
+        LocalFile(tmp_path / name).count_frames()
+
+
+def test_a_local_file_is_no_folder_and_has_a_name(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="a folder, not a file"):
+        LocalFile(tmp_path).open()
+    with pytest.raises(VideoError, match="an empty name"):
+        LocalFile("").open()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "file:///etc/hostname", "camera:0", "concat:a|b", ""])
+def test_an_address_is_no_local_file(name: str, assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(VideoError, match="not supported"):
+        Address(name).open()
+
+
+def test_a_camera_is_no_file(assets: Path) -> None:
+    with pytest.raises(VideoError, match="no such camera"):
+        Camera(str(assets / "clips" / "archery.avi")).open()
+
+
+def test_frames_in_memory_have_the_rate_that_is_asked_for_or_their_own() -> None:
+    frames = np.zeros((20, 30, 40, 3), np.uint8)
+    assert ArrayFrames(frames).count_frames(50.0) == 20
+    assert ArrayFrames(frames, rate=50).count_frames() == 20
+    # Resampled from 50 a second to 25.
+    with ArrayFrames(frames, rate=50).open(span=TimeSpan(start_seconds=0.08)) as video:
+        assert [frame.pts_seconds for frame in video] == pytest.approx([0.08 + 0.04 * i for i in range(8)])
+
+
+def test_the_same_content_has_the_same_fingerprint_wherever_it_lies(tmp_path: Path) -> None:
+    file = write_video(tmp_path / "a.mp4", moving_squares(12))
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(folder / "1.png")
+    before = LocalFile(file).fingerprint(), FrameFolder(folder).fingerprint()
+    (tmp_path / "sub").mkdir()
+    moved = file.rename(tmp_path / "sub" / "b.mp4"), folder.rename(tmp_path / "sub" / "others")
+    assert (LocalFile(moved[0]).fingerprint(), FrameFolder(moved[1]).fingerprint()) == before
+    assert FrameFolder(moved[1], frames=range(1)).fingerprint() != before[1]
+    moved[0].write_bytes(moved[0].read_bytes()[:-1])
+    assert LocalFile(moved[0]).fingerprint() != before[0]
+
+
+def test_arrays_are_told_by_their_bytes_and_shape() -> None:
+    frames = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+    same = ArrayFrames(frames).fingerprint()
+    assert ArrayFrames(np.asfortranarray(frames), rate=5, name="b").fingerprint() == same
+    assert ArrayFrames(frames[::-1]).fingerprint() != same
+    assert ArrayFrames(frames.reshape(2, 4, 3, 3)).fingerprint() != same

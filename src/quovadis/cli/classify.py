@@ -36,8 +36,7 @@ from quovadis.report.output import ResultOutput, check_spares_videos
 from quovadis.report.progress import ClipProgress, DownloadDisplay
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
 from quovadis.runs.classify import classify_sources
-from quovadis.sampling import Sampling
-from quovadis.video import VideoLimits
+from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
 
 
 class ClipChoice(StrEnum):
@@ -109,16 +108,13 @@ def classify(
     quiet: Quiet = False,
 ) -> None:
     """Say what people do in videos."""
-    sampling = Sampling(
-        clip="dense" if dense or timeline else clip.value,
-        clip_frames=clip_frames,
-        stride=stride,
-        fps=fps,
-        start_seconds=start,
-        duration_seconds=duration_seconds,
-        window_steps=window,
-        chunk_frames=chunk,
-    )
+    clips: dict[str, SlidingWindows | CentreClip | Dense] = {
+        "all": SlidingWindows(clip_frames=clip_frames, stride=stride),
+        "centre": CentreClip(clip_frames=clip_frames),
+        "dense": Dense(window_steps=window, chunk_frames=chunk),
+    }
+    span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
+    sampling = Sampling(clips=clips["dense" if dense or timeline else clip.value], fps=fps, span=span)
     limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
     for written in (output, plot):
         check_spares_videos(written, sources)

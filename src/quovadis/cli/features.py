@@ -36,6 +36,7 @@ from quovadis.cli.options import (
     resumable,
     stderr,
 )
+from quovadis.errors import ArchitectureError
 from quovadis.escape import printable
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
@@ -43,8 +44,7 @@ from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, STACK_FRAME
 from quovadis.recognizer import load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.runs.classify import discover_all, open_failures
-from quovadis.sampling import Sampling
-from quovadis.video import VideoLimits
+from quovadis.video import Dense, Sampling, SlidingWindows, VideoLimits
 
 
 class LikeChoice(StrEnum):
@@ -152,9 +152,9 @@ def features(
 ) -> None:
     """Write features of videos for other models to learn from; resumes where it was stopped."""
     options = _options(like, endpoint, pool, clip_frames, stride, fps, windows, crops, dense=dense)
-    if like is LikeChoice.VIDEO_FEATURES and options.sampling.clip_frames % EXACT_STACK_MULTIPLE:
+    if like is LikeChoice.VIDEO_FEATURES and options.windows.clip_frames % EXACT_STACK_MULTIPLE:
         notify(
-            f"note: of stacks of {options.sampling.clip_frames} frames video_features' own values differ by tens of "
+            f"note: of stacks of {options.windows.clip_frames} frames video_features' own values differ by tens of "
             f"per cent: its network pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
         )
     usual = FormatChoice.VIDEO_FEATURES if like is LikeChoice.VIDEO_FEATURES else FormatChoice.NPY
@@ -245,25 +245,26 @@ def _options(
         if dense:
             raise typer.BadParameter("video_features takes windows: leave out --dense, or take --like i3d")
         base = like_video_features(clip_frames or STACK_FRAMES, stride or clip_frames or STACK_FRAMES)
-        sampling = base.sampling if fps is None else replace(base.sampling, fps=fps)
-        options = replace(base, endpoint=endpoint, pool=pool.value, sampling=sampling, **_crops(crops))
         # Asked for by name, a full window counts whether or not a frame follows it.
-        return options if windows is None else replace(options, lookahead_frames=0, **_remainder(windows))
-    sampling = Sampling(
-        clip="dense" if dense or like is LikeChoice.I3D else "all",
-        clip_frames=clip_frames or CLIP_FRAMES,
-        stride=stride,
-        fps=FRAMES_PER_SECOND if fps is None else fps,
-    )
-    chosen = _crops(crops) if windows is None else {**_crops(crops), **_remainder(windows)}
-    return FeatureOptions(endpoint=endpoint, pool=pool.value, sampling=sampling, **chosen)
+        clips = base.windows if windows is None else replace(base.windows, lookahead_frames=0, **_remainder(windows))
+        sampling = replace(base.sampling, clips=clips, fps=base.sampling.fps if fps is None else fps)
+        return replace(base, endpoint=endpoint, pool=pool.value, sampling=sampling, **_crops(crops))
+    chosen: SlidingWindows | Dense = Dense()
+    if not dense and like is not LikeChoice.I3D:
+        chosen = SlidingWindows(clip_frames=clip_frames or CLIP_FRAMES, stride=stride, **_remainder(windows))
+    elif windows is not None:
+        raise ArchitectureError("dense mode has no windows that could be full: choose one or the other")
+    elif (clip_frames or CLIP_FRAMES) != CLIP_FRAMES or stride is not None:
+        raise ArchitectureError(
+            "dense mode has no windows: leave out their length and stride (--clip-frames, --stride)"
+        )
+    sampling = Sampling(clips=chosen, fps=FRAMES_PER_SECOND if fps is None else fps)
+    return FeatureOptions(endpoint=endpoint, pool=pool.value, sampling=sampling, **_crops(crops))
 
 
 def _crops(crops: CropsChoice) -> dict[str, Any]:
     return {"crops": int(crops.value)}
 
 
-def _remainder(windows: WindowsChoice) -> dict[str, Any]:
-    if windows is WindowsChoice.FULL:
-        return {"full_windows": True}
-    return {"full_windows": False, "remainder": windows.value}
+def _remainder(windows: WindowsChoice | None) -> dict[str, Any]:
+    return {} if windows is None else {"remainder": "drop" if windows is WindowsChoice.FULL else windows.value}

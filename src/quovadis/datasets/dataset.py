@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quovadis.errors import DatasetError
+from quovadis.video import FrameFolder, LocalFile, VideoSource
 
 MAX_NAMED = 5
 """Names in one message."""
@@ -45,6 +46,16 @@ class Example:
     """Why there is none, if there is none."""
     frames: range | None = None
     """Which frames of a folder of frames, from 0; None: all."""
+
+
+def example_source(path: Path, frames: range | None = None) -> VideoSource:
+    """Return what the frames of a labelled video are read from: a file, or a folder of extracted frames.
+
+    Args:
+        path: of an example.
+        frames: which frames of a folder of frames, from 0; None: all.
+    """
+    return FrameFolder(path, frames=frames, extracted=True) if path.is_dir() else LocalFile(path)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from quovadis.evaluation.extracted import has_frames
 from quovadis.video.expand import is_video_name
+from quovadis.video.frame_folders import has_frames
 from quovadis.video.images import is_image_name
 from quovadis.video.signatures import animation_kind
 

@@ -9,8 +9,8 @@ from quovadis.datasets.dataset import Annotation
 from quovadis.datasets.frame_list import ListLine, numbers_per_line, read_frame_list
 from quovadis.datasets.locate import VideoFinder
 from quovadis.errors import DatasetError
-from quovadis.evaluation.extracted import COUNT_NAME
 from quovadis.video.expand import is_video_name
+from quovadis.video.frame_folders import COUNT_NAME
 from quovadis.video.images import is_image_name, natural_key
 from quovadis.video.signatures import animation_kind
 

@@ -47,7 +47,8 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
         with atomic_write(path) as temporary:
             table = TableWriter(temporary, labels=predictions.labels, own=_OWN)
             try:
-                table.append(_rows(predictions))
+                for row in _rows(predictions):
+                    table.append([row])
                 table.finish(metadata)
             finally:
                 table.abandon()

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from quovadis.datasets import Dataset, Example
+from quovadis.datasets import Dataset, Example, example_source
 from quovadis.errors import UnexpectedError
-from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import EvaluationProtocol
 from quovadis.evaluation.video_views import VideoViews
@@ -22,7 +21,7 @@ from quovadis.results import softmax
 from quovadis.runs.executor import Cancelled, VideoObserver, map_unordered
 from quovadis.runs.ledger import Ledger
 from quovadis.version import __version__
-from quovadis.video import VideoLimits
+from quovadis.video import SourceReader, VideoLimits
 
 LEDGER_NAME = "evaluation.sqlite"
 """In the folder of the results: what is done."""
@@ -118,8 +117,9 @@ def run_evaluation(
                     raise Cancelled
 
             example, path = item
-            footage = Footage(path, limits, check, allow_partial=allow_partial, span=example.frames)
-            return _video_views(recognizer, protocol, footage)
+            source = example_source(path, example.frames)
+            reader = SourceReader(source, limits, allow_partial=allow_partial, check=check)
+            return _video_views(recognizer, protocol, reader)
 
         for (example, path), result, error in map_unordered(make, waiting, workers, name=lambda item: str(item[1])):
             if result is not None:
@@ -151,9 +151,9 @@ def _in_order(dataset: Dataset, protocol: EvaluationProtocol) -> list[tuple[Exam
     return examples
 
 
-def _video_views(recognizer: Recognizer, protocol: EvaluationProtocol, footage: Footage) -> VideoViews:
-    views = sorted(protocol.views(footage, recognizer.engine), key=lambda view: (view.clip, view.crop))
-    return VideoViews(footage.frames, tuple(views), footage.partial, footage.notes)
+def _video_views(recognizer: Recognizer, protocol: EvaluationProtocol, video: SourceReader) -> VideoViews:
+    views = sorted(protocol.views(video, recognizer.engine), key=lambda view: (view.clip, view.crop))
+    return VideoViews(video.frames, tuple(views), video.partial, video.notes)
 
 
 def _known(ledger: Ledger, stored: bytes, classes: int) -> VideoViews:

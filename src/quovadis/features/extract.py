@@ -174,7 +174,7 @@ def _extract(
     rows, shape, looped = 0, (), False
     try:
         with open_rows(recognizer.engine, job.source, options, limits=limits, allow_partial=allow_partial) as stream:
-            if stream.live:
+            if stream.video.live:
                 raise VideoError(f"{job.source}: a live source has no end; use classify, or record it first")
             for row in stream:
                 on_row(min(rows / stream.expected, _LARGEST_PART) if stream.expected else 0.0)
@@ -183,9 +183,9 @@ def _extract(
                 rows, shape, looped = rows + 1, row.values.shape, row.looped
             before_publishing()
             with _writing(folder, job.source):
-                writer.finish(frame_rate(stream, options))
+                writer.finish(frame_rate(stream.video, options))
             notes = (looped_note(rows, options),) if looped else ()
-            return _Rows((rows, *shape), (*stream.report.notes, *notes), stream.report.partial)
+            return _Rows((rows, *shape), (*stream.video.report.notes, *notes), stream.video.report.partial)
     finally:
         with _writing(folder, job.source):
             writer.abandon()

@@ -2,92 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, VideoError
 from quovadis.faults import unexpected
-from quovadis.video import Video, VideoLimits, discover_videos, open_video
-from quovadis.video.bilinear import CoordinateMode
-from quovadis.video.converters import StretchConverter
+from quovadis.video import ArrayFrames, SourceReader, VideoLimits, VideoSource, discover_videos, video_source
 from quovadis.video.folders import walk_folders
 from quovadis.video.images import natural_key
 from quovadis.video.source import is_address, local_path
-from quovadis.video.windows import required_frames, select_windows
-
-Clips: TypeAlias = "Iterator[tuple[int, NDArray[np.float32]]]"
-"""Numbers of the clips that were asked for, and their pixels: RGB, 0..255, shape frames, 224, 224, 3."""
 
 
-class SetVideo(Protocol):
+@dataclass(frozen=True)
+class SetVideo:
     """One video of a set."""
 
-    @property
-    def name(self) -> str:
-        """What errors and seeds call it: its path in the set."""
-        ...
-
-    def count(self) -> int:
-        """Return the number of frames."""
-        ...
-
-    def clips(self, windows: Sequence[Sequence[int]], centres: CoordinateMode) -> Clips:
-        """Yield clips, given by the numbers of their frames; those that the video is too short for are left out."""
-        ...
-
-
-@dataclass(frozen=True)
-class FileMember:
-    """A video file, or a folder of frames."""
-
-    path: str
     name: str
+    """Its path in the set, which with the seed decides where random clips start."""
+    source: VideoSource
     limits: VideoLimits = field(default_factory=VideoLimits)
+    """The most pixels, frames and seconds to accept."""
     allow_partial: bool = False
+    """Whether to take what is there of a damaged or cut-off video."""
 
-    def count(self) -> int:
-        """Return the number of frames, which only decoding tells."""
-        with self._open(StretchConverter) as video:
-            return sum(1 for _ in video.resampled())
-
-    def clips(self, windows: Sequence[Sequence[int]], centres: CoordinateMode) -> Clips:
-        """Yield clips of the video's own frames, stretched."""
-        wanted = set(required_frames(windows))
-        converter = StretchConverter(centres)
-        with self._open(lambda: converter) as video:
-            frames = video.frames_where(wanted.__contains__)
-            for number, window in select_windows(frames, windows):
-                yield number, np.stack([frame.pixels for frame in window])
-
-    def _open(self, converter: Callable[[], StretchConverter]) -> Video:
-        return open_video(
-            self.path, fps="native", limits=self.limits, allow_partial=self.allow_partial, converter=converter
-        )
-
-
-@dataclass(frozen=True)
-class ArrayMember:
-    """A video in memory or in a file mapped to it."""
-
-    name: str
-    frames: NDArray[np.uint8]
-    """RGB, 0..255, shape frames, height, width, 3."""
-
-    def count(self) -> int:
-        """Return the number of frames."""
-        return len(self.frames)
-
-    def clips(self, windows: Sequence[Sequence[int]], centres: CoordinateMode) -> Clips:
-        """Yield clips, stretched."""
-        converter = StretchConverter(centres)
-        for number, window in enumerate(windows):
-            if max(window) < len(self.frames):
-                yield number, np.stack([converter.stretch(self.frames[place]) for place in window])
+    def reader(self, check: Callable[[], None] = lambda: None) -> SourceReader:
+        """Return what reads the video; `check` is called for every frame, and ends the reading by raising."""
+        return SourceReader(self.source, self.limits, allow_partial=self.allow_partial, check=check)
 
 
 def list_videos(
@@ -121,7 +66,7 @@ def list_videos(
             return np.array(array)
         return list(_array_members(path, path.name, array))
     if not path.is_dir():
-        return [FileMember(source, path.name, limits or VideoLimits(), allow_partial)]
+        return [SetVideo(path.name, video_source(source), limits or VideoLimits(), allow_partial)]
     try:
         arrays = list(_array_files(path))
     except OSError as error:
@@ -141,7 +86,7 @@ def list_videos(
     for video in videos:
         if video not in beside_arrays:
             name = path.name if video == path else video.relative_to(path).as_posix()
-            found[video] = [FileMember(str(video), name, limits or VideoLimits(), allow_partial)]
+            found[video] = [SetVideo(name, video_source(video), limits or VideoLimits(), allow_partial)]
     return [member for file in sorted(found, key=natural_key) for member in found[file]]
 
 
@@ -170,7 +115,7 @@ def _array_members(path: Path, name: str, array: NDArray[Any]) -> Iterator[SetVi
             "N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D"
         )
     if array.ndim == 4:
-        yield ArrayMember(name, array)
+        yield SetVideo(name, ArrayFrames(array, name=name))
         return
-    for place, frames in enumerate(array):
-        yield ArrayMember(f"{name}[{place}]", frames)
+    for index, frames in enumerate(array):
+        yield SetVideo(f"{name}[{index}]", ArrayFrames(frames, name=f"{name}[{index}]"))

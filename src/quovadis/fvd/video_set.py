@@ -20,6 +20,8 @@ from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer
 from quovadis.runs.executor import Cancelled, VideoObserver, map_unordered
 from quovadis.version import __version__
+from quovadis.video import clips_at
+from quovadis.video.converters import StretchConverter
 
 _BATCH_ROWS = 256
 """Clips whose features are added to the moments at a time."""
@@ -185,19 +187,28 @@ def _member_features(
     recognizer: Recognizer, member: SetVideo, options: FVDOptions, stop: Event
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield for each length the features of its clips, shape clips, dimensions; lengths without a clip are left out."""
-    count = member.count() if options.clips == "random" else None
+
+    def check() -> None:
+        if stop.is_set():
+            raise Cancelled
+
+    video = member.reader(check)
+    count = video.count_frames() if options.clips == "random" else None
     windows = [
         (frames, window) for frames in options.frames for window in clip_windows(member.name, count, frames, options)
     ]
     if not windows:
         return
     found: dict[int, NDArray[np.float32]] = {}
-    for number, pixels in member.clips([window for _, window in windows], options.coordinate_mode):
-        if stop.is_set():
-            raise Cancelled
-        output = recognizer.engine.run(pixels[np.newaxis])
+    for clip in clips_at(
+        video,
+        [window for _, window in windows],
+        fps="native",
+        converter=lambda: StretchConverter(options.coordinate_mode),
+    ):
+        output = recognizer.engine.run(clip.pixels[np.newaxis])
         pooled: NDArray[np.float32] = output.features[0].mean(axis=0, dtype=np.float32)
-        found[number] = output.logits[0] if options.features == "logits" else pooled
+        found[clip.index] = output.logits[0] if options.features == "logits" else pooled
     for length in options.frames:
         rows = [found[number] for number, (frames, _) in enumerate(windows) if frames == length and number in found]
         if rows:

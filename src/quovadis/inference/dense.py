@@ -115,9 +115,9 @@ class _Clock:
     def tell(self, frame: Frame) -> None:
         # A step begins and ends with frames 4, 12, 20 …; the first one begins with the video.
         if self._frames % TEMPORAL_STRIDE == TEMPORAL_STRIDE // 2 or self._frames == 0:
-            self._seconds[self._frames] = frame.seconds
+            self._seconds[self._frames] = frame.pts_seconds
         self._frames += 1
-        self.end_seconds = frame.seconds + frame.duration_seconds
+        self.end_seconds = frame.pts_seconds + frame.duration_seconds
 
     def step(self, logits: NDArray[np.float32], features: NDArray[np.float32], *, is_last: bool = False) -> TimeStep:
         index = self._steps

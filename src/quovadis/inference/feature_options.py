@@ -7,19 +7,15 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
-from quovadis.architecture import CLIP_FRAMES, ENDPOINTS, MINIMUM_FRAMES, check_endpoints
+from quovadis.architecture import ENDPOINTS, MINIMUM_FRAMES, check_endpoints
 from quovadis.errors import ArchitectureError
-from quovadis.sampling import Sampling
 from quovadis.video.crops import CROPS, Crops
 from quovadis.video.geometry import Geometry
+from quovadis.video.sampling import CentreClip, Dense, Sampling, SlidingWindows
 
 Pool: TypeAlias = Literal["none", "space", "all"]
 """`none`: the endpoint's map as it is; `space`: averaged over height and width, and of `Mixed_5c` over pairs of
 neighbours in time too, as the network's head does; `all`: the mean of these over time."""
-Remainder: TypeAlias = Literal["mixed", "loop", "join"]
-"""What becomes of frames at the end that no full window covers. `loop`: they make one more window, however few they
-are, which is looped to full length; `join`: they join the last window, which then is longer, however many they are;
-`mixed`: as in `classify`, 9 or more are looped, and fewer join or, if the pool is not `all`, are dropped."""
 Scaler: TypeAlias = Literal["ffmpeg", "pillow"]
 """`ffmpeg`: frames are converted and scaled by FFmpeg, as for `classify`; `pillow`: they are converted to RGB as OpenCV
 does it, and scaled by Pillow."""
@@ -44,15 +40,8 @@ class FeatureOptions:
     `all` the mean of these rows: the usual I3D feature. Of other endpoints both are plain means. In dense mode both
     give the steps."""
     sampling: Sampling = field(default_factory=Sampling)
-    """Windows over the video, or `dense`: every frame once and one feature for every step of 8 frames; it has no
-    windows, and takes neither their length nor their stride."""
-    full_windows: bool = False
-    """Whether only full windows count, and frames that are left at the end are dropped: N frames in adjoining windows
-    of 16 give N // 16 rows. A video shorter than a window then has no features."""
-    remainder: Remainder = "mixed"
-    """What becomes of frames that are left at the end, unless only full windows count."""
-    lookahead_frames: int = 0
-    """Frames that must follow a full window for it to count; only with `full_windows`."""
+    """`SlidingWindows` over the video, or `Dense`: every frame once and one feature for every step of 8 frames. If the
+    pool is not `all`, windows are all of one length: frames that would join the last one are dropped."""
     geometry: Geometry = field(default_factory=Geometry)
     """How frames are scaled and cut; for several crops of each, only how they are scaled."""
     scaler: Scaler = "ffmpeg"
@@ -66,63 +55,44 @@ class FeatureOptions:
         check_endpoints([self.endpoint])
         if self.pool not in get_args(Pool):
             raise ArchitectureError(f'no pool is called "{self.pool}"; there are {", ".join(get_args(Pool))}')
-        if self.remainder not in get_args(Remainder):
-            raise ArchitectureError(f'unknown remainder "{self.remainder}": choose {", ".join(get_args(Remainder))}')
         if self.scaler not in get_args(Scaler):
             raise ArchitectureError(f'unknown scaler "{self.scaler}": choose {", ".join(get_args(Scaler))}')
         if self.crops not in CROPS:
             raise ArchitectureError(f"{self.crops} crops are not possible: choose {', '.join(map(str, CROPS))}")
-        if self.sampling.clip == "centre":
+        if isinstance(self.sampling.clips, CentreClip):
             raise ArchitectureError("features are taken of all of a video: choose clip all or dense")
-        if self.lookahead_frames < 0:
-            raise ArchitectureError(f"{self.lookahead_frames} frames cannot follow a window: give 0 or more")
-        if self.lookahead_frames and not self.full_windows:
-            raise ArchitectureError(
-                f"{self.lookahead_frames} frames are to follow each window, which goes with full windows alone"
-            )
-        if self.is_dense:
-            self._check_dense()
-        elif self.remainder != "mixed":
-            self._check_remainder()
-
-    def _check_dense(self) -> None:
-        if self.endpoint != LAST_ENDPOINT or self.pool == "none":
+        if self.is_dense and (self.endpoint != LAST_ENDPOINT or self.pool == "none"):
             raise ArchitectureError(
                 f"dense mode gives {LAST_ENDPOINT} pooled over space; take windows for other endpoints, or its map"
             )
-        if self.full_windows or self.remainder != "mixed":
-            raise ArchitectureError("dense mode has no windows that could be full: choose one or the other")
-        if self.sampling.clip_frames != CLIP_FRAMES or self.sampling.stride is not None:
-            raise ArchitectureError(
-                "dense mode has no windows: leave out their length and stride (`clip_frames`, `stride`)"
-            )
-
-    def _check_remainder(self) -> None:
-        if self.full_windows:
-            raise ArchitectureError(
-                "full windows drop the frames that are left: these cannot be looped or joined as well"
-            )
-        if self.remainder == "join" and self.pool != "all":
+        if not self.is_dense and self.windows.remainder == "join" and self.pool != "all":
             raise ArchitectureError(
                 f'remainder "join" makes the last window longer, but with pool "{self.pool}" all need one shape: '
                 'choose pool "all", remainder "loop", or full windows'
-            )
-        if self.remainder == "join" and self.sampling.frames_between_clips > self.sampling.clip_frames:
-            raise ArchitectureError(
-                f"a stride of {self.sampling.frames_between_clips} leaves gaps between windows of "
-                f"{self.sampling.clip_frames} frames, so that the frames that are left cannot join the last one: "
-                'choose remainder "loop", or full windows'
             )
 
     @property
     def is_dense(self) -> bool:
         """Whether every frame goes through the network once."""
-        return self.sampling.clip == "dense"
+        return isinstance(self.sampling.clips, Dense)
+
+    @property
+    def windows(self) -> SlidingWindows:
+        """The windows over the video.
+
+        Raises:
+            ArchitectureError: dense mode has none.
+        """
+        if not isinstance(self.sampling.clips, SlidingWindows):
+            raise ArchitectureError("dense mode has no windows")
+        return self.sampling.clips
 
     @property
     def shortest_frames(self) -> int:
         """Frames of the shortest video that has any features."""
-        return self.sampling.clip_frames + self.lookahead_frames if self.full_windows and not self.is_dense else 1
+        if self.is_dense or self.windows.remainder != "drop":
+            return 1
+        return self.windows.clip_frames + self.windows.lookahead_frames
 
     def axis_labels(self) -> dict[str, list[str]]:
         """Return what files say of the features' axes: `axes`, their names, and `crops`, if there are several."""
@@ -140,25 +110,16 @@ class FeatureOptions:
         sampling = self.sampling
         chosen = {
             "endpoint": self.endpoint,
-            "clip": sampling.clip,
+            "clips": "dense" if self.is_dense else "windows",
             "fps": sampling.fps,
-            "start_seconds": sampling.start_seconds,
-            "duration_seconds": sampling.duration_seconds,
+            **asdict(sampling.span),
             **asdict(self.geometry),
             "scaler": self.scaler,
             "crops": self.crops,
         }
-        if self.is_dense:
-            return {**chosen, "chunk_frames": sampling.chunk_frames}
-        return {
-            **chosen,
-            "pool": self.pool,
-            "clip_frames": sampling.clip_frames,
-            "stride": sampling.frames_between_clips,
-            "full_windows": self.full_windows,
-            "remainder": self.remainder,
-            "lookahead_frames": self.lookahead_frames,
-        }
+        if isinstance(sampling.clips, Dense):
+            return {**chosen, "chunk_frames": sampling.clips.chunk_frames}
+        return {**chosen, "pool": self.pool, **asdict(self.windows), "stride": self.windows.frames_between_clips}
 
 
 def like_video_features(stack: int = STACK_FRAMES, step: int = STACK_FRAMES) -> FeatureOptions:
@@ -180,9 +141,9 @@ def like_video_features(stack: int = STACK_FRAMES, step: int = STACK_FRAMES) -> 
             "most; give a `stride` of at most that, or leave out `like`"
         )
     return FeatureOptions(
-        sampling=Sampling(clip_frames=stack, stride=step, fps="native"),
-        full_windows=True,
-        lookahead_frames=1,
+        sampling=Sampling(
+            clips=SlidingWindows(clip_frames=stack, stride=step, remainder="drop", lookahead_frames=1), fps="native"
+        ),
         geometry=Geometry(long_side="down", keep_224=False, ignore_sample_aspect_ratio=True),
         scaler="pillow",
     )
@@ -195,7 +156,7 @@ were of such a length."""
 PRESETS: Mapping[Preset, FeatureOptions] = MappingProxyType(
     {
         "video_features": like_video_features(),
-        "i3d": FeatureOptions(sampling=Sampling(clip="dense")),
+        "i3d": FeatureOptions(sampling=Sampling(clips=Dense())),
     }
 )
 """What other extractors do, by their name; `i3d` is the paper's: 25 frames a second, a feature every 8 frames."""

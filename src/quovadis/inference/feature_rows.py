@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import tee
 from math import nan
@@ -11,13 +11,12 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import FRAMES_PER_SECOND, MINIMUM_FRAMES, SHORTEST_FRAMES
+from quovadis.architecture import SHORTEST_FRAMES
 from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import VideoError
 from quovadis.inference.dense import TimeStep, dense_steps
-from quovadis.inference.feature_options import LAST_ENDPOINT, FeatureOptions, Remainder
-from quovadis.sampling import Source, SourceStream, open_frames
-from quovadis.video import Clip, CountedFrames, Frame, VideoLimits, clips_from_frames
+from quovadis.inference.feature_options import LAST_ENDPOINT, FeatureOptions
+from quovadis.video import CountedFrames, Dense, Frame, SourceLike, Video, VideoLimits, open_video, sliding_clips
 from quovadis.video.crops import CROPS, Crop, CropConverter
 from quovadis.video.geometry import Converter, FrameConverter
 
@@ -56,7 +55,7 @@ class VideoFeatures:
 
 def video_features(
     engine: Engine,
-    source: Source,
+    source: SourceLike,
     options: FeatureOptions | None = None,
     *,
     limits: VideoLimits | None = None,
@@ -80,24 +79,41 @@ def video_features(
         rows = list(stream)
         notes = (looped_note(len(rows), options),) if rows[-1].looped else ()
         return VideoFeatures(
-            source=stream.name,
+            source=stream.video.name,
             values=np.stack([row.values for row in rows]),
             start_seconds=np.array([row.start_seconds for row in rows]),
             end_seconds=np.array([row.end_seconds for row in rows]),
-            frames_per_second=frame_rate(stream, options),
+            frames_per_second=frame_rate(stream.video, options),
             axes=tuple(options.axis_labels()["axes"]),
-            notes=(*stream.report.notes, *notes),
+            notes=(*stream.video.report.notes, *notes),
         )
+
+
+class FeatureStream(AbstractContextManager["FeatureStream"]):
+    """The features of one video, made as they are asked for; iterable once, inside a `with`."""
+
+    def __init__(self, engine: Engine, video: Video, options: FeatureOptions) -> None:
+        self.video = video
+        """What is read."""
+        self.expected = options.sampling.expected(video)
+        """How many rows there will be, as far as the header tells; None where it does not."""
+        self._rows = feature_rows(engine, video.frames_ahead(), options, name=video.name)
+
+    def __iter__(self) -> Iterator[FeatureRow]:
+        return self._rows
+
+    def __exit__(self, *exception: object) -> None:
+        self.video.__exit__(None, None, None)
 
 
 def open_rows(
     engine: Engine,
-    source: Source,
+    source: SourceLike,
     options: FeatureOptions,
     *,
     limits: VideoLimits | None = None,
     allow_partial: bool = False,
-) -> SourceStream[FeatureRow]:
+) -> FeatureStream:
     """Open a video for its features, which are made as they are asked for.
 
     Args:
@@ -111,14 +127,15 @@ def open_rows(
         VideoError: the video cannot be opened, or is an array of another dtype or shape. Taking rows raises what
             `feature_rows` does, and a VideoError where the video is damaged, cut off, or exceeds the limits.
     """
-    frames = open_frames(
+    video = open_video(
         source,
-        options.sampling,
-        limits or VideoLimits(),
-        allow_partial=allow_partial,
+        fps=options.sampling.fps,
+        span=options.sampling.span,
         converter=converter_of(options),
+        limits=limits,
+        allow_partial=allow_partial,
     )
-    return frames.mapped(feature_rows(engine, frames, options, name=frames.name))
+    return FeatureStream(engine, video, options)
 
 
 def converter_of(options: FeatureOptions) -> Callable[[], Converter]:
@@ -157,7 +174,9 @@ def feature_rows(
     """
     counted = CountedFrames(frames)
     made = 0
-    for row in _dense_rows(engine, counted, options) if options.is_dense else _window_rows(engine, counted, options):
+    dense = options.sampling.clips if isinstance(options.sampling.clips, Dense) else None
+    rows = _window_rows(engine, counted, options) if dense is None else _dense_rows(engine, counted, options, dense)
+    for row in rows:
         yield row
         made += 1
     if not made:
@@ -167,9 +186,9 @@ def feature_rows(
         )
 
 
-def _dense_rows(engine: Engine, frames: CountedFrames, options: FeatureOptions) -> Iterator[FeatureRow]:
+def _dense_rows(engine: Engine, frames: CountedFrames, options: FeatureOptions, dense: Dense) -> Iterator[FeatureRow]:
     crops = CROPS[options.crops] if options.crops > 1 else ()
-    for steps in _steps_of_crops(engine, frames, crops, options.sampling.chunk_frames):
+    for steps in _steps_of_crops(engine, frames, crops, dense.chunk_frames):
         # Of a longer video, more frames than that have come before the first step is known.
         looped = frames.count < SHORTEST_FRAMES
         values = np.stack([step.features for step in steps]) if crops else steps[0].features
@@ -192,16 +211,8 @@ def _steps_of_crops(
 
 
 def _window_rows(engine: Engine, frames: Iterable[Frame], options: FeatureOptions) -> Iterator[FeatureRow]:
-    sampling = options.sampling
-    if options.full_windows:
-        clips = full_windows(
-            frames,
-            clip_frames=sampling.clip_frames,
-            stride=sampling.frames_between_clips,
-            lookahead_frames=options.lookahead_frames,
-        )
-    else:
-        clips = _clips(frames, options)
+    # All of one length where the length shows in the features' shape.
+    clips = sliding_clips(frames, options.windows, equal_lengths=options.pool != "all")
     wanted = () if options.endpoint == LAST_ENDPOINT and options.pool != "none" else (options.endpoint,)
     for clip in clips:
         if options.crops == 1:
@@ -213,80 +224,22 @@ def _window_rows(engine: Engine, frames: Iterable[Frame], options: FeatureOption
         yield FeatureRow(clip.start_seconds, clip.end_seconds, values, clip.looped)
 
 
-_MIN_LOOPED_FRAMES: Mapping[Remainder, int | None] = {"mixed": MINIMUM_FRAMES, "loop": 1, "join": None}
-
-
-def _clips(frames: Iterable[Frame], options: FeatureOptions) -> Iterator[Clip]:
-    """Yield clips that cover the whole video; all of one length where the length shows in the features' shape."""
-    size = options.sampling.clip_frames
-    ends: deque[float] = deque(maxlen=MINIMUM_FRAMES)
-
-    def watched() -> Iterator[Frame]:
-        for frame in frames:
-            ends.append(frame.seconds + frame.duration_seconds)
-            yield frame
-
-    clips = clips_from_frames(
-        watched(),
-        clip_frames=size,
-        stride=options.sampling.frames_between_clips,
-        min_looped_frames=_MIN_LOOPED_FRAMES[options.remainder],
-    )
-    for clip in clips:
-        rest = clip.frames - size
-        if rest > 0 and options.pool != "all":
-            # Only of the last clip, so that the ends are those of the video's last frames.
-            yield replace(clip, pixels=clip.pixels[:size], end_seconds=ends[-1 - rest], frames=size)
-        else:
-            yield clip
-
-
-def full_windows(
-    frames: Iterable[Frame], *, clip_frames: int, stride: int, lookahead_frames: int = 0
-) -> Iterator[Clip]:
-    """Yield windows of `clip_frames` frames whose starts lie `stride` frames apart, full ones only.
-
-    Args:
-        frames: of one video, in order.
-        clip_frames: frames of a window.
-        stride: frames from one start to the next.
-        lookahead_frames: frames that must follow a window; the first of them tells when the window ends.
-    """
-    held: deque[Frame] = deque()
-    index = skip = 0
-    for frame in frames:
-        if skip:
-            skip -= 1
-            continue
-        held.append(frame)
-        if len(held) < clip_frames + lookahead_frames:
-            continue
-        pixels = np.stack([held[place].pixels for place in range(clip_frames)])
-        last = held[clip_frames - 1]
-        end = held[clip_frames].seconds if lookahead_frames else last.seconds + last.duration_seconds
-        yield Clip(pixels, index, held[0].seconds, end, clip_frames)
-        index += 1
-        for _ in range(min(stride, len(held))):
-            held.popleft()
-        skip = max(stride - clip_frames - lookahead_frames, 0)
-
-
 def looped_note(rows: int, options: FeatureOptions) -> str:
     """Say why the last of a video's rows was looped."""
     if options.is_dense:
         return f"shorter than {SHORTEST_FRAMES} frames, which make one step: looped"
     if rows == 1:
-        return f"shorter than a window: looped to {options.sampling.clip_frames} frames"
+        return f"shorter than a window: looped to {options.windows.clip_frames} frames"
     return "the last window is not full: its frames were looped"
 
 
-def frame_rate(stream: SourceStream[FeatureRow], options: FeatureOptions) -> float:
+def frame_rate(video: Video, options: FeatureOptions) -> float:
     """Return the frames a second that windows are counted in, once the video has been read."""
     if options.sampling.fps != "native":
         return float(options.sampling.fps)
-    report = stream.report
+    report = video.report
     found = report.frames_decoded / report.seconds_found if report.seconds_found else None
-    return stream.frames_per_second or found or (FRAMES_PER_SECOND if stream.name == "<array>" else nan)
+    return video.frames_per_second or found or nan
 
 
 def _pooled(output: EngineOutput, options: FeatureOptions) -> NDArray[np.float32]:

@@ -73,30 +73,35 @@ class ResultRow:
         return _ROW_BYTES + sum(0 if values is None else values.nbytes for values in (self.logits, self.features))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResultTable:
     """A table that was read, column by column; every array has one value, or one row of values, for each row."""
 
-    key: NDArray[np.object_] = field(repr=False)
-    path: NDArray[np.object_] = field(repr=False)
-    start_seconds: NDArray[np.float64] = field(repr=False)
-    end_seconds: NDArray[np.float64] = field(repr=False)
+    key: NDArray[np.object_]
+    path: NDArray[np.object_]
+    start_seconds: NDArray[np.float64]
+    end_seconds: NDArray[np.float64]
     """NaN where the time is not known."""
-    clip: NDArray[np.int64] = field(repr=False)
-    crop: NDArray[np.int64] = field(repr=False)
-    logits: NDArray[np.float32] | None = field(repr=False)
+    clip: NDArray[np.int64]
+    crop: NDArray[np.int64]
+    logits: NDArray[np.float32] | None
     """Shape rows, classes; NaN in rows without any; None where no row has any."""
-    features: NDArray[np.float32] | None = field(repr=False)
+    features: NDArray[np.float32] | None
     """Shape rows and that of a row's features; NaN in rows without any; None where no row has any."""
-    weights_sha256: NDArray[np.object_] = field(repr=False)
-    engine: NDArray[np.object_] = field(repr=False)
-    own: Mapping[str, NDArray[Any]] = field(repr=False)
+    weights_sha256: NDArray[np.object_]
+    engine: NDArray[np.object_]
+    own: Mapping[str, NDArray[Any]]
     """The columns that this table has of its own."""
     metadata: Mapping[str, Any]
     """What the file says of all rows, in JSON's types."""
 
     def __len__(self) -> int:
         return len(self.key)
+
+    def __repr__(self) -> str:
+        shapes = {name: getattr(self, name) for name in ("logits", "features")}
+        shown = [f"{name} {values.shape}" for name, values in shapes.items() if values is not None]
+        return f"ResultTable({', '.join([f'{len(self)} rows', *shown])})"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -151,6 +156,7 @@ class TableWriter:
         self._schema = self._arrow.schema({**columns, **self._own})
         self._shape: tuple[int, ...] | None = None
         self._waiting: list[ResultRow] = []
+        self._bytes = 0
         self._writer: Any = None
         self.is_broken = False
         """Whether an exception came while rows were being written: the file cannot be completed any more."""
@@ -161,9 +167,11 @@ class TableWriter:
         Raises:
             OSError: the file cannot be written.
         """
+        new = list(rows)
+        self._bytes += sum(row.nbytes for row in new)
         # In one piece: Ctrl-C may come between any two.
-        self._waiting += list(rows)
-        if sum(row.nbytes for row in self._waiting) >= _GROUP_BYTES:
+        self._waiting += new
+        if self._bytes >= _GROUP_BYTES:
             self._write()
 
     def finish(self, metadata: Mapping[str, Any], axes: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
@@ -209,7 +217,7 @@ class TableWriter:
                 columns[name] = self._arrow.array(values, kind)
         if rows:
             self._writer.write_table(self._arrow.table(columns, schema=self._schema))
-        self._waiting, self.is_broken = [], False
+        self._waiting, self._bytes, self.is_broken = [], 0, False
 
     def _lists(self, name: str, values: Sequence[NDArray[np.float32] | None], kind: Any) -> Any:
         there = [array for array in values if array is not None]
@@ -267,7 +275,7 @@ def _checked(arrow: Any, table: Any, metadata: Any) -> ResultTable:
     for name, kind in _COLUMNS.items():
         column = table.column(name)
         if kind == "lists":
-            values[name] = _arrays(column, shapes[name])
+            values[name] = _arrays(arrow, column, shapes[name])
             continue
         if column.type != arrow.type_for_alias(kind) or (kind != "double" and column.null_count):
             raise ValueError(f"the column {name} is not of type {kind}, or has nulls")
@@ -277,12 +285,15 @@ def _checked(arrow: Any, table: Any, metadata: Any) -> ResultTable:
     return ResultTable(**values, own=own, metadata=metadata)
 
 
-def _arrays(column: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+def _arrays(arrow: Any, column: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
     """Return a column of lists as one array, shape rows and `shape`, or None if it has none.
 
     Raises:
         ValueError: lists of something else, or of another length.
     """
+    kind = column.type
+    if not (arrow.types.is_list(kind) or arrow.types.is_fixed_size_list(kind)) or kind.value_type != arrow.float32():
+        raise ValueError("a column that is not of lists of float32")
     if column.null_count == len(column):
         return None
     width, parts = prod(shape), []
@@ -290,8 +301,8 @@ def _arrays(column: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
         present = chunk.is_valid().to_numpy(zero_copy_only=False)
         flat = chunk.flatten()
         lengths = {length for length in chunk.value_lengths().to_pylist() if length is not None}
-        if str(flat.type) != "float" or lengths - {width}:
-            raise ValueError(f"lists that are not of {width} float32")
+        if lengths - {width}:
+            raise ValueError(f"lists that are not {width} long")
         part = np.full((len(chunk), width), np.nan, np.float32)
         part[present] = flat.to_numpy(zero_copy_only=False).reshape(-1, width)
         parts.append(part)

@@ -13,8 +13,7 @@ from quovadis.faults import unexpected
 from quovadis.recognizer import Recognizer
 from quovadis.results import ClipPrediction, VideoPrediction
 from quovadis.runs.executor import video_error
-from quovadis.sampling import Sampling
-from quovadis.video import VideoLimits, discover_videos, open_video
+from quovadis.video import Sampling, VideoLimits, discover_videos, open_video
 from quovadis.video.source import is_address
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -17,6 +16,7 @@ from filelock import FileLock, Timeout
 from quovadis.durable import atomic_replace
 from quovadis.errors import OutputError
 from quovadis.escape import escaped
+from quovadis.video.fingerprints import ABSENT, path_fingerprint
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
@@ -238,8 +238,8 @@ def file_identity(path: Path) -> str:
     changes neither the folder's own time nor the number of its frames. What is not there, such as an address, is
     always the same.
     """
-    state = _state(path)
-    return _ABSENT if state == _ABSENT else f"{escaped(str(path.absolute()))}\n{state}"
+    state = path_fingerprint(path)
+    return ABSENT if state == ABSENT else f"{escaped(str(path.absolute()))}\n{state}"
 
 
 def _connected(path: Path | str) -> sqlite3.Connection:
@@ -247,51 +247,9 @@ def _connected(path: Path | str) -> sqlite3.Connection:
     return sqlite3.connect(path, check_same_thread=False)
 
 
-_ABSENT = "-"
-_SAMPLE_BYTES = 16384
-
-
 def _is_same_elsewhere(one: str, other: str) -> bool:
     state = one.rpartition("\n")[2]
-    return state != _ABSENT and state == other.rpartition("\n")[2]
-
-
-def _state(path: Path) -> str:
-    """Return everything but the place; no line break is in it."""
-    digest = hashlib.sha256()
-    try:
-        if not path.is_dir():
-            status = path.stat()
-            _add_samples(digest, path, status.st_size)
-            return f"{status.st_size} {status.st_mtime_ns} {digest.hexdigest()[:16]}"
-        files = []
-        with os.scandir(path) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                # Features that are written into the folder's own subfolder make it no other video.
-                if entry.name.startswith(".") or entry.is_dir():
-                    continue
-                try:
-                    status = entry.stat()
-                except OSError:
-                    # A link that leads nowhere.
-                    status = entry.stat(follow_symlinks=False)
-                # No name holds a zero byte, so that no two lists of entries are told alike.
-                digest.update(f"{escaped(entry.name)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-                files.append((Path(entry.path), status.st_size))
-        if files:
-            _add_samples(digest, *files[len(files) // 2])
-    except OSError:
-        return _ABSENT
-    return digest.hexdigest()
-
-
-def _add_samples(digest: hashlib._Hash, path: Path, size: int) -> None:
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        for start in (0, size // 2, max(size - _SAMPLE_BYTES, 0)):
-            file.seek(start)
-            digest.update(file.read(_SAMPLE_BYTES))
+    return state != ABSENT and state == other.rpartition("\n")[2]
 
 
 def _difference(old: str, new: str) -> str:

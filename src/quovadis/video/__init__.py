@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-from quovadis.video.array import array_frames, check_array
-from quovadis.video.centre import centre_clip
-from quovadis.video.clips import Clip, centre_of, clips_from_frames
+from quovadis.video.clips import Clip, clips_at, sampled_clips, sliding_clips
 from quovadis.video.decoder import VideoReport
 from quovadis.video.expand import discover_videos
 from quovadis.video.frames import CountedFrames, Frame
 from quovadis.video.limits import VideoLimits
 from quovadis.video.prefetch import Prefetch
-from quovadis.video.reader import Video, open_video
+from quovadis.video.reader import Video
+from quovadis.video.sampling import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan
+from quovadis.video.source_reader import SourceReader
+from quovadis.video.sources import (
+    Address,
+    ArrayFrames,
+    Camera,
+    FrameFolder,
+    LocalFile,
+    SourceLike,
+    VideoSource,
+    iterated_video,
+    open_video,
+    video_source,
+)
 
 __all__ = [
+    "Address",
+    "ArrayFrames",
+    "Camera",
+    "CentreClip",
     "Clip",
     "CountedFrames",
+    "Dense",
     "Frame",
+    "FrameFolder",
+    "LocalFile",
     "Prefetch",
+    "Sampling",
+    "SlidingWindows",
+    "SourceLike",
+    "SourceReader",
+    "TimeSpan",
     "Video",
     "VideoLimits",
     "VideoReport",
-    "array_frames",
-    "centre_clip",
-    "centre_of",
-    "check_array",
-    "clips_from_frames",
+    "VideoSource",
+    "clips_at",
     "discover_videos",
+    "iterated_video",
     "open_video",
+    "sampled_clips",
+    "sliding_clips",
+    "video_source",
 ]

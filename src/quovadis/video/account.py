@@ -20,19 +20,8 @@ if TYPE_CHECKING:
 _ESTIMATED = frozenset(
     [
         *("mpegts", "mpegtsraw", "mpeg", "mpegvideo", "m4v", "h261", "h263", "h264", "hevc", "vvc", "evc"),
-        *(
-            "av1",
-            "obu",
-            "mjpeg",
-            "mjpeg_2000",
-            "mpjpeg",
-            "vc1",
-            "cavsvideo",
-            "dirac",
-            "dnxhd",
-            "yuv4mpegpipe",
-            "ipmovie",
-        ),
+        *("av1", "obu", "mjpeg", "mjpeg_2000", "mpjpeg", "vc1"),
+        *("cavsvideo", "dirac", "dnxhd", "yuv4mpegpipe", "ipmovie"),
         *("ogg", "gif", "apng", "dv", "pva", "ty", "nsv"),
     ]
 )
@@ -148,11 +137,11 @@ class PacketAccount:
             return not holds_gif_picture(bytes(packet))
         return codec == "mpeg4" and packet.size < _MIN_FRAME_BYTES
 
-    def came_out(self, picture: av.VideoFrame) -> None:
+    def came_out(self, frame: av.VideoFrame) -> None:
         """Count a frame that the decoder gave."""
         self._frames += 1
-        if picture.pts is not None and (self._last_frame_pts is None or picture.pts > self._last_frame_pts):
-            self._last_frame_pts = picture.pts
+        if frame.pts is not None and (self._last_frame_pts is None or frame.pts > self._last_frame_pts):
+            self._last_frame_pts = frame.pts
 
     def kept_back(self) -> int:
         """Return how many frames the decoder still owes when it says that it has given all.

@@ -19,7 +19,7 @@ from quovadis.video.frames import IMAGES_PER_SECOND, DecodedFrame
 from quovadis.video.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
 from quovadis.video.orientation import UPRIGHT
 from quovadis.video.signatures import AnimationKind
-from quovadis.video.source import open_instructions
+from quovadis.video.source import file_instructions
 from quovadis.video.tiff import BIG_TIFF_MAGICS, read_pages
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class FrameSource(Protocol):
     """What gives decoded frames: a video, an animation, or a folder of images."""
 
     report: VideoReport
+    frame_count: int | None
+    """How many frames there are, where that is known without decoding."""
 
     @property
     def live(self) -> bool:
@@ -82,8 +84,7 @@ def open_animation(
         if kind == "apng":
             return PngAnimation(name, path, limits, allow_partial=allow_partial, threads=threads)
         if kind == "sequence":
-            instructions = open_instructions(name)
-            return SequenceDecoder(name, instructions, limits, allow_partial=allow_partial, threads=threads)
+            return SequenceDecoder(name, file_instructions(path), limits, allow_partial=allow_partial, threads=threads)
         if kind == "webp":
             return WebpAnimation(name, path, limits, allow_partial=allow_partial)
         return TiffPages(name, path, limits, allow_partial=allow_partial)
@@ -114,6 +115,7 @@ class PngAnimation:
     """An animated PNG: FFmpeg reads it, and its chunks show whether it is complete, which FFmpeg does not check."""
 
     live = False
+    frame_count: int | None = None
 
     def __init__(self, name: str, path: Path, limits: VideoLimits, *, allow_partial: bool, threads: int) -> None:
         """Open the animation.
@@ -126,7 +128,7 @@ class PngAnimation:
         self._allow_partial = allow_partial
         with path.open("rb") as file:
             self._outline = outline_png(file, name, limits)
-        self._decoder = Decoder(name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads)
+        self._decoder = Decoder(name, file_instructions(path), limits, allow_partial=allow_partial, threads=threads)
         self.report = self._decoder.report
 
     @property
@@ -166,6 +168,7 @@ class _PillowFrames:
     """Frames that Pillow reads one after the other."""
 
     live = False
+    frame_count: int | None = None
     first_seconds = Fraction(0)
     _name: str
     _limits: VideoLimits
@@ -198,10 +201,10 @@ class _PillowFrames:
         """
         report = self.report
         seconds = Fraction(0)
-        pictures = self._pictures()
+        frames = self._read_frames()
         for number, duration in enumerate(self._durations):
             try:
-                picture = next(pictures)
+                frame = next(frames)
             except VideoError:
                 raise
             except Exception as error:
@@ -215,11 +218,11 @@ class _PillowFrames:
                 break
             report.frames_decoded += 1
             report.seconds_found = float(seconds + duration)
-            yield DecodedFrame(picture, Fraction(1), UPRIGHT, seconds, duration)
+            yield DecodedFrame(frame, Fraction(1), UPRIGHT, seconds, duration)
             seconds += duration
         _settle(self._name, report, self._shortfall, self._allow_partial)
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
+    def _read_frames(self) -> Iterator[av.VideoFrame]:
         raise NotImplementedError
 
     def _check_seconds(self) -> None:
@@ -253,14 +256,14 @@ class WebpAnimation(_PillowFrames):
         declared = None if outline.shortfall else len(outline.durations)
         self.report = VideoReport(frames_declared=declared, seconds_declared=self.duration_seconds)
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
+    def _read_frames(self) -> Iterator[av.VideoFrame]:
         from PIL import WebPImagePlugin
 
         # Not by `Image.open`, whose own limit of pixels is the whole process's.
         with WebPImagePlugin.WebPImageFile(io.BytesIO(self._content)) as image:
             for number in range(len(self._durations)):
                 image.seek(number)
-                yield _picture(image, self._name)
+                yield _frame(image, self._name)
 
 
 class TiffPages(_PillowFrames):
@@ -314,17 +317,17 @@ class TiffPages(_PillowFrames):
         content.seek(0)
         return content
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
+    def _read_frames(self) -> Iterator[av.VideoFrame]:
         from PIL import TiffImagePlugin
 
         with self._file() as file, TiffImagePlugin.TiffImageFile(file) as image:
             for index in self._pages:
                 image.seek(index)
                 self._check(*image.size)
-                yield _picture(image, self._name)
+                yield _frame(image, self._name)
 
 
-def _picture(image: ImageFile, name: str) -> av.VideoFrame:
+def _frame(image: ImageFile, name: str) -> av.VideoFrame:
     """Return what Pillow has read, alpha dropped."""
     if image.mode.startswith("I;16"):
         # As FFmpeg has single pages of this kind: the upper 8 bits count.

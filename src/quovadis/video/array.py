@@ -2,42 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import FRAME_SIZE
 from quovadis.errors import VideoError
-from quovadis.video.frames import Frame
-from quovadis.video.geometry import Converter, FrameConverter
+from quovadis.video.decoder import VideoReport
+from quovadis.video.frames import DecodedFrame
+from quovadis.video.orientation import UPRIGHT
 
 
-def array_frames(
-    frames: NDArray[np.uint8], *, fps: float, first: int = 0, converter: Callable[[], Converter] | None = None
-) -> Iterator[Frame]:
-    """Yield the frames of an array, scaled and cropped as a file's would be.
+class ArrayDecoder:
+    """Frames that need no decoding; offers what `decoder.Decoder` does."""
 
-    Args:
-        frames: RGB, uint8 0..255, shape frames, height, width, 3.
-        fps: frames a second, for their times.
-        first: number of the first frame, for its time.
-        converter: makes what scales and crops; None: the usual way, in which frames of 224x224 are views of the array.
+    live = False
+    first_seconds = Fraction(0)
 
-    Raises:
-        VideoError: an array of another dtype or shape, or without frames.
-    """
-    check_array(frames)
-    convert = (converter or FrameConverter)().convert
-    for place, pixels in enumerate(frames, start=first):
-        if converter is None and pixels.shape[:2] == (FRAME_SIZE, FRAME_SIZE):
-            ready = np.ascontiguousarray(pixels)
-        else:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-            ready = convert(picture, Fraction(1))
-        yield Frame(ready, place / fps, 1 / fps)
+    def __init__(self, frames: Iterable[NDArray[np.uint8]], fps: float, first: int = 0) -> None:
+        """Take the frames.
+
+        Args:
+            frames: RGB, uint8 0..255, each of shape height, width, 3: an array of them, or any iterable.
+            fps: frames a second, for their times.
+            first: index of the first frame, for its time.
+        """
+        self._frames = frames
+        self._rate = Fraction(fps)
+        self._first = first
+        self.frame_count = len(frames) if isinstance(frames, np.ndarray) else None
+        self.report = VideoReport()
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """When the last frame of an array ends; None for an iterable."""
+        return None if self.frame_count is None else float((self._first + self.frame_count) / self._rate)
+
+    @property
+    def frames_per_second(self) -> float:
+        """The rate of the frames."""
+        return float(self._rate)
+
+    def close(self) -> None:
+        """Do nothing: no file is open."""
+
+    def frames(self) -> Iterator[DecodedFrame]:
+        """Yield every frame as it is asked for.
+
+        Raises:
+            VideoError: a frame has another dtype or shape.
+        """
+        for index, pixels in enumerate(self._frames, start=self._first):
+            check_array(np.asarray(pixels)[np.newaxis])
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            self.report.frames_decoded += 1
+            yield DecodedFrame(frame, Fraction(1), UPRIGHT, index / self._rate, 1 / self._rate)
 
 
 def check_array(frames: NDArray[np.uint8]) -> None:

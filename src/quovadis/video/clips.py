@@ -1,26 +1,37 @@
-"""Frames gathered into clips."""
+"""Frames gathered into clips: by windows that slide over the video, or by their indices."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import MINIMUM_FRAMES
+from quovadis.errors import VideoError
 from quovadis.video.frames import Frame
+from quovadis.video.reader import Video, View
+from quovadis.video.sampling import CentreClip, Remainder, Sampling, SlidingWindows
+from quovadis.video.source_reader import SourceReader
+from quovadis.video.sources import VideoSource
+from quovadis.video.windows import required_frames, select_windows
+
+_MIN_LOOPED_FRAMES: Mapping[Remainder, int | None] = {"mixed": MINIMUM_FRAMES, "loop": 1, "join": None, "drop": None}
+"""How many frames that no full window covers make one more; None: no number does."""
 
 
 @dataclass(frozen=True, eq=False)
 class Clip:
     """Frames that go through the network together."""
 
-    pixels: NDArray[np.uint8]
-    """RGB, 0..255, shape frames, 224, 224, 3, contiguous; looped frames included."""
+    pixels: NDArray[Any]
+    """RGB, 0..255, contiguous, looped frames included; by the usual conversion uint8 of shape frames, 224, 224, 3."""
     index: int
-    """Number of the clip in its video, from 0."""
+    """Which of the video's clips it is, or of those that were asked for, from 0."""
     start_seconds: float
     """Time of the first frame."""
     end_seconds: float
@@ -34,23 +45,22 @@ class Clip:
         return len(self.pixels) > self.frames
 
 
-def clips_from_frames(
-    frames: Iterable[Frame], *, clip_frames: int, stride: int, min_looped_frames: int | None = MINIMUM_FRAMES
-) -> Iterator[Clip]:
+def sliding_clips(frames: Iterable[Frame], windows: SlidingWindows, *, equal_lengths: bool = False) -> Iterator[Clip]:
     """Yield clips of `clip_frames` frames whose starts lie `stride` frames apart.
 
-    Frames that no full clip covers: 9 or more make one more clip, which starts at its turn and is looped to full
-    length; fewer join the last clip, which then has up to 8 frames more. A video shorter than a clip is looped, however
-    short. With a stride above `clip_frames` the frames between clips are passed over, and so is a rest of under 9.
-    Memory holds the frames of two clips at most, and the clip that is yielded.
+    Frames that no full clip covers either make one more clip, which starts at its turn and is looped to full length, or
+    join the last clip, or are dropped, as the windows' remainder says. Unless only full clips count, a video shorter
+    than a clip is looped, however short. With a stride above `clip_frames` the frames between clips are passed over,
+    and so is a rest that would join. Memory holds the frames of two clips at most, and the clip that is yielded.
 
     Args:
         frames: of one video, in order.
-        clip_frames: frames of a clip, at least 9.
-        stride: frames from the start of one clip to that of the next, at least 1.
-        min_looped_frames: how many frames that no full clip covers make one more clip; None: no number does, and
-            they join the last clip however many they are.
+        windows: which clips.
+        equal_lengths: whether all clips must be of one length: what would join the last one is dropped.
     """
+    clip_frames, stride = windows.clip_frames, windows.frames_between_clips
+    drops, min_looped = windows.remainder == "drop", _MIN_LOOPED_FRAMES[windows.remainder]
+    needed = clip_frames + windows.lookahead_frames
     window: deque[Frame] = deque()
     # The last full clip is kept back until it is known whether a short rest has to join it.
     held: list[Frame] = []
@@ -61,30 +71,79 @@ def clips_from_frames(
             continue
         window.append(frame)
         uncovered += 1
-        is_full = len(window) == clip_frames
-        if held and (is_full or (min_looped_frames is not None and uncovered >= min_looped_frames)):
+        is_full = len(window) == needed
+        if held and (is_full or (min_looped is not None and uncovered >= min_looped)):
             yield _clip(held, index, clip_frames)
             index, held = index + 1, []
         if is_full:
-            held, uncovered = list(window), 0
-            for _ in range(min(stride, clip_frames)):
+            held, uncovered = list(islice(window, clip_frames)), 0
+            following = window[clip_frames] if windows.lookahead_frames else None
+            for _ in range(min(stride, needed)):
                 window.popleft()
-            skip = max(stride - clip_frames, 0)
+            skip = max(stride - needed, 0)
+            if drops:
+                yield _clip(held, index, clip_frames, following)
+                index, held = index + 1, []
+    if drops:
+        return
     if held:
-        adjoining = stride <= clip_frames
-        rest = list(window)[len(window) - uncovered :] if adjoining and uncovered else []
+        joins = stride <= clip_frames and uncovered and not equal_lengths
+        rest = list(window)[len(window) - uncovered :] if joins else []
         yield _clip(held + rest, index, clip_frames)
     elif window:
         yield _clip(list(window), index, clip_frames)
 
 
-def centre_of(frames: int, clip_frames: int) -> int:
-    """Return where the clip in the middle of a video of `frames` frames starts: 0 for a video shorter than a clip."""
-    return max((frames - clip_frames) // 2, 0)
+def clips_at(
+    source: VideoSource | SourceReader, frame_indices: Sequence[Sequence[int]], **view: Unpack[View]
+) -> Iterator[Clip]:
+    """Yield a clip for each sequence of frame indices, each as soon as its last frame was read.
+
+    The video is read once, up to the last frame that is needed; frames in no clip are not converted. Clips that need
+    frames after the video's end are left out.
+
+    Args:
+        source: opened for this.
+        frame_indices: of each clip, from 0, in any order, some perhaps more than once; at least one clip.
+        **view: in which the indices count; the converter makes pixels of one shape.
+
+    Raises:
+        VideoError: the video cannot be read.
+    """
+    wanted = set(required_frames(frame_indices))
+    with source.open(**view) as video:
+        for index, frames in select_windows(video.frames_where(wanted.__contains__), frame_indices):
+            indices = frame_indices[index]
+            last = frames[indices.index(max(indices))]
+            pixels = np.stack([frame.pixels for frame in frames])
+            end_seconds = last.pts_seconds + last.duration_seconds
+            yield Clip(pixels, index, frames[0].pts_seconds, end_seconds, len(set(indices)))
 
 
-def _clip(frames: Sequence[Frame], index: int, clip_frames: int) -> Clip:
+def sampled_clips(reader: SourceReader, video: Video, sampling: Sampling) -> Iterator[Clip]:
+    """Yield the clips of an open video; that in its centre is found by counting, and read by opening the video again.
+
+    Args:
+        reader: which has opened the video.
+        video: not yet read; open with the sampling's rate and span.
+        sampling: by sliding windows or the centre.
+
+    Raises:
+        VideoError: the video cannot be read, or has no centre, being live.
+    """
+    if isinstance(sampling.clips, SlidingWindows):
+        yield from sliding_clips(video.frames_ahead(), sampling.clips)
+    elif isinstance(sampling.clips, CentreClip):
+        if video.live:
+            raise VideoError(f"{video.name}: a live source has no centre; give --duration and --clip all")
+        indices = sampling.clips.indices(video.count_frames())
+        if indices:
+            yield from clips_at(reader, [indices], fps=sampling.fps, span=sampling.span)
+
+
+def _clip(frames: Sequence[Frame], index: int, clip_frames: int, following: Frame | None = None) -> Clip:
     length = max(len(frames), clip_frames)
     pixels = np.stack([frames[place % len(frames)].pixels for place in range(length)])
     last = frames[-1]
-    return Clip(pixels, index, frames[0].seconds, last.seconds + last.duration_seconds, len(frames))
+    end_seconds = last.pts_seconds + last.duration_seconds if following is None else following.pts_seconds
+    return Clip(pixels, index, frames[0].pts_seconds, end_seconds, len(frames))

@@ -117,10 +117,10 @@ class FrameClock:
         """The first frame's own time, by the container's clock; None until a frame has had a timestamp."""
         return self._first
 
-    def stamp(self, picture: av.VideoFrame) -> tuple[Fraction, Fraction]:
+    def stamp(self, frame: av.VideoFrame) -> tuple[Fraction, Fraction]:
         """Return the frame's time since the first one, and how long it is shown, both in seconds."""
-        duration = picture.duration * self._time_base if picture.duration else self._frame_seconds
-        ticks = self._best_effort.choose(picture.pts, picture.dts)
+        duration = frame.duration * self._time_base if frame.duration else self._frame_seconds
+        ticks = self._best_effort.choose(frame.pts, frame.dts)
         if ticks is None:
             seconds = self._next
         else:

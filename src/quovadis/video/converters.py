@@ -25,9 +25,9 @@ class _Upright:
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
-    def pixels(self, picture: av.VideoFrame, orientation: Orientation) -> NDArray[np.uint8]:
-        check_shape(picture.width, picture.height)
-        same = reformat(self._reformatter, picture, picture.width, picture.height, "rgb24")
+    def pixels(self, frame: av.VideoFrame, orientation: Orientation) -> NDArray[np.uint8]:
+        check_shape(frame.width, frame.height)
+        same = reformat(self._reformatter, frame, frame.width, frame.height, "rgb24")
         return orientation.apply(cast("NDArray[np.uint8]", same.to_ndarray()))
 
 
@@ -42,15 +42,13 @@ class OpenModelZooConverter:
     def __init__(self) -> None:
         self._upright = _Upright()
 
-    def convert(
-        self, picture: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
-    ) -> NDArray[Any]:
+    def convert(self, frame: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT) -> NDArray[Any]:
         """Return RGB, float32 0..255, shape 224, 224, 3; the aspect ratio of samples is not looked at.
 
         Raises:
-            VideoError: the picture is too narrow, or FFmpeg cannot convert its format.
+            VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
-        pixels: NDArray[Any] = self._upright.pixels(picture, orientation)
+        pixels: NDArray[Any] = self._upright.pixels(frame, orientation)
         height, width = pixels.shape[:2]
         # In floating point, as the original: the product may fall short of 256.
         scale = min(LONG_SIDE / height, LONG_SIDE / width)
@@ -80,16 +78,10 @@ class StretchConverter:
         self._centres: CoordinateMode = centres
         self._upright = _Upright()
 
-    def convert(
-        self, picture: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
-    ) -> NDArray[Any]:
+    def convert(self, frame: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT) -> NDArray[Any]:
         """Return RGB, float32 0..255, shape 224, 224, 3.
 
         Raises:
-            VideoError: the picture is too narrow, or FFmpeg cannot convert its format.
+            VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
-        return self.stretch(self._upright.pixels(picture, orientation))
-
-    def stretch(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return RGB, uint8 of shape height, width, 3, as float32 of shape 224, 224, 3."""
-        return resize(pixels, FRAME_SIZE, FRAME_SIZE, self._centres)
+        return resize(self._upright.pixels(frame, orientation), FRAME_SIZE, FRAME_SIZE, self._centres)

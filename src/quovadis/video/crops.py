@@ -89,15 +89,13 @@ class CropConverter:
         self._whole = whole
         self._crops = crops
 
-    def convert(
-        self, picture: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
-    ) -> NDArray[Any]:
+    def convert(self, frame: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT) -> NDArray[Any]:
         """Return RGB, 0..255, shape regions, 224, 224, 3, contiguous; `Crop.of` makes crops of it.
 
         Raises:
             VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
-        pixels = self._whole.convert(picture, aspect_ratio, orientation)
+        pixels = self._whole.convert(frame, aspect_ratio, orientation)
         # By its own shape: frames of a broadcast may change theirs.
         height, width = pixels.shape[:2]
         corners = region_corners(height, width, self._crops)

@@ -18,7 +18,7 @@ from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.limits import VideoLimits
 from quovadis.video.orientation import Orientation, read_orientation
-from quovadis.video.source import OpenInstructions, local_path
+from quovadis.video.source import OpenInstructions
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -58,6 +58,8 @@ class VideoReport:
 class Decoder:
     """One video open for decoding; frames can be taken once."""
 
+    frame_count: int | None = None
+
     def __init__(
         self, name: str, instructions: OpenInstructions, limits: VideoLimits, *, allow_partial: bool, threads: int
     ) -> None:
@@ -78,6 +80,7 @@ class Decoder:
         self._limits = limits
         self._allow_partial = allow_partial
         self._kind = instructions.kind
+        self._path = instructions.path
         self.report = VideoReport()
         # A decoder on several threads reports a packet's error some packets later.
         self._recent: deque[Packet[VideoStream]] = deque(maxlen=_PACKETS_IN_FLIGHT)
@@ -195,14 +198,14 @@ class Decoder:
         """
         account = PacketAccount(self._container, self._stream, self._frame_seconds)
         packets = self._continuous(self._packets(account))
-        for picture in self._pictures(packets, account):
-            self._check_pixels(picture.width, picture.height)
-            seconds, duration = self._clock.stamp(picture)
-            frame = DecodedFrame(picture, self._aspect_ratio(), self._orientation(picture), seconds, duration)
+        for frame in self._frames(packets, account):
+            self._check_pixels(frame.width, frame.height)
+            seconds, duration = self._clock.stamp(frame)
+            decoded = DecodedFrame(frame, self._aspect_ratio(), self._orientation(frame), seconds, duration)
             self.report.frames_decoded += 1
-            self.report.seconds_found = float(frame.seconds + frame.duration_seconds)
+            self.report.seconds_found = float(seconds + duration)
             self._check_length()
-            yield frame
+            yield decoded
         self._settle(account)
 
     @property
@@ -216,30 +219,30 @@ class Decoder:
             return Fraction(0)
         return first - self._zero_seconds
 
-    def _pictures(self, packets: Iterator[Packet[VideoStream]], account: PacketAccount) -> Iterator[av.VideoFrame]:
+    def _frames(self, packets: Iterator[Packet[VideoStream]], account: PacketAccount) -> Iterator[av.VideoFrame]:
         for packet in packets:
             # Sent to a decoder, a packet without content would tell it that the video has ended.
             if packet.size:
                 yield from self._counted(self._decode(packet, account), account)
         # Asked for by ourselves: PyAV's last packets, which flush decoders, do not tell whose they are.
-        while pictures := self._decode(None, account):
-            yield from self._counted(pictures, account)
+        while frames := self._decode(None, account):
+            yield from self._counted(frames, account)
 
-    def _counted(self, pictures: list[av.VideoFrame], account: PacketAccount) -> Iterator[av.VideoFrame]:
-        for picture in pictures:
+    def _counted(self, frames: list[av.VideoFrame], account: PacketAccount) -> Iterator[av.VideoFrame]:
+        for frame in frames:
             # Of those that are asked for without a packet, PyAV does not know it.
-            picture.time_base = self._time_base
-            account.came_out(picture)
-            yield picture
+            frame.time_base = self._time_base
+            account.came_out(frame)
+            yield frame
 
     def _aspect_ratio(self) -> Fraction:
         ratio = self._stream.sample_aspect_ratio
         return ratio if ratio and ratio > 0 else Fraction(1)
 
-    def _orientation(self, picture: av.VideoFrame) -> Orientation:
+    def _orientation(self, frame: av.VideoFrame) -> Orientation:
         # Read again only when the angle changes, which PyAV tells cheaply: a track is mirrored as a whole or not.
-        if self._angle_and_orientation is None or self._angle_and_orientation[0] != picture.rotation:
-            self._angle_and_orientation = picture.rotation, read_orientation(picture)
+        if self._angle_and_orientation is None or self._angle_and_orientation[0] != frame.rotation:
+            self._angle_and_orientation = frame.rotation, read_orientation(frame)
         return self._angle_and_orientation[1]
 
     def _packets(self, account: PacketAccount) -> Iterator[Packet[VideoStream]]:
@@ -275,10 +278,10 @@ class Decoder:
         if packet is not None:
             self._recent.append(packet)
         try:
-            pictures = self._stream.codec_context.decode(packet)
+            frames = self._stream.codec_context.decode(packet)
         except av.EOFError:
             # Nothing is left; of a packet it is counted, so that the account finds what did not come out.
-            pictures = []
+            frames = []
         except (av.FFmpegError, OSError, ValueError) as error:
             if refused_for_size(self._stream, self._recent, self._limits.max_pixels):
                 raise self._limits.exceeded(self._name, "frames are", "max_pixels") from error
@@ -286,7 +289,7 @@ class Decoder:
             return []
         if packet is not None:
             account.sent(packet)
-        return pictures
+        return frames
 
     def _damage(self, what: str) -> None:
         if not self._allow_partial:
@@ -329,7 +332,7 @@ class Decoder:
         kept_back = 0 if self.report.damaged_packets else account.kept_back()
         if kept_back:
             return f"incomplete: {kept_back} frames at its end did not come out of the decoder"
-        missing = account.shortfall(local_path(self._name) if self._kind == "file" else None)
+        missing = account.shortfall(self._path)
         return None if missing is None else f"cut off: {missing}"
 
     def _clock_notes(self) -> list[str]:

@@ -18,12 +18,12 @@ IMAGES_PER_SECOND = Fraction(25)
 class DecodedFrame(NamedTuple):
     """A frame as the decoder gives it: not yet turned, scaled or converted."""
 
-    picture: av.VideoFrame
+    frame: av.VideoFrame
     aspect_ratio: Fraction
     """Width of a sample over its height."""
     orientation: Orientation
     """How it has to be turned to be upright."""
-    seconds: Fraction
+    pts_seconds: Fraction
     """Time since the first frame."""
     duration_seconds: Fraction
     """How long it is shown, as far as the file tells."""
@@ -34,7 +34,7 @@ class Frame(NamedTuple):
 
     pixels: NDArray[Any]
     """RGB, 0..255, contiguous; by the usual conversion uint8 of shape 224, 224, 3. Repeated frames share one array."""
-    seconds: float
+    pts_seconds: float
     """Time since the first frame of the video."""
     duration_seconds: float
     """How long it is shown."""

@@ -28,18 +28,16 @@ _SCALING = (
 class Converter(Protocol):
     """Turns decoded frames into pixels; one for each video, because it keeps what it has set up."""
 
-    def convert(
-        self, picture: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
-    ) -> NDArray[Any]:
+    def convert(self, frame: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT) -> NDArray[Any]:
         """Return RGB, uint8 or float32 0..255, shape height, width, 3, contiguous.
 
         Args:
-            picture: as the decoder gives it.
+            frame: as the decoder gives it.
             aspect_ratio: width of a sample over its height.
-            orientation: how the picture has to be turned to be upright.
+            orientation: how the frame has to be turned to be upright.
 
         Raises:
-            VideoError: the picture is too narrow, or FFmpeg cannot convert its format.
+            VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
         ...
 
@@ -59,7 +57,7 @@ class Geometry:
 
 
 def scaled_size(width: int, height: int, aspect_ratio: Fraction, geometry: Geometry | None = None) -> tuple[int, int]:
-    """Return width and height, of the stored picture, that make its short side as displayed 256 pixels.
+    """Return width and height, of the stored frame, that make its short side as displayed 256 pixels.
 
     Raises:
         VideoError: one side is more than 16 times the other.
@@ -100,7 +98,7 @@ class FrameConverter:
         self._reformatter = VideoReformatter()
 
     def convert(
-        self, picture: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
+        self, frame: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
     ) -> NDArray[np.uint8]:
         """Return RGB, uint8 0..255, shape 224, 224, 3 unless the geometry says otherwise, contiguous.
 
@@ -108,13 +106,13 @@ class FrameConverter:
         OpenCV do. Alpha is dropped.
 
         Raises:
-            VideoError: the picture is too narrow, or FFmpeg cannot convert its format.
+            VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
         ratio = Fraction(1) if self._geometry.ignore_sample_aspect_ratio else aspect_ratio
-        width, height = scaled_size(picture.width, picture.height, ratio, self._geometry)
+        width, height = scaled_size(frame.width, frame.height, ratio, self._geometry)
         # FFmpeg converts YUV to planes of colours in half the time that it takes for pixels, to the same values.
-        target = _PLANAR if picture.format.name.startswith(("yuv", "nv")) else "rgb24"
-        scaled = reformat(self._reformatter, picture, width, height, target)
+        target = _PLANAR if frame.format.name.startswith(("yuv", "nv")) else "rgb24"
+        scaled = reformat(self._reformatter, frame, width, height, target)
         # Scaled and cut before it is turned: turning is cheap on a small picture.
         rows, columns = (
             centre_slice(size, self._geometry.crop or size, mirrored=mirrored)
@@ -139,7 +137,7 @@ def centre_slice(size: int, crop: int, *, mirrored: bool = False) -> slice:
 
 def reformat(
     reformatter: VideoReformatter,
-    picture: av.VideoFrame,
+    frame: av.VideoFrame,
     width: int,
     height: int,
     target: str,
@@ -149,7 +147,7 @@ def reformat(
 
     Args:
         reformatter: kept from frame to frame.
-        picture: as the decoder gives it.
+        frame: as the decoder gives it.
         width: of the result, in pixels.
         height: of the result, in pixels.
         target: FFmpeg's name of the pixel format.
@@ -160,13 +158,13 @@ def reformat(
     """
     try:
         return reformatter.reformat(
-            picture, width, height, target, interpolation=interpolation, dst_color_range="JPEG", threads=1
+            frame, width, height, target, interpolation=interpolation, dst_color_range="JPEG", threads=1
         )
     except av.FFmpegError as error:
-        raise VideoError(f"frames of the format {picture.format.name} cannot be converted: {error.strerror}") from error
+        raise VideoError(f"frames of the format {frame.format.name} cannot be converted: {error.strerror}") from error
 
 
-def _plane(picture: av.VideoFrame, index: int) -> NDArray[np.uint8]:
-    plane = picture.planes[index]
+def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8]:
+    plane = frame.planes[index]
     pixels = np.frombuffer(cast("memoryview[int]", plane), np.uint8)
     return pixels.reshape(plane.height, plane.line_size)

@@ -57,7 +57,14 @@ class ImageSequence:
     first_seconds = Fraction(0)
 
     def __init__(
-        self, name: str, paths: list[Path], limits: VideoLimits, *, allow_partial: bool, notes: tuple[str, ...] = ()
+        self,
+        name: str,
+        paths: list[Path],
+        limits: VideoLimits,
+        *,
+        allow_partial: bool,
+        notes: tuple[str, ...] = (),
+        is_counted: bool = False,
     ) -> None:
         """Take the images to read.
 
@@ -67,6 +74,7 @@ class ImageSequence:
             limits: the most to accept.
             allow_partial: pass over images that cannot be read.
             notes: what is unusual about the folder.
+            is_counted: whether the images count without being read, unless some may be passed over.
 
         Raises:
             VideoLimitError: more images than the limits admit.
@@ -75,6 +83,7 @@ class ImageSequence:
         self._name = name
         self._limits = limits
         self._allow_partial = allow_partial
+        self.frame_count = len(paths) if is_counted and not allow_partial else None
         self.report = VideoReport(frames_declared=len(paths), seconds_declared=self.duration_seconds, notes=notes)
         if len(paths) > limits.max_frames:
             raise limits.exceeded(name, f"{len(paths)} images are", "max_frames")
@@ -101,7 +110,7 @@ class ImageSequence:
         report = self.report
         for path in self._paths:
             try:
-                picture, ratio = _read_image(path, self._limits)
+                frame, ratio = _read_image(path, self._limits)
             except VideoLimitError:
                 raise
             except VideoError as error:
@@ -112,7 +121,7 @@ class ImageSequence:
             seconds = report.frames_decoded / IMAGES_PER_SECOND
             report.frames_decoded += 1
             report.seconds_found = float(report.frames_decoded / IMAGES_PER_SECOND)
-            yield DecodedFrame(picture, ratio, read_orientation(picture), seconds, 1 / IMAGES_PER_SECOND)
+            yield DecodedFrame(frame, ratio, read_orientation(frame), seconds, 1 / IMAGES_PER_SECOND)
         if report.frames_decoded == 0:
             raise VideoError(f"{self._name}: none of its images can be read; check the files")
         if report.damaged_packets:
@@ -146,16 +155,16 @@ def _read_image(path: Path, limits: VideoLimits) -> tuple[av.VideoFrame, Fractio
             context.options = {"max_pixels": str(max_pixels)}
             packet = next(container.demux(stream))
             try:
-                pictures = packet.decode() or stream.codec_context.decode(None)
+                frames = packet.decode() or stream.codec_context.decode(None)
             except av.FFmpegError as error:
                 if refused_for_size(stream, [packet], max_pixels):
                     raise too_large from error
                 raise
-            return pictures[0], stream.sample_aspect_ratio or Fraction(1)
+            return frames[0], stream.sample_aspect_ratio or Fraction(1)
     except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration) as error:
         reason = "empty" if path.is_file() and path.stat().st_size == 0 else "not an image that can be read, or damaged"
         raise VideoError(f"{path}: {reason}") from error
 
 
 def _first_of_webp(path: Path, limits: VideoLimits) -> av.VideoFrame:
-    return next(WebpAnimation(str(path), path, limits, allow_partial=False).frames()).picture
+    return next(WebpAnimation(str(path), path, limits, allow_partial=False).frames()).frame

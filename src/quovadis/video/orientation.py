@@ -42,14 +42,14 @@ class Orientation(NamedTuple):
 UPRIGHT = Orientation()
 
 
-def read_orientation(picture: av.VideoFrame) -> Orientation:
+def read_orientation(frame: av.VideoFrame) -> Orientation:
     """Return the orientation that the frame's display matrix asks for, to the nearest quarter turn.
 
     The matrix is nine 32-bit numbers in rows (libavutil/display.h): a point (x, y) of the stored picture is shown at
     (a x + c y, b x + d y), so all eight orientations, mirrored ones too, are told by the signs of a, b, c and d.
     """
     # By name: iterating yields the data in PyAV 18, and their kinds in PyAV 19.
-    matrix = cast("SideData | None", _miniature(picture).side_data.get(Type.DISPLAYMATRIX.name))
+    matrix = cast("SideData | None", _miniature(frame).side_data.get(Type.DISPLAYMATRIX.name))
     if matrix is None:
         return UPRIGHT
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])
@@ -58,7 +58,7 @@ def read_orientation(picture: av.VideoFrame) -> Orientation:
     return Orientation(transpose=True, mirror_rows=b < 0, mirror_columns=c < 0)
 
 
-def _miniature(picture: av.VideoFrame) -> av.VideoFrame:
+def _miniature(frame: av.VideoFrame) -> av.VideoFrame:
     """Return a tiny copy with the side data that PyAV knows.
 
     PyAV 18 never frees a frame whose side data was looked at, and cannot look at that of a frame which has a kind it
@@ -66,13 +66,13 @@ def _miniature(picture: av.VideoFrame) -> av.VideoFrame:
     """
     graph = av.filter.Graph()
     # Pictures out of image files may come without a time base, which the filter does not go without.
-    time_base = picture.time_base or Fraction(1, 1000)
-    last = graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=time_base)
+    time_base = frame.time_base or Fraction(1, 1000)
+    last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
     removals = [("sidedata", f"mode=delete:type={kind}") for kind in _UNKNOWN_SIDE_DATA]
     for name, arguments in [*removals, ("scale", "16:16:flags=neighbor"), ("buffersink", "")]:
         following = graph.add(name, arguments or None)
         last.link_to(following)
         last = following
     graph.configure()
-    graph.push(picture)
+    graph.push(frame)
     return cast(av.VideoFrame, graph.pull())

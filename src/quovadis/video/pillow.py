@@ -27,7 +27,7 @@ class PillowConverter:
         self._reformatter = VideoReformatter()
 
     def convert(
-        self, picture: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
+        self, frame: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
     ) -> NDArray[np.uint8]:
         """Return RGB, uint8 0..255, shape 224, 224, 3 unless the geometry says otherwise, contiguous.
 
@@ -35,10 +35,10 @@ class PillowConverter:
             VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
         # Before anything is allocated for it.
-        check_shape(picture.width, picture.height)
+        check_shape(frame.width, frame.height)
         # OpenCV asks FFmpeg for BGR and bicubic interpolation, which shows where chroma has to be interpolated; RGB is
         # up to 4 levels away from it for such formats, and bilinear interpolation over 100.
-        bgr = reformat(self._reformatter, picture, picture.width, picture.height, "bgr24", Interpolation.BICUBIC)
+        bgr = reformat(self._reformatter, frame, frame.width, frame.height, "bgr24", Interpolation.BICUBIC)
         # Turned before it is scaled, as OpenCV does: Pillow scales columns after rows, and rounds in between.
         pixels = np.ascontiguousarray(orientation.apply(cast("NDArray[np.uint8]", bgr.to_ndarray())))
         ratio = Fraction(1) if self._geometry.ignore_sample_aspect_ratio else aspect_ratio

@@ -1,59 +1,89 @@
-"""The one way in: a source of any kind as frames ready for the network."""
+"""A video that is open: its frames, resampled and ready for the network."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
-from pathlib import Path
-from typing import Literal, Self
+from typing import Self, TypedDict, Unpack
 
+from quovadis.architecture import FRAMES_PER_SECOND, TEMPORAL_STRIDE
 from quovadis.errors import VideoError, VideoLimitError
-from quovadis.video.animations import FrameSource, open_animation
-from quovadis.video.decoder import Decoder, VideoReport
+from quovadis.video.animations import FrameSource
+from quovadis.video.decoder import VideoReport
 from quovadis.video.frames import DecodedFrame, Frame
 from quovadis.video.geometry import Converter, FrameConverter
-from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence
 from quovadis.video.limits import VideoLimits
+from quovadis.video.prefetch import Prefetch
 from quovadis.video.resample import ResampledFrame, resample, tick_of
-from quovadis.video.series import frame_series
-from quovadis.video.signatures import animation_kind, is_video_content
-from quovadis.video.source import is_address, local_path, open_instructions
+from quovadis.video.sampling import WHOLE_VIDEO, FrameRate, TimeSpan
 
+AHEAD_FRAMES = 64
+"""Frames decoded ahead of the network: 9.6 MB."""
 STILL_NOTE = "a still picture: one frame"
 """Said of a file that turns out to hold no more."""
+
+
+class View(TypedDict, total=False):
+    """How the frames of a video are looked at."""
+
+    fps: FrameRate
+    """Frames a second to resample to, or `native`; by default 25."""
+    span: TimeSpan
+    """The part to read; by default all of it."""
+    converter: Callable[[], Converter]
+    """Makes what turns decoded frames into pixels; by default as the network takes them."""
+
+
+class Access(TypedDict, total=False):
+    """How much of a video is accepted, and how it is decoded."""
+
+    limits: VideoLimits | None
+    """The most pixels, frames and seconds to accept; None: the defaults."""
+    allow_partial: bool
+    """Whether to accept what can be read of a damaged or cut-off video; by default not."""
+    threads: int
+    """Of the decoder; by default 0: one for small frames, else as many as FFmpeg sees fit."""
+
+
+class OpenOptions(View, Access):
+    """How a video is opened."""
 
 
 class Video(AbstractContextManager["Video"]):
     """A video open for reading; iterate once, inside a `with`, over `Frame`s."""
 
     def __init__(
-        self,
-        name: str,
-        decoder: FrameSource,
-        *,
-        fps: float | Literal["native"],
-        limits: VideoLimits,
-        start_seconds: float,
-        duration_seconds: float | None,
-        converter: Callable[[], Converter] = FrameConverter,
-        is_file: bool = False,
+        self, name: str, decoder: FrameSource, *, is_file: bool = False, **options: Unpack[OpenOptions]
     ) -> None:
+        """Take what gives decoded frames.
+
+        Args:
+            name: what errors call the video.
+            decoder: gives decoded frames.
+            is_file: whether it is a file, which may turn out to hold no more than one frame.
+            **options: how the video is looked at; those of the decoder play no part.
+        """
+        fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
         self.name = name
         """The source, as it was given."""
+        self.check: Callable[[], None] = lambda: None
+        """Called for every frame that is read; ends the reading by raising."""
         self._decoder = decoder
         self._fps = None if fps == "native" else Fraction(fps).limit_denominator(100_000)
-        self._limits = limits
-        self._converter = converter
+        self._limits = options.get("limits") or VideoLimits()
+        self._converter = options.get("converter", FrameConverter)
         self._is_file = is_file
-        self._start = Fraction(start_seconds)
-        self._end = None if duration_seconds is None else self._start + Fraction(duration_seconds)
+        self._start = Fraction(span.start_seconds)
+        self._end = None if span.duration_seconds is None else self._start + Fraction(span.duration_seconds)
+        self._prefetch: Prefetch[Frame] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self._prefetch is not None:
+            self._prefetch.__exit__(None, None, None)
         self._decoder.close()
 
     @property
@@ -72,6 +102,11 @@ class Video(AbstractContextManager["Video"]):
         return self._decoder.frames_per_second
 
     @property
+    def dropped_frames(self) -> int:
+        """Frames of a live source that came faster than they could be used, and were left out."""
+        return 0 if self._prefetch is None else self._prefetch.dropped
+
+    @property
     def report(self) -> VideoReport:
         """What the video turned out to hold; complete once its frames were all taken."""
         return self._decoder.report
@@ -82,25 +117,42 @@ class Video(AbstractContextManager["Video"]):
         Raises:
             VideoError: the video is damaged, cut off, or exceeds a limit.
         """
-        return self.frames_where(lambda place: True)
+        return self.frames_where(lambda index: True)
+
+    def frames_ahead(self) -> Iterator[Frame]:
+        """Yield the same frames, decoded ahead in a thread once the first is asked for.
+
+        Of a live source that comes faster than it is used, the oldest waiting 8 frames are left out whenever 64 wait.
+        """
+        self._prefetch = Prefetch(self, AHEAD_FRAMES, drop=TEMPORAL_STRIDE if self.live else 0)
+        return iter(self._prefetch)
+
+    def count_frames(self) -> int:
+        """Return the number of frames, which as a rule only decoding tells: the video cannot be read afterwards.
+
+        Raises:
+            VideoError: the video is damaged, cut off, or exceeds a limit.
+        """
+        known = self._decoder.frame_count
+        return sum(1 for _ in self.resampled()) if known is None else known
 
     def frames_where(self, wanted: Callable[[int], bool]) -> Iterator[Frame]:
-        """Yield the frames whose numbers, from 0, are wanted; the others are decoded but not converted."""
+        """Yield the frames whose indices, from 0, are wanted; the others are decoded but not converted."""
         converter = self._converter()
         converted: tuple[DecodedFrame, Frame] | None = None
-        for place, shown in enumerate(self.resampled()):
-            if not wanted(place):
+        for index, shown in enumerate(self.resampled()):
+            if not wanted(index):
                 continue
-            source = shown.frame
+            source = shown.decoded
             if converted is None or converted[0] is not source:
                 try:
-                    pixels = converter.convert(source.picture, source.aspect_ratio, source.orientation)
+                    pixels = converter.convert(source.frame, source.aspect_ratio, source.orientation)
                 except VideoError as error:
                     raise type(error)(f"{self.name}: {error}") from error
             else:
                 pixels = converted[1].pixels
             if self._fps is None:
-                frame = Frame(pixels, float(source.seconds), float(source.duration_seconds))
+                frame = Frame(pixels, float(source.pts_seconds), float(source.duration_seconds))
             else:
                 frame = Frame(pixels, float(shown.tick / self._fps), float(1 / self._fps))
             converted = source, frame
@@ -108,15 +160,19 @@ class Video(AbstractContextManager["Video"]):
 
     def resampled(self) -> Iterator[ResampledFrame]:
         """Yield the decoded frame of each tick, within the part of the video that was asked for."""
+        for shown in self._ticks():
+            self.check()
+            yield shown
+
+    def _ticks(self) -> Iterator[ResampledFrame]:
         fps = self._fps
         frames = self._decoded()
         if fps is None:
-            ticks = (ResampledFrame(place, frame) for place, frame in enumerate(frames))
-            for shown in ticks:
-                if self._end is not None and shown.frame.seconds >= self._end:
+            for tick, decoded in enumerate(frames):
+                if self._end is not None and decoded.pts_seconds >= self._end:
                     return
-                if shown.frame.seconds >= self._start:
-                    yield shown
+                if decoded.pts_seconds >= self._start:
+                    yield ResampledFrame(tick, decoded)
             return
         start = tick_of(self._start, fps)
         end = None if self._end is None else max(tick_of(self._end, fps), start + 1)
@@ -139,108 +195,3 @@ class Video(AbstractContextManager["Video"]):
                 f"{self.name}: its timestamps reach over more than the limit of {self._limits.max_frames:,} frames; "
                 "`max_frames` raises it"
             )
-
-
-def open_video(
-    source: str | os.PathLike[str],
-    *,
-    fps: float | Literal["native"] = 25.0,
-    limits: VideoLimits | None = None,
-    allow_partial: bool = False,
-    start_seconds: float = 0.0,
-    duration_seconds: float | None = None,
-    threads: int = 0,
-    converter: Callable[[], Converter] = FrameConverter,
-) -> Video:
-    """Open a file, an animated picture, a folder of images, an address or `camera:0`.
-
-    Args:
-        source: what to open. Local files are read as containers of pictures and sound alone: playlists, which could
-            read other files, are refused.
-        fps: frames a second to resample to; `native` keeps every frame of the source.
-        limits: the most to accept; None: the defaults.
-        allow_partial: accept what can be read of a damaged or cut-off video.
-        start_seconds: where to begin.
-        duration_seconds: how much to read; None: to the end.
-        threads: of the decoder; 0: one for small frames, else as many as FFmpeg sees fit.
-        converter: makes what turns pictures into pixels.
-
-    Raises:
-        VideoError: the source cannot be opened, or has no pictures.
-        VideoLimitError: its header declares more than the limits admit.
-    """
-    name = os.fspath(source)
-    limits = limits or VideoLimits()
-    path = local_path(name)
-    decoder: FrameSource
-    is_file = not is_address(name) and path.is_file()
-    if not is_address(name) and path.is_dir():
-        decoder = _open_folder(path, name, limits, allow_partial=allow_partial)
-    elif is_file and (kind := animation_kind(path)) is not None:
-        decoder = open_animation(kind, name, path, limits, allow_partial=allow_partial, threads=threads)
-    elif is_file and path.suffix.lower() in IMAGE_SUFFIXES and not is_video_content(path):
-        decoder = ImageSequence(name, [path], limits, allow_partial=allow_partial)
-    else:
-        if not is_address(name):
-            _check_file(path, name)
-        decoder = Decoder(name, open_instructions(name), limits, allow_partial=allow_partial, threads=threads)
-    return Video(
-        name,
-        decoder,
-        fps=fps,
-        limits=limits,
-        start_seconds=start_seconds,
-        duration_seconds=duration_seconds,
-        converter=converter,
-        is_file=is_file,
-    )
-
-
-def _open_folder(path: Path, name: str, limits: VideoLimits, *, allow_partial: bool) -> ImageSequence:
-    try:
-        series = frame_series(path)
-    except OSError as error:
-        raise VideoError(f"{error.filename or name}: cannot be read: {error.strerror}") from error
-    if not series.paths:
-        raise VideoError(f"{name}: no images in this folder; give a video, or a folder of images or videos")
-    return ImageSequence(name, series.paths, limits, allow_partial=allow_partial, notes=series.notes)
-
-
-def open_images(
-    name: str,
-    paths: Sequence[Path],
-    *,
-    limits: VideoLimits | None = None,
-    allow_partial: bool = False,
-    converter: Callable[[], Converter] = FrameConverter,
-    notes: tuple[str, ...] = (),
-) -> Video:
-    """Open images as a video of 25 frames a second, all of them kept.
-
-    Args:
-        name: what errors call the video.
-        paths: images, in order.
-        limits: the most to accept; None: the defaults.
-        allow_partial: pass over images that cannot be read.
-        converter: makes what turns pictures into pixels.
-        notes: what is unusual about them.
-
-    Raises:
-        VideoLimitError: more images than the limits admit.
-    """
-    limits = limits or VideoLimits()
-    images = ImageSequence(name, list(paths), limits, allow_partial=allow_partial, notes=notes)
-    return Video(
-        name, images, fps="native", limits=limits, start_seconds=0.0, duration_seconds=None, converter=converter
-    )
-
-
-def _check_file(path: Path, name: str) -> None:
-    try:
-        with path.open("rb") as file:
-            if not file.read(1) and path.is_file():
-                raise VideoError(f"{name}: empty file")
-    except FileNotFoundError as error:
-        raise VideoError(f"{name}: no such file") from error
-    except (OSError, ValueError) as error:
-        raise VideoError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -13,7 +13,7 @@ class ResampledFrame(NamedTuple):
     """One tick of the output and the frame that is shown at it."""
 
     tick: int
-    frame: DecodedFrame
+    decoded: DecodedFrame
 
 
 def tick_of(seconds: Fraction, fps: Fraction) -> int:
@@ -46,8 +46,8 @@ def resample(
     for frame in frames:
         if current is None:
             phase = first_seconds()
-            origin = tick_of(frame.seconds + phase, fps)
-        following = tick_of(frame.seconds + phase, fps) - origin
+            origin = tick_of(frame.pts_seconds + phase, fps)
+        following = tick_of(frame.pts_seconds + phase, fps) - origin
         check_tick(following)
         if current is not None:
             for shown in range(tick, following):
@@ -55,7 +55,7 @@ def resample(
             tick = max(tick, following)
         current = frame
     if current is not None:
-        end_seconds = current.seconds + current.duration_seconds + phase
+        end_seconds = current.pts_seconds + current.duration_seconds + phase
         end = max(tick_of(end_seconds, fps) - origin, 1 if tick == 0 else tick)
         check_tick(end)
         for shown in range(tick, end):

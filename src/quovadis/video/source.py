@@ -1,4 +1,4 @@
-"""What a source is, told from how it is written: a local file or folder, an address, a camera."""
+"""What a source is by how it is written, and how FFmpeg opens it: a local file, an address, a camera."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quovadis.environment import OFFLINE_VARIABLE, is_offline
 from quovadis.errors import VideoError
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
-_CAMERA = "camera:"
+CAMERA_PREFIX = "camera:"
 
 _NETWORK_PROTOCOLS = (
     *("http", "https", "httpproxy", "tcp", "tls", "udp", "udplite", "rtp", "srtp", "rtsp", "rtsps", "srt", "crypto"),
@@ -24,22 +24,8 @@ _NETWORK_PROTOCOLS = (
 _LOCAL_FORMATS = (
     *("mov", "matroska", "webm", "avi", "mpegts", "mpegtsraw", "mpeg", "mpegvideo", "flv", "live_flv", "asf", "ogg"),
     *("gif", "apng", "webp_anim", "webp", "avif", "mxf", "nut", "rm", "wtv", "dv", "gxf", "nsv", "ivf", "swf", "amv"),
-    *(
-        "h261",
-        "h263",
-        "h264",
-        "hevc",
-        "vvc",
-        "evc",
-        "av1",
-        "obu",
-        "m4v",
-        "mjpeg",
-        "mjpeg_2000",
-        "mpjpeg",
-        "vc1",
-        "vc1test",
-    ),
+    *("h261", "h263", "h264", "hevc", "vvc", "evc", "av1"),
+    *("obu", "m4v", "mjpeg", "mjpeg_2000", "mpjpeg", "vc1", "vc1test"),
     *("cavsvideo", "dirac", "dnxhd", "yuv4mpegpipe", "ipmovie", "bink", "smk", "roq", "flic", "film_cpk", "4xm", "jv"),
     *("nuv", "ivr", "rpl", "pva", "ty", "viv", "vivo", "lmlm4", "mm", "thp", "mv", "cine", "ifv", "r3d", "kux", "dhav"),
     *("bmp_pipe", "dds_pipe", "dpx_pipe", "exr_pipe", "gif_pipe", "hdr_pipe", "j2k_pipe", "jpeg_pipe", "jpegls_pipe"),
@@ -57,12 +43,14 @@ class OpenInstructions:
     demuxer: str | None = None
     options: dict[str, str] = field(default_factory=dict)
     kind: Literal["file", "network", "camera"] = "file"
+    path: Path | None = None
+    """The file; None for what is no local file."""
 
 
 def is_address(source: str) -> bool:
     """Tell whether `source` names something other than a local path."""
     match = _ADDRESS.match(source)
-    return source.startswith(_CAMERA) or (match is not None and match[1].lower() != "file")
+    return source.startswith(CAMERA_PREFIX) or (match is not None and match[1].lower() != "file")
 
 
 def local_path(source: str) -> Path:
@@ -77,40 +65,40 @@ def local_path(source: str) -> Path:
     return Path(name)
 
 
-def open_instructions(source: str) -> OpenInstructions:
-    """Return how to open `source`.
+def file_instructions(path: Path) -> OpenInstructions:
+    """Return how to open a local file, whatever its name looks like, and nothing else that it may refer to."""
+    # The prefix keeps FFmpeg from reading meaning into a name such as `concat:a|b` or `http://a`.
+    whitelist = {"protocol_whitelist": "file", "format_whitelist": ",".join(_LOCAL_FORMATS)}
+    return OpenInstructions(f"file:{path}", None, whitelist, path=path)
+
+
+def network_instructions(address: str) -> OpenInstructions:
+    """Return how to open an address.
 
     Raises:
         VideoError: an address of an unknown protocol, or any while `QUOVADIS_OFFLINE` forbids the network.
     """
-    if source.startswith(_CAMERA):
-        return _camera(source.removeprefix(_CAMERA))
-    if is_address(source):
-        if is_offline():
-            raise VideoError(
-                f"{source}: {OFFLINE_VARIABLE} is set, which forbids the network; give a local file, or unset it"
-            )
-        protocol = source.partition("://")[0].lower()
-        if protocol not in _NETWORK_PROTOCOLS:
-            raise VideoError(
-                f"{source}: the protocol {protocol} is not supported; download the video and give its path"
-            )
-        options = {"protocol_whitelist": ",".join(_NETWORK_PROTOCOLS)}
-        if protocol.startswith("rtsp"):
-            # Over UDP a camera's frames arrive torn as soon as the network is busy.
-            options["rtsp_transport"] = "tcp"
-        return OpenInstructions(source, None, options, "network")
-    # The prefix keeps FFmpeg from reading meaning into a name such as `concat:a|b`.
-    whitelist = {"protocol_whitelist": "file", "format_whitelist": ",".join(_LOCAL_FORMATS)}
-    return OpenInstructions(f"file:{local_path(source)}", None, whitelist)
+    if is_offline():
+        raise VideoError(
+            f"{address}: {OFFLINE_VARIABLE} is set, which forbids the network; give a local file, or unset it"
+        )
+    protocol, separator, _ = address.lower().partition("://")
+    if not separator or protocol not in _NETWORK_PROTOCOLS:
+        raise VideoError(f"{address}: the protocol {protocol} is not supported; download the video and give its path")
+    options = {"protocol_whitelist": ",".join(_NETWORK_PROTOCOLS)}
+    if protocol.startswith("rtsp"):
+        # Over UDP a camera's frames arrive torn as soon as the network is busy.
+        options["rtsp_transport"] = "tcp"
+    return OpenInstructions(address, None, options, "network")
 
 
-def _camera(name: str) -> OpenInstructions:
-    number = name if name.isdecimal() else None
+def camera_instructions(device: str) -> OpenInstructions:
+    """Return how to open a camera, given by its number or by what the system calls it."""
+    number = device if device.isdecimal() else None
     if sys.platform == "darwin":
-        return OpenInstructions(name, "avfoundation", {"framerate": "30"}, "camera")
+        return OpenInstructions(device, "avfoundation", {"framerate": "30"}, "camera")
     if sys.platform == "win32":
         # DirectShow knows devices by name; a number picks among devices of the same name.
-        device = f"video={name}" if number is None else "video=Integrated Camera"
-        return OpenInstructions(device, "dshow", {}, "camera")
-    return OpenInstructions(f"/dev/video{number}" if number is not None else name, "v4l2", {}, "camera")
+        name = f"video={device}" if number is None else "video=Integrated Camera"
+        return OpenInstructions(name, "dshow", {}, "camera")
+    return OpenInstructions(f"/dev/video{number}" if number is not None else device, "v4l2", {}, "camera")

@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import FRAMES_PER_SECOND, MINIMUM_FRAMES, SHORTEST_FRAMES, TEMPORAL_STRIDE
 from quovadis.engines import Engine
-from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols.protocol import Level, View
-from quovadis.evaluation.protocols.windows import read_windows
-from quovadis.video import Frame
-from quovadis.video.geometry import FrameConverter
+from quovadis.video import Frame, SourceReader, clips_at
 
 CHUNK_FRAMES = 320
 """Frames of the longest video that goes through the network in one piece; Kinetics has 250."""
@@ -42,16 +39,16 @@ class DeepMindProtocol:
         """Everything that results depend on."""
         return {"protocol": self.name, "fps": FRAMES_PER_SECOND, "piece_frames": CHUNK_FRAMES}
 
-    def views(self, footage: Footage, engine: Engine) -> Iterator[View]:
+    def views(self, video: SourceReader, engine: Engine) -> Iterator[View]:
         """Yield one view: the whole video."""
-        with footage.open(fps=FRAMES_PER_SECOND) as video:
-            held = list(islice(footage.watch(video), CHUNK_FRAMES + 1))
+        with video.open(fps=FRAMES_PER_SECOND) as frames:
+            held = list(islice(frames, CHUNK_FRAMES + 1))
         if len(held) <= CHUNK_FRAMES:
-            footage.frames = len(held)
+            video.frames = len(held)
             logits = engine.run(_whole(held)[np.newaxis]).logits[0]
         else:
             del held
-            logits = _in_pieces(footage, engine)
+            logits = _in_pieces(video, engine)
         yield View(0, 0, 0, logits)
 
 
@@ -83,12 +80,11 @@ def chunks(frames: int) -> list[Chunk]:
     return result
 
 
-def _in_pieces(footage: Footage, engine: Engine) -> NDArray[np.float32]:
-    cut = chunks(footage.count(FRAMES_PER_SECOND))
-    windows = read_windows(footage, [piece.frames for piece in cut], fps=FRAMES_PER_SECOND, converter=FrameConverter)
+def _in_pieces(video: SourceReader, engine: Engine) -> NDArray[np.float32]:
+    cut = chunks(video.count_frames(FRAMES_PER_SECOND))
+    clips = clips_at(video, [chunk.frames for chunk in cut])
     steps = [
-        engine.run(np.stack([frame.pixels for frame in window.frames])[np.newaxis]).step_logits[0, piece.steps]
-        for window, piece in zip(windows, cut, strict=True)
+        engine.run(clip.pixels[np.newaxis]).step_logits[0, chunk.steps] for clip, chunk in zip(clips, cut, strict=True)
     ]
     mean: NDArray[np.float32] = np.concatenate(steps).mean(axis=0, dtype=np.float64).astype(np.float32)
     return mean

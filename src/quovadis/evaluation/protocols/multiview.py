@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.engines import Engine
 from quovadis.errors import ArchitectureError
-from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols.protocol import Level, View
-from quovadis.evaluation.protocols.windows import read_windows
+from quovadis.video import SourceReader, clips_at
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry
+from quovadis.video.orientation import UPRIGHT, Orientation
 
 CLIPS, CROPS = 10, 3
 """The usual number of views: 30."""
@@ -66,22 +68,32 @@ class MultiviewProtocol:
             "fps": FRAMES_PER_SECOND,
         }
 
-    def views(self, footage: Footage, engine: Engine) -> Iterator[View]:
+    def views(self, video: SourceReader, engine: Engine) -> Iterator[View]:
         """Yield clips times crops views."""
-        windows = clip_windows(footage.count(FRAMES_PER_SECOND), self._clips)
-        geometry = Geometry(crop=None, keep_224=False)
-        reading = read_windows(footage, windows, fps=FRAMES_PER_SECOND, converter=lambda: FrameConverter(geometry))
-        for window in reading:
+        windows = clip_windows(video.count_frames(FRAMES_PER_SECOND), self._clips)
+        for clip in clips_at(video, windows, converter=lambda: _CropConverter(self._size, self._crops)):
             for crop in range(self._crops):
-                # Of a video whose pictures change their shape, as broadcasts do, each has corners of its own.
-                pixels = np.stack([self._cropped(frame.pixels, crop) for frame in window.frames])
-                logits = engine.run(pixels[np.newaxis]).logits[0]
-                yield View(window.number, crop, windows[window.number][0], logits)
+                pixels = np.ascontiguousarray(clip.pixels[:, crop])
+                yield View(clip.index, crop, windows[clip.index][0], engine.run(pixels[np.newaxis]).logits[0])
 
-    def _cropped(self, pixels: NDArray[np.uint8], crop: int) -> NDArray[np.uint8]:
+
+class _CropConverter:
+    """Cuts crops out of frames whose short side becomes 256."""
+
+    def __init__(self, size: int, crops: int) -> None:
+        self._whole = FrameConverter(Geometry(crop=None, keep_224=False))
+        self._size = size
+        self._crops = crops
+
+    def convert(
+        self, frame: av.VideoFrame, aspect_ratio: Fraction, orientation: Orientation = UPRIGHT
+    ) -> NDArray[np.uint8]:
+        """Return RGB, uint8 0..255, shape crops, size, size, 3, contiguous."""
+        pixels = self._whole.convert(frame, aspect_ratio, orientation)
+        # Of a video whose frames change their shape, as broadcasts do, each has corners of its own.
         height, width = pixels.shape[:2]
-        top, left = crop_corners(height, width, self._size, self._crops)[crop]
-        return pixels[top : top + self._size, left : left + self._size]
+        corners = crop_corners(height, width, self._size, self._crops)
+        return np.stack([pixels[top : top + self._size, left : left + self._size] for top, left in corners])
 
 
 def clip_windows(frames: int, clips: int) -> list[list[int]]:

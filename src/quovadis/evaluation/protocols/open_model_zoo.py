@@ -9,9 +9,8 @@ import numpy as np
 from quovadis.architecture import CLIP_FRAMES
 from quovadis.engines import Engine
 from quovadis.errors import VideoError
-from quovadis.evaluation.footage import Footage
 from quovadis.evaluation.protocols.protocol import Level, View
-from quovadis.evaluation.protocols.windows import read_windows
+from quovadis.video import SourceReader, clips_at
 from quovadis.video.converters import OpenModelZooConverter
 
 CLIPS = 3
@@ -34,18 +33,16 @@ class OpenModelZooProtocol:
         """Everything that results depend on."""
         return {"protocol": self.name, "clips": CLIPS, "clip_frames": CLIP_FRAMES, "fps": "native"}
 
-    def views(self, footage: Footage, engine: Engine) -> Iterator[View]:
+    def views(self, video: SourceReader, engine: Engine) -> Iterator[View]:
         """Yield three views."""
-        windows = clip_windows(footage.count("native"))
+        windows = clip_windows(video.count_frames())
         if not windows:
             raise VideoError(
-                f"{footage.name}: {footage.frames} frames are too few for the protocol omz, whose third clip begins "
+                f"{video.name}: {video.frames} frames are too few for the protocol omz, whose third clip begins "
                 "with the third frame; leave the video out"
             )
-        for window in read_windows(footage, windows, fps="native", converter=OpenModelZooConverter):
-            pixels = np.stack([frame.pixels for frame in window.frames])
-            logits = engine.run(pixels[np.newaxis]).logits[0]
-            yield View(window.number, 0, windows[window.number][0], logits)
+        for clip in clips_at(video, windows, fps="native", converter=OpenModelZooConverter):
+            yield View(clip.index, 0, windows[clip.index][0], engine.run(clip.pixels[np.newaxis]).logits[0])
 
 
 def clip_windows(frames: int) -> list[list[int]]:

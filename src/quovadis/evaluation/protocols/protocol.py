@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines import Engine
-from quovadis.evaluation.footage import Footage
+from quovadis.video import SourceReader
 
 Level: TypeAlias = Literal["clips", "videos"]
 
@@ -49,8 +49,8 @@ class EvaluationProtocol(Protocol):
         """Whether examples are taken in the order of their keys, not of their annotation."""
         ...
 
-    def views(self, footage: Footage, engine: Engine) -> Iterator[View]:
-        """Yield the network's looks at a video, each as it is made; `footage.frames` is known afterwards.
+    def views(self, video: SourceReader, engine: Engine) -> Iterator[View]:
+        """Yield the network's looks at a video, each as it is made; `video.frames` is known afterwards.
 
         Raises:
             VideoError: the video cannot be read, or is too short for the protocol.

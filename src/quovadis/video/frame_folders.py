@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from quovadis.errors import VideoError
-from quovadis.video import VideoLimits
 from quovadis.video.images import is_image_name
+from quovadis.video.limits import VideoLimits
 from quovadis.video.series import FrameSeries, frame_series
 
 COUNT_NAME = "n_frames"
@@ -74,6 +75,34 @@ def extracted_frames(folder: Path, limits: VideoLimits | None = None, *, allow_p
     others = sum(is_image_name(name) for name in names - set(wanted))
     left = f"frames are {_FRAME_PREFIX}*.jpg; left out: {others} other {'picture' if others == 1 else 'pictures'}"
     return FrameSeries([folder / name for name in wanted], (left,) if others else ())
+
+
+def select_frames(
+    folder: Path, paths: Sequence[Path], span: range, limits: VideoLimits, *, allow_partial: bool = False
+) -> list[Path]:
+    """Return some of a folder's frames.
+
+    Args:
+        folder: for messages.
+        paths: all its frames, in order.
+        span: which of them, from 0, one after the other.
+        limits: the most frames to accept.
+        allow_partial: stand in for frames that are not there with names of no file, which reading counts as damaged.
+
+    Raises:
+        VideoError: there are fewer frames.
+        VideoLimitError: the span is longer than the limits admit.
+    """
+    if len(span) > limits.max_frames:
+        raise limits.exceeded(str(folder), f"{len(span):,} frames are", "max_frames")
+    selected = list(paths[span.start : span.stop])
+    missing = len(span) - len(selected)
+    if missing and not allow_partial:
+        raise VideoError(
+            f"{folder}: there are {len(paths):,} frames in it, but the list names frames {span.start + 1:,} to "
+            f"{span.stop:,}; extract them again, correct the list, or `allow_partial=True` takes those that are there"
+        )
+    return selected + [folder / f"frame {number} of the list" for number in range(span.stop - missing, span.stop)]
 
 
 def _declared(folder: Path) -> int:

@@ -1,0 +1,67 @@
+"""What tells whether a file, or a folder of frames, is still the one it was, wherever it lies now."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.escape import escaped
+
+ABSENT = "-"
+"""The fingerprint of what is not there."""
+_SAMPLE_BYTES = 16384
+
+
+def path_fingerprint(path: Path) -> str:
+    """Return a line that changes when the content of a path does, and not when it is moved.
+
+    Of a file it is its size, time of change, and three samples of what is in it: tools that unpack archives may give
+    many files one time. Of a folder it is the same of every file in it that is not hidden: a frame that is written over
+    in place changes neither the folder's own time nor the number of its frames. It is `ABSENT` for what is not there.
+    """
+    digest = hashlib.sha256()
+    try:
+        if not path.is_dir():
+            status = path.stat()
+            _add_samples(digest, path, status.st_size)
+            return f"{status.st_size} {status.st_mtime_ns} {digest.hexdigest()[:16]}"
+        files = []
+        with os.scandir(path) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                # Features that are written into the folder's own subfolder make it no other video.
+                if entry.name.startswith(".") or entry.is_dir():
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError:
+                    # A link that leads nowhere.
+                    status = entry.stat(follow_symlinks=False)
+                # No name holds a zero byte, so that no two lists of entries are told alike.
+                digest.update(f"{escaped(entry.name)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+                files.append((Path(entry.path), status.st_size))
+        if files:
+            _add_samples(digest, *files[len(files) // 2])
+    except OSError:
+        return ABSENT
+    return digest.hexdigest()
+
+
+def array_fingerprint(frames: NDArray[np.uint8]) -> str:
+    """Return a line that is the same for arrays of one shape and one content."""
+    digest = hashlib.sha256(f"{frames.dtype} {frames.shape}".encode())
+    for pixels in frames:
+        digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def _add_samples(digest: hashlib._Hash, path: Path, size: int) -> None:
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        for start in (0, size // 2, max(size - _SAMPLE_BYTES, 0)):
+            file.seek(start)
+            digest.update(file.read(_SAMPLE_BYTES))

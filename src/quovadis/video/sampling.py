@@ -1,0 +1,191 @@
+"""Which frames of a video become clips: options, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil, inf
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from quovadis.architecture import (
+    CLIP_FRAMES,
+    DEFAULT_CHUNK_FRAMES,
+    FRAMES_PER_SECOND,
+    MINIMUM_FRAMES,
+    TEMPORAL_STRIDE,
+    WINDOW_STEPS,
+    check_chunk,
+)
+from quovadis.errors import ArchitectureError
+
+if TYPE_CHECKING:
+    from quovadis.video.reader import Video
+
+FrameRate: TypeAlias = "float | Literal['native']"
+"""Frames a second that a video is resampled to; `native` keeps every frame of it."""
+Remainder: TypeAlias = Literal["mixed", "loop", "join", "drop"]
+"""What becomes of frames at the end that no full window covers. `loop`: they make one more window, however few they
+are, which is looped to full length; `join`: they join the last window, which then is longer, however many they are;
+`mixed`: 9 or more are looped, and fewer join; `drop`: only full windows count, and a shorter video has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlidingWindows:
+    """Windows over the whole video, whose starts lie evenly apart.
+
+    Raises:
+        ArchitectureError: when made with values that are not possible, or that do not go together.
+    """
+
+    clip_frames: int = CLIP_FRAMES
+    """Frames of a window, at least 9."""
+    stride: int | None = None
+    """Frames from the start of one window to the start of the next; None: `clip_frames`, so that windows adjoin."""
+    remainder: Remainder = "mixed"
+    """What becomes of frames that are left at the end."""
+    lookahead_frames: int = 0
+    """Frames that must follow a full window for it to count; only where the remainder is dropped."""
+
+    def __post_init__(self) -> None:
+        _check_clip_frames(self.clip_frames)
+        if self.stride is not None and self.stride < 1:
+            raise ArchitectureError(f"a stride of {self.stride} frames goes nowhere: give 1 or more")
+        if self.remainder not in get_args(Remainder):
+            raise ArchitectureError(f'unknown remainder "{self.remainder}": choose {", ".join(get_args(Remainder))}')
+        if self.lookahead_frames < 0:
+            raise ArchitectureError(f"{self.lookahead_frames} frames cannot follow a window: give 0 or more")
+        if self.lookahead_frames and self.remainder != "drop":
+            raise ArchitectureError(
+                f"{self.lookahead_frames} frames are to follow each window, which goes with full windows alone"
+            )
+        if self.remainder == "join" and self.frames_between_clips > self.clip_frames:
+            raise ArchitectureError(
+                f"a stride of {self.frames_between_clips} leaves gaps between windows of {self.clip_frames} frames, "
+                "so that the frames that are left cannot join the last one: "
+                'choose remainder "loop", or full windows'
+            )
+
+    @property
+    def frames_between_clips(self) -> int:
+        """The stride, in frames."""
+        return self.clip_frames if self.stride is None else self.stride
+
+    def expected(self, frames: int) -> int:
+        """Return how many windows a video of so many frames has."""
+        if self.remainder == "drop":
+            rest = frames - self.clip_frames - self.lookahead_frames
+            return max(rest // self.frames_between_clips + 1, 0)
+        covered = self.clip_frames + MINIMUM_FRAMES - 1
+        return max(ceil((frames - covered) / self.frames_between_clips) + 1, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentreClip:
+    """The one clip in the middle of the video, which is looped if it is shorter than the clip.
+
+    Raises:
+        ArchitectureError: when made with a clip that is too short for the network.
+    """
+
+    clip_frames: int = CLIP_FRAMES
+    """Frames of the clip, at least 9."""
+
+    def __post_init__(self) -> None:
+        _check_clip_frames(self.clip_frames)
+
+    def expected(self, frames: int) -> int:
+        """Return 1: a video has one middle."""
+        return 1
+
+    def indices(self, frames: int) -> list[int]:
+        """Return which of a video's frames make the clip; none of a video without frames.
+
+        The clip starts at frame (frames - clip_frames) // 2, or at the first one of a video shorter than the clip.
+        """
+        start, real = max((frames - self.clip_frames) // 2, 0), min(frames, self.clip_frames)
+        return [start + index % real for index in range(self.clip_frames)] if real else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense:
+    """The network over the whole video at once: every frame is computed once, with a prediction every 8 frames.
+
+    Raises:
+        ArchitectureError: when made with an empty window, or a chunk that is not a multiple of 8.
+    """
+
+    window_steps: int = WINDOW_STEPS
+    """Steps whose logits are averaged into a prediction: 9 see what a clip of 79 frames sees."""
+    chunk_frames: int = DEFAULT_CHUNK_FRAMES
+    """Frames that go through the network in one call: a multiple of 8, more being faster and later."""
+
+    def __post_init__(self) -> None:
+        if self.window_steps < 1:
+            raise ArchitectureError(f"a window of {self.window_steps} steps is empty: give 1 or more")
+        check_chunk(self.chunk_frames)
+
+    def expected(self, frames: int) -> int:
+        """Return how many predictions a video of so many frames has."""
+        return max(ceil((frames - TEMPORAL_STRIDE) / TEMPORAL_STRIDE), 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeSpan:
+    """The part of a video that is read.
+
+    Raises:
+        ArchitectureError: when made with a start before 0 seconds or an empty duration.
+    """
+
+    start_seconds: float = 0.0
+    """Where to begin in the video."""
+    duration_seconds: float | None = None
+    """How much of it to read; None: all of it. Ends a live source."""
+
+    def __post_init__(self) -> None:
+        if not self.start_seconds >= 0 or not (self.duration_seconds is None or self.duration_seconds > 0):
+            raise ArchitectureError("the start must be 0 seconds or later, and the duration more than 0 seconds")
+
+
+WHOLE_VIDEO = TimeSpan()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How a video is sampled: which clips, at which rate, of which part of it.
+
+    Raises:
+        ArchitectureError: when made with values that are not possible.
+    """
+
+    clips: SlidingWindows | CentreClip | Dense = field(default_factory=SlidingWindows)
+    """What goes through the network together."""
+    fps: FrameRate = FRAMES_PER_SECOND
+    """Frames a second that the video is resampled to; `native` keeps every frame."""
+    span: TimeSpan = WHOLE_VIDEO
+    """The part of the video that is read."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.clips, SlidingWindows | CentreClip | Dense):
+            raise ArchitectureError(
+                f"a video is sampled by clips of SlidingWindows, CentreClip or Dense, not {self.clips!r}"
+            )
+        if self.fps != "native" and not 0 < self.fps <= 1000:
+            raise ArchitectureError(f'{self.fps} frames a second cannot be: give a rate up to 1000, or "native"')
+
+    def expected(self, video: Video) -> int | None:
+        """Return how many predictions there will be, as far as the header tells; None where it does not."""
+        if isinstance(self.clips, CentreClip):
+            return 1
+        rate = video.frames_per_second if self.fps == "native" else self.fps
+        length, duration = video.duration_seconds, self.span.duration_seconds
+        if rate is None or (length is None and duration is None):
+            return None
+        seconds = inf if length is None else max(length - self.span.start_seconds, 0.0)
+        return self.clips.expected(round(min(seconds, inf if duration is None else duration) * rate))
+
+
+def _check_clip_frames(clip_frames: int) -> None:
+    if clip_frames < MINIMUM_FRAMES:
+        raise ArchitectureError(
+            f"clips of {clip_frames} frames are too short: the network needs at least {MINIMUM_FRAMES}"
+        )
