@@ -227,7 +227,7 @@ def test_files_of_several_commands_are_one_dataset(tmp_path: Path) -> None:
 def test_features_on_the_way_are_those_that_are_asked_for(tmp_path: Path) -> None:
     video = str(write_gray(tmp_path / "v.mp4", 200))
     network = recognizer(MeanEngine())
-    for sampling in (Sampling(), Sampling(Dense())):
+    for sampling in (Sampling(), Sampling(clips=Dense())):
         predicted = network.classify(video, sampling)
         asked = network.features(video, FeatureOptions(sampling=sampling))
         found = [clip.features for clip in predicted.clips if clip.features is not None]

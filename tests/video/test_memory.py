@@ -19,7 +19,7 @@ import sys
 import quovadis
 model = quovadis.load("rgb-scratch", threads=2)
 # Every frame is decoded and shown; the network runs on some, to keep the test short.
-result = model.classify(sys.argv[1], quovadis.Sampling(quovadis.SlidingWindows(clip_frames=32, stride=750)))
+result = model.classify(sys.argv[1], quovadis.Sampling(clips=quovadis.SlidingWindows(clip_frames=32, stride=750)))
 print(len(result.clips))
 """
     + PRINT_PEAK
