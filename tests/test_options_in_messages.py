@@ -17,8 +17,8 @@ from quovadis.faults import describe
 
 SOURCES = Path(quovadis.__file__).parent
 OPTION = re.compile(r"`([a-z_]\w*)(?:=[^`]+)?`")
-SPELLINGS = (SOURCES / "cli", SOURCES / "errors.py")
-"""These handle any option, and name none."""
+SPELLINGS = (SOURCES / "cli", SOURCES / "__main__.py", SOURCES / "errors.py")
+"""The command line, and what handles any option and names none."""
 
 
 def below_the_command_line() -> list[Path]:
@@ -114,7 +114,7 @@ def running(name: str, *path: str) -> None:
         ("`allow_partial=True` takes it", "--allow-partial takes it"),
         ('choose `engine="openvino"`, or `precision="f32"`', "choose --engine openvino, or --precision f32"),
         ("`max_frames` raises it", "--max-frames raises it"),
-        ('give `duration_seconds` and `clip="all"`', "give --duration and --clip all"),
+        ("give `duration_seconds` or `clip='all'`", "give --duration or --clip all"),
         ("leave out `nothing`", "leave out `nothing`"),
         ("`restart=True` starts over", "`restart=True` starts over"),
         ('run `quovadis.weights.pull("rgb-scratch", force=True)`', "run quovadis weights pull rgb-scratch --force"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from quovadis.export import Conversion, convert
     from quovadis.features import FeatureOptions, VideoFeatures
+    from quovadis.options import ModelOptions
     from quovadis.recognizer import Recognizer, load
     from quovadis.results import ClipPrediction, Prediction, Segment, StepPrediction, VideoPrediction, WeightsIdentity
     from quovadis.video import (
@@ -70,6 +71,7 @@ __all__ = [
     "LocalFile",
     "MetricError",
     "MissingDependencyError",
+    "ModelOptions",
     "OutputError",
     "Prediction",
     "QuovadisError",
@@ -113,6 +115,7 @@ _HOMES = {
     "LocalFile": "quovadis.video",
     "MetricError": "quovadis.errors",
     "MissingDependencyError": "quovadis.errors",
+    "ModelOptions": "quovadis.options",
     "OutputError": "quovadis.errors",
     "Prediction": "quovadis.results",
     "QuovadisError": "quovadis.errors",
@@ -126,7 +129,7 @@ _HOMES = {
     "VideoError": "quovadis.errors",
     "VideoFeatures": "quovadis.features",
     "VideoLimitError": "quovadis.errors",
-    "VideoLimits": "quovadis.video",
+    "VideoLimits": "quovadis.limits",
     "VideoPrediction": "quovadis.results",
     "VideoSource": "quovadis.video",
     "WeightsError": "quovadis.errors",

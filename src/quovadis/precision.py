@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,11 @@ from quovadis.architecture import CLIP_FRAMES
 from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
 from quovadis.environment import quantization_folder
 from quovadis.errors import EngineError
+from quovadis.options import Precision
 from quovadis.progress import Notify
 from quovadis.runs.executor import video_error
 from quovadis.video import SlidingWindows, SourceLike, discover_videos, sliding_clips, video_source
 from quovadis.weights import Weights
-
-Precision: TypeAlias = Literal["f32", "f16", "int8", "auto"]
 
 
 def quantization_for(

@@ -8,12 +8,14 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import SHORTEST_FRAMES, TEMPORAL_STRIDE
-from quovadis.engines import CompiledGraphCache, Engine, EngineName, EngineOutput, Hint, open_engine
+from quovadis.engines import CompiledGraphCache, Engine, EngineOutput, open_engine
 from quovadis.engines.base import Pixels
 from quovadis.engines.choice import runs_on_torch
 from quovadis.environment import compiled_graphs_folder
@@ -21,7 +23,8 @@ from quovadis.errors import VideoError
 from quovadis.features import FeatureOptions, VideoFeatures, video_features
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.labels import LABELS_NAME, class_names
-from quovadis.precision import Precision, quantization_for
+from quovadis.options import ModelOptions
+from quovadis.precision import quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.runs.ordered import map_ordered
@@ -279,36 +282,29 @@ def _looped_note(clips: Sequence[ClipPrediction], sampling: Sampling) -> str:
 
 
 def load(
-    weights: str | os.PathLike[str] | Weights = "auto",
+    weights: ModelOptions | str | os.PathLike[str] = "auto",
     *,
-    device: str = "CPU",
-    threads: int | None = None,
-    engine: EngineName = "auto",
-    hint: Hint = "latency",
-    precision: Precision | None = None,
+    loaded: Weights | None = None,
     calibration: Sequence[SourceLike] | None = None,
     calibration_fallback: Sequence[SourceLike] = (),
-    labels: str | os.PathLike[str] | Sequence[str] | None = None,
     notify: Notify | None = None,
     progress: DownloadProgress | None = None,
+    **options: Any,
 ) -> Recognizer:
     """Load weights, from the cache or over the network, and get the network ready to run.
 
+    `load("rgb-scratch", device="cuda")` and `load(ModelOptions("rgb-scratch", device="cuda"))` are the same.
+
     Args:
-        weights: `auto` (`rgb-imagenet` if it is available, else `rgb-scratch`), an official name, a file of any format
-            that `quovadis.weights` reads and with any number of classes, or weights that are loaded already.
-        device: CPU; cuda, cuda:1 … for PyTorch; or an OpenVINO device: GPU, NPU, AUTO ….
-        threads: CPU threads; None: one per physical core.
-        engine: `native`, our own kernels; `openvino`; `torch`; `auto`: the fastest for device and precision.
-        hint: `latency`: one clip as soon as possible; `throughput`: several clips at once.
-        precision: `f32`; `f16`, for CUDA; `int8`, about twice as fast as f32 on CPUs and a little different; `auto`:
-            int8 once these weights have been calibrated, where the engine can; None: f16 on CUDA, else f32.
+        weights: what `ModelOptions.weights` may be, or all options as one value.
+        loaded: weights that are loaded already, to take in place of those.
         calibration: videos or arrays of people at work, on which int8 is calibrated again; the result is cached. None:
             what is cached.
         calibration_fallback: the same, used only if int8 is wanted and nothing is cached.
-        labels: class names in output order, or a text file with one a line; None: the weights' own.
         notify: called with a line on choices made for the user; None: a warning of the logger `quovadis`.
         progress: called while weights are downloaded.
+        options: fields of `ModelOptions`: `labels`, `device`, `engine`, `hint`, `threads`, `precision`; of options
+            given as one value they replace those.
 
     Raises:
         WeightsError: weights that are unavailable or cannot be read.
@@ -316,24 +312,25 @@ def load(
         EngineError: no such engine or device, or int8 without any calibration.
         MissingDependencyError: int8 has to be calibrated and NNCF is not installed, or PyTorch is wanted and is not.
     """
-    names = class_names(labels)
     notify = notify or _logger.warning
-    loaded = weights
-    if not isinstance(loaded, Weights):
-        loaded = load_weights(loaded, notify=notify, progress=progress or ignore_download_progress)
+    chosen = replace(weights, **options) if isinstance(weights, ModelOptions) else ModelOptions(weights, **options)
+    names = class_names(chosen.labels)
+    if loaded is None:
+        loaded = load_weights(chosen.weights, notify=notify, progress=progress or ignore_download_progress)
     if names is None and loaded.known_labels is None:
         notify(
             f"{loaded.source}: the names of its {loaded.num_classes} classes are unknown, so they are called class 0, "
             f"class 1, …; put their names into {LABELS_NAME} beside it, one a line"
         )
-    if precision == "auto" and runs_on_torch(engine, device):
+    precision = chosen.precision
+    if precision == "auto" and runs_on_torch(chosen.engine, chosen.device):
         precision = None
     opened = open_engine(
         loaded.tensors,
-        name=engine,
-        device=device,
-        threads=threads,
-        hint=hint,
+        name=chosen.engine,
+        device=chosen.device,
+        threads=chosen.threads,
+        hint=chosen.hint,
         cache=CompiledGraphCache(compiled_graphs_folder()),
         weights_sha256=loaded.sha256,
         floats="f32" if precision == "f32" else "f16" if precision == "f16" else None,

@@ -88,7 +88,6 @@ def write_classified(path: Path) -> VideoPrediction:
         labels=LABELS,
     )
     with ResultOutput(
-        formats=(),
         output=path,
         plot=None,
         top=1,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,36 +13,20 @@ from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.cli.options import (
     FPS,
     LIMITS,
+    MODEL,
     AllowPartial,
-    Device,
-    Engine,
-    EngineChoice,
-    HintChoice,
-    Labels,
-    MaxFrames,
-    MaxPixels,
-    MaxSeconds,
-    Precision,
     Quiet,
-    Threads,
-    WeightsName,
     notify,
     stderr,
 )
 from quovadis.cli.spelling import flag
+from quovadis.options import ModelOptions
 from quovadis.recognizer import load
 from quovadis.report.output import ResultOutput, check_spares_videos
 from quovadis.report.progress import ClipProgress, DownloadDisplay
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
 from quovadis.runs.classify import classify_sources
 from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
-
-
-class ClipChoice(StrEnum):
-    """Which clips of a video to look at."""
-
-    ALL = "all"
-    CENTRE = "centre"
 
 
 def classify(
@@ -53,12 +36,11 @@ def classify(
             metavar="SOURCE...", help="Files, folders, folders of images, addresses, camera:0.", show_default=False
         ),
     ],
-    weights_name: WeightsName = "auto",
-    labels: Labels = None,
+    model_options: ModelOptions = MODEL,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
     clip: Annotated[
-        ClipChoice, typer.Option(help="Windows over all of the video, or the one in its centre.")
-    ] = ClipChoice.ALL,
+        Literal["all", "centre"], typer.Option(help="Windows over all of the video, or the one in its centre.")
+    ] = "all",
     clip_frames: Annotated[int, typer.Option(min=9, help="Frames of a clip.")] = 79,
     stride: Annotated[
         int | None, typer.Option(min=1, help="Frames between the starts of clips.", show_default="clip frames")
@@ -89,22 +71,13 @@ def classify(
     plot: Annotated[
         Path | None, typer.Option(help="Draw the timeline: a picture, or for several videos a folder.")
     ] = None,
-    device: Device = "CPU",
-    engine: Engine = EngineChoice.AUTO,
-    hint: Annotated[
-        HintChoice, typer.Option(help="One clip as soon as possible, or several clips at once.")
-    ] = HintChoice.LATENCY,
-    threads: Threads = None,
-    precision: Precision = None,
     calibrate: Annotated[
         list[str] | None,
         typer.Option(metavar="SOURCE", help="Calibrate int8 on this; repeat for more.", show_default="the videos"),
     ] = None,
     allow_partial: AllowPartial = False,
     fail_fast: Annotated[bool, typer.Option(help="Stop at the first video that fails.")] = False,
-    max_pixels: MaxPixels = LIMITS.max_pixels,
-    max_frames: MaxFrames = LIMITS.max_frames,
-    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    limits: VideoLimits = LIMITS,
     quiet: Quiet = False,
 ) -> None:
     """Say what people do in videos."""
@@ -114,8 +87,7 @@ def classify(
         "dense": Dense(window_steps=window, chunk_frames=chunk),
     }
     span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
-    sampling = Sampling(clips=clips["dense" if dense or timeline else clip.value], fps=fps, span=span)
-    limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
+    sampling = Sampling(clips=clips["dense" if dense or timeline else clip], fps=fps, span=span)
     for written in (output, plot):
         check_spares_videos(written, sources)
     with ExitStack() as stack:
@@ -135,15 +107,9 @@ def classify(
         )
         with DownloadDisplay(stderr(), enabled=not quiet) as download:
             model = load(
-                weights_name,
-                device=device,
-                threads=threads,
-                engine=engine.value,
-                hint=hint.value,
-                precision=None if precision is None else precision.value,
+                model_options,
                 calibration=calibrate,
                 calibration_fallback=sources,
-                labels=labels,
                 notify=notify,
                 progress=download,
             )

@@ -1,11 +1,14 @@
-"""What every command does before and besides its own work: no name may be empty, and `--debug` is heard anywhere."""
+"""How a function becomes a command: options from fields, no name may be empty, and `--debug` is heard anywhere."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from functools import wraps
-from typing import Annotated, Any
+from os import PathLike
+from types import NoneType
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -13,6 +16,9 @@ from typer.core import TyperCommand
 from quovadis.cli.spelling import start_command
 from quovadis.errors import QuovadisError
 from quovadis.faults import show_tracebacks
+
+SHORT = {"weights": "-w"}
+"""Short names of fields of options."""
 
 
 def _debug(value: bool) -> None:
@@ -53,15 +59,59 @@ class StrictCommand(TyperCommand):
         return super().invoke(ctx)
 
 
+@dataclass(frozen=True)
+class Without:
+    """Beside a class of options, in `Annotated`: fields that the command does not offer, and leaves as they are."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
 def add_command(app: typer.Typer, function: Callable[..., None], name: str | None = None) -> None:
-    """Make a function a command of an app, with what every command has."""
+    """Make a function a command of an app, with what every command has.
+
+    A parameter whose type is a class of options becomes an option for each field: its name, type, default and help.
+    """
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        # Of `Annotated[X, note]` these are X and the notes; of a plain class nothing.
+        options, *notes = get_args(parameter.annotation) or (parameter.annotation,)
+        if not is_dataclass(options):
+            parameters.append(parameter)
+            continue
+        hidden = {name for note in notes for name in note.names}
+        named = [field for field in fields(options) if field.name not in hidden]
+        parameters += [_field_parameter(options, field, parameter.default) for field in named]
+        groups[parameter.name] = parameter.default, [field.name for field in named]
+    parameters.append(
+        inspect.Parameter("debug", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False, annotation=Debug)
+    )
 
     @wraps(function)
     def run(*, debug: bool, **values: Any) -> None:
+        for group, (defaults, names) in groups.items():
+            values[group] = replace(defaults, **{one: values.pop(one) for one in names})
         function(**values)
 
-    signature = inspect.signature(function, eval_str=True)
-    extra = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), extra])  # type: ignore[attr-defined]
-    run.__annotations__ = {**function.__annotations__, "debug": Debug}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app.command(name, cls=StrictCommand)(run)
+
+
+def _field_parameter(options: Any, field: Field[Any], defaults: Any) -> inspect.Parameter:
+    """Return the parameter of a field of a class of options."""
+    kind = get_type_hints(options)[field.name]
+    if PathLike[str] in get_args(kind):
+        # A file, a name or, in Python, more: on the command line a text.
+        kind = str | None if NoneType in get_args(kind) else str
+    flags = [f"--{field.name.replace('_', '-')}", SHORT[field.name]] if field.name in SHORT else []
+    option = typer.Option(*flags, **field.metadata)
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=getattr(defaults, field.name),
+        annotation=Annotated[kind, option],
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,22 +13,9 @@ from quovadis.escape import printable
 from quovadis.export import convert as convert_weights
 from quovadis.export.conversion import RECIPES, SERVERS
 from quovadis.export.formats import FORMATS
+from quovadis.export.options import Compression, Layout
 from quovadis.progress import ignore_notice
 from quovadis.report.progress import DownloadDisplay
-
-
-class LayoutChoice(StrEnum):
-    """Order of a written model's input axes."""
-
-    BDCHW = "BDCHW"
-    BDHWC = "BDHWC"
-
-
-class CompressionChoice(StrEnum):
-    """How a written model stores its weights."""
-
-    NONE = "none"
-    FP16 = "fp16"
 
 
 def _size(text: str) -> int | str:
@@ -58,8 +44,8 @@ def convert(
     frames: Annotated[
         Any, typer.Option(parser=_size, metavar="N|any", help="Frames of a clip.", show_default="by the format")
     ] = None,
-    layout: Annotated[LayoutChoice | None, typer.Option(help="Order of the input's axes.")] = None,
-    compress: Annotated[CompressionChoice | None, typer.Option(help="How to store the weights.")] = None,
+    layout: Annotated[Layout | None, typer.Option(help="Order of the input's axes.")] = None,
+    compress: Annotated[Compression | None, typer.Option(help="How to store the weights.")] = None,
     labels: Labels = None,
     verify: Annotated[bool, typer.Option(help="Run what was written and compare it with the source.")] = True,
     overwrite: Annotated[bool, typer.Option("--force/--no-force", help="Replace what is there.")] = False,
@@ -75,8 +61,8 @@ def convert(
             recipe=recipe,
             batch=batch,
             frames=frames,
-            layout=None if layout is None else layout.value,
-            compress=None if compress is None else compress.value,
+            layout=layout,
+            compress=compress,
             labels=labels,
             verify=verify,
             overwrite=overwrite,

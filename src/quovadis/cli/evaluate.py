@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from quovadis.cli.command import Without
 from quovadis.cli.options import (
     LIMITS,
+    MODEL,
     AllowPartial,
     AsJSON,
-    Device,
-    Engine,
-    EngineChoice,
-    Labels,
-    MaxFrames,
-    MaxPixels,
-    MaxSeconds,
-    Precision,
     Quiet,
     Restart,
-    Threads,
-    WeightsName,
     Workers,
     notify,
     notify_above,
@@ -33,15 +24,17 @@ from quovadis.cli.options import (
 )
 from quovadis.cli.spelling import flag
 from quovadis.datasets import read_dataset
+from quovadis.datasets.read import DatasetFormat
 from quovadis.engines.quantization import CALIBRATION_CLIPS
 from quovadis.errors import DatasetError, UnexpectedError
 from quovadis.evaluation.comparison import compare as compare_predictions
 from quovadis.evaluation.parquet import read_predictions
-from quovadis.evaluation.predictions import Failure
-from quovadis.evaluation.protocols import make_protocol
-from quovadis.evaluation.run import LEDGER_NAME, run_evaluation
+from quovadis.evaluation.predictions import Failure, Predictions
+from quovadis.evaluation.protocols import ProtocolName, make_protocol
+from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import summarize
 from quovadis.labels import class_names
+from quovadis.options import ModelOptions
 from quovadis.recognizer import load
 from quovadis.report.evaluation import (
     check_evaluation_dependencies,
@@ -58,24 +51,6 @@ from quovadis.weights import load_weights
 DEFAULT_OUTPUT = Path("evaluation")
 
 
-class ProtocolChoice(StrEnum):
-    """How a video is looked at."""
-
-    DEEPMIND = "deepmind"
-    OMZ = "omz"
-    MULTIVIEW = "multiview"
-
-
-class FormatChoice(StrEnum):
-    """What form the dataset has."""
-
-    AUTO = "auto"
-    KINETICS_CSV = "kinetics-csv"
-    KINETICS_JSON = "kinetics-json"
-    FOLDERS = "folders"
-    LIST = "list"
-
-
 def evaluate(
     dataset: Annotated[
         Path | None,
@@ -86,14 +61,14 @@ def evaluate(
     videos: Annotated[
         Path | None, typer.Option(help="Folder of the videos.", show_default="beside the annotation")
     ] = None,
-    form: Annotated[FormatChoice, typer.Option("--format", help="Form of the dataset.")] = FormatChoice.AUTO,
+    form: Annotated[DatasetFormat, typer.Option("--format", help="Form of the dataset.")] = "auto",
     split: Annotated[
         str | None, typer.Option(help="Part of the dataset.", show_default="of JSON validation, else all")
     ] = None,
     subset: Annotated[int | None, typer.Option(min=1, help="Take the first N videos that exist.")] = None,
     protocol: Annotated[
-        ProtocolChoice, typer.Option(help="Whole videos; Open Model Zoo's three clips; clips and crops.")
-    ] = ProtocolChoice.DEEPMIND,
+        ProtocolName, typer.Option(help="Whole videos; Open Model Zoo's three clips; clips and crops.")
+    ] = "deepmind",
     clips: Annotated[int | None, typer.Option(min=1, help="Multiview: clips of a video.", show_default="10")] = None,
     crops: Annotated[int | None, typer.Option(help="Multiview: crops of a clip, 1 or 3.", show_default="3")] = None,
     crop_size: Annotated[
@@ -116,17 +91,10 @@ def evaluate(
         typer.Option(metavar="A B", help="Compare two predictions.parquet instead.", show_default=False),
     ] = None,
     restart: Restart = False,
-    weights_name: WeightsName = "auto",
-    labels: Labels = None,
-    device: Device = "CPU",
-    engine: Engine = EngineChoice.AUTO,
-    threads: Threads = None,
-    precision: Precision = None,
+    model_options: Annotated[ModelOptions, Without("hint")] = MODEL,
     workers: Workers = 2,
     allow_partial: AllowPartial = False,
-    max_pixels: MaxPixels = LIMITS.max_pixels,
-    max_frames: MaxFrames = LIMITS.max_frames,
-    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    limits: VideoLimits = LIMITS,
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
@@ -138,31 +106,27 @@ def evaluate(
         return
     if dataset is None:
         raise typer.BadParameter("give a dataset, or --compare two files")
-    if omz_compatible and protocol is not ProtocolChoice.OMZ:
+    if omz_compatible and protocol != "omz":
         raise typer.BadParameter("--omz-compatible is for --protocol omz: no other has figures of Open Model Zoo's")
-    console, output = Console(highlight=False), output or DEFAULT_OUTPUT
-    chosen = make_protocol(protocol.value, clips=clips, crops=crops, crop_size=crop_size)
+    output = output or DEFAULT_OUTPUT
+    chosen = make_protocol(protocol, clips=clips, crops=crops, crop_size=crop_size)
     check_evaluation_dependencies()
-    own_names = class_names(labels)
+    own_names = class_names(model_options.labels)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        weights = load_weights(weights_name, notify=notify, progress=download)
+        weights = load_weights(model_options.weights, notify=notify, progress=download)
         names = weights.class_names(own_names)
-        examples = read_dataset(dataset, names, videos=videos, form=form.value, split=split, subset=subset)
+        examples = read_dataset(dataset, names, videos=videos, form=form, split=split, subset=subset)
         model = load(
-            weights,
-            device=device,
-            threads=threads,
-            engine=engine.value,
-            precision=None if precision is None else precision.value,
+            model_options,
+            loaded=weights,
             # A folder of frames may have several examples.
             calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
                 :CALIBRATION_CLIPS
             ],
-            labels=labels,
             notify=notify,
             progress=download,
         )
-    title = f"{dataset.name}, {protocol.value}"
+    title = f"{dataset.name}, {protocol}"
     faults: list[UnexpectedError] = []
     with resumable(), VideoProgress(stderr(), title, enabled=not quiet) as progress:
 
@@ -177,29 +141,36 @@ def evaluate(
             output / LEDGER_NAME,
             restart=restart,
             workers=workers,
-            limits=VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds),
+            limits=limits,
             allow_partial=allow_partial,
             observer=progress,
             on_failure=lambda failure: notify_above(progress, _failure_line(failure)),
             on_fault=tell_fault,
             on_partial=lambda video: notify_above(progress, f"note: {video.path}: {'; '.join(video.notes)}"),
         )
-    if not predictions.keys and (output / "report.json").exists():
-        raise DatasetError(
-            f"{dataset}: none of its videos could be evaluated; the earlier report in {output} is left as it was"
-        )
-    summary = summarize(predictions, omz_compatible=omz_compatible)
-    write_evaluation(predictions, summary, record, output, flag)
-    if not predictions.keys:
-        raise DatasetError(f"{dataset}: none of its videos could be evaluated; {output / 'report.md'} tells why")
-    if as_json:
-        typer.echo((output / "report.json").read_text(encoding="utf-8"), nl=False)
-    else:
-        console.print(predictions.counts)
-        console.print(summary_table(summary))
-        console.print(f"report: {output / 'report.html'}", soft_wrap=True, markup=False)
+    _report(predictions, record, dataset, output, omz_compatible=omz_compatible, as_json=as_json)
     if faults:
         raise typer.Exit(1)
+
+
+def _report(
+    predictions: Predictions, record: RunRecord, dataset: Path, folder: Path, *, omz_compatible: bool, as_json: bool
+) -> None:
+    if not predictions.keys and (folder / "report.json").exists():
+        raise DatasetError(
+            f"{dataset}: none of its videos could be evaluated; the earlier report in {folder} is left as it was"
+        )
+    summary = summarize(predictions, omz_compatible=omz_compatible)
+    write_evaluation(predictions, summary, record, folder, flag)
+    if not predictions.keys:
+        raise DatasetError(f"{dataset}: none of its videos could be evaluated; {folder / 'report.md'} tells why")
+    if as_json:
+        typer.echo((folder / "report.json").read_text(encoding="utf-8"), nl=False)
+        return
+    console = Console(highlight=False)
+    console.print(predictions.counts)
+    console.print(summary_table(summary))
+    console.print(f"report: {folder / 'report.html'}", soft_wrap=True, markup=False)
 
 
 def _compare(a: Path, b: Path, output: Path | None, *, as_json: bool) -> None:

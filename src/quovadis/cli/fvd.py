@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from enum import StrEnum
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -12,18 +12,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from quovadis.cli.command import Without
 from quovadis.cli.options import (
     LIMITS,
+    MODEL,
     AllowPartial,
     AsJSON,
-    Device,
-    Engine,
-    EngineChoice,
-    MaxFrames,
-    MaxPixels,
-    MaxSeconds,
     Quiet,
-    Threads,
     Workers,
     notify,
     notify_above,
@@ -48,47 +43,14 @@ from quovadis.fvd import (
     set_settings,
     set_statistics,
 )
-from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS
+from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Covariance, FeatureKind, Preset
 from quovadis.metrics.bootstrap import MIN_RESAMPLES
+from quovadis.options import ModelOptions
 from quovadis.recognizer import Recognizer, load
 from quovadis.report.distances import DistanceReport, set_document
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
-
-
-class LikeChoice(StrEnum):
-    """Whose conventions to follow."""
-
-    ORIGINAL = "original"
-    STYLEGAN_V = "stylegan-v"
-
-
-class ClipChoice(StrEnum):
-    """Which frames of a video."""
-
-    FIRST = "first"
-    RANDOM = "random"
-
-
-class FeatureChoice(StrEnum):
-    """Which layer's values."""
-
-    LOGITS = "logits"
-    POOLED = "pooled"
-
-
-class CovarianceChoice(StrEnum):
-    """How the covariance is estimated."""
-
-    UNBIASED = "unbiased"
-    POPULATION = "population"
-
-
-class CentresChoice(StrEnum):
-    """How pictures are stretched."""
-
-    ASYMMETRIC = "asymmetric"
-    HALF_PIXEL = "half-pixel"
+from quovadis.video.bilinear import CoordinateMode
 
 
 def fvd(
@@ -134,37 +96,33 @@ def fvd(
         int | None, typer.Option("--videos", min=2, help="Take so many videos of each set, by name.")
     ] = None,
     like: Annotated[
-        LikeChoice | None,
+        Preset | None,
         typer.Option(help="Whose pixels, clips and covariance, if not given themselves.", show_default="original"),
     ] = None,
     centres: Annotated[
-        CentresChoice | None, typer.Option("--resize", help="How pictures are stretched.", show_default="by --like")
+        CoordinateMode | None, typer.Option("--resize", help="How pictures are stretched.", show_default="by --like")
     ] = None,
     covariance: Annotated[
-        CovarianceChoice | None, typer.Option(help="Divided by N - 1 or by N.", show_default="by --like")
+        Covariance | None, typer.Option(help="Divided by N - 1 or by N.", show_default="by --like")
     ] = None,
     features: Annotated[
-        FeatureChoice | None,
+        FeatureKind | None,
         typer.Option(help="The clip's 400 logits, or the 1024 features below them.", show_default="logits"),
     ] = None,
     with_kvd: Annotated[bool, typer.Option("--kvd/--no-kvd", help="Compute the kernel distance too.")] = True,
     bootstrap: Annotated[
         int, typer.Option(metavar="N", min=0, help="Resamples for a 95 % interval; 200 is usual.")
     ] = 0,
-    weights_name: Annotated[
+    weights: Annotated[
         str | None,
         typer.Option(
             "--weights", "-w", help="rgb-scratch is the original metric's network.", show_default=DEFAULT_WEIGHTS
         ),
     ] = None,
-    device: Device = "CPU",
-    engine: Engine = EngineChoice.AUTO,
-    threads: Threads = None,
+    model_options: Annotated[ModelOptions, Without("weights", "labels", "hint", "precision")] = MODEL,
     workers: Workers = 2,
     allow_partial: AllowPartial = False,
-    max_pixels: MaxPixels = LIMITS.max_pixels,
-    max_frames: MaxFrames = LIMITS.max_frames,
-    max_seconds: MaxSeconds = LIMITS.max_seconds,
+    limits: VideoLimits = LIMITS,
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
@@ -174,17 +132,16 @@ def fvd(
     if 0 < bootstrap < MIN_RESAMPLES:
         raise typer.BadParameter(f"a bootstrap needs {MIN_RESAMPLES} resamples or more; 200 is usual")
     real_plan, fake_plan = plan_sets(
-        None if like is None else like.value,
+        like,
         frames=frames,
-        clips=None if clips is None else clips.value,
-        fake_clips=None if fake_clips is None else fake_clips.value,
+        clips=clips,
+        fake_clips=fake_clips,
         clips_per_video=clips_per_video,
         seed=seed,
         frame_step=frame_step,
-        coordinate_mode=None if centres is None else centres.value,
-        features=None if features is None else features.value,
+        coordinate_mode=centres,
+        features=features,
     )
-    limits = VideoLimits(max_pixels=max_pixels, max_frames=max_frames, max_seconds=max_seconds)
     faults: list[SkippedVideo] = []
 
     def leave_out(progress: VideoProgress, video: SkippedVideo) -> None:
@@ -199,19 +156,15 @@ def fvd(
         """Load the weights once something has to be run."""
         with DownloadDisplay(stderr(), enabled=not quiet) as download:
             return load(
-                weights_name or DEFAULT_WEIGHTS,
-                device=device,
-                threads=threads,
-                engine=engine.value,
                 # A distance is compared with other people's, which are float32's.
-                precision="f32",
+                replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32"),
                 notify=notify,
                 progress=download,
             )
 
     def side(sources: Sequence[str], plan: SetPlan, kept: Path | None) -> SetSource:
         wanted = dict(plan.named)
-        if weights_name is not None and are_files(sources, kept):
+        if weights is not None and are_files(sources, kept):
             wanted["weights_sha256"] = network().weights.sha256
         return load_set(
             sources,
@@ -260,7 +213,7 @@ def fvd(
             raise typer.Exit(1)
         return
     b = statistics(prepared[1], fake_plan, a)
-    chosen = PRESETS["original" if like is None else like.value].covariance if covariance is None else covariance.value
+    chosen = PRESETS[like or "original"].covariance if covariance is None else covariance
     missing: list[str] = []
     with VideoProgress(stderr(), "bootstrap", enabled=not quiet and bootstrap > 0) as progress:
         progress.start(bootstrap * len(frames or a.lengths), 0)

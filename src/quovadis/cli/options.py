@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,35 +12,12 @@ from rich.console import Console
 
 from quovadis.cli.spelling import with_flags
 from quovadis.escape import printable
+from quovadis.options import ModelOptions
 from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
 
-LIMITS = VideoLimits()
-
-
-class EngineChoice(StrEnum):
-    """What runs the network."""
-
-    AUTO = "auto"
-    NATIVE = "native"
-    OPENVINO = "openvino"
-    TORCH = "torch"
-
-
-class HintChoice(StrEnum):
-    """What to be fast at."""
-
-    LATENCY = "latency"
-    THROUGHPUT = "throughput"
-
-
-class PrecisionChoice(StrEnum):
-    """What the network computes in."""
-
-    F32 = "f32"
-    F16 = "f16"
-    INT8 = "int8"
-    AUTO = "auto"
+MODEL, LIMITS = ModelOptions(), VideoLimits()
+"""What they are where nothing is given."""
 
 
 def stderr() -> Console:
@@ -85,24 +61,8 @@ def parse_fps(text: str) -> float | str:
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-WeightsName = Annotated[str, typer.Option("--weights", "-w", help="auto, an official name, or a file.")]
 Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, if not those of the weights.")]
 FPS = Annotated[Any, typer.Option(parser=parse_fps, metavar="FPS|native", help="Frames a second to resample to.")]
-Device = Annotated[str, typer.Option(help="CPU, cuda, or an OpenVINO device: GPU, NPU, AUTO….")]
-Engine = Annotated[
-    EngineChoice, typer.Option(help="What runs the network; auto: the fastest for device and precision.")
-]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="physical cores")]
-Precision = Annotated[
-    PrecisionChoice | None,
-    typer.Option(
-        help="int8 is twice as fast; auto takes it once it is calibrated; f16 is for cuda.",
-        show_default="f32; with --device cuda f16",
-    ),
-]
 Workers = Annotated[int, typer.Option(min=1, help="Videos processed at once.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over, discarding what an earlier run has done.")]
 AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]
-MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse larger frames.")]
-MaxFrames = Annotated[int, typer.Option(min=1, help="Refuse videos of more frames.")]
-MaxSeconds = Annotated[float, typer.Option(min=0.001, help="Refuse longer videos.")]

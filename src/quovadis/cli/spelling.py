@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from typing import Any
 
 from quovadis.errors import in_python, spell_options
@@ -31,7 +32,8 @@ def flag(name: str, value: str | None) -> str:
     if _running is not None and name.startswith("quovadis."):
         found = _command_line(name.split(".")[1:], value or "()")
     elif _running is not None:
-        found = _flag(_running.command, name, None if value is None else ast.literal_eval(value))
+        with suppress(ValueError, SyntaxError):
+            found = _flag(_running.command, name, None if value is None else ast.literal_eval(value))
     return found or in_python(name, value)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from quovadis.engines.base import Engine, EngineOutput, Hint
-from quovadis.engines.choice import EngineName, open_engine
+from quovadis.engines.base import Engine, EngineOutput
+from quovadis.engines.choice import open_engine
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CompiledGraphCache",
     "Engine",
-    "EngineName",
     "EngineOutput",
-    "Hint",
     "NativeEngine",
     "OpenVINOEngine",
     "open_engine",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from quovadis.errors import ArchitectureError
 
 Pixels: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
 """RGB, 0..255: whole as decoded, or float32 as resizing without rounding makes them."""
-Hint: TypeAlias = Literal["latency", "throughput"]
-"""`latency`: one clip as soon as possible; `throughput`: as many clips as possible."""
 
 
 @dataclass(frozen=True)

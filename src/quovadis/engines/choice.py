@@ -8,14 +8,14 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.base import Engine, Hint
+from quovadis.engines.base import Engine
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
 from quovadis.engines.native_library import has_integers, why_unavailable
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
+from quovadis.options import EngineName, Hint
 
-EngineName: TypeAlias = Literal["auto", "native", "openvino", "torch"]
 FloatPrecision: TypeAlias = Literal["f32", "f16"]
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import check_endpoints
-from quovadis.engines.base import EngineOutput, Hint, Pixels, StreamOutput, check_clips, check_stream_frames
+from quovadis.engines.base import EngineOutput, Pixels, StreamOutput, check_clips, check_stream_frames
 from quovadis.engines.native_backend import ComputeBackend, FloatBackend, IntegerBackend
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import NativeNetwork, Positions
 from quovadis.engines.processors import physical_cores
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import ArchitectureError, EngineError
+from quovadis.options import Hint
 from quovadis.version import __version__
 
 

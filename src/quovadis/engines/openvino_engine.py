@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import check_endpoints
-from quovadis.engines.base import EngineOutput, Hint, Pixels, check_clips
+from quovadis.engines.base import EngineOutput, Pixels, check_clips
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
@@ -22,6 +22,7 @@ from quovadis.engines.quantization import Quantization
 from quovadis.engines.streaming_graph import StateSlot, build_streaming_graph
 from quovadis.errors import EngineError
 from quovadis.openvino_runtime import CompiledModel, InferRequest, ov
+from quovadis.options import Hint
 from quovadis.version import __version__
 
 PRECISION = "f32"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
-from quovadis.architecture import ENDPOINTS, MINIMUM_FRAMES, check_endpoints
+from quovadis.architecture import CLIP_FRAMES, ENDPOINTS, FRAMES_PER_SECOND, MINIMUM_FRAMES, check_endpoints
 from quovadis.errors import ArchitectureError
 from quovadis.video.crops import CROPS, Crops
 from quovadis.video.geometry import Geometry
@@ -20,6 +20,8 @@ Scaler: TypeAlias = Literal["ffmpeg", "pillow"]
 """`ffmpeg`: frames are converted and scaled by FFmpeg, as for `classify`; `pillow`: they are converted to RGB as OpenCV
 does it, and scaled by Pillow."""
 Preset: TypeAlias = Literal["video_features", "i3d"]
+Windows: TypeAlias = Literal["full", "loop", "join"]
+"""Frames that are left at the end: `full` drops them, `loop` repeats them to fill a window, `join` extends the last."""
 LAST_ENDPOINT = ENDPOINTS[-1]
 STACK_FRAMES = 64
 """What video_features takes unless told otherwise, as stack and as step."""
@@ -160,3 +162,40 @@ PRESETS: Mapping[Preset, FeatureOptions] = MappingProxyType(
     }
 )
 """What other extractors do, by their name; `i3d` is the paper's: 25 frames a second, a feature every 8 frames."""
+
+
+def choose_features(
+    like: Preset | None = None,
+    *,
+    endpoint: str = LAST_ENDPOINT,
+    pool: Pool = "all",
+    clip_frames: int | None = None,
+    stride: int | None = None,
+    windows: Windows | None = None,
+    crops: Crops = 1,
+    fps: float | Literal["native"] | None = None,
+    dense: bool = False,
+) -> FeatureOptions:
+    """Return what is to be extracted, by what was asked for; what was not is as a preset, or the default, has it.
+
+    Raises:
+        ArchitectureError: values that are not possible, or that do not go together.
+    """
+    remainder: dict[str, Any] = {} if windows is None else {"remainder": "drop" if windows == "full" else windows}
+    if like == "video_features":
+        base = like_video_features(clip_frames or STACK_FRAMES, stride or clip_frames or STACK_FRAMES)
+        # Asked for by name, a full window counts whether or not a frame follows it.
+        clips = base.windows if windows is None else replace(base.windows, lookahead_frames=0, **remainder)
+        sampling = replace(base.sampling, clips=clips, fps=base.sampling.fps if fps is None else fps)
+        return replace(base, endpoint=endpoint, pool=pool, sampling=sampling, crops=crops)
+    chosen: SlidingWindows | Dense = Dense()
+    if not dense and like != "i3d":
+        chosen = SlidingWindows(clip_frames=clip_frames or CLIP_FRAMES, stride=stride, **remainder)
+    elif windows is not None:
+        raise ArchitectureError("dense mode has no windows that could be full: choose one or the other")
+    elif (clip_frames or CLIP_FRAMES) != CLIP_FRAMES or stride is not None:
+        raise ArchitectureError(
+            "dense mode has no windows: leave out their length and stride (`clip_frames`, `stride`)"
+        )
+    sampling = Sampling(clips=chosen, fps=FRAMES_PER_SECOND if fps is None else fps)
+    return FeatureOptions(endpoint=endpoint, pool=pool, sampling=sampling, crops=crops)

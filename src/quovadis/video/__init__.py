@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from quovadis.limits import VideoLimits
 from quovadis.video.clips import Clip, clips_at, sampled_clips, sliding_clips
 from quovadis.video.decoder import VideoReport
 from quovadis.video.expand import discover_videos
 from quovadis.video.frames import CountedFrames, Frame
-from quovadis.video.limits import VideoLimits
 from quovadis.video.prefetch import Prefetch
 from quovadis.video.reader import Video
 from quovadis.video.sampling import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan

@@ -13,10 +13,10 @@ import av
 import numpy as np
 
 from quovadis.errors import TruncatedVideoError, VideoError
+from quovadis.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
 from quovadis.video.chunks import outline_png, outline_webp
 from quovadis.video.decoder import Decoder, VideoReport
 from quovadis.video.frames import IMAGES_PER_SECOND, DecodedFrame
-from quovadis.video.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
 from quovadis.video.orientation import UPRIGHT
 from quovadis.video.signatures import AnimationKind
 from quovadis.video.source import file_instructions

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import BinaryIO
 
-from quovadis.video.limits import VideoLimits
+from quovadis.limits import VideoLimits
 from quovadis.video.signatures import PNG_SIGNATURE
 
 _NO_DELAY = Fraction(1, 15)

@@ -135,7 +135,9 @@ def sampled_clips(reader: SourceReader, video: Video, sampling: Sampling) -> Ite
         yield from sliding_clips(video.frames_ahead(), sampling.clips)
     elif isinstance(sampling.clips, CentreClip):
         if video.live:
-            raise VideoError(f"{video.name}: a live source has no centre; give --duration and --clip all")
+            raise VideoError(
+                f"{video.name}: a live source has no centre; give `duration_seconds`, and take windows over all of it"
+            )
         indices = sampling.clips.indices(video.count_frames())
         if indices:
             yield from clips_at(reader, [indices], fps=sampling.fps, span=sampling.span)

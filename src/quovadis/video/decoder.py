@@ -12,11 +12,11 @@ import av
 from av.stream import Disposition
 
 from quovadis.errors import TruncatedVideoError, VideoError
+from quovadis.limits import VideoLimits
 from quovadis.video.account import PacketAccount, declared_frames, declared_seconds
 from quovadis.video.clock import FrameClock, PacketClock
 from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import DecodedFrame
-from quovadis.video.limits import VideoLimits
 from quovadis.video.orientation import Orientation, read_orientation
 from quovadis.video.source import OpenInstructions
 

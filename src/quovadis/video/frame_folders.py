@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quovadis.errors import VideoError
+from quovadis.limits import VideoLimits
 from quovadis.video.images import is_image_name
-from quovadis.video.limits import VideoLimits
 from quovadis.video.series import FrameSeries, frame_series
 
 COUNT_NAME = "n_frames"

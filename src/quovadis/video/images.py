@@ -11,11 +11,11 @@ from pathlib import Path
 import av
 
 from quovadis.errors import VideoError, VideoLimitError
+from quovadis.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
 from quovadis.video.animations import WebpAnimation
 from quovadis.video.decoder import VideoReport
 from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import IMAGES_PER_SECOND, DecodedFrame
-from quovadis.video.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
 from quovadis.video.orientation import read_orientation
 from quovadis.video.signatures import animation_kind
 

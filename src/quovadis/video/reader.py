@@ -9,11 +9,11 @@ from typing import Self, TypedDict, Unpack
 
 from quovadis.architecture import FRAMES_PER_SECOND, TEMPORAL_STRIDE
 from quovadis.errors import VideoError, VideoLimitError
+from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
 from quovadis.video.decoder import VideoReport
 from quovadis.video.frames import DecodedFrame, Frame
 from quovadis.video.geometry import Converter, FrameConverter
-from quovadis.video.limits import VideoLimits
 from quovadis.video.prefetch import Prefetch
 from quovadis.video.resample import ResampledFrame, resample, tick_of
 from quovadis.video.sampling import WHOLE_VIDEO, FrameRate, TimeSpan

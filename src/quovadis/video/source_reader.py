@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Unpack
 
+from quovadis.limits import VideoLimits
 from quovadis.video.decoder import VideoReport
-from quovadis.video.limits import VideoLimits
 from quovadis.video.reader import Video, View
 from quovadis.video.sampling import FrameRate
 from quovadis.video.sources import VideoSource

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.errors import VideoError
 from quovadis.escape import escaped
+from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource, open_animation
 from quovadis.video.array import ArrayDecoder, check_array
 from quovadis.video.decoder import Decoder
@@ -22,7 +23,6 @@ from quovadis.video.fingerprints import array_fingerprint, path_fingerprint
 from quovadis.video.frame_folders import extracted_frames, select_frames
 from quovadis.video.geometry import FrameConverter
 from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence
-from quovadis.video.limits import VideoLimits
 from quovadis.video.reader import Access, OpenOptions, Video
 from quovadis.video.sampling import WHOLE_VIDEO, FrameRate
 from quovadis.video.series import FrameSeries, frame_series

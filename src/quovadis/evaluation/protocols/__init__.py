@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias, get_args
+
 from quovadis.errors import ArchitectureError
 from quovadis.evaluation.protocols.deepmind import DeepMindProtocol
 from quovadis.evaluation.protocols.multiview import CLIPS, CROPS, MultiviewProtocol
@@ -9,25 +11,25 @@ from quovadis.evaluation.protocols.open_model_zoo import OpenModelZooProtocol
 from quovadis.evaluation.protocols.protocol import EvaluationProtocol, View
 
 __all__ = [
-    "PROTOCOLS",
     "DeepMindProtocol",
     "EvaluationProtocol",
     "MultiviewProtocol",
     "OpenModelZooProtocol",
+    "ProtocolName",
     "View",
     "make_protocol",
 ]
 
-PROTOCOLS = (DeepMindProtocol.name, OpenModelZooProtocol.name, MultiviewProtocol.name)
+ProtocolName: TypeAlias = Literal["deepmind", "omz", "multiview"]
 
 
 def make_protocol(
-    name: str, *, clips: int | None = None, crops: int | None = None, crop_size: int | None = None
+    name: ProtocolName, *, clips: int | None = None, crops: int | None = None, crop_size: int | None = None
 ) -> EvaluationProtocol:
     """Return the protocol of a name.
 
     Args:
-        name: one of `PROTOCOLS`.
+        name: one of `ProtocolName`.
         clips: of a video, for multiview; None: 10.
         crops: of a clip, for multiview; None: 3.
         crop_size: pixels, for multiview; None: 256 for three crops, 224 for one.
@@ -43,4 +45,4 @@ def make_protocol(
         return OpenModelZooProtocol()
     if name == DeepMindProtocol.name:
         return DeepMindProtocol()
-    raise ArchitectureError(f'no protocol is called "{name}"; there are {", ".join(PROTOCOLS)}')
+    raise ArchitectureError(f'no protocol is called "{name}"; there are {", ".join(get_args(ProtocolName))}')

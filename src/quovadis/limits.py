@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
 from quovadis.errors import VideoError, VideoLimitError
@@ -21,12 +21,12 @@ class VideoLimits:
         VideoError: when made with a limit that is not above 0.
     """
 
-    max_pixels: int = 1 << 24
+    max_pixels: int = field(default=1 << 24, metadata={"help": "Refuse larger frames.", "min": 1})
     """Pixels of a frame, as coded: checked in the header, by the decoder itself, and on every frame. The default admits
     5.3K (5312x2988) and refuses 8K, whose reference frames alone take more than half a gigabyte."""
-    max_frames: int = 2_000_000
+    max_frames: int = field(default=2_000_000, metadata={"help": "Refuse videos of more frames.", "min": 1})
     """Frames decoded, and frames after resampling. Not applied to live sources, which have no end."""
-    max_seconds: float = 6 * 3600.0
+    max_seconds: float = field(default=6 * 3600.0, metadata={"help": "Refuse longer videos.", "min": 0.001})
     """Seconds from the first frame to the last. Not applied to live sources."""
 
     def __post_init__(self) -> None:
