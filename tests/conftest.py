@@ -23,13 +23,16 @@ collect_ignore = [] if "QUOVADIS_SMOKE_PYTHON" in os.environ else ["smoke"]
 SLOW_FIXTURES = frozenset({"rgb_scratch_path", "tensorflow_folder", "ffmpeg"})
 """What needs the official weights, and with them an engine, TensorFlow or FFmpeg's command is slow."""
 
+SLOW_FOLDERS = frozenset({"engines", "export"})
+"""Whose tests run engines, with weights of their own too."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow, and keep together what is quicker in one process: a file's tests, and those of a fixture."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & SLOW_FIXTURES:
+        if fixtures & SLOW_FIXTURES or item.path.parent.name in SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow)
         # Every form of conversion takes minutes: one process makes them for all tests that read them.
         shared = item.path.parent.name == "export" and "written" in fixtures

@@ -127,7 +127,7 @@ def test_a_length_that_is_too_long_does_not_cost_the_others_theirs(
     assert f"quovadis: error: {message}" in run.stderr.splitlines()
 
 
-def test_stylegan_v_compares_random_clips_with_first_ones(folder: Path) -> None:
+def test_stylegan_v_compares_random_clips_with_first_ones(folder: Path, rgb_scratch_path: Path) -> None:
     run = fvd(folder / "real", folder / "fake", *SMALL, "--like", "stylegan-v")
     assert run.returncode == 0, run.stderr
     assert "clips: random of the real, first of the fake videos" in run.stdout
@@ -163,7 +163,7 @@ def test_mistakes_in_any_source_are_told_before_the_network_is_loaded(
         assert_one_line_error(fvd(*sources, *options, **offline), str(kept), needle)
 
 
-def test_statistics_alone_are_told_as_json_too(folder: Path, tmp_path: Path) -> None:
+def test_statistics_alone_are_told_as_json_too(folder: Path, rgb_scratch_path: Path, tmp_path: Path) -> None:
     run = fvd(folder / "real", *SMALL, "--videos", "3", "--stats", tmp_path / "kept.npz", "--json")
     (measured,) = json.loads(run.stdout)["measured"]
     assert (measured["videos"], measured["most_videos"], measured["allow_partial"]) == (3, 3, False)

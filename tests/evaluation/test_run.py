@@ -65,6 +65,7 @@ def parquet(predictions: Predictions, path: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", list(KNOWN))
 def test_every_form_of_dataset_gives_the_known_figures(dataset: Dataset, tmp_path: Path, protocol: str) -> None:
     predictions, record = run(dataset, tmp_path, protocol)
@@ -124,6 +125,7 @@ class Interrupting:
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", list(KNOWN))
 def test_interrupted_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path, protocol: str) -> None:
     whole = parquet(run(listed, tmp_path / "whole", protocol)[0], tmp_path / "whole.parquet")

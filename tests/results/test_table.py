@@ -27,7 +27,7 @@ from quovadis.report.output import ResultOutput
 from quovadis.results import ClipPrediction, VideoPrediction, WeightsIdentity
 from quovadis.results.table import ResultRow, ResultTable, TableWriter, engine_text, read_table
 from quovadis.video import Dense, Sampling
-from support.fake_engine import recognizer
+from support.fake_engine import MeanEngine, recognizer
 from support.numbered_frames import write_gray
 
 COLUMNS = [
@@ -88,7 +88,6 @@ def write_classified(path: Path) -> VideoPrediction:
         labels=LABELS,
     )
     with ResultOutput(
-        formats=(),
         output=path,
         plot=None,
         top=1,
@@ -226,7 +225,7 @@ def test_files_of_several_commands_are_one_dataset(tmp_path: Path) -> None:
 
 def test_features_on_the_way_are_those_that_are_asked_for(tmp_path: Path) -> None:
     video = str(write_gray(tmp_path / "v.mp4", 200))
-    network = recognizer()
+    network = recognizer(MeanEngine())
     for sampling in (Sampling(), Sampling(clips=Dense())):
         predicted = network.classify(video, sampling)
         asked = network.features(video, FeatureOptions(sampling=sampling))
@@ -238,7 +237,7 @@ def test_features_on_the_way_are_those_that_are_asked_for(tmp_path: Path) -> Non
 def test_a_run_over_videos_says_in_its_tables_what_they_are(tmp_path: Path) -> None:
     video = str(write_gray(tmp_path / "v.mp4", 100))
     (tmp_path / "out").mkdir()
-    extract_features(recognizer(), [video], tmp_path / "out", FeatureOptions(), "parquet", workers=1)
+    extract_features(recognizer(MeanEngine()), [video], tmp_path / "out", FeatureOptions(), "parquet", workers=1)
     table = read_table(tmp_path / "out" / "v.parquet")
     assert (set(table.path), set(table.key), set(table.engine)) == ({video}, {video}, {"mean 1 none f32"})
     assert table.settings["weights_sha256"] == set(table.weights_sha256).pop() == "0" * 64

@@ -80,6 +80,7 @@ class _FakeStream:
 class MeanEngine(FakeEngine):
     """Features are the clip's mean, that of its first and last frame, and its length, and then the step's number."""
 
+    name = "mean"
     keeps_clips = True
 
     def answer(self, clip: Clip, steps: int) -> Answer:
@@ -91,6 +92,8 @@ class MeanEngine(FakeEngine):
 
 class ColourEngine(FakeEngine):
     """The class is told by the colour of a clip's first frame: see `support.colours`."""
+
+    name = "colours"
 
     def answer(self, clip: Clip, steps: int) -> Answer:
         return logits_of(answer_in(clip[0]))[np.newaxis], np.zeros((1, CHANNELS), np.float32)
