@@ -20,8 +20,9 @@ from quovadis.engines.base import Pixels
 from quovadis.engines.choice import runs_on_torch
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import VideoError
-from quovadis.features import FeatureOptions, VideoFeatures, video_features
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
+from quovadis.inference.feature_options import FeatureOptions
+from quovadis.inference.feature_rows import VideoFeatures, video_features
 from quovadis.labels import LABELS_NAME, class_names
 from quovadis.options import ModelOptions
 from quovadis.precision import quantization_for
