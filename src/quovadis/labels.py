@@ -48,7 +48,12 @@ def class_names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[
         return None
     if isinstance(labels, str | os.PathLike):
         return read_labels(labels)
-    return check_labels(labels, "labels")
+    return check_labels(labels, labels_origin(labels))
+
+
+def labels_origin(labels: str | os.PathLike[str] | Sequence[str] | None) -> str:
+    """Return what errors call the names that a user chose: their file, or `labels` where they are a list."""
+    return os.fspath(labels) if isinstance(labels, str | os.PathLike) else "labels"
 
 
 def read_labels(path: str | os.PathLike[str], num_classes: int | None = None) -> tuple[str, ...]:

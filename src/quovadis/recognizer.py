@@ -23,7 +23,7 @@ from quovadis.errors import VideoError
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.inference.feature_options import FeatureOptions
 from quovadis.inference.feature_rows import VideoFeatures, video_features
-from quovadis.labels import LABELS_NAME, class_names
+from quovadis.labels import LABELS_NAME, class_names, labels_origin
 from quovadis.options import ModelOptions
 from quovadis.precision import quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
@@ -359,4 +359,6 @@ def load(
         floats="f32" if precision == "f32" else "f16" if precision == "f16" else None,
         quantization=quantization_for(loaded, precision or "f32", calibration, calibration_fallback, notify),
     )
-    return Recognizer(opened, WeightsIdentity(loaded.name, loaded.sha256), loaded.class_names(names))
+    return Recognizer(
+        opened, WeightsIdentity(loaded.name, loaded.sha256), loaded.class_names(names, labels_origin(chosen.labels))
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, ParamSpec
 
 import typer
 
@@ -25,7 +26,6 @@ from quovadis.cli.options import (
     stderr,
 )
 from quovadis.cli.spelling import flag
-from quovadis.errors import QuovadisError
 from quovadis.options import ModelOptions
 from quovadis.recognizer import load
 from quovadis.report.output import ResultOutput, check_spares_videos
@@ -33,6 +33,8 @@ from quovadis.report.progress import ClipProgress, DownloadDisplay, VideoProgres
 from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
 from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
+
+Arguments = ParamSpec("Arguments")
 
 
 def classify(
@@ -90,13 +92,13 @@ def classify(
     quiet: Quiet = False,
 ) -> None:
     """Say what people do in videos."""
-    clips: dict[str, SlidingWindows | CentreClip | Dense] = {
-        "all": SlidingWindows(clip_frames=clip_frames, stride=stride),
-        "centre": CentreClip(clip_frames=clip_frames),
-        "dense": Dense(window_steps=window, chunk_frames=chunk),
-    }
+    clips: SlidingWindows | CentreClip | Dense = SlidingWindows(clip_frames=clip_frames, stride=stride)
+    if dense or timeline:
+        clips = Dense(window_steps=window, chunk_frames=chunk)
+    elif clip == "centre":
+        clips = CentreClip(clip_frames=clip_frames)
     span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
-    sampling = Sampling(clips=clips["dense" if dense or timeline else clip], fps=fps, span=span)
+    sampling = Sampling(clips=clips, fps=fps, span=span)
     if restart and resume is None:
         raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
     for written in (output, plot, resume):
@@ -128,15 +130,9 @@ def classify(
             stack.enter_context(resumable())
         # Of a video at a time it is shown how far it is, of several how many are done.
         run = None if workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=not quiet))
-        paused = nullcontext if run is None else run.paused
 
         def take(result: VideoPrediction) -> None:
-            with paused():
-                results.result(with_segments(result, threshold) if timeline else result)
-
-        def fail(source: str, error: QuovadisError) -> None:
-            with paused():
-                results.failure(source, error)
+            results.result(with_segments(result, threshold) if timeline else result)
 
         failures = classify_sources(
             model,
@@ -147,9 +143,19 @@ def classify(
             options=RunOptions(workers=workers, resume=resume, restart=restart, fail_fast=fail_fast),
             observe=(lambda title: ClipProgress(stderr(), title, enabled=not quiet)) if run is None else None,
             observer=run,
-            on_result=take,
-            on_failure=fail,
+            on_result=_pausing(run, take),
+            on_failure=_pausing(run, results.failure),
             on_stop=results.stop,
         )
     if failures:
         raise typer.Exit(1)
+
+
+def _pausing(run: VideoProgress | None, act: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Return an action that takes the bar of a run away while it prints."""
+
+    def paused(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        with nullcontext() if run is None else run.paused():
+            act(*args, **kwargs)
+
+    return paused

@@ -33,7 +33,7 @@ from quovadis.evaluation.predictions import Failure, Predictions
 from quovadis.evaluation.protocols import ProtocolName, make_protocol
 from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import summarize
-from quovadis.labels import class_names
+from quovadis.labels import class_names, labels_origin
 from quovadis.options import ModelOptions
 from quovadis.recognizer import load
 from quovadis.report.evaluation import (
@@ -113,9 +113,13 @@ def evaluate(
     check_evaluation_dependencies()
     own_names = class_names(model_options.labels)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        weights = load_weights(model_options.weights, notify=notify, progress=download)
-        names = weights.class_names(own_names)
+        # The weights name the classes, but what is wrong with the dataset comes before any note on them.
+        notices: list[str] = []
+        weights = load_weights(model_options.weights, notify=notices.append, progress=download)
+        names = weights.class_names(own_names, labels_origin(model_options.labels))
         examples = read_dataset(dataset, names, videos=videos, form=form, split=split, subset=subset)
+        for notice in notices:
+            notify(notice)
         model = load(
             model_options,
             loaded=weights,

@@ -18,7 +18,7 @@ from quovadis.export.formats import FORMATS, OptionName, format_of_path
 from quovadis.export.layouts import LAYOUTS, Plan, PlannedModel, single
 from quovadis.export.options import Compression, ExportOptions, Layout
 from quovadis.export.verification import Difference, difference, tolerance
-from quovadis.labels import LABELS_NAME, class_names, kinetics400, labels_text, numbered_classes
+from quovadis.labels import LABELS_NAME, class_names, kinetics400, labels_origin, labels_text, numbered_classes
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.results import WeightsIdentity
 from quovadis.weights import CATALOGUE, load_weights
@@ -121,7 +121,7 @@ def convert(
     with Destination(folder, plan, overwrite=overwrite) as output, tempfile.TemporaryDirectory() as scratch:
         store = Path(scratch) / "weights.safetensors"
         on_step(f"reading {os.fspath(source)}")
-        stored = worker.read(_source_path(source, notify, progress), store, chosen_labels)
+        stored = worker.read(_source_path(source, notify, progress), store, chosen_labels, labels_origin(labels))
         weights = WeightsIdentity(stored.name, stored.sha256)
         on_step(f"read {weights.name}, SHA-256 {weights.sha256}")
         for name, text in {**plan.texts(_labels(stored)), **_labels_beside(plan, folder, stored)}.items():

@@ -39,9 +39,15 @@ class StoredWeights:
     """Class names in output order; None if they are unknown."""
 
 
-def read(source: Path, store: Path, labels: Sequence[str] | None = None) -> StoredWeights:
-    """Read weights of any format into `store`, a safetensors file; `labels` are in place of their own class names."""
-    return StoredWeights(**_ask({"step": "read", "source": str(source), "store": str(store), "labels": labels}))
+def read(
+    source: Path, store: Path, labels: Sequence[str] | None = None, labels_origin: str = "labels"
+) -> StoredWeights:
+    """Read weights of any format into `store`, a safetensors file.
+
+    `labels` are in place of their own class names; `labels_origin` says in errors where these are from.
+    """
+    job = {"step": "read", "source": str(source), "store": str(store), "labels": labels, "origin": labels_origin}
+    return StoredWeights(**_ask(job))
 
 
 def write(identity: StoredWeights, store: Path, name: str, path: Path, options: ExportOptions) -> None:
@@ -98,7 +104,7 @@ def _do(job: dict[str, Any]) -> dict[str, Any]:
     if job["step"] == "read":
         weights = read_weights(Path(job["source"]))
         if job["labels"] is not None:
-            weights = replace(weights, stated_labels=weights.class_names(job["labels"]))
+            weights = replace(weights, stated_labels=weights.class_names(job["labels"], job["origin"]))
         safetensors_file.write(weights, Path(job["store"]), ExportOptions())
         known = weights.known_labels
         return asdict(StoredWeights(weights.name, weights.sha256, str(weights.source), weights.num_classes, known))

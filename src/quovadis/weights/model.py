@@ -80,13 +80,15 @@ class Weights:
         """
         return self.known_labels or numbered_classes(self.num_classes)
 
-    def class_names(self, chosen: Sequence[str] | None) -> tuple[str, ...]:
+    def class_names(self, chosen: Sequence[str] | None, origin: str = "labels") -> tuple[str, ...]:
         """Return the names that a user chose, if they fit, or where there are none the weights' own.
+
+        `origin` says in errors where the chosen names are from.
 
         Raises:
             LabelsError: the names do not fit the number of classes.
         """
-        return self.labels if chosen is None else check_labels(chosen, "labels", self.num_classes)
+        return self.labels if chosen is None else check_labels(chosen, origin, self.num_classes)
 
 
 def make_weights(
