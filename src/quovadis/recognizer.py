@@ -149,7 +149,7 @@ class Recognizer:
             clips=tuple(clips),
             weights=self.weights,
             engine=self.engine.description,
-            incomplete=reader.partial,
+            incomplete=reader.incomplete,
             mean_logits=mean.value(),
             notes=(*reader.notes, *notes),
             labels=self.labels,

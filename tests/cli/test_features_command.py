@@ -57,7 +57,7 @@ def test_two_videos_give_two_arrays_and_a_line_each_and_a_second_run_the_same_as
         "files": ["archery.npy", "archery.json"],
         "shape": [2, 1024],
         "notes": [],
-        "partial": False,
+        "incomplete": False,
     }
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.npy")} == before
 

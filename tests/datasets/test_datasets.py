@@ -302,10 +302,10 @@ def test_sources_that_are_no_datasets(tmp_path: Path, videos: Path) -> None:
     with pytest.raises(DatasetError, match="have no splits"):
         read_dataset(videos, kinetics400(), split="val")
     with pytest.raises(DatasetError, match="no form of dataset"):
-        read_dataset(videos, kinetics400(), form="zip")  # type: ignore[arg-type]
+        read_dataset(videos, kinetics400(), file_format="zip")  # type: ignore[arg-type]
     (tmp_path / "list.txt").write_text("one 5\n")
     with pytest.raises(DatasetError, match="not a folder"):
-        read_dataset(tmp_path / "list.txt", kinetics400(), form="folders")
+        read_dataset(tmp_path / "list.txt", kinetics400(), file_format="folders")
 
 
 # --- MMAction2's lists of frame folders -----------------------------------------------------------------------------

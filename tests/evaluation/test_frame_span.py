@@ -63,7 +63,7 @@ def test_more_frames_than_there_are_is_an_error_that_names_both(folder: Path) ->
 def test_with_partial_videos_allowed_what_is_there_is_read_and_counts_as_partial(folder: Path) -> None:
     video = reader(folder, range(4, 9), allow_partial=True)
     assert answers(video) == [4, 5]
-    assert video.partial
+    assert video.incomplete
     assert video.notes == ("damaged: 3 of 5 images could not be read",)
 
 

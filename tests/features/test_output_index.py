@@ -189,7 +189,7 @@ def test_features_of_a_part_do_not_count_where_parts_are_not_taken(videos: list[
     cut.write_bytes(cut.read_bytes()[:-1200])
     sources = [*videos, str(cut)]
     taken = run(sources, tmp_path / "out", allow_partial=True)
-    assert [video.partial for video in taken.done] == [False] * 4 + [True]
+    assert [video.incomplete for video in taken.done] == [False] * 4 + [True]
     again = run(sources, tmp_path / "out", allow_partial=True)
     assert again.engine.clips == []
     assert again.done == taken.done

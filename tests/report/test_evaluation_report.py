@@ -240,8 +240,8 @@ def test_markdown_has_whole_tables_and_every_name(tmp_path: Path) -> None:
 
 
 def test_videos_that_were_there_in_part_are_listed_and_counted(tmp_path: Path) -> None:
-    partial = (PartialVideo("two|2", "videos/two|2.mp4", ("cut off: <5 s> missing", "damaged: 2 parts")),)
-    texts = write_report(tmp_path, replace(make_predictions(), incomplete=partial))
+    incomplete = (PartialVideo("two|2", "videos/two|2.mp4", ("cut off: <5 s> missing", "damaged: 2 parts")),)
+    texts = write_report(tmp_path, replace(make_predictions(), incomplete=incomplete))
     report = json.loads(texts["report.json"])
     assert report["dataset"]["partly_decoded"] == 1
     assert report["partly_decoded"] == [

@@ -20,7 +20,7 @@ def with_everything() -> VideoPrediction:
     result = video_prediction()
     features = np.random.default_rng(0).random((2, 1024), np.float32)
     clips = tuple(replace(clip, features=row) for clip, row in zip(result.clips, features, strict=True))
-    return replace(result, clips=clips, mean_logits=result.clips[0].logits, notes=("looped", "ü\n"), partial=True)
+    return replace(result, clips=clips, mean_logits=result.clips[0].logits, notes=("looped", "ü\n"), incomplete=True)
 
 
 @pytest.mark.parametrize("result", [video_prediction(), with_everything()], ids=["plain", "everything"])

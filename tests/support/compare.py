@@ -63,7 +63,7 @@ def _differences(path: Path, reference: Reference, has_notes: bool, frame_second
     if at_25.numbers != reference.at_25:
         kind: Kind = "last tick" if _last_frame_only(at_25.numbers, reference.at_25) else "25 a second"
         found.append(Difference(kind, _told(at_25.numbers, reference.at_25)))
-    if report.partial or (report.notes and not has_notes):
+    if report.incomplete or (report.notes and not has_notes):
         found.append(Difference("notes", "; ".join(report.notes) or "in part"))
     if has_notes and not report.notes:
         found.append(Difference("notes", "none of what is unusual"))

@@ -91,7 +91,7 @@ class TestFrames:
         numbers, seconds, report = read(made / name, threads=1)
         assert numbers == list(range(FRAMES))
         np.testing.assert_allclose(seconds, np.arange(FRAMES) / 25)
-        assert not report.partial
+        assert not report.incomplete
         assert report.notes == ()
         with open_video(made / name) as video:
             assert video.duration_seconds == pytest.approx(FRAMES / 25)
@@ -159,7 +159,7 @@ class TestStills:
         numbered(9).save(tmp_path / f"a{suffix}")
         numbers, _, report = read(tmp_path / f"a{suffix}")
         assert numbers == [9]
-        assert not report.partial
+        assert not report.incomplete
         assert report.notes == ("a still picture: one frame",)
 
     def test_a_jpeg_by_a_videos_name_is_a_still(self, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ class TestCutAndDamaged:
             numbers, _, report = read(path, allow_partial=True, threads=1)
             assert numbers == list(range(len(numbers)))
             assert 0 < len(numbers) < FRAMES
-            assert report.partial
+            assert report.incomplete
             assert any(note.startswith("cut off: ") for note in report.notes)
         assert capfd.readouterr().err == ""
 
@@ -226,7 +226,7 @@ class TestCutAndDamaged:
             read(path, threads=1)
         numbers, _, report = read(path, allow_partial=True, threads=1)
         assert 0 < len(numbers) < FRAMES
-        assert report.partial
+        assert report.incomplete
 
     def test_an_avif_of_which_only_the_preview_is_left_is_refused(self, made: Path, tmp_path: Path) -> None:
         data = (made / "avif.avif").read_bytes()

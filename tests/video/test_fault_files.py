@@ -59,7 +59,7 @@ class TestSoundFiles:
         assert seen.numbers == FILES[name].numbers
         assert seen.seconds == pytest.approx([place / 25 for place in range(len(seen.numbers))], abs=0.002)
         assert report.seconds_found == pytest.approx(len(seen.numbers) / 25, abs=0.002)
-        assert not report.partial
+        assert not report.incomplete
         assert len(report.notes) == bool(FILES[name].note)
         assert all(FILES[name].note in note for note in report.notes)
 

@@ -66,7 +66,7 @@ class TestFilesThatAreNoVideos:
         with pytest.raises(VideoError, match=r"1\.png: not an image.*`allow_partial=True`"):
             read(tmp_path)
         report = read(tmp_path, allow_partial=True)
-        assert report.partial
+        assert report.incomplete
         assert report.frames_decoded == 2
 
     def test_a_camera_that_is_not_there(self) -> None:
@@ -139,7 +139,7 @@ class TestTruncation:
     def test_a_whole_file_is_accepted(self, whole: Path) -> None:
         report = read(whole)
         assert report.frames_decoded == 64
-        assert not report.partial
+        assert not report.incomplete
 
     @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
     def test_a_file_cut_anywhere_is_refused(self, whole: Path, tmp_path: Path, share: float) -> None:
@@ -172,7 +172,7 @@ class TestTruncation:
         cut.write_bytes(whole.read_bytes()[: places[32]])
         assert "32 of 64 declared frames found" in refusal(cut, TruncatedVideoError)
         report = read(cut, allow_partial=True)
-        assert report.partial
+        assert report.incomplete
         assert (report.frames_decoded, report.frames_declared) == (32, 64)
         assert report.notes == ("cut off: 32 of 64 declared frames found",)
 
@@ -182,7 +182,7 @@ class TestTruncation:
     )
     def test_real_clips_are_whole(self, assets: Path, name: str) -> None:
         report = read(assets / "clips" / name)
-        assert not report.partial
+        assert not report.incomplete
         assert report.notes == ()
 
     def test_sound_that_outlasts_the_pictures_is_no_truncation(self, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ class TestDamage:
         path = assets / "clips" / "corrupted.mp4"
         assert "damaged" in refusal(path)
         report = read(path, allow_partial=True)
-        assert report.partial
+        assert report.incomplete
         assert report.frames_decoded > 0
         assert report.damaged_packets > 0
 

@@ -117,13 +117,13 @@ def test_every_way_in_takes_the_same_frames(extracted: Path) -> None:
         assert len(reds) == 3
         assert min(reds) > 150
         assert video.report.notes == ("frames are img_*.jpg; left out: 3 flow_x_*.jpg, 3 flow_y_*.jpg",)
-        assert not video.report.partial
+        assert not video.report.incomplete
     reader = SourceReader(FrameFolder(extracted, extracted=True))
     assert reader.count_frames("native") == 3
     with reader.open(fps="native") as video:
         assert sum(1 for _ in video) == 3
     assert reader.notes == video.report.notes
-    assert not reader.partial
+    assert not reader.incomplete
     (member,) = list_videos(str(extracted.parent))
     assert isinstance(member.source, FrameFolder)
     assert member.reader().count_frames() == 3

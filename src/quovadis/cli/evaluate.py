@@ -61,7 +61,7 @@ def evaluate(
     videos: Annotated[
         Path | None, typer.Option(help="Folder of the videos.", show_default="beside the annotation")
     ] = None,
-    form: Annotated[DatasetFormat, typer.Option("--format", help="Form of the dataset.")] = "auto",
+    file_format: Annotated[DatasetFormat, typer.Option("--format", help="Form of the dataset.")] = "auto",
     split: Annotated[
         str | None, typer.Option(help="Part of the dataset.", show_default="of JSON validation, else all")
     ] = None,
@@ -117,7 +117,7 @@ def evaluate(
         notices: list[str] = []
         weights = load_weights(model_options.weights, notify=notices.append, progress=download)
         names = weights.class_names(own_names, labels_origin(model_options.labels))
-        examples = read_dataset(dataset, names, videos=videos, form=form, split=split, subset=subset)
+        examples = read_dataset(dataset, names, videos=videos, file_format=file_format, split=split, subset=subset)
         for notice in notices:
             notify(notice)
         model = load(

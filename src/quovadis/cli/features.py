@@ -44,9 +44,11 @@ def features(
         typer.Argument(metavar="SOURCE...", help="Files, folders, folders of images, addresses.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path("features"),
-    like: Annotated[
+    preset: Annotated[
         Preset | None,
-        typer.Option(help="As v-iashin/video_features does, or as the paper: 25 fps, a feature every 8 frames."),
+        typer.Option(
+            "--like", help="As v-iashin/video_features does, or as the paper: 25 fps, a feature every 8 frames."
+        ),
     ] = None,
     endpoint: Annotated[
         str, typer.Option(help="Layer of the network: those of quovadis info, but for Input and Logits.")
@@ -79,7 +81,7 @@ def features(
         ),
     ] = None,
     dense: Annotated[bool, typer.Option("--dense", help="Run each frame once; a feature for every 8 frames.")] = False,
-    form: Annotated[
+    file_format: Annotated[
         FeatureFormat | None,
         typer.Option("--format", help="How features are written.", show_default="npy, or as --like has it"),
     ] = None,
@@ -92,10 +94,10 @@ def features(
     quiet: Quiet = False,
 ) -> None:
     """Write features of videos for other models to learn from; resumes where it was stopped."""
-    if like == "video_features" and dense:
+    if preset == "video_features" and dense:
         raise typer.BadParameter("video_features takes windows: leave out --dense, or take --like i3d")
     options = choose_features(
-        like,
+        preset,
         endpoint=endpoint,
         pool=pool,
         clip_frames=clip_frames,
@@ -105,9 +107,9 @@ def features(
         fps=fps,
         dense=dense,
     )
-    if like == "video_features":
+    if preset == "video_features":
         _note_stacks(options.windows.clip_frames)
-    usual: FeatureFormat = "video_features" if like == "video_features" else "npy"
+    usual: FeatureFormat = "video_features" if preset == "video_features" else "npy"
     unusable: list[str] = []
 
     def fail(source: str, error: Exception) -> None:
@@ -125,7 +127,7 @@ def features(
             raise typer.Exit(1)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
         model = load(model_options, calibration_fallback=expanded, notify=notify, progress=download)
-    if like == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
+    if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         notify(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
     with resumable(), VideoProgress(stderr(), "features", enabled=not quiet) as progress:
         notes = _Notes(progress)
@@ -134,7 +136,7 @@ def features(
             expanded,
             output,
             options,
-            form or usual,
+            file_format or usual,
             restart=restart,
             workers=workers,
             limits=limits,

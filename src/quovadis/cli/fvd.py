@@ -82,9 +82,11 @@ def fvd(
     most_videos: Annotated[
         int | None, typer.Option("--videos", min=2, help="Take so many videos of each set, by name.")
     ] = None,
-    like: Annotated[
+    preset: Annotated[
         Preset | None,
-        typer.Option(help="Whose pixels, clips and covariance, if not given themselves.", show_default="original"),
+        typer.Option(
+            "--like", help="Whose pixels, clips and covariance, if not given themselves.", show_default="original"
+        ),
     ] = None,
     centres: Annotated[
         CoordinateMode | None, typer.Option("--resize", help="How pictures are stretched.", show_default="by --like")
@@ -125,7 +127,7 @@ def fvd(
     real_sources, fake_sources = [real, *(more_real or [])], [] if fake is None else [fake, *(more_fake or [])]
     check_spares_videos(resume, [*real_sources, *fake_sources])
     plans = plan_sets(
-        like,
+        preset,
         frames=frames,
         clips=clips,
         fake_clips=fake_clips,
@@ -135,7 +137,7 @@ def fvd(
         coordinate_mode=centres,
         features=features,
     )
-    chosen = PRESETS[like or "original"].covariance if covariance is None else covariance
+    chosen = PRESETS[preset or "original"].covariance if covariance is None else covariance
 
     def network() -> Recognizer:
         with DownloadDisplay(stderr(), enabled=not quiet) as download:

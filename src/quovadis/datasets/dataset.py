@@ -166,7 +166,7 @@ def check_paths(examples: Iterable[Example], source: Path) -> None:
     for example in examples:
         if example.path is None:
             continue
-        place = os.path.realpath(example.path)
-        other = seen.setdefault((place, example.frames), example.key)
+        path = os.path.realpath(example.path)
+        other = seen.setdefault((path, example.frames), example.key)
         if other != example.key:
-            raise DatasetError(f"{source}: {other} and {example.key} are one video, {place}; a video counts once")
+            raise DatasetError(f"{source}: {other} and {example.key} are one video, {path}; a video counts once")

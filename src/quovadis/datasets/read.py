@@ -31,7 +31,7 @@ def read_dataset(
     labels: Sequence[str],
     *,
     videos: Path | None = None,
-    form: DatasetFormat = "auto",
+    file_format: DatasetFormat = "auto",
     split: str | None = None,
     subset: int | None = None,
 ) -> Dataset:
@@ -41,8 +41,8 @@ def read_dataset(
         source: an annotation file, or a folder with one folder for each class.
         labels: the network's class names, in output order.
         videos: the folder with the videos; None: that of the annotation.
-        form: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line, but
-            for empty ones and comments, names the columns of Kinetics is `kinetics-csv`, any other is a `list`, of
+        file_format: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line,
+            but for empty ones and comments, names the columns of Kinetics is `kinetics-csv`, any other is a `list`, of
             paths and classes or of MMAction2's frame folders.
         split: which part to take where the form has parts; None: of JSON validation, else all.
         subset: how many of the videos that exist to take, from the beginning; None: all.
@@ -50,16 +50,18 @@ def read_dataset(
     Raises:
         DatasetError: it cannot be read, has classes that the network does not have, names a video twice, or is empty.
     """
-    if form not in get_args(DatasetFormat):
-        raise DatasetError(f'no form of dataset is called "{form}"; there are {", ".join(get_args(DatasetFormat))}')
+    if file_format not in get_args(DatasetFormat):
+        raise DatasetError(
+            f'no form of dataset is called "{file_format}"; there are {", ".join(get_args(DatasetFormat))}'
+        )
     finder = VideoFinder(_videos_folder(source, videos))
-    if source.is_dir() and form in ("auto", "folders"):
-        form, annotations = "folders", read_folders(source)
+    if source.is_dir() and file_format in ("auto", "folders"):
+        file_format, annotations = "folders", read_folders(source)
     else:
-        form, annotations = _read_file(source, form, split, finder)
-    if split is not None and form in ("folders", "list"):
-        raise DatasetError(f"{source}: {form} have no splits; leave `split` out")
-    check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(form, _FIX))
+        file_format, annotations = _read_file(source, file_format, split, finder)
+    if split is not None and file_format in ("folders", "list"):
+        raise DatasetError(f"{source}: {file_format} have no splits; leave `split` out")
+    check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(file_format, _FIX))
     check_keys(annotations, source)
     examples = []
     for annotation in annotations:
@@ -67,7 +69,7 @@ def read_dataset(
         if index is not None:
             examples.append(_example(annotation, index, finder))
     check_paths(examples, source)
-    dataset = Dataset(source, form, tuple(examples))
+    dataset = Dataset(source, file_format, tuple(examples))
     if not dataset.existing:
         raise DatasetError(
             f"{source}: none of its {len(examples)} videos is there, looked for as "
@@ -87,7 +89,7 @@ def _example(annotation: Annotation, label: int, finder: VideoFinder) -> Example
 
 
 def _read_file(
-    source: Path, form: DatasetFormat, split: str | None, finder: VideoFinder
+    source: Path, file_format: DatasetFormat, split: str | None, finder: VideoFinder
 ) -> tuple[DatasetFormat, list[Annotation]]:
     try:
         text = source.read_text(encoding="utf-8-sig")
@@ -97,16 +99,16 @@ def _read_file(
         raise DatasetError(f"{source}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{source}: not UTF-8 text; give an annotation file, or a folder for each class") from error
-    if form == "auto":
+    if file_format == "auto":
         is_json = source.suffix.lower() == ".json"
-        form = "kinetics-json" if is_json else "kinetics-csv" if is_kinetics_csv(text) else "list"
-    if form == "kinetics-json":
-        return form, read_kinetics_json(source, text, split)
-    if form == "kinetics-csv":
-        return form, read_kinetics_csv(source, text, split)
-    if form == "folders":
+        file_format = "kinetics-json" if is_json else "kinetics-csv" if is_kinetics_csv(text) else "list"
+    if file_format == "kinetics-json":
+        return file_format, read_kinetics_json(source, text, split)
+    if file_format == "kinetics-csv":
+        return file_format, read_kinetics_csv(source, text, split)
+    if file_format == "folders":
         raise DatasetError(f"{source}: not a folder; give the folder that holds one for each class")
-    return form, read_list(source, text, finder)
+    return file_format, read_list(source, text, finder)
 
 
 def _videos_folder(source: Path, videos: Path | None) -> Path:

@@ -142,12 +142,12 @@ def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[
 
 
 def _places(predictions: Predictions, keys: list[str]) -> NDArray[np.int64]:
-    place = {key: index for index, key in enumerate(predictions.keys)}
-    return np.array([place[key] for key in keys], np.int64)
+    index_of = {key: index for index, key in enumerate(predictions.keys)}
+    return np.array([index_of[key] for key in keys], np.int64)
 
 
-def _views(predictions: Predictions, places: NDArray[np.int64]) -> NDArray[np.int64]:
+def _views(predictions: Predictions, indices: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the rows of the views of videos, video by video."""
-    first = np.searchsorted(predictions.video, places, "left")
-    end = np.searchsorted(predictions.video, places, "right")
+    first = np.searchsorted(predictions.video, indices, "left")
+    end = np.searchsorted(predictions.video, indices, "right")
     return np.concatenate([np.arange(start, stop) for start, stop in zip(first, end, strict=True)])

@@ -106,7 +106,7 @@ def run_evaluation(
         correct += _is_correct(result, example.label)
         if not video.is_earlier:
             views += len(result.views)
-            if (result.partial or result.notes) and on_partial is not None:
+            if (result.incomplete or result.notes) and on_partial is not None:
                 on_partial(_partial(example, Path(video.task.name), result))
 
     def fail(task: VideoTask[Example], error: VideoError) -> None:
@@ -151,7 +151,7 @@ def _in_order(dataset: Dataset, protocol: EvaluationProtocol) -> list[tuple[Exam
 
 def _video_views(recognizer: Recognizer, protocol: EvaluationProtocol, video: SourceReader) -> VideoViews:
     views = sorted(protocol.views(video, recognizer.engine), key=lambda view: (view.clip, view.crop))
-    return VideoViews(video.frames, tuple(views), video.partial, video.notes)
+    return VideoViews(video.frames, tuple(views), video.incomplete, video.notes)
 
 
 def _partial(example: Example, path: Path, video: VideoViews) -> PartialVideo:
@@ -188,5 +188,5 @@ def _predictions(
         start_frame=np.array([view.start_frame for _, view in views], np.int64),
         logits=np.stack(logits) if logits else np.empty((0, len(recognizer.labels)), np.float32),
         failures=tuple(failures[example.key] for example in dataset.examples if example.key in failures),
-        incomplete=tuple(_partial(example, path, video) for example, path, video in kept if video.partial),
+        incomplete=tuple(_partial(example, path, video) for example, path, video in kept if video.incomplete),
     )

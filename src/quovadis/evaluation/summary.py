@@ -194,15 +194,15 @@ def _worst(predictions: Predictions) -> tuple[WorstVideo, ...]:
     scores = predictions.video_probabilities
     own = scores[np.arange(len(scores)), predictions.truth]
     wrong = predictions.video_ranks > 0
-    order = [place for place in np.argsort(own, kind="stable") if wrong[place]][:MAX_VIDEOS]
+    order = [index for index in np.argsort(own, kind="stable") if wrong[index]][:MAX_VIDEOS]
     return tuple(
         WorstVideo(
-            predictions.keys[place],
-            predictions.paths[place],
-            predictions.labels[predictions.truth[place]],
-            float(own[place]),
-            predictions.labels[scores[place].argmax()],
-            float(scores[place].max()),
+            predictions.keys[index],
+            predictions.paths[index],
+            predictions.labels[predictions.truth[index]],
+            float(own[index]),
+            predictions.labels[scores[index].argmax()],
+            float(scores[index].max()),
         )
-        for place in order
+        for index in order
     )

@@ -21,7 +21,7 @@ class VideoViews:
     """Of the video, at the protocol's frame rate."""
     views: tuple[View, ...]
     """In order of clip and crop, at least one."""
-    partial: bool = False
+    incomplete: bool = False
     """Whether the video is damaged or cut off, and only what is there of it was looked at."""
     notes: tuple[str, ...] = ()
     """What was unusual about the video, in plain sentences."""
@@ -38,7 +38,7 @@ class VideoViewsCodec:
         """Return the views as bytes."""
         views = [(view.clip, view.crop, view.start_frame) for view in video.views]
         logits = np.stack([view.logits for view in video.views])
-        return pack([video.frames, views, video.partial, video.notes], [logits])
+        return pack([video.frames, views, video.incomplete, video.notes], [logits])
 
     def decode(self, content: bytes) -> VideoViews:
         """Read what `encode` wrote.
@@ -48,14 +48,14 @@ class VideoViewsCodec:
         """
         document, arrays = unpack(content)
         with readable():
-            frames, positions, partial, notes = document
+            frames, positions, incomplete, notes = document
             (logits,) = arrays
             logits = logits.reshape(len(positions), self.classes)
             views = tuple(
                 View(int(clip), int(crop), int(start), row)
                 for (clip, crop, start), row in zip(positions, logits, strict=True)
             )
-            found = VideoViews(int(frames), views, bool(partial), tuple(map(str, notes)))
+            found = VideoViews(int(frames), views, bool(incomplete), tuple(map(str, notes)))
         numbers = [found.frames, *(number for view in views for number in (view.clip, view.crop, view.start_frame))]
         if not views or not np.isfinite(logits).all():
             raise ValueError("a result without views, or with logits that are no numbers")

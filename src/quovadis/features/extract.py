@@ -36,7 +36,7 @@ class Extracted:
     """Of the features, the number of windows first."""
     notes: tuple[str, ...] = ()
     """Plain sentences on what was unusual."""
-    partial: bool = False
+    incomplete: bool = False
     """Whether a part of the video could not be read."""
 
 
@@ -50,9 +50,9 @@ class Extraction:
     """How many have none."""
 
 
-def feature_settings(recognizer: Recognizer, options: FeatureOptions, form: FeatureFormat) -> dict[str, Any]:
+def feature_settings(recognizer: Recognizer, options: FeatureOptions, file_format: FeatureFormat) -> dict[str, Any]:
     """Return everything that decides what the files hold, by name, in JSON's types."""
-    return {**options.settings(), "format": form, **recognizer.result_settings}
+    return {**options.settings(), "format": file_format, **recognizer.result_settings}
 
 
 def extract_features(
@@ -60,7 +60,7 @@ def extract_features(
     sources: Sequence[str],
     folder: Path,
     options: FeatureOptions,
-    form: FeatureFormat,
+    file_format: FeatureFormat,
     *,
     restart: bool = False,
     workers: int = 2,
@@ -79,7 +79,7 @@ def extract_features(
         sources: files, folders of images, or addresses.
         folder: where the files go; made if it is not there.
         options: which features.
-        form: how they are written.
+        file_format: how they are written.
         restart: extract everything again, and overwrite whatever has the name of a file.
         workers: videos processed at once, 1 or more.
         limits: the most pixels, frames and seconds to accept.
@@ -95,27 +95,27 @@ def extract_features(
         EngineError: the device failed.
     """
     # Whether the format can be written is known now, not after the first video.
-    feature_writer(form, folder, "check")
-    settings = feature_settings(recognizer, options, form)
+    feature_writer(file_format, folder, "check")
+    settings = feature_settings(recognizer, options, file_format)
     done: dict[str, Extracted] = {}
     with Ledger(folder / LEDGER_NAME, settings, recognizer.maker, restart=restart) as ledger:
-        index = OutputIndex(ledger, folder, form, allow_partial=allow_partial)
+        index = OutputIndex(ledger, folder, file_format, allow_partial=allow_partial)
         tasks = index.tasks(sources)
 
         def work(task: VideoTask[str], watch: VideoWatch) -> OutputEntry:
             # A file says what made it, beside what decides what is in it.
             made_by = {**settings, **recognizer.engine.description, "quovadis": __version__}
             provenance = Provenance(task.key, task.name, made_by)
-            writer = feature_writer(form, folder, task.payload, options.axis_labels(), provenance)
+            writer = feature_writer(file_format, folder, task.payload, options.axis_labels(), provenance)
             with open_rows(recognizer.engine, task.name, options, limits=limits, allow_partial=allow_partial) as rows:
                 # What an earlier run has is forgotten only once there is something to put in its place.
                 shape, notes = _write(task.name, rows, options, writer, folder, watch, ledger.replace_older)
-                return index.entry(task, shape, notes, partial=rows.video.report.partial)
+                return index.entry(task, shape, notes, incomplete=rows.video.report.incomplete)
 
         def take(video: DoneVideo[str, OutputEntry]) -> None:
             entry = video.result
             index.finish(video.task, entry)
-            made = Extracted(video.task.name, tuple(entry.files), entry.shape, entry.notes, entry.partial)
+            made = Extracted(video.task.name, tuple(entry.files), entry.shape, entry.notes, entry.incomplete)
             done[video.task.key] = made
             if on_done is not None and not video.is_earlier:
                 on_done(made)

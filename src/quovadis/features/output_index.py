@@ -31,7 +31,7 @@ class OutputEntry:
     """Names in the folder, and bytes of each; None of a file that is not known to be complete."""
     shape: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
-    partial: bool = False
+    incomplete: bool = False
     """Whether these are features of what could be read of a damaged or cut-off video."""
 
     def to_bytes(self) -> bytes:
@@ -81,7 +81,7 @@ class OutputEntry:
 class OutputIndex:
     """The entries of a folder, which files are its own, and which names are taken; the codec of entries too."""
 
-    def __init__(self, ledger: Ledger, folder: Path, form: FeatureFormat, *, allow_partial: bool) -> None:
+    def __init__(self, ledger: Ledger, folder: Path, file_format: FeatureFormat, *, allow_partial: bool) -> None:
         """Read all entries of an open ledger.
 
         Of entries that a restart has forgotten nothing is done any more, but their names are taken, and their files are
@@ -90,7 +90,7 @@ class OutputIndex:
         Args:
             ledger: of the folder.
             folder: where the files are.
-            form: how they are written.
+            file_format: how they are written.
             allow_partial: whether features of a part of a video count.
 
         Raises:
@@ -98,14 +98,14 @@ class OutputIndex:
         """
         self._ledger = ledger
         self._folder = folder
-        self._form = form
+        self._form = file_format
         self._allow_partial = allow_partial
         self._begun: set[str] = set()
         undone: dict[str, tuple[Path, bytes]] = {}
         for key, content in ledger.discarded.items():
             with suppress(ValueError):
                 entry = OutputEntry.from_bytes(content)
-                files = dict.fromkeys([*entry.files, *file_names(form, entry.name)])
+                files = dict.fromkeys([*entry.files, *file_names(file_format, entry.name)])
                 undone[key] = Path(entry.path or key), OutputEntry(entry.name, entry.path, files).to_bytes()
         ledger.update(undone)
         try:
@@ -161,7 +161,7 @@ class OutputIndex:
             ValueError: it is damaged.
         """
         entry = OutputEntry.from_bytes(content)
-        counts = entry.is_complete(self._folder) and (self._allow_partial or not entry.partial)
+        counts = entry.is_complete(self._folder) and (self._allow_partial or not entry.incomplete)
         return entry if counts else None
 
     def begin(self, tasks: Iterable[VideoTask[str]], *, overwrite: bool) -> None:
@@ -200,7 +200,7 @@ class OutputIndex:
         self._begun = set(begun)
 
     def entry(
-        self, task: VideoTask[str], shape: tuple[int, ...], notes: tuple[str, ...], *, partial: bool
+        self, task: VideoTask[str], shape: tuple[int, ...], notes: tuple[str, ...], *, incomplete: bool
     ) -> OutputEntry:
         """Return what is to be recorded of a video whose files are written.
 
@@ -211,7 +211,7 @@ class OutputIndex:
             files = {name: (self._folder / name).stat().st_size for name in file_names(self._form, task.payload)}
         except OSError as error:
             raise OutputError(f"{error.filename}: cannot be read: {error.strerror}") from error
-        return OutputEntry(task.payload, _recorded_path(task), files, shape, notes, partial)
+        return OutputEntry(task.payload, _recorded_path(task), files, shape, notes, incomplete)
 
     def finish(self, task: VideoTask[str], entry: OutputEntry) -> None:
         """Take a video as done, its entry being in the ledger."""

@@ -118,22 +118,24 @@ def distances(
     return result
 
 
-def comparable_options(known: Statistics, source: str, settings: Mapping[str, Any], options: FVDOptions) -> FVDOptions:
-    """Return how a set is to be measured so that its distance from `known` can be told, or refuse before any work.
+def comparable_options(
+    precomputed: Statistics, source: str, settings: Mapping[str, Any], options: FVDOptions
+) -> FVDOptions:
+    """Return how a set is to be measured so that its distance from `precomputed` can be told, or refuse before any work.
 
     Args:
-        known: the other set.
+        precomputed: the other set.
         source: what errors call the set to be measured.
         settings: those that it would have.
-        options: how it was to be measured; of their lengths those are left that `known` has.
+        options: how it was to be measured; of their lengths those are left that `precomputed` has.
 
     Raises:
-        MetricError: `known` is of other settings, or has no clips of any such length.
+        MetricError: `precomputed` is of other settings, or has no clips of any such length.
     """
-    check_comparable(known, Statistics(source, settings, {}))
-    lengths = tuple(length for length in options.frames if has_length(known, length))
+    check_comparable(precomputed, Statistics(source, settings, {}))
+    lengths = tuple(length for length in options.frames if has_length(precomputed, length))
     if not lengths:
-        check_lengths(known, options.frames)
+        check_lengths(precomputed, options.frames)
     return replace(options, frames=lengths)
 
 

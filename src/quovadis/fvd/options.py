@@ -109,7 +109,7 @@ class SetPlan:
 
 
 def plan_sets(
-    like: Preset | None = None,
+    preset: Preset | None = None,
     *,
     frames: Sequence[int] | None = None,
     clips: ClipChoice | None = None,
@@ -123,7 +123,7 @@ def plan_sets(
     """Return how the real and the generated videos are to be measured.
 
     Args:
-        like: whose conventions to follow where nothing else is asked for; None: the original's.
+        preset: whose conventions to follow where nothing else is asked for; None: the original's.
         frames: of clips; None: 16.
         clips: which clips of each video; None: as the convention has it.
         fake_clips: of each generated video; None: as `clips`.
@@ -136,9 +136,9 @@ def plan_sets(
     Raises:
         ArchitectureError: values that cannot be, or that do not go together.
     """
-    convention = PRESETS[like or "original"]
+    convention = PRESETS[preset or "original"]
     given = {"frame_step": frame_step, "coordinate_mode": coordinate_mode, "features": features}
-    if like is not None and coordinate_mode is None:
+    if preset is not None and coordinate_mode is None:
         given["coordinate_mode"] = convention.coordinate_mode
     named = {name: value for name, value in given.items() if value is not None}
     fake_clips = fake_clips or clips
@@ -146,7 +146,7 @@ def plan_sets(
     plans = []
     for which, asked in zip(chosen, (clips, fake_clips), strict=True):
         own: dict[str, Any] = dict(named)
-        if asked is not None or like is not None:
+        if asked is not None or preset is not None:
             own["clips"] = which
         # Several clips are asked for where clips are random; if nowhere, that is refused.
         if clips_per_video is not None and (which == "random" or "random" not in chosen):

@@ -140,7 +140,7 @@ def like_video_features(stack: int = STACK_FRAMES, step: int = STACK_FRAMES) -> 
     if step > stack + 1:
         raise ArchitectureError(
             f"a step of {step} is not what video_features does: with stacks of {stack} it steps {stack + 1} frames at "
-            "most; give a `stride` of at most that, or leave out `like`"
+            "most; give a `stride` of at most that, or leave out `preset`"
         )
     return FeatureOptions(
         sampling=Sampling(
@@ -165,7 +165,7 @@ PRESETS: Mapping[Preset, FeatureOptions] = MappingProxyType(
 
 
 def choose_features(
-    like: Preset | None = None,
+    preset: Preset | None = None,
     *,
     endpoint: str = LAST_ENDPOINT,
     pool: Pool = "all",
@@ -182,14 +182,14 @@ def choose_features(
         ArchitectureError: values that are not possible, or that do not go together.
     """
     remainder: dict[str, Any] = {} if windows is None else {"remainder": "drop" if windows == "full" else windows}
-    if like == "video_features":
+    if preset == "video_features":
         base = like_video_features(clip_frames or STACK_FRAMES, stride or clip_frames or STACK_FRAMES)
         # Asked for by name, a full window counts whether or not a frame follows it.
         clips = base.windows if windows is None else replace(base.windows, lookahead_frames=0, **remainder)
         sampling = replace(base.sampling, clips=clips, fps=base.sampling.fps if fps is None else fps)
         return replace(base, endpoint=endpoint, pool=pool, sampling=sampling, crops=crops)
     chosen: SlidingWindows | Dense = Dense()
-    if not dense and like != "i3d":
+    if not dense and preset != "i3d":
         chosen = SlidingWindows(clip_frames=clip_frames or CLIP_FRAMES, stride=stride, **remainder)
     elif windows is not None:
         raise ArchitectureError("dense mode has no windows that could be full: choose one or the other")

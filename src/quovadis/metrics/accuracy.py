@@ -98,8 +98,8 @@ def ranks(scores: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]:
     classes = _checked_classes(labels, len(table), table.shape[1], "labels")[:, np.newaxis]
     own = np.take_along_axis(table, classes, axis=1)
     is_before = (table > own) | ((table == own) & (np.arange(table.shape[1]) < classes))
-    places: NDArray[np.int64] = is_before.sum(axis=1, dtype=np.int64)
-    return places
+    found: NDArray[np.int64] = is_before.sum(axis=1, dtype=np.int64)
+    return found
 
 
 def confusion_matrix(predicted: NDArray[Any], labels: NDArray[Any], classes: int) -> NDArray[np.int64]:

@@ -141,10 +141,10 @@ class CSVWriter:
         for clip in result.clips:
             times = _times(clip.start_seconds, clip.end_seconds)
             spans.append(({"scope": "clip", "clip": clip.index, **times}, clip.top(self._count)))
-        for place, segment in enumerate(result.segments or ()):
+        for index, segment in enumerate(result.segments or ()):
             times = _times(segment.start_seconds, segment.end_seconds)
             best = Prediction(segment.index, segment.label, segment.score)
-            spans.append(({"scope": "segment", "clip": place, **times}, [best]))
+            spans.append(({"scope": "segment", "clip": index, **times}, [best]))
         self._write(
             {**common, **span, "rank": rank, **vars(prediction)}
             for span, predictions in spans

@@ -355,7 +355,7 @@ def _settle(name: str, report: VideoReport, shortfall: str | None, allow_partial
     notes = list(report.notes)
     if shortfall is not None and not any(note.startswith("cut off") for note in notes):
         notes.append(f"cut off: {shortfall}")
-    if report.damaged_packets and not report.partial:
+    if report.damaged_packets and not report.incomplete:
         notes.append("damaged: not all of its frames could be decoded")
-    report.partial = report.partial or shortfall is not None or report.damaged_packets > 0
+    report.incomplete = report.incomplete or shortfall is not None or report.damaged_packets > 0
     report.notes = tuple(notes)

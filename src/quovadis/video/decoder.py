@@ -49,7 +49,7 @@ class VideoReport:
     seconds_declared: float | None = None
     """By the header; None where it does not say."""
     damaged_packets: int = 0
-    partial: bool = False
+    incomplete: bool = False
     """Whether the video is damaged or cut off."""
     notes: tuple[str, ...] = field(default=())
     """What was unusual, in plain sentences."""
@@ -325,7 +325,7 @@ class Decoder:
         if report.damaged_packets:
             parts = "1 part" if report.damaged_packets == 1 else f"{report.damaged_packets} parts"
             notes.append(f"damaged: {parts} of it could not be decoded")
-        report.partial = bool(notes)
+        report.incomplete = bool(notes)
         report.notes = (*notes, *self._clock_notes())
 
     def _shortfall(self, account: PacketAccount) -> str | None:

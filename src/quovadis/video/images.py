@@ -125,7 +125,7 @@ class ImageSequence:
         if report.frames_decoded == 0:
             raise VideoError(f"{self._name}: none of its images can be read; check the files")
         if report.damaged_packets:
-            report.partial = True
+            report.incomplete = True
             damage = f"damaged: {report.damaged_packets} of {len(self._paths)} images could not be read"
             report.notes = (*report.notes, damage)
 

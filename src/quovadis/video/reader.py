@@ -186,7 +186,7 @@ class Video(AbstractContextManager["Video"]):
     def _decoded(self) -> Iterator[DecodedFrame]:
         yield from self._decoder.frames()
         report = self.report
-        if self._is_file and report.frames_decoded == 1 and not report.partial:
+        if self._is_file and report.frames_decoded == 1 and not report.incomplete:
             report.notes = (*report.notes, STILL_NOTE)
 
     def _check_tick(self, tick: int) -> None:

@@ -42,9 +42,9 @@ class SourceReader:
         self._reports: list[VideoReport] = []
 
     @property
-    def partial(self) -> bool:
+    def incomplete(self) -> bool:
         """Whether the video turned out damaged or cut off; known once it was all read."""
-        return any(report.partial for report in self._reports)
+        return any(report.incomplete for report in self._reports)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -92,4 +92,4 @@ def _in_pieces(video: SourceReader, engine: Engine) -> NDArray[np.float32]:
 
 def _whole(frames: list[Frame]) -> NDArray[np.uint8]:
     count = len(frames) if len(frames) >= MINIMUM_FRAMES else SHORTEST_FRAMES
-    return np.stack([frames[place % len(frames)].pixels for place in range(count)])
+    return np.stack([frames[index % len(frames)].pixels for index in range(count)])

@@ -100,7 +100,7 @@ def clip_windows(frames: int, clips: int) -> list[list[int]]:
     """Return the frames of each clip of a video, by their numbers from 0."""
     rest = max(frames - CLIP_FRAMES, 0)
     starts = [rest // 2] if clips == 1 else [round(clip * (rest / (clips - 1))) for clip in range(clips)]
-    return [[(start + place) % frames for place in range(CLIP_FRAMES)] for start in starts]
+    return [[(start + index) % frames for index in range(CLIP_FRAMES)] for start in starts]
 
 
 def crop_corners(height: int, width: int, size: int, crops: int) -> list[tuple[int, int]]:

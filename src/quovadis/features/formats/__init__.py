@@ -30,13 +30,13 @@ _SUFFIXES: Mapping[FeatureFormat, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def file_names(form: FeatureFormat, name: str) -> list[str]:
+def file_names(file_format: FeatureFormat, name: str) -> list[str]:
     """Return what the files of a video are called, before they are written."""
-    return [name + suffix for suffix in _SUFFIXES[form]]
+    return [name + suffix for suffix in _SUFFIXES[file_format]]
 
 
 def feature_writer(
-    form: FeatureFormat,
+    file_format: FeatureFormat,
     folder: Path,
     name: str,
     labels: Mapping[str, Sequence[str]] = MappingProxyType({}),
@@ -45,7 +45,7 @@ def feature_writer(
     """Return the writer of one video's features.
 
     Args:
-        form: how they are written.
+        file_format: how they are written.
         folder: where the files go.
         name: what they begin with.
         labels: `axes`, names of the features' axes, and `crops`, names along the axis of crops, which the file states,
@@ -55,10 +55,10 @@ def feature_writer(
     Raises:
         MissingDependencyError: the format needs a package that is not installed.
     """
-    match form:
+    match file_format:
         case "parquet":
             return ParquetWriter(folder, name, labels, provenance)
         case "hdf5":
             return HDF5Writer(folder, name, labels)
         case _:
-            return NumpyWriter(folder, name, form, labels)
+            return NumpyWriter(folder, name, file_format, labels)
