@@ -49,7 +49,7 @@ class OutputEntry:
             values = json.loads(content)
             name, files = str(values["name"]), dict(values["files"])
             shape, notes = tuple(map(int, values["shape"])), tuple(map(str, values["notes"]))
-            return cls(name, values["path"], files, shape, notes, bool(values["partial"]))
+            return cls(name, values["path"], files, shape, notes, bool(values["incomplete"]))
         except (TypeError, KeyError, ValueError, RecursionError) as error:
             raise ValueError(f"an entry that is damaged: {error}") from error
 

@@ -121,7 +121,7 @@ def distances(
 def comparable_options(
     precomputed: Statistics, source: str, settings: Mapping[str, Any], options: FVDOptions
 ) -> FVDOptions:
-    """Return how a set is to be measured so that its distance from `precomputed` can be told, or refuse before any work.
+    """Return how a set is to be measured to be comparable with `precomputed`, or refuse before any work.
 
     Args:
         precomputed: the other set.
