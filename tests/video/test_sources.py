@@ -230,8 +230,13 @@ def test_the_same_content_has_the_same_fingerprint_wherever_it_lies(tmp_path: Pa
     moved = file.rename(tmp_path / "sub" / "b.mp4"), folder.rename(tmp_path / "sub" / "others")
     assert (LocalFile(moved[0]).fingerprint(), FrameFolder(moved[1]).fingerprint()) == before
     assert FrameFolder(moved[1], frames=range(1)).fingerprint() != before[1]
+    # A copy has a time of its own.
+    (tmp_path / "copy.avi").write_bytes(moved[0].read_bytes())
+    assert LocalFile(tmp_path / "copy.avi").fingerprint() == before[0]
     moved[0].write_bytes(moved[0].read_bytes()[:-1])
     assert LocalFile(moved[0]).fingerprint() != before[0]
+    with pytest.raises(VideoError, match="cannot be read: No such file"):
+        LocalFile(tmp_path / "gone.mp4").fingerprint()
 
 
 def test_arrays_are_told_by_their_bytes_and_shape() -> None:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from quovadis.durable import atomic_replace
 from quovadis.errors import OutputError
 from quovadis.escape import escaped
-from quovadis.video.fingerprints import ABSENT, path_fingerprint
+from quovadis.video.fingerprints import ABSENT, path_state
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
@@ -293,7 +293,7 @@ def file_identity(path: Path) -> str:
     changes neither the folder's own time nor the number of its frames. What is not there, such as an address, is
     always the same.
     """
-    state = path_fingerprint(path)
+    state = path_state(path)
     return ABSENT if state == ABSENT else f"{escaped(str(path.absolute()))}\n{state}"
 
 

@@ -1,4 +1,4 @@
-"""What tells whether a file, or a folder of frames, is still the one it was, wherever it lies now."""
+"""What tells whether the content of a file, a folder of frames or an array is the same, or still what it was."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from quovadis.escape import escaped
 
 ABSENT = "-"
-"""The fingerprint of what is not there."""
+"""The state of what is not there."""
 _SAMPLE_BYTES = 16384
 
 
-def path_fingerprint(path: Path) -> str:
-    """Return a line that changes when the content of a path does, and not when it is moved.
+def path_state(path: Path) -> str:
+    """Return a line that changes when a path is written to, and not when it is moved; quick, whatever the size.
 
     Of a file it is its size, time of change, and three samples of what is in it: tools that unpack archives may give
     many files one time. Of a folder it is the same of every file in it that is not hidden: a frame that is written over
@@ -47,6 +47,24 @@ def path_fingerprint(path: Path) -> str:
             _add_samples(digest, *files[len(files) // 2])
     except OSError:
         return ABSENT
+    return digest.hexdigest()
+
+
+def path_fingerprint(path: Path) -> str:
+    """Return a line that is the same for the same content, of a copy too: all of it is read.
+
+    Of a folder it is of the names and contents of all files in it that are not hidden.
+
+    Raises:
+        OSError: something cannot be read.
+    """
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for entry in sorted(path.iterdir()):
+        if entry.is_file() and not entry.name.startswith("."):
+            digest.update(f"{escaped(entry.name)}\0{path_fingerprint(entry)}\0".encode())
     return digest.hexdigest()
 
 

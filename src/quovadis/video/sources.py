@@ -106,8 +106,15 @@ class _LocalSource(_Source):
         return os.fspath(self.path) if self.written is None else self.written
 
     def fingerprint(self) -> str:
-        """Return a digest of sizes, times of change, and samples of the content; of a folder, of all images."""
-        return path_fingerprint(Path(self.path))
+        """Return a digest of the content; of a folder, of the names and contents of its files.
+
+        Raises:
+            VideoError: it cannot be read.
+        """
+        try:
+            return path_fingerprint(Path(self.path))
+        except OSError as error:
+            raise VideoError(f"{error.filename or self.name}: cannot be read: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
