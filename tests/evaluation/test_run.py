@@ -267,7 +267,7 @@ def test_a_newer_engine_goes_on_and_the_result_tells_both(listed: Dataset, tmp_p
     parquet(both, tmp_path / "p.parquet")
     assert read_predictions(tmp_path / "p.parquet").settings == both.settings
     rows = dict(report_content(both, summarize(both), record).sections[0].table.rows)  # type: ignore[union-attr]
-    assert rows["engine"].startswith("fake 2 on none, quovadis ")
+    assert rows["engine"].startswith("colours 2 on none, quovadis ")
     assert "makers" not in rows["protocol"]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from quovadis import convert
@@ -25,13 +28,20 @@ def official(rgb_scratch_path: Path) -> Weights:
 
 @pytest.fixture(scope="session")
 def written(official: Weights, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Written]:
-    """By format."""
-    folder = tmp_path_factory.mktemp("written")
-    done = {}
-    for name in FORMATS:
-        path = folder / NAMES.get(name, name + SUFFIXES.get(name, ".pth"))
-        done[name] = Written(path, convert("rgb-scratch", path, to=name))
-    return done
+    """By format; made once, whichever of several test processes asks first."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "written"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / ".lock"):
+        kept = folder / "written.pickle"
+        if not kept.exists():
+            done = {}
+            for name in FORMATS:
+                path = folder / NAMES.get(name, name + SUFFIXES.get(name, ".pth"))
+                done[name] = Written(path, convert("rgb-scratch", path, to=name))
+            kept.write_bytes(pickle.dumps(done))
+        found: dict[str, Written] = pickle.loads(kept.read_bytes())
+        return found
 
 
 @pytest.fixture(scope="session")

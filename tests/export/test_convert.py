@@ -144,7 +144,7 @@ def test_a_model_that_differs_from_its_source_is_not_left_behind(
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("a.foo", {}, "say which format to write with --to"),
+        ("a.foo", {}, "say which format to write with `to`"),
         ("a.onnx", {"to": "caffe"}, 'no format is called "caffe"'),
         ("a.onnx", {"recipe": "caffe"}, 'no recipe is called "caffe"'),
         ("a.onnx", {"to": "onnx", "recipe": "omz"}, "not both"),

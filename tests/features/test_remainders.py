@@ -113,13 +113,13 @@ def test_what_has_no_meaning_is_refused(options: dict[str, Any], said: str) -> N
 def chosen(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> FeatureOptions:
     """The options that the command makes of its arguments."""
     made: list[FeatureOptions] = []
-    original = command._options
+    original = command.choose_features
 
     def watched(*arguments: object, **options: object) -> FeatureOptions:
         made.append(original(*arguments, **options))  # type: ignore[arg-type]
         return made[-1]
 
-    monkeypatch.setattr(command, "_options", watched)
+    monkeypatch.setattr(command, "choose_features", watched)
     invoke_features(*arguments)
     return made[0]
 

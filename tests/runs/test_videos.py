@@ -200,7 +200,7 @@ def test_a_damaged_result_ends_the_run_before_it_begins(tmp_path: Path) -> None:
         assert tasks[1].path is not None
         ledger.store(tasks[1].key, tasks[1].path, b"\xff")
         run = Run()
-        with pytest.raises(OutputError, match="--restart"):
+        with pytest.raises(OutputError, match="`restart=True`"):
             run(tasks, ledger=ledger)
         assert run.worked == []
 

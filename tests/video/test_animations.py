@@ -292,7 +292,7 @@ class TestLimits:
     @pytest.mark.parametrize("name", KINDS)
     def test_too_many_frames_pixels_or_seconds_are_refused_with_the_option(self, made: Path, name: str) -> None:
         for limit, held in (("max_frames", FRAMES), ("max_pixels", WIDTH * HEIGHT), ("max_seconds", FRAMES / 25)):
-            option = "--" + limit.replace("_", "-")
+            option = f"`{limit}`"
             refused: dict[str, Any] = {limit: held * 0.9}
             with pytest.raises(VideoLimitError, match=option):
                 read(made / name, limits=VideoLimits(**refused), threads=1)

@@ -275,6 +275,7 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 class TestLimits:
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["from the start", "midway", "midway, against the header", "image"])
     def test_a_bomb_is_refused_in_little_memory(self, bombs: dict[str, Path], kind: str) -> None:
         code = (

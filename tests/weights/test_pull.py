@@ -79,6 +79,7 @@ def test_the_package_is_asked_when_the_repository_refuses(
     assert sorted(item.name for item in path.parent.iterdir()) == [".lock", path.name]
 
 
+@pytest.mark.slow
 def test_when_no_source_answers_each_is_named_with_its_reason(
     home: Path, no_packages: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
