@@ -115,8 +115,6 @@ def test_a_file_is_classified_with_its_own_names(own: OwnFile, clips: NDArray[np
     assert found.top(1)[0].label == own.best
     assert len(found.top(700)) == len(own.labels)
     features = model.features(clips[0], quovadis.FeatureOptions(sampling=sampling))
-        clips[0], quovadis.FeatureOptions(sampling=quovadis.Sampling(clips=quovadis.SlidingWindows(clip_frames=9)))
-    )
     np.testing.assert_allclose(features.values[0], output.features[0].mean(0), atol=1e-4)
 
 
