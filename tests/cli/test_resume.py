@@ -130,6 +130,19 @@ def test_a_file_to_resume_from_spares_videos(videos: Path, engine: FakeEngine) -
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(("name", "option"), [("classify", "-o"), ("classify", "--plot"), ("fvd", "--stats")])
+def test_a_file_to_resume_from_is_for_nothing_else(
+    name: str, option: str, videos: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    both = tmp_path / "one.json"
+    refused = quovadis(
+        *command(name, videos, "--resume", both, option, tmp_path / "." / ".." / tmp_path.name / "one.json")
+    )
+    assert refused.returncode == 2
+    assert "give a file of its own" in " ".join(refused.stderr.split())
+    assert not both.exists()
+
+
 @pytest.mark.parametrize("name", ["classify", "fvd"])
 def test_restart_needs_a_file_to_restart(name: str, videos: Path, engine: FakeEngine) -> None:
     assert quovadis(*command(name, videos, "--restart")).returncode == 2

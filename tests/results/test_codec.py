@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from quovadis.results import VideoPrediction
-from quovadis.results.codec import VideoPredictionCodec
+from quovadis.results.codec import VideoPredictionCodec, pack, unpack
 from support.video_predictions import video_prediction
 
 
@@ -39,7 +39,7 @@ def test_a_part_of_a_video_counts_only_where_parts_are_taken() -> None:
     assert codec_of(result, allow_partial=True).decode(content) is not None
 
 
-@pytest.mark.parametrize("kind", ["cut", "longer", "no line", "no clips", "no text"])
+@pytest.mark.parametrize("kind", ["cut", "longer", "no line", "no clips", "no text", "no engine"])
 def test_what_is_damaged_is_a_clear_error(kind: str) -> None:
     result = video_prediction()
     codec = codec_of(result)
@@ -50,6 +50,7 @@ def test_what_is_damaged_is_a_clear_error(kind: str) -> None:
         "no line": content.replace(b"\n", b" ", 1),
         "no clips": codec.encode(replace(result, clips=())),
         "no text": b"\xff" + content,
+        "no engine": pack([*unpack(content)[0][:2], [], False, *unpack(content)[0][4:]], unpack(content)[1]),
     }
     with pytest.raises(ValueError, match="result"):
         codec.decode(damaged[kind])

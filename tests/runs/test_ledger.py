@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -305,6 +306,41 @@ def test_a_damaged_record_is_one_clear_error_and_restart_helps(
     with Ledger(place, SETTINGS, restart=True) as ledger:
         ledger.store("a", video, b"result")
         assert list(ledger.results()) == [("a", b"result")]
+
+
+def other_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE settings (name TEXT)")
+
+
+def text_file(path: Path) -> None:
+    path.write_text("notes\n")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("make", [text_file, other_tables, Path.mkdir, os.mkfifo])
+def test_a_named_file_that_no_run_has_written_is_refused_and_left(
+    tmp_path: Path, make: Callable[[Path], None], restart: bool
+) -> None:
+    path = tmp_path / "mine"
+    make(path)
+    before = path.stat(), path.read_bytes() if path.is_file() else None
+    with pytest.raises(OutputError, match="mine: not a record of what is done") as refused:
+        Ledger(path, SETTINGS, restart=restart, is_named=True).__enter__()
+    assert refused.value.option is None
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before[0].st_ino, before[0].st_mtime_ns)
+    assert (path.read_bytes() if path.is_file() else None) == before[1]
+
+
+@pytest.mark.parametrize("text", ["[1]", "5", "[{}]", "null"])
+def test_damaged_settings_are_one_clear_error(place: Path, text: str) -> None:
+    with Ledger(place, SETTINGS):
+        pass
+    with closing(sqlite3.connect(place)) as database, database:
+        database.execute("UPDATE settings SET text = ?", (text,))
+    with pytest.raises(OutputError, match="cannot be used as the record of what is done") as refused:
+        Ledger(place, SETTINGS).__enter__()
+    assert_one_line(refused.value, place)
 
 
 def test_a_second_run_at_the_same_time_is_refused_and_a_later_one_is_not(place: Path) -> None:

@@ -245,3 +245,23 @@ def test_arrays_are_told_by_their_bytes_and_shape() -> None:
     assert ArrayFrames(np.asfortranarray(frames), rate=5, name="b").fingerprint() == same
     assert ArrayFrames(frames[::-1]).fingerprint() != same
     assert ArrayFrames(frames.reshape(2, 4, 3, 3)).fingerprint() != same
+
+
+@pytest.mark.parametrize("kind", [LocalFile, FrameFolder])
+@pytest.mark.parametrize(("name", "said"), [("", "an empty name"), ("a\0b", "null byte")])
+def test_a_name_that_no_file_has_opens_nothing(
+    kind: type[LocalFile | FrameFolder], name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
+    # An empty path would be this folder.
+    monkeypatch.chdir(tmp_path)
+    for act in (kind(name).open, kind(name).fingerprint):
+        with pytest.raises(VideoError, match=said):
+            act()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "file:///a%00b"])
+def test_a_null_byte_is_an_error_of_that_source(name: str) -> None:
+    for act in (video_source, discover_videos):
+        with pytest.raises(VideoError, match="null byte"):
+            act(name)

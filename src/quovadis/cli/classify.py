@@ -28,7 +28,7 @@ from quovadis.cli.options import (
 from quovadis.cli.spelling import flag
 from quovadis.options import ModelOptions
 from quovadis.recognizer import load
-from quovadis.report.output import ResultOutput, check_spares_videos
+from quovadis.report.output import ResultOutput, check_spares_videos, is_same_file
 from quovadis.report.progress import ClipProgress, DownloadDisplay, VideoProgress
 from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
@@ -101,6 +101,8 @@ def classify(
     sampling = Sampling(clips=clips, fps=fps, span=span)
     if restart and resume is None:
         raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
+    if is_same_file(resume, output) or is_same_file(resume, plot):
+        raise typer.BadParameter("--resume: results would replace what is done: give a file of its own")
     for written in (output, plot, resume):
         check_spares_videos(written, sources)
     with ExitStack() as stack:

@@ -34,7 +34,7 @@ from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.options import ModelOptions
 from quovadis.recognizer import Recognizer, load
 from quovadis.report.distances import DistanceReport, set_document
-from quovadis.report.output import check_spares_videos
+from quovadis.report.output import check_spares_videos, is_same_file
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode
@@ -124,6 +124,8 @@ def fvd(
         raise typer.BadParameter(f"a bootstrap needs {MIN_RESAMPLES} resamples or more; 200 is usual")
     if restart and resume is None:
         raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
+    if is_same_file(resume, stats):
+        raise typer.BadParameter("--resume: statistics would replace what is done: give a file of its own")
     real_sources, fake_sources = [real, *(more_real or [])], [] if fake is None else [fake, *(more_fake or [])]
     check_spares_videos(resume, [*real_sources, *fake_sources])
     plans = plan_sets(

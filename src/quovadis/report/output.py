@@ -182,6 +182,11 @@ def check_spares_videos(output: Path | None, sources: Sequence[str]) -> None:
         raise OutputError(f"{output}: this is a video, which results would replace; give another name")
 
 
+def is_same_file(one: Path | None, other: Path | None) -> bool:
+    """Tell whether two names are of one file, there or not; None is no file."""
+    return one is not None and other is not None and os.path.realpath(one) == os.path.realpath(other)
+
+
 def _is_same(output: Path, source: str) -> bool:
     try:
         return not is_address(source) and output.samefile(local_path(source))

@@ -42,7 +42,7 @@ def readable() -> Iterator[None]:
     """Turn whatever goes wrong where something is read that is not as it was written into a ValueError."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"a result that is damaged: {error}") from error
 
 

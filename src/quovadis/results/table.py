@@ -255,7 +255,7 @@ def read_table(path: Path, *, expected: str = "results that quovadis wrote") -> 
         return _checked(arrow, table, metadata)
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file") from error
-    except (OSError, arrow.ArrowException, LookupError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, arrow.ArrowException, LookupError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise DatasetError(f"{path}: not {expected} ({error})") from error
 
 

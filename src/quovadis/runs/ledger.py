@@ -20,11 +20,15 @@ from quovadis.escape import escaped
 from quovadis.video.fingerprints import ABSENT, path_state
 
 _SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS settings (text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS videos (
     key TEXT PRIMARY KEY, file TEXT NOT NULL, result BLOB NOT NULL, maker TEXT NOT NULL
 );
+COMMIT;
 """
+_TABLES = {"settings", "videos"}
+_FIRST_BYTES = b"SQLite format 3\0"
 
 _RESULTS = "SELECT key, result FROM videos"
 
@@ -55,6 +59,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._path = path
         # What errors name, and what they advise to give another of.
         self._home, self._kind = (path, "file") if is_named else (path.parent, "folder")
+        self._is_named = is_named
         self._maker = _text(maker)
         self._settings = _text(settings)
         self._restart = restart
@@ -91,7 +96,31 @@ class Ledger(AbstractContextManager["Ledger"]):
             raise
         return self
 
+    def _check_is_record(self) -> None:
+        """Refuse what no run has written, which a restart would destroy.
+
+        Raises:
+            OutputError: it is there, and something else.
+        """
+        if not self._path.exists():
+            return
+        is_record = self._path.is_file()
+        # In a folder of ours the name is ours too: whatever has become of that file, a restart helps.
+        if is_record and self._is_named:
+            tables: set[str] = set()
+            try:
+                with self._path.open("rb") as file:
+                    is_record = file.read(len(_FIRST_BYTES)) in (b"", _FIRST_BYTES)
+                with suppress(sqlite3.Error), closing(sqlite3.connect(self._path)) as database:
+                    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+            except OSError as error:
+                raise OutputError(f"{self._path}: cannot be read: {error.strerror}") from error
+            is_record = is_record and tables in (set(), _TABLES)
+        if not is_record:
+            raise OutputError(f"{self._path}: not a record of what is done, but something else; give another file")
+
     def _open(self) -> None:
+        self._check_is_record()
         self._replaces_older = self._restart and os.path.lexists(self._path)
         if self._restart:
             self.discarded = self._readable()
@@ -104,7 +133,7 @@ class Ledger(AbstractContextManager["Ledger"]):
                 with self._database:
                     self._database.execute("INSERT INTO settings VALUES (?)", (self._settings,))
             difference = None if row is None or row[0] == self._settings else _difference(row[0], self._settings)
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, ValueError, TypeError, AttributeError) as error:
             raise self.unusable(error) from error
         if difference is not None:
             raise OutputError(

@@ -57,11 +57,13 @@ def local_path(source: str) -> Path:
     """Return the path of a local source; `file://` addresses are read as such.
 
     Raises:
-        VideoError: the name is empty, which a `Path` would take for the current folder.
+        VideoError: the name is empty, which a `Path` would take for the current folder, or holds a null byte.
     """
     name = unquote(urlsplit(source).path) if source.lower().startswith("file://") else source
     if not name:
         raise VideoError(f"{source or repr(source)}: an empty name; give a video or a folder (is a variable not set?)")
+    if "\0" in name:
+        raise VideoError(f"{source}: cannot be read: embedded null byte")
     return Path(name)
 
 

@@ -105,6 +105,14 @@ class _LocalSource(_Source):
         """What errors call the source."""
         return os.fspath(self.path) if self.written is None else self.written
 
+    def _checked_path(self) -> Path:
+        if not os.fspath(self.path):
+            # A `Path` would take it for the current folder.
+            raise VideoError(f"{self.name!r}: an empty name; give a video or a folder (is a variable not set?)")
+        if "\0" in os.fspath(self.path):
+            raise VideoError(f"{self.name}: cannot be read: embedded null byte")
+        return Path(self.path)
+
     def fingerprint(self) -> str:
         """Return a digest of the content; of a folder, of the names and contents of its files.
 
@@ -112,7 +120,7 @@ class _LocalSource(_Source):
             VideoError: it cannot be read.
         """
         try:
-            return path_fingerprint(Path(self.path))
+            return path_fingerprint(self._checked_path())
         except OSError as error:
             raise VideoError(f"{error.filename or self.name}: cannot be read: {error.strerror}") from error
 
@@ -122,9 +130,7 @@ class LocalFile(_LocalSource):
     """A file of this machine: a video, an animation, or an image; never a playlist, which could read other files."""
 
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
-        if not os.fspath(self.path):
-            raise VideoError(f"{self.name!r}: an empty name; give a video or a folder (is a variable not set?)")
-        path, name = Path(self.path), self.name
+        path, name = self._checked_path(), self.name
         if path.is_dir():
             raise VideoError(f"{name}: a folder, not a file; give the videos in it, or open it as a folder of frames")
         if path.is_file():
@@ -153,7 +159,7 @@ class FrameFolder(_LocalSource):
         return found if self.frames is None else f"{found} {self.frames.start}:{self.frames.stop}"
 
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
-        folder = Path(self.path)
+        folder = self._checked_path()
         if self.extracted:
             series = extracted_frames(folder, limits, allow_partial=allow_partial)
         else:
