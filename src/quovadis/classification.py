@@ -123,7 +123,7 @@ def classify_sources(
     with ExitStack() as stack:
         if options.resume is not None:
             # Everything that decides what is said of a video.
-            settings = {"sampling": type(sampling).__name__, **asdict(sampling), **recognizer.result_settings}
+            settings = {"clip": type(sampling.clips).__name__, **asdict(sampling), **recognizer.result_settings}
             ledger = Ledger(options.resume, settings, recognizer.maker, restart=options.restart, is_named=True)
             stack.enter_context(ledger)
         try:

@@ -21,6 +21,7 @@ from quovadis.cli.options import (
     Restart,
     Resume,
     Workers,
+    check_resume,
     notify,
     resumable,
     stderr,
@@ -28,7 +29,7 @@ from quovadis.cli.options import (
 from quovadis.cli.spelling import flag
 from quovadis.options import ModelOptions
 from quovadis.recognizer import load
-from quovadis.report.output import ResultOutput, check_spares_videos, is_same_file
+from quovadis.report.output import ResultOutput, check_spares_videos
 from quovadis.report.progress import ClipProgress, DownloadDisplay, VideoProgress
 from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
@@ -99,11 +100,8 @@ def classify(
         clips = CentreClip(clip_frames=clip_frames)
     span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
     sampling = Sampling(clips=clips, fps=fps, span=span)
-    if restart and resume is None:
-        raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
-    if is_same_file(resume, output) or is_same_file(resume, plot):
-        raise typer.BadParameter("--resume: results would replace what is done: give a file of its own")
-    for written in (output, plot, resume):
+    check_resume(resume, [output, plot], sources, restart=restart)
+    for written in (output, plot):
         check_spares_videos(written, sources)
     with ExitStack() as stack:
         results = stack.enter_context(
@@ -129,7 +127,7 @@ def classify(
                 progress=download,
             )
         if resume is not None:
-            stack.enter_context(resumable())
+            stack.enter_context(resumable(restart=restart))
         # Of a video at a time it is shown how far it is, of several how many are done.
         run = None if workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=not quiet))
 

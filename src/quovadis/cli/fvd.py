@@ -22,6 +22,7 @@ from quovadis.cli.options import (
     Restart,
     Resume,
     Workers,
+    check_resume,
     notify,
     notify_above,
     resumable,
@@ -34,7 +35,6 @@ from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.options import ModelOptions
 from quovadis.recognizer import Recognizer, load
 from quovadis.report.distances import DistanceReport, set_document
-from quovadis.report.output import check_spares_videos, is_same_file
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode
@@ -122,12 +122,8 @@ def fvd(
         raise typer.BadParameter("give a second set to compare with, or --stats to keep the first one's statistics")
     if 0 < bootstrap < MIN_RESAMPLES:
         raise typer.BadParameter(f"a bootstrap needs {MIN_RESAMPLES} resamples or more; 200 is usual")
-    if restart and resume is None:
-        raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
-    if is_same_file(resume, stats):
-        raise typer.BadParameter("--resume: statistics would replace what is done: give a file of its own")
     real_sources, fake_sources = [real, *(more_real or [])], [] if fake is None else [fake, *(more_fake or [])]
-    check_spares_videos(resume, [*real_sources, *fake_sources])
+    check_resume(resume, [stats], [*real_sources, *fake_sources], restart=restart)
     plans = plan_sets(
         preset,
         frames=frames,
@@ -151,7 +147,7 @@ def fvd(
             )
 
     display = _Display(enabled=not quiet)
-    with nullcontext() if resume is None else resumable():
+    with nullcontext() if resume is None else resumable(restart=restart):
         found = compare_sets(
             real_sources,
             fake_sources,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from rich.console import Console
 from quovadis.cli.spelling import with_flags
 from quovadis.escape import printable
 from quovadis.options import ModelOptions
+from quovadis.report.output import check_spares_videos, is_same_file
 from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
 
@@ -40,13 +41,27 @@ def _line(message: str) -> str:
 
 
 @contextmanager
-def resumable() -> Iterator[None]:
-    """Tell a user who stops a run, or what stops it, that nothing of it is lost."""
+def resumable(*, restart: bool) -> Iterator[None]:
+    """Tell a user who stops a run, or what stops it, that nothing of it is lost; a restart is not to be repeated."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        notify("stopped; the same command goes on from here")
+        notify(f"stopped; the same command {'without --restart ' if restart else ''}goes on from here")
         raise
+
+
+def check_resume(resume: Path | None, outputs: Sequence[Path | None], sources: Sequence[str], *, restart: bool) -> None:
+    """Refuse a file to resume from that is a source or an output too, and a restart without one.
+
+    Raises:
+        typer.BadParameter: naming what is wrong.
+        OutputError: the file is one of the videos.
+    """
+    if restart and resume is None:
+        raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
+    if any(is_same_file(resume, output) for output in outputs):
+        raise typer.BadParameter("--resume: results would replace what is done: give a file of its own")
+    check_spares_videos(resume, sources)
 
 
 def parse_fps(text: str) -> float | str:

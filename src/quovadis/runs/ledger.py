@@ -179,6 +179,12 @@ class Ledger(AbstractContextManager["Ledger"]):
 
     def unusable(self, error: Exception) -> OutputError:
         """Return the error for a record that is damaged, such as a result that cannot be read."""
+        if getattr(error, "sqlite_errorcode", None) in (
+            sqlite3.SQLITE_FULL,
+            sqlite3.SQLITE_IOERR_WRITE,
+            sqlite3.SQLITE_READONLY,
+        ):
+            return OutputError(f"{self._path}: cannot be written: {error}")
         return OutputError(
             f"{self._path}: cannot be used as the record of what is done ({error}); "
             f"`restart=True` starts over, or give another {self._kind}"
