@@ -116,8 +116,13 @@ def running(name: str, *path: str) -> None:
         ("`max_frames` raises it", "--max-frames raises it"),
         ("give `duration_seconds` or `clip='all'`", "give --duration or --clip all"),
         ("leave out `nothing`", "leave out `nothing`"),
+<<<<<<< HEAD
         ("`restart=True` starts over", "--restart starts over"),
         ("`most_videos` takes fewer", "`most_videos` takes fewer"),
+        ("`overwrite=True` replaces it", "`overwrite=True` replaces it"),
+=======
+        ("`overwrite=True` replaces it", "`overwrite=True` replaces it"),
+>>>>>>> 5b03d8c (Names of files that look like options stay as they are; features need no class names; convert names keywords; odd tensors are named)
         ('run `quovadis.weights.pull("rgb-scratch", force=True)`', "run quovadis weights pull rgb-scratch --force"),
         ("run again with `QUOVADIS_DEBUG=1`", "run again with --debug"),
     ],
@@ -131,3 +136,21 @@ def test_several_values_and_none_are_flags_too() -> None:
     running("fvd")
     assert with_flags("`frames=[9, 16]`; leave `most_videos` out") == "--frames 9 --frames 16; leave --videos out"
     assert with_flags("`with_kvd=False`") == "--no-kvd"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "`device`.mp4",
+        "videos/`device`",
+        "`quovadis.weights.pull(1+)`",
+        "`quovadis.weights.pull(a)`",
+        "`quovadis.weights.pull(*[1])`",
+        "`threads=((1)`",
+        "`threads=" + "(" * 300 + "`",
+    ],
+)
+def test_a_file_whose_name_looks_like_an_option_keeps_it(name: str) -> None:
+    running("classify")
+    message = f"{name}: no such file"
+    assert with_flags(message) == message

@@ -240,3 +240,12 @@ def test_names_that_do_not_fit_are_refused_by_their_file(twelve: OwnFile, tmp_pa
     with pytest.raises(LabelsError, match=r"labels\.txt: 2 class names, but the network has 12 classes"):
         quovadis.load(path, engine="native")
     assert quovadis.load(path, engine="native", labels=OWN).labels == OWN
+
+
+def test_features_need_no_names(twelve: OwnFile, tmp_path: Path) -> None:
+    path = tmp_path / "tuned.pt"
+    path.write_bytes(twelve.path.read_bytes())
+    path.with_name("labels.txt").write_text("wrong\n", encoding="utf-8")
+    notes: list[str] = []
+    model = quovadis.load(path, needs_labels=False, threads=1, notify=notes.append)
+    assert (len(model.labels), notes) == (12, [])

@@ -33,12 +33,13 @@ Spell: TypeAlias = Callable[[str, str | None], str]
 write in place of both and of the backticks around them. Of a function, such as `quovadis.weights.pull`, the value is
 its arguments in their parentheses."""
 
-_OPTION = re.compile(r"`([A-Za-z_][\w.]*)(?:=([^`]+)|(\([^`]*\)))?`")
+_OPTION = re.compile(r"(?<![\w./\\-])`([A-Za-z_][\w.]*)(?:=([^`]+)|(\([^`]*\)))?`(?![\w/\\-]|\.\w)")
+"""An option between backticks; those within the name of a file, such as "`device`.mp4", are of the name."""
 
 
 def in_python(name: str, value: str | None) -> str:
     """Return an option as messages have it."""
-    return f"`{name}`" if value is None else f"`{name}{value}`" if value.startswith("(") else f"`{name}={value}`"
+    return f"`{name}`" if value is None else f"`{name}{value}`" if "." in name else f"`{name}={value}`"
 
 
 def spell_options(text: str, spell: Spell) -> str:

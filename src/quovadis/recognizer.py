@@ -23,7 +23,7 @@ from quovadis.errors import VideoError
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.inference.feature_options import FeatureOptions
 from quovadis.inference.feature_rows import VideoFeatures, video_features
-from quovadis.labels import LABELS_NAME, class_names, labels_origin
+from quovadis.labels import LABELS_NAME, class_names, labels_origin, numbered_classes
 from quovadis.options import ModelOptions
 from quovadis.precision import quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
@@ -308,6 +308,7 @@ def load(
     weights: ModelOptions | str | os.PathLike[str] = "auto",
     *,
     loaded: Weights | None = None,
+    needs_labels: bool = True,
     calibration: Sequence[SourceLike] | None = None,
     calibration_fallback: Sequence[SourceLike] = (),
     notify: Notify | None = None,
@@ -321,6 +322,8 @@ def load(
     Args:
         weights: what `ModelOptions.weights` may be, or all options as one value.
         loaded: weights that are loaded already, to take in place of those.
+        needs_labels: whether classes have to be named; features need no names, and then
+            the classes are numbered, whatever the weights call them.
         calibration: videos or arrays of people at work, on which int8 is calibrated again; the result is cached. None:
             what is cached.
         calibration_fallback: the same, used only if int8 is wanted and nothing is cached.
@@ -340,6 +343,8 @@ def load(
     names = class_names(chosen.labels)
     if loaded is None:
         loaded = load_weights(chosen.weights, notify=notify, progress=progress or ignore_download_progress)
+    if names is None and not needs_labels:
+        names = numbered_classes(loaded.num_classes)
     if names is None and loaded.known_labels is None:
         notify(
             f"{loaded.source}: the names of its {loaded.num_classes} classes are unknown, so they are called class 0, "

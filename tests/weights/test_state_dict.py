@@ -246,3 +246,23 @@ def test_without_pytorch_the_line_that_installs_it_is_told(
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "quovadis\[torch\]"'):
         read_weights(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("bias", "said"),
+    [
+        (torch.zeros(400, device="meta"), "float32 on meta"),
+        (torch.zeros(400, dtype=torch.float8_e4m3fn), "float8_e4m3fn on cpu"),
+        (np.zeros(400, np.float32), "no tensor but a NumPy array"),
+    ],
+)
+def test_a_tensor_without_values_that_numpy_has_is_named(bias: Any, said: str, state: State, tmp_path: Path) -> None:
+    key = "logits.conv3d.bias"
+    torch.save({**state, key: bias}, tmp_path / "odd.pt")
+    with pytest.raises(WeightsError, match=f"{key} is .*{said}"):
+        read_weights(tmp_path / "odd.pt")
+
+
+def test_an_empty_dictionary_hides_no_state_dict(state: State, tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "model": {}, "net": state}, tmp_path / "net.pt")
+    assert read_weights(tmp_path / "net.pt").num_classes == 400

@@ -142,6 +142,7 @@ def fvd(
             return load(
                 # A distance is compared with other people's, which are float32's.
                 replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32"),
+                needs_labels=False,
                 notify=notify,
                 progress=download,
             )

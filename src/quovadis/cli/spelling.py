@@ -29,10 +29,11 @@ def flag(name: str, value: str | None) -> str:
     if name == DEBUG_VARIABLE:
         return "--debug"
     found = None
-    if _running is not None and name.startswith("quovadis."):
-        found = _command_line(name.split(".")[1:], value or "()")
-    elif _running is not None:
-        with suppress(ValueError, SyntaxError):
+    # A file whose name looks like an option may hold anything.
+    with suppress(ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        if _running is not None and name.startswith("quovadis."):
+            found = _command_line(name.split(".")[1:], value or "()")
+        elif _running is not None:
             found = _flag(_running.command, name, None if value is None else ast.literal_eval(value))
     return found or in_python(name, value)
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, check_input_size
 from quovadis.errors import OutputError
@@ -207,14 +207,17 @@ def _options(
 ) -> ExportOptions:
     for option in given:
         if option not in admitted:
-            raise OutputError(f"--{option} says nothing to the format {name}; leave it out")
+            raise OutputError(f"`{option}` says nothing to the format {name}; leave it out")
     values: dict[str, Any] = {str(option): value for option, value in given.items()}
+    for option, choices in (("layout", get_args(Layout)), ("compress", get_args(Compression))):
+        if values.get(option, choices[0]) not in choices:
+            raise OutputError(f'`{option}` must be one of {", ".join(choices)}, not "{values[option]}"')
     for option in ("batch", "frames"):
         value = values.get(option)
         if value == "any":
             values[option] = None
         elif value is not None and value < 1:
-            raise OutputError(f'--{option} {value}: give a number from 1, or "any"')
+            raise OutputError(f'`{option}={value}`: give a number from 1, or "any"')
     options = replace(defaults, **values)
     check_input_size(options.frames or CLIP_FRAMES, FRAME_SIZE, FRAME_SIZE)
     return options

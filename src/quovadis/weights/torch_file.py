@@ -109,7 +109,7 @@ def _objects_error(outline: TorchOutline, path: Path) -> WeightsError:
 def _unwrap(loaded: object) -> Mapping[str, object]:
     for _ in range(_MAX_WRAPPERS):
         wrapped = (loaded[key] for key in _WRAPPERS if isinstance(loaded, Mapping) and key in loaded)
-        inner = next((value for value in wrapped if isinstance(value, Mapping)), None)
+        inner = next((value for value in wrapped if isinstance(value, Mapping) and value), None)
         if inner is None:
             break
         loaded = inner
@@ -118,12 +118,21 @@ def _unwrap(loaded: object) -> Mapping[str, object]:
 
 def _array(torch: Any, key: str, value: Any, path: Path) -> NDArray[Any]:
     if not isinstance(value, torch.Tensor):
-        raise WeightsError(f"{path}: {key} is no tensor but {type(value).__name__}; save model.state_dict() alone")
+        kind = type(value).__name__
+        # So pickles say what makes an array.
+        kind = "a NumPy array" if kind == "_reconstruct" else kind
+        raise WeightsError(f"{path}: {key} is no tensor but {kind}; save model.state_dict() alone")
     if value.layout != torch.strided or value.is_quantized:
         raise WeightsError(f"{path}: {key} is a sparse or quantised tensor; save the weights as plain float32")
     if value.dtype == torch.bfloat16:
         value = value.float()
-    array: NDArray[Any] = value.detach().numpy()
+    try:
+        array: NDArray[Any] = value.detach().numpy()
+    except (TypeError, RuntimeError) as error:
+        # NumPy has no float of 8 bits, and a tensor of the device "meta" has no values.
+        raise WeightsError(
+            f"{path}: {key} is {value.dtype} on {value.device}, which cannot be read; save the weights as float32"
+        ) from error
     if array.dtype.kind != "f" and not key.endswith("num_batches_tracked"):
         raise WeightsError(f"{path}: {key} holds {array.dtype}, but weights are floating point numbers")
     return array
