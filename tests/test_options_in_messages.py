@@ -116,13 +116,9 @@ def running(name: str, *path: str) -> None:
         ("`max_frames` raises it", "--max-frames raises it"),
         ("give `duration_seconds` or `clip='all'`", "give --duration or --clip all"),
         ("leave out `nothing`", "leave out `nothing`"),
-<<<<<<< HEAD
         ("`restart=True` starts over", "--restart starts over"),
         ("`most_videos` takes fewer", "`most_videos` takes fewer"),
         ("`overwrite=True` replaces it", "`overwrite=True` replaces it"),
-=======
-        ("`overwrite=True` replaces it", "`overwrite=True` replaces it"),
->>>>>>> 5b03d8c (Names of files that look like options stay as they are; features need no class names; convert names keywords; odd tensors are named)
         ('run `quovadis.weights.pull("rgb-scratch", force=True)`', "run quovadis weights pull rgb-scratch --force"),
         ("run again with `QUOVADIS_DEBUG=1`", "run again with --debug"),
     ],

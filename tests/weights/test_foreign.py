@@ -125,15 +125,6 @@ KINDS: dict[str, tuple[str, bytes | str, str, str]] = {
     "saved model": ("saved_model.pb", b"\x08\x01\x12\x80\x01\x0a\x02ab" + bytes(130), "SavedModel", "variables.index"),
     "v1 checkpoint": ("model.ckpt", b"\1\2" * 99 + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "old V1 format", "V2 format"),
     "pickle": ("w.pt", pickle.dumps({"a": 1}), "a pickle that torch.save did not write", "model.state_dict()"),
-<<<<<<< HEAD
-    "png": ("w.png", b"\x89PNG\r\n\x1a\n" + bytes(99), "an image", "`weights`"),
-    "avif": ("w.avif", b"\0\0\0\x20ftypavif" + bytes(99), "an image", "`weights`"),
-    "core ml": ("w.mlmodel", b"\x08\x04\x12\x02ab" + bytes(99), "a Core ML model", "pull rgb-"),
-    "jpeg": ("w.pt", b"\xff\xd8\xff\xe0" + bytes(range(99)), "an image", "`weights`"),
-    "mp4": ("w.mp4", b"\0\0\0\x20ftypisom" + bytes(99), "a video or sound file", "`weights`"),
-    "mkv": ("w.mkv", b"\x1a\x45\xdf\xa3" + bytes(99), "a video or sound file", "`weights`"),
-    "ts": ("w.ts", (b"G" + b"\xff" * 187) * 5, "a video", "`weights`"),
-=======
     "png": ("w.png", b"\x89PNG\r\n\x1a\n" + bytes(99), "an image", "with `weights`"),
     "avif": ("w.avif", b"\0\0\0\x20ftypavif" + bytes(99), "an image", "with `weights`"),
     "core ml": ("w.mlmodel", b"\x08\x04\x12\x02ab" + bytes(99), "a Core ML model", "pull rgb-"),
@@ -141,7 +132,6 @@ KINDS: dict[str, tuple[str, bytes | str, str, str]] = {
     "mp4": ("w.mp4", b"\0\0\0\x20ftypisom" + bytes(99), "a video or sound file", "with `weights`"),
     "mkv": ("w.mkv", b"\x1a\x45\xdf\xa3" + bytes(99), "a video or sound file", "with `weights`"),
     "ts": ("w.ts", (b"G" + b"\xff" * 187) * 5, "a video", "with `weights`"),
->>>>>>> 5b03d8c (Names of files that look like options stay as they are; features need no class names; convert names keywords; odd tensors are named)
     "noise": ("w.pt", bytes(range(255, 0, -1)), "it does not begin as PyTorch's files do", "fetch it again"),
     "unknown": ("w.dat", bytes(range(255, 0, -1)), "another format that can be read", "docs/weights.md"),
 }
