@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import quovadis
+from quovadis import FeatureOptions, Sampling, SlidingWindows, TimeSpan, VideoLimits
 from quovadis.cli.main import app
 from quovadis.cli.spelling import start_command, with_flags
+from quovadis.engines import open_engine
 from quovadis.errors import QuovadisError, UnexpectedError, VideoError
 from quovadis.faults import describe
+from quovadis.fvd import FVDOptions
+from quovadis.labels import check_labels
+from quovadis.weights import load_weights
 
 SOURCES = Path(quovadis.__file__).parent
 OPTION = re.compile(r"`([a-z_]\w*)(?:=[^`]+)?`")
@@ -150,3 +156,25 @@ def test_a_file_whose_name_looks_like_an_option_keeps_it(name: str) -> None:
     running("classify")
     message = f"{name}: no such file"
     assert with_flags(message) == message
+
+
+@pytest.mark.parametrize(
+    ("make", "option"),
+    [
+        (lambda: VideoLimits(max_frames=0), "max_frames"),
+        (lambda: SlidingWindows(stride=0), "stride"),
+        (lambda: TimeSpan(start_seconds=-1), "start_seconds"),
+        (lambda: TimeSpan(duration_seconds=0), "duration_seconds"),
+        (lambda: Sampling(fps=0), "fps"),
+        (lambda: FeatureOptions(pool="most"), "pool"),  # type: ignore[arg-type]
+        (lambda: FVDOptions(features="best"), "features"),  # type: ignore[arg-type]
+        (lambda: check_labels(["a", "b"], "labels.txt", 3), "labels"),
+        (lambda: open_engine({}, name="fast"), "engine"),  # type: ignore[arg-type]
+        (lambda: load_weights("no-such.ckpt"), "weights"),
+    ],
+)
+def test_an_error_names_the_option_whose_value_is_at_fault(make: Callable[[], object], option: str) -> None:
+    with pytest.raises(QuovadisError) as refused:
+        make()
+    assert refused.value.option == option
+    assert pickle.loads(pickle.dumps(refused.value)).option == option

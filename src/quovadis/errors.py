@@ -50,12 +50,25 @@ def spell_options(text: str, spell: Spell) -> str:
 class QuovadisError(Exception):
     """Root of every error that Quovadis raises on purpose."""
 
+    def __init__(self, message: str = "", *, option: str | None = None) -> None:
+        """Make the error.
+
+        Args:
+            message: one line.
+            option: the keyword whose value is at fault, where the message names none.
+        """
+        super().__init__(message)
+        self._option = option
+
     @property
     def option(self) -> str | None:
-        """The first option that the message says to change, as a keyword of Python; None: it names none.
+        """The option to change, as a keyword of Python; None: none is known.
 
-        It is read from the message, so that it outlives an error that is raised again with more said.
+        It is the one at fault, else the first that the message names, which outlives an error that is raised again
+        with more said.
         """
+        if self._option is not None:
+            return self._option
         names = (found[1] for found in _OPTION.finditer(str(self)))
         return next((name for name in names if name.isidentifier() and name.islower()), None)
 

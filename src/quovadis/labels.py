@@ -92,7 +92,9 @@ def check_labels(labels: Sequence[str], origin: str, num_classes: int | None = N
             raise LabelsError(f'{origin}: the class name "{label}" stands twice; names must differ')
         seen.add(label)
     if num_classes not in (None, len(labels)):
-        raise LabelsError(f"{origin}: {len(labels)} class names, but the network has {num_classes} classes")
+        raise LabelsError(
+            f"{origin}: {len(labels)} class names, but the network has {num_classes} classes", option="labels"
+        )
     return tuple(labels)
 
 

@@ -32,7 +32,7 @@ class VideoLimits:
     def __post_init__(self) -> None:
         for limit in fields(self):
             if not getattr(self, limit.name) > 0:
-                raise VideoError(f"{limit.name} must be above 0, not {getattr(self, limit.name)}")
+                raise VideoError(f"{limit.name} must be above 0, not {getattr(self, limit.name)}", option=limit.name)
 
     def exceeded(self, name: str, what: str, limit: LimitName) -> VideoLimitError:
         """Return the error for a video or an image that holds more than one of the limits.

@@ -43,7 +43,9 @@ def quantization_for(
         CacheError: the calibration cannot be kept.
     """
     if precision not in get_args(Precision):
-        raise EngineError(f'no precision is called "{precision}"; there are {", ".join(get_args(Precision))}')
+        raise EngineError(
+            f'no precision is called "{precision}"; there are {", ".join(get_args(Precision))}', option="precision"
+        )
     if precision in ("f32", "f16"):
         return None
     path = quantization_folder() / f"{weights.sha256}.npz"
@@ -52,7 +54,9 @@ def quantization_for(
         return cached
     sources = calibration or fallback
     if not sources:
-        raise EngineError("int8 has to be calibrated on real clips once: name some as calibration")
+        raise EngineError(
+            "int8 has to be calibrated on real clips once: name some as calibration", option="calibration"
+        )
     notify("calibrating 8-bit integers on these videos; it is kept for the next time")
     # Imported late: only calibration needs OpenVINO and NNCF.
     from quovadis.engines.calibration import calibrate

@@ -173,5 +173,7 @@ def check_endpoints(endpoints: Sequence[str]) -> tuple[str, ...]:
     """
     for name in endpoints:
         if name not in ENDPOINTS:
-            raise ArchitectureError(f'no endpoint is called "{name}"; there are {", ".join(ENDPOINTS)}')
+            raise ArchitectureError(
+                f'no endpoint is called "{name}"; there are {", ".join(ENDPOINTS)}', option="endpoints"
+            )
     return tuple(name for name in ENDPOINTS if name in endpoints)

@@ -25,4 +25,6 @@ def check_chunk(chunk_frames: int) -> None:
         ArchitectureError: with what was given.
     """
     if chunk_frames < TEMPORAL_STRIDE or chunk_frames % TEMPORAL_STRIDE:
-        raise ArchitectureError(f"chunks must be a multiple of {TEMPORAL_STRIDE} frames, not {chunk_frames}")
+        raise ArchitectureError(
+            f"chunks must be a multiple of {TEMPORAL_STRIDE} frames, not {chunk_frames}", option="chunk_frames"
+        )

@@ -52,7 +52,8 @@ def read_dataset(
     """
     if file_format not in get_args(DatasetFormat):
         raise DatasetError(
-            f'no form of dataset is called "{file_format}"; there are {", ".join(get_args(DatasetFormat))}'
+            f'no form of dataset is called "{file_format}"; there are {", ".join(get_args(DatasetFormat))}',
+            option="file_format",
         )
     finder = VideoFinder(_videos_folder(source, videos))
     if source.is_dir() and file_format in ("auto", "folders"):

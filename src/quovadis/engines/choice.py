@@ -51,9 +51,9 @@ def open_engine(
         MissingDependencyError: `torch` is wanted and PyTorch is not installed.
     """
     if name not in get_args(EngineName):
-        raise EngineError(f'no engine is called "{name}"; there are {", ".join(get_args(EngineName))}')
+        raise EngineError(f'no engine is called "{name}"; there are {", ".join(get_args(EngineName))}', option="engine")
     if hint not in get_args(Hint):
-        raise EngineError(f'no hint is called "{hint}"; there are {" and ".join(get_args(Hint))}')
+        raise EngineError(f'no hint is called "{hint}"; there are {" and ".join(get_args(Hint))}', option="hint")
     is_cpu, is_cuda = device.upper() == "CPU", _is_cuda(device)
     if floats == "f16" and not is_cuda:
         raise EngineError('half precision is for NVIDIA GPUs: choose `device="cuda"`, or `precision="f32"`')

@@ -50,7 +50,7 @@ class NativeEngine:
             EngineError: the kernels cannot run here, or a thread count under 1.
         """
         if threads is not None and threads < 1:
-            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more")
+            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more", option="threads")
         threads = threads or physical_cores()
         self._arithmetic: ComputeBackend = (
             FloatBackend(tensors) if quantization is None else IntegerBackend(tensors, quantization)

@@ -62,7 +62,7 @@ class OpenVINOEngine:
             EngineError: no such device here, or a thread count under 1.
         """
         if threads is not None and threads < 1:
-            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more")
+            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more", option="threads")
         self._tensors = tensors
         self._device = device
         self._core = ov.Core()
@@ -91,7 +91,8 @@ class OpenVINOEngine:
             )
             if not known:
                 raise EngineError(
-                    f'OpenVINO has no device "{self._device}" here; choose one of {", ".join([*available, "AUTO"])}'
+                    f'OpenVINO has no device "{self._device}" here; choose one of {", ".join([*available, "AUTO"])}',
+                    option="device",
                 )
 
     @cached_property

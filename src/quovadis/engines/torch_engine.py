@@ -193,7 +193,7 @@ def _find_device(name: str) -> torch.device:
             device = torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
             if device.index is not None and device.index >= count:
                 there_are = "cuda:0 is the only one" if count == 1 else f"there are cuda:0 to cuda:{count - 1}"
-                raise EngineError(f'PyTorch cannot use "{name}" here: {there_are}')
+                raise EngineError(f'PyTorch cannot use "{name}" here: {there_are}', option="device")
         # Only doing something tells whether a device works.
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:

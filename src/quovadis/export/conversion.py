@@ -185,12 +185,12 @@ def _plan(target: Path, to: str | None, recipe: str | None, given: dict[OptionNa
     if to is not None and recipe is not None:
         raise OutputError("choose either a format or a recipe, not both")
     if recipe is not None and recipe not in RECIPES:
-        raise OutputError(f'no recipe is called "{recipe}"; there is {", ".join(RECIPES)}')
+        raise OutputError(f'no recipe is called "{recipe}"; there is {", ".join(RECIPES)}', option="recipe")
     if recipe is not None or to in SERVERS:
         chosen = LAYOUTS[recipe or str(to)]
         return chosen.plan(_options(chosen.name, chosen.defaults, chosen.options, given)), target
     if to is not None and to not in FORMATS:
-        raise OutputError(f'no format is called "{to}"; there are {", ".join([*FORMATS, *SERVERS])}')
+        raise OutputError(f'no format is called "{to}"; there are {", ".join([*FORMATS, *SERVERS])}', option="to")
     file_format = format_of_path(target) if to is None else FORMATS[to]
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; name the file to write in it")

@@ -48,22 +48,26 @@ class FVDOptions:
     def __post_init__(self) -> None:
         if not self.frames or min(self.frames) < MINIMUM_FRAMES:
             raise ArchitectureError(
-                f"clips of {self.frames} frames cannot be: the network needs {MINIMUM_FRAMES} or more"
+                f"clips of {self.frames} frames cannot be: the network needs {MINIMUM_FRAMES} or more",
+                option="frames",
             )
         if len(set(self.frames)) < len(self.frames):
-            raise ArchitectureError(f"clips of {self.frames} frames: give each length once")
+            raise ArchitectureError(f"clips of {self.frames} frames: give each length once", option="frames")
         choices = (("clips", ClipChoice), ("features", FeatureKind), ("coordinate_mode", CoordinateMode))
         for name, known in choices:
             if getattr(self, name) not in get_args(known):
                 raise ArchitectureError(
-                    f"{name} must be one of {', '.join(get_args(known))}, not {getattr(self, name)}"
+                    f"{name} must be one of {', '.join(get_args(known))}, not {getattr(self, name)}",
+                    option=name,
                 )
         if self.clips_per_video < 1 or self.frame_step < 1:
             raise ArchitectureError("clips of a video, and frames from one to the next, must be 1 or more")
         if self.seed < 0:
-            raise ArchitectureError(f"a seed must be 0 or more, not {self.seed}")
+            raise ArchitectureError(f"a seed must be 0 or more, not {self.seed}", option="seed")
         if self.clips == "first" and self.clips_per_video > 1:
-            raise ArchitectureError("a video has one beginning: take random clips to have several of each")
+            raise ArchitectureError(
+                "a video has one beginning: take random clips to have several of each", option="clips"
+            )
 
     def settings(self) -> dict[str, Any]:
         """Return everything but the lengths that features depend on, by name, in JSON's types."""

@@ -56,11 +56,17 @@ class FeatureOptions:
     def __post_init__(self) -> None:
         check_endpoints([self.endpoint])
         if self.pool not in get_args(Pool):
-            raise ArchitectureError(f'no pool is called "{self.pool}"; there are {", ".join(get_args(Pool))}')
+            raise ArchitectureError(
+                f'no pool is called "{self.pool}"; there are {", ".join(get_args(Pool))}', option="pool"
+            )
         if self.scaler not in get_args(Scaler):
-            raise ArchitectureError(f'unknown scaler "{self.scaler}": choose {", ".join(get_args(Scaler))}')
+            raise ArchitectureError(
+                f'unknown scaler "{self.scaler}": choose {", ".join(get_args(Scaler))}', option="scaler"
+            )
         if self.crops not in CROPS:
-            raise ArchitectureError(f"{self.crops} crops are not possible: choose {', '.join(map(str, CROPS))}")
+            raise ArchitectureError(
+                f"{self.crops} crops are not possible: choose {', '.join(map(str, CROPS))}", option="crops"
+            )
         if isinstance(self.sampling.clips, CentreClip):
             raise ArchitectureError("features are taken of all of a video: choose clip all or dense")
         if self.is_dense and (self.endpoint != LAST_ENDPOINT or self.pool == "none"):

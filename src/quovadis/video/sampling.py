@@ -48,9 +48,11 @@ class SlidingWindows:
     def __post_init__(self) -> None:
         _check_clip_frames(self.clip_frames)
         if self.stride is not None and self.stride < 1:
-            raise ArchitectureError(f"a stride of {self.stride} frames goes nowhere: give 1 or more")
+            raise ArchitectureError(f"a stride of {self.stride} frames goes nowhere: give 1 or more", option="stride")
         if self.remainder not in get_args(Remainder):
-            raise ArchitectureError(f'unknown remainder "{self.remainder}": choose {", ".join(get_args(Remainder))}')
+            raise ArchitectureError(
+                f'unknown remainder "{self.remainder}": choose {", ".join(get_args(Remainder))}', option="remainder"
+            )
         if self.lookahead_frames < 0:
             raise ArchitectureError(f"{self.lookahead_frames} frames cannot follow a window: give 0 or more")
         if self.lookahead_frames and self.remainder != "drop":
@@ -120,7 +122,9 @@ class Dense:
 
     def __post_init__(self) -> None:
         if self.window_steps < 1:
-            raise ArchitectureError(f"a window of {self.window_steps} steps is empty: give 1 or more")
+            raise ArchitectureError(
+                f"a window of {self.window_steps} steps is empty: give 1 or more", option="window_steps"
+            )
         check_chunk(self.chunk_frames)
 
     def expected(self, frames: int) -> int:
@@ -143,7 +147,10 @@ class TimeSpan:
 
     def __post_init__(self) -> None:
         if not self.start_seconds >= 0 or not (self.duration_seconds is None or self.duration_seconds > 0):
-            raise ArchitectureError("the start must be 0 seconds or later, and the duration more than 0 seconds")
+            option = "duration_seconds" if self.start_seconds >= 0 else "start_seconds"
+            raise ArchitectureError(
+                "the start must be 0 seconds or later, and the duration more than 0 seconds", option=option
+            )
 
 
 WHOLE_VIDEO = TimeSpan()
@@ -170,7 +177,9 @@ class Sampling:
                 f"a video is sampled by clips of SlidingWindows, CentreClip or Dense, not {self.clips!r}"
             )
         if self.fps != "native" and not 0 < self.fps <= 1000:
-            raise ArchitectureError(f'{self.fps} frames a second cannot be: give a rate up to 1000, or "native"')
+            raise ArchitectureError(
+                f'{self.fps} frames a second cannot be: give a rate up to 1000, or "native"', option="fps"
+            )
 
     def expected(self, video: Video) -> int | None:
         """Return how many predictions there will be, as far as the header tells; None where it does not."""

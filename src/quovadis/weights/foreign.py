@@ -140,7 +140,7 @@ _PROLOG = r"\A(?>(?:<\?xml[^>]*>|<!--.*?-->)\s*)*+"
 """What may stand before a document's first element; atomic, so that no file makes it slow."""
 _PULL = "quovadis weights pull rgb-imagenet fetches the original weights"
 _AGAIN = "fetch it again"
-_GIVE_BOTH = "give it as the source, and the weights with `weights`"
+_GIVE_BOTH = "give it to quovadis classify as the source, and a file of weights here"
 _UNPACK = "unpack it, and give the weights file that is in it"
 _NOT_READ = f"such files cannot be read; {_PULL}"
 

@@ -52,7 +52,7 @@ def load_weights(
     """
     text = os.fspath(name_or_path)
     if not text:
-        raise WeightsError("'': an empty name; give a file of weights, auto, or an official name")
+        raise WeightsError("'': an empty name; give a file of weights, auto, or an official name", option="weights")
     if text == AUTO:
         return _load_auto(progress, notify)
     if text in CATALOGUE:
@@ -102,7 +102,9 @@ def read_weights(path: Path) -> Weights:
         # A name that is too long for a file, or a folder that may not be entered.
         raise WeightsError(f"{str(path)[:200]}: cannot read the weights: {error.strerror}") from error
     if not is_there:
-        raise WeightsError(f"{path}: neither a file nor official weights, which are {', '.join(CATALOGUE)}")
+        raise WeightsError(
+            f"{path}: neither a file nor official weights, which are {', '.join(CATALOGUE)}", option="weights"
+        )
     if path.is_file() and not is_checkpoint_part(path):
         refuse_foreign(path)
     found = weights_format(path)

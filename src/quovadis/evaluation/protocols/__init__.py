@@ -45,4 +45,6 @@ def make_protocol(
         return OpenModelZooProtocol()
     if name == DeepMindProtocol.name:
         return DeepMindProtocol()
-    raise ArchitectureError(f'no protocol is called "{name}"; there are {", ".join(get_args(ProtocolName))}')
+    raise ArchitectureError(
+        f'no protocol is called "{name}"; there are {", ".join(get_args(ProtocolName))}', option="protocol"
+    )
