@@ -89,7 +89,7 @@ def fvd(
         ),
     ] = None,
     centres: Annotated[
-        CoordinateMode | None, typer.Option("--resize", help="How pictures are stretched.", show_default="by --like")
+        CoordinateMode | None, typer.Option("--resize", help="How frames are stretched.", show_default="by --like")
     ] = None,
     covariance: Annotated[
         Covariance | None, typer.Option(help="Divided by N - 1 or by N.", show_default="by --like")
