@@ -23,8 +23,8 @@ collect_ignore = [] if "QUOVADIS_SMOKE_PYTHON" in os.environ else ["smoke"]
 SLOW_FIXTURES = frozenset({"rgb_scratch_path", "tensorflow_folder", "ffmpeg"})
 """What needs the official weights, and with them an engine, TensorFlow or FFmpeg's command is slow."""
 
-SLOW_FOLDERS = frozenset({"engines", "export"})
-"""Whose tests run engines, with weights of their own too."""
+SLOW_FOLDERS = frozenset({"engines", "export", "smoke"})
+"""Whose tests run engines, with weights of their own too, or an installed wheel."""
 
 
 @pytest.hookimpl(tryfirst=True)
