@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 
@@ -73,9 +73,9 @@ class NativeEngine(BaseEngine):
             **({} if quantization is None else quantization.description),
         }
         """Engine, its version, device and precision; in int8 the calibration's SHA-256."""
-        self._free: SimpleQueue[_Worker] = SimpleQueue()
-        for worker in workers:
-            self._free.put(worker)
+        self._workers = workers
+        self._free = _queue_of(workers)
+        super().__init__()
 
     def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
@@ -118,7 +118,12 @@ class NativeEngine(BaseEngine):
 
     def _release(self) -> None:
         # Threads and weights go with the last reference to them, which a call in progress may have.
-        self._free = SimpleQueue()
+        self._workers = []
+        self._free = _queue_of([])
+
+    def _after_fork(self) -> None:
+        # Whoever held some of the workers is not in this process. Their kernels start threads anew by themselves.
+        self._free = _queue_of(self._workers)
 
 
 class _Worker:
@@ -138,6 +143,13 @@ class _Worker:
             self._network = NativeNetwork(self.arithmetic, (frames, height, width), endpoints, clips.dtype.type)
             self._key = key
         return self._network
+
+
+def _queue_of(workers: Iterable[_Worker]) -> SimpleQueue[_Worker]:
+    queue: SimpleQueue[_Worker] = SimpleQueue()
+    for worker in workers:
+        queue.put(worker)
+    return queue
 
 
 class NativeStream:
