@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import FIRST_FRAMES, FRAME_SIZE, INPUT_CHANNELS, TEMPORAL_STRIDE, check_input_size
+from quovadis.engines.pixel_range import check_pixel_range
 from quovadis.errors import ArchitectureError
 
 Pixels: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
@@ -85,7 +86,8 @@ class Engine(Protocol):
             endpoints: names out of `architecture.ENDPOINTS` whose feature maps are wanted too.
 
         Raises:
-            ArchitectureError: a shape or dtype that the network cannot take, or an unknown endpoint.
+            ArchitectureError: a shape or dtype that the network cannot take, floats that are NaN or far from 0..255,
+                or an unknown endpoint.
             EngineError: the device failed, or the engine is closed.
         """
         ...
@@ -127,7 +129,7 @@ def check_stream_frames(frames: NDArray[np.uint8], *, is_first: bool, is_last: b
 
 
 def check_clips(clips: Pixels) -> None:
-    """Refuse arrays that are no batch of clips.
+    """Refuse arrays that are no batch of clips; warn of floats that seem to be scaled already.
 
     Raises:
         ArchitectureError: with what was given and what is wanted.
@@ -139,3 +141,5 @@ def check_clips(clips: Pixels) -> None:
     if not is_pixels or clips.ndim != 5 or clips.shape[-1] != INPUT_CHANNELS or clips.shape[0] == 0:
         raise ArchitectureError(f"the network takes {wanted}, not {clips.dtype} of shape {clips.shape}")
     check_input_size(*clips.shape[1:4])
+    if clips.dtype == np.float32:
+        check_pixel_range(clips)
