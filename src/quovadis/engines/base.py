@@ -78,12 +78,12 @@ class Engine(Protocol):
         """How many calls of `run`, from as many threads, make the most of the device."""
         ...
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`.
 
         Args:
             clips: RGB, 0..255, uint8 or float32, shape batch, frames, height, width, 3, with at least 9 frames.
-            endpoints: names out of `architecture.ENDPOINTS` whose feature maps are wanted too.
+            endpoints: a name, or names, out of `architecture.ENDPOINTS` whose feature maps are wanted too.
 
         Raises:
             ArchitectureError: a shape or dtype that the network cannot take, floats that are NaN or far from 0..255,

@@ -15,9 +15,9 @@ from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.native_backend import ComputeBackend, FloatBackend, IntegerBackend
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import NativeNetwork, Positions
-from quovadis.engines.processors import physical_cores
+from quovadis.engines.processors import check_threads, physical_cores
 from quovadis.engines.quantization import Quantization
-from quovadis.errors import ArchitectureError, EngineError
+from quovadis.errors import ArchitectureError
 from quovadis.options import Hint
 from quovadis.version import __version__
 
@@ -50,9 +50,7 @@ class NativeEngine(BaseEngine):
         Raises:
             EngineError: the kernels cannot run here, or a thread count under 1.
         """
-        if threads is not None and threads < 1:
-            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more", option="threads")
-        threads = threads or physical_cores()
+        threads = check_threads(threads) or physical_cores()
         arithmetic: ComputeBackend = (
             FloatBackend(tensors) if quantization is None else IntegerBackend(tensors, quantization)
         )
@@ -77,7 +75,7 @@ class NativeEngine(BaseEngine):
         self._free = _queue_of(workers)
         super().__init__()
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)

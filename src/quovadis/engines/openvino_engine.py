@@ -20,6 +20,7 @@ from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
+from quovadis.engines.processors import check_threads
 from quovadis.engines.quantization import Quantization
 from quovadis.engines.streaming_graph import StateSlot, build_streaming_graph
 from quovadis.errors import EngineError
@@ -63,8 +64,7 @@ class OpenVINOEngine(BaseEngine):
         Raises:
             EngineError: no such device here, or a thread count under 1.
         """
-        if threads is not None and threads < 1:
-            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more", option="threads")
+        threads = check_threads(threads)
         self._tensors = tensors
         self._device = device
         self._core = ov.Core()
@@ -114,7 +114,7 @@ class OpenVINOEngine(BaseEngine):
     def _precision(self) -> str:
         return PRECISION if self._quantization is None else "int8"
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)

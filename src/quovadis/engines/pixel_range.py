@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,13 @@ _NORMALIZED = 3.0
 """Pixels less a data set's mean and over its deviation: with ImageNet's, from -2.1 to 2.6."""
 
 
-def check_pixel_range(clips: NDArray[np.float32]) -> None:
+def check_pixel_range(clips: NDArray[Any]) -> None:
     """Refuse values that are no pixels, and warn of pixels that seem to be scaled already.
 
-    Of every value it is checked whether it is finite, and of a sample where it lies.
+    Every value must be finite; a sample of them tells where they lie.
+
+    Args:
+        clips: float32, shape batch, frames, height, width, 3.
 
     Raises:
         ArchitectureError: NaN or infinity, or values far from 0..255.

@@ -28,6 +28,7 @@ from quovadis.architecture import (
 )
 from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips
 from quovadis.engines.lifecycle import BaseEngine
+from quovadis.engines.processors import check_threads
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
 from quovadis.weights.folding import fold_batch_norm
@@ -73,8 +74,9 @@ class TorchEngine(BaseEngine):
             float32: compute in float32 on CUDA too; TF32, which rounds like float16, is not used then.
 
         Raises:
-            EngineError: PyTorch has no such device here, or the network does not fit its memory.
+            EngineError: PyTorch has no such device here, threads under 1, or the network does not fit its memory.
         """
+        threads = check_threads(threads)
         _work_alone_after_fork()
         self._device = _find_device(device)
         self._process = os.getpid()
@@ -96,7 +98,7 @@ class TorchEngine(BaseEngine):
         precision = "f16" if self._half else "f32"
         return {"engine": "torch", "version": torch.__version__, "device": device, "precision": precision}
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
