@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from quovadis.engines.quantization import Quantization, quantized_scopes
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
-from quovadis.openvino_runtime import opset13, ov, without_telemetry
+from quovadis.openvino_runtime import opset13, ov, refuse_after_fork, without_telemetry
 from quovadis.weights.equalization import equalize, equalizing_scales
 
 HEADROOM = 1.4
@@ -48,6 +48,7 @@ def calibrate(
     samples = [clip[np.newaxis] for clip in clips]
     if not samples:
         raise EngineError("there is no clip to calibrate 8-bit integers on: name a video of your own")
+    refuse_after_fork()
     # NNCF draws its progress on stdout, which belongs to results.
     scales = equalizing_scales(_channel_maxima(build(tensors), samples))
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():

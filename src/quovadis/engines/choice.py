@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,13 @@ from quovadis.engines.base import Engine
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
 from quovadis.engines.native_library import has_integers, why_unavailable
+from quovadis.engines.processors import check_threads
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
 from quovadis.options import EngineName, Hint
+
+if TYPE_CHECKING:
+    import torch
 
 FloatPrecision: TypeAlias = Literal["f32", "f16"]
 
@@ -23,7 +27,7 @@ def open_engine(
     tensors: Mapping[str, NDArray[np.float32]],
     *,
     name: EngineName = "auto",
-    device: str = "CPU",
+    device: str | torch.device = "CPU",
     threads: int | None = None,
     hint: Hint = "latency",
     quantization: Quantization | None = None,
@@ -38,8 +42,8 @@ def open_engine(
         name: `native`, the project's own kernels (x86-64 with AVX2 or AVX-512; int8 with AVX-512 VNNI); `openvino`;
             `torch`, PyTorch on `cuda` or `cpu`; or `auto`: torch for CUDA devices, native for a CPU that has the
             kernels, OpenVINO for all else.
-        device: CPU, cuda, cuda:1 …, or an OpenVINO device.
-        threads: CPU threads; None: one per physical core.
+        device: CPU, cuda, cuda:1 …, an OpenVINO device, or a `torch.device`.
+        threads: CPU threads, a whole number of 1 or more; None: one per physical core.
         hint: `latency`: one clip as soon as possible; `throughput`: several clips at once, if that makes more of them.
         quantization: what int8 needs; None: floating point.
         floats: which; None: f16 on CUDA, f32 elsewhere.
@@ -54,7 +58,8 @@ def open_engine(
         raise EngineError(f'no engine is called "{name}"; there are {", ".join(get_args(EngineName))}', option="engine")
     if hint not in get_args(Hint):
         raise EngineError(f'no hint is called "{hint}"; there are {" and ".join(get_args(Hint))}', option="hint")
-    is_cpu, is_cuda = device.upper() == "CPU", _is_cuda(device)
+    threads, device = check_threads(threads), _device_name(device)
+    is_cpu, is_cuda = device == "CPU", _is_cuda(device)
     if floats == "f16" and not is_cuda:
         raise EngineError('half precision is for NVIDIA GPUs: choose `device="cuda"`, or `precision="f32"`')
     if name == "auto":
@@ -89,6 +94,15 @@ def open_engine(
 def runs_on_torch(name: EngineName, device: str) -> bool:
     """Tell whether `open_engine` would make the engine torch, which computes in floating point alone."""
     return name == "torch" or (name == "auto" and _is_cuda(device))
+
+
+def _device_name(device: object) -> str:
+    # PyTorch is not imported to ask whether it is one of its devices.
+    if type(device).__module__ == "torch" and type(device).__name__ == "device":
+        device = str(device)
+    if not isinstance(device, str):
+        raise EngineError(f'`device` must be a name such as "CPU" or "cuda:0", not {device!r}', option="device")
+    return "CPU" if device.upper() == "CPU" else device
 
 
 def _is_cuda(device: str) -> bool:
