@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import FIRST_FRAMES, TEMPORAL_STRIDE
 from quovadis.engines import EngineOutput
 from quovadis.engines.base import StreamOutput
+from quovadis.engines.lifecycle import BaseEngine
 from quovadis.labels import kinetics400
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity, softmax
@@ -24,7 +25,7 @@ Clip: TypeAlias = NDArray[Any]
 Answer: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-class FakeEngine:
+class FakeEngine(BaseEngine):
     """An engine that notes what it is given; what it answers of a clip is what its kinds differ in."""
 
     name = "fake"
@@ -48,6 +49,7 @@ class FakeEngine:
         raise NotImplementedError
 
     def run(self, clips: Clip, endpoints: Sequence[str] = ()) -> EngineOutput:
+        self._check_open()
         with self._lock:
             self.shapes += [clip.shape for clip in clips]
             self.calls.append(clips.shape[1])
@@ -61,6 +63,7 @@ class FakeEngine:
         return EngineOutput(step_logits, logits, softmax(logits), features, maps)
 
     def open_stream(self) -> _FakeStream:
+        self._check_open()
         return _FakeStream(self)
 
 

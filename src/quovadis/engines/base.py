@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class EngineStream(Protocol):
 
         Raises:
             ArchitectureError: another shape, dtype or number, or frames after the last.
-            EngineError: the device failed.
+            EngineError: the device failed, or the engine is closed.
         """
         ...
 
@@ -86,7 +86,7 @@ class Engine(Protocol):
 
         Raises:
             ArchitectureError: a shape or dtype that the network cannot take, or an unknown endpoint.
-            EngineError: the device failed.
+            EngineError: the device failed, or the engine is closed.
         """
         ...
 
@@ -94,9 +94,20 @@ class Engine(Protocol):
         """Begin a video of which each frame is run once.
 
         Raises:
-            EngineError: the device cannot compile the network.
+            EngineError: the device cannot compile the network, or the engine is closed.
         """
         ...
+
+    def close(self) -> None:
+        """Free the threads and memory, as the end of a `with` block does; closing twice does nothing.
+
+        Calls in progress in other threads finish. Later ones, and those of streams, raise an `EngineError`.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 def check_stream_frames(frames: NDArray[np.uint8], *, is_first: bool, is_last: bool) -> None:

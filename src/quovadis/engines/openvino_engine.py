@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import check_endpoints
 from quovadis.engines.base import EngineOutput, Pixels, check_clips
 from quovadis.engines.compiled_cache import CompiledGraphCache
+from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
 from quovadis.engines.quantization import Quantization
@@ -29,7 +30,7 @@ PRECISION = "f32"
 """Devices with fast lower precisions would use them by default; equality with the original comes first."""
 
 
-class OpenVINOEngine:
+class OpenVINOEngine(BaseEngine):
     """The network on one OpenVINO device.
 
     The graph is compiled when the first clip is run, for any batch size and length at once; a set of endpoints that was
@@ -145,6 +146,7 @@ class OpenVINOEngine:
 
     def _queue(self, endpoints: tuple[str, ...], dtype: type[np.generic]) -> SimpleQueue[InferRequest]:
         with self._compiling:
+            self._check_open()
             if (endpoints, dtype) not in self._requests:
                 compiled = self._compiled(
                     f"clip {endpoints} {dtype.__name__}",
@@ -160,13 +162,22 @@ class OpenVINOEngine:
 
     def open_stream(self) -> OpenVINOStream:
         """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""
+        self._check_open()
         if self._streaming is None:
             self._streaming = StreamingModels(self._compile_streaming)
-        return OpenVINOStream(self._streaming, self._device)
+        return OpenVINOStream(self._streaming, self._device, self._check_open)
+
+    def _release(self) -> None:
+        with self._compiling:
+            self._requests.clear()
+            self._tensors = {}
+            self._streaming = None
 
     def _compile_streaming(self, is_last: bool) -> tuple[CompiledModel, tuple[StateSlot, ...]]:
-        graph = build_streaming_graph(self._tensors, is_last=is_last, quantization=self._quantization)
-        return self._compiled(graph.model.get_friendly_name(), lambda: graph.model), graph.slots
+        with self._compiling:
+            self._check_open()
+            graph = build_streaming_graph(self._tensors, is_last=is_last, quantization=self._quantization)
+            return self._compiled(graph.model.get_friendly_name(), lambda: graph.model), graph.slots
 
     def _compiled(self, name: str, build: Callable[[], ov.Model]) -> CompiledModel:
         key = self._cache_key(name)

@@ -25,6 +25,7 @@ from quovadis.architecture import (
     same_padding,
 )
 from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips
+from quovadis.engines.lifecycle import BaseEngine
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
 from quovadis.weights.folding import fold_batch_norm
@@ -41,7 +42,7 @@ _SETTINGS_LOCK = Lock()
 """Held where settings of the whole process are changed for a while: engines must not give each other theirs."""
 
 
-class TorchEngine:
+class TorchEngine(BaseEngine):
     """The network on one PyTorch device.
 
     On CUDA it computes in float16 unless `float32` is asked for, elsewhere always in float32. Logits of float16 differ
@@ -94,6 +95,7 @@ class TorchEngine:
         with torch.inference_mode(), _errors_of(self._device, f"run clips of shape {clips.shape}"):
             staged = _staged(clips, self._device)
             with self._lock, self._settings():
+                self._check_open()
                 step_logits, features, maps = self._forward(staged.to(self._device, non_blocking=True), names)
                 logits = step_logits.mean(1)
                 return EngineOutput(
@@ -131,6 +133,12 @@ class TorchEngine:
         x = pixels.to(self._dtype if pixels.dtype == torch.uint8 else torch.float32)
         return x.sub_(PIXEL_MEAN).div_(PIXEL_SCALE).to(self._dtype).permute(0, 4, 1, 2, 3)
 
+    def _release(self) -> None:
+        with self._lock:
+            self._operations.clear()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def open_stream(self) -> EngineStream:
         """Refuse: see the message.
 
@@ -152,6 +160,10 @@ class _FoldedOperations:
             kernel = torch.tensor(folded.kernel).permute(4, 3, 0, 1, 2).to(device, precision)
             bias = torch.tensor(folded.bias).to(device, precision)
             self._weights[unit.scope] = kernel.contiguous(memory_format=torch.channels_last_3d), bias
+
+    def clear(self) -> None:
+        """Let go of the weights."""
+        self._weights.clear()
 
     def convolution(self, x: Tensor, unit: Convolution) -> Tensor:
         kernel, bias = self._weights[unit.scope]
