@@ -39,13 +39,10 @@ from quovadis.video import (
     SourceLike,
     SourceReader,
     VideoLimits,
-    VideoSource,
-    iterated_video,
     open_video,
     sampled_clips,
     video_source,
 )
-from quovadis.video.spool import BinaryFile
 from quovadis.weights import Weights, load_weights
 
 MAKER_NAMES = ("engine", "version", "device", "quovadis")
@@ -181,7 +178,7 @@ class Recognizer:
 
     def stream(
         self,
-        source: SourceLike | Iterable[NDArray[np.uint8]],
+        source: SourceLike,
         sampling: Sampling | None = None,
         *,
         limits: VideoLimits | None = None,
@@ -206,12 +203,8 @@ class Recognizer:
         """
         sampling = sampling or Sampling()
         dense = sampling.clips if isinstance(sampling.clips, Dense) else Dense(chunk_frames=TEMPORAL_STRIDE)
-        if isinstance(source, str | os.PathLike | np.ndarray | VideoSource | bytes | BinaryFile):
-            video = open_video(source, fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
-            frames = video.frames_ahead()
-        else:
-            video = iterated_video(source, sampling.fps)
-            frames = iter(video)
+        video = open_video(source, fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
+        frames = video.frames_ahead()
         clock = _CaptureClock()
         recent: deque[NDArray[np.float32]] = deque(maxlen=dense.window_steps)
         with video:
