@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.errors import VideoError
+from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
 from quovadis.video.base_source import BaseSource
@@ -47,6 +48,9 @@ class ArrayFrames(BaseSource):
     """What errors call them."""
 
     def __post_init__(self) -> None:
+        check_fields(self, VideoError)
+        if self.rate is not None and not 0 < self.rate <= 1000:
+            raise VideoError(f"{self.rate} frames a second are not possible: give a rate up to 1000", option="rate")
         self._is_read = False
 
     def open(self, **options: Unpack[OpenOptions]) -> Video:
