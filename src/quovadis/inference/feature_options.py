@@ -58,7 +58,7 @@ class FeatureOptions:
         check_fields(self, ArchitectureError)
         check_endpoints([self.endpoint])
         if isinstance(self.sampling.clips, CentreClip):
-            raise ArchitectureError("features are taken of all of a video: choose clip all or dense")
+            raise ArchitectureError("features are taken of all of a video: choose SlidingWindows or Dense")
         if self.is_dense and (self.endpoint != LAST_ENDPOINT or self.pool == "none"):
             raise ArchitectureError(
                 f"dense mode gives {LAST_ENDPOINT} pooled over space; take windows for other endpoints, or its map"

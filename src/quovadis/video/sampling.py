@@ -197,5 +197,6 @@ class Sampling:
 def _check_clip_frames(clip_frames: int) -> None:
     if clip_frames < MINIMUM_FRAMES:
         raise ArchitectureError(
-            f"clips of {clip_frames} frames are too short: the network needs at least {MINIMUM_FRAMES}"
+            f"clips of {clip_frames} frames are too short: the network needs at least {MINIMUM_FRAMES}",
+            option="clip_frames",
         )
