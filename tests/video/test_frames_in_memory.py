@@ -57,6 +57,7 @@ def test_every_form_of_the_same_frames_is_the_same_video(form: str) -> None:
     np.testing.assert_array_equal(stream, [step.logits for step in model.stream(FRAMES)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lay_out",
     [lambda t: t, lambda t: t.permute(0, 3, 1, 2), lambda t: list(t), lambda t: [one.permute(2, 0, 1) for one in t]],
@@ -163,6 +164,7 @@ def test_anything_else_is_one_error_that_says_what_to_give(given: Any, said: str
             act(given)
 
 
+@pytest.mark.slow
 def test_a_tensor_of_floats_is_refused() -> None:
     torch = pytest.importorskip("torch")
     for dtype in (torch.float32, torch.bfloat16):
