@@ -95,7 +95,7 @@ def test_numbers_of_numpy_become_pythons() -> None:
 def test_a_device_of_torch_is_taken() -> None:
     torch = pytest.importorskip("torch")
     assert ModelOptions(device=torch.device("cuda", 1)).device == "cuda:1"
-    assert ModelOptions(device=torch.device("cpu")).device == "cpu"
+    assert ModelOptions(device=torch.device("cpu", 0)).device == ModelOptions(device="cpu").device == "CPU"
 
 
 def test_any_list_of_names_is_taken() -> None:

@@ -64,6 +64,9 @@ class ModelOptions:
         if type(self.device).__module__ == "torch":
             # A `torch.device`.
             object.__setattr__(self, "device", str(self.device))
+        if isinstance(self.device, str) and self.device.lower() in ("cpu", "cpu:0"):
+            # As OpenVINO spells it.
+            object.__setattr__(self, "device", "CPU")
         check_fields(self, EngineError, weights=WeightsError, labels=LabelsError)
         if self.threads is not None and self.threads < 1:
             raise EngineError(f"{self.threads} threads are too few: give 1 or more", option="threads")
