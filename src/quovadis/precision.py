@@ -78,7 +78,7 @@ def quantization_for(
     # Imported late: only calibration needs OpenVINO.
     from quovadis.engines.calibration import ActivationMaxima, calibrate
 
-    found = replace(calibrate(map(ActivationMaxima(weights.tensors).of, clips)), provenance=_provenance(videos))
+    found = replace(calibrate(map(ActivationMaxima(weights.tensors).of, clips)), provenance=_provenance(weights, videos))
     found.save(path)
     _tell(found, notify)
     return found
@@ -134,13 +134,13 @@ def with_views(clips: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     return [*clips, *(next(next(views)) for _ in range(CALIBRATION_CLIPS - len(clips)))]
 
 
-def _provenance(videos: Sequence[VideoClips]) -> Provenance:
+def _provenance(weights: Weights, videos: Sequence[VideoClips]) -> Provenance:
     made_of = [
         CalibrationVideo(video.name, len(video.clips), hashlib.sha256(np.stack(video.clips).data).hexdigest())
         for video in videos
     ]
     views = CALIBRATION_CLIPS - sum(video.clips for video in made_of)
-    return Provenance(tuple(made_of), views, datetime.now(UTC).date().isoformat(), __version__)
+    return Provenance(weights.name, tuple(made_of), views, datetime.now(UTC).date().isoformat(), __version__)
 
 
 def _tell(used: Quantization | None, notify: Notify) -> None:

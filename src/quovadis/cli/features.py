@@ -16,6 +16,7 @@ from quovadis.cli.options import (
     LIMITS,
     MODEL,
     AllowPartial,
+    Calibration,
     AsJSON,
     Quiet,
     Restart,
@@ -88,6 +89,7 @@ def features(
     restart: Restart = False,
     model_options: Annotated[ModelOptions, Without("labels", "hint")] = MODEL,
     workers: Workers = 2,
+    calibration: Calibration = None,
     allow_partial: AllowPartial = False,
     limits: VideoLimits = LIMITS,
     as_json: AsJSON = False,
@@ -126,7 +128,14 @@ def features(
             _show([], output, as_json=as_json)
             raise typer.Exit(1)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        model = load(model_options, needs_labels=False, calibration_fallback=expanded, notify=notify, progress=download)
+        model = load(
+            model_options,
+            needs_labels=False,
+            calibration=calibration,
+            calibration_fallback=expanded,
+            notify=notify,
+            progress=download,
+        )
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         notify(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
     with resumable(restart=restart), VideoProgress(stderr(), "features", enabled=not quiet) as progress:

@@ -45,8 +45,10 @@ class CalibrationVideo:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a calibration was made of, when, and by which version; its results do not depend on the last two."""
+    """What a calibration was made for and of, when, and by which version; results do not depend on the last two."""
 
+    weights: str
+    """Name of the weights."""
     videos: tuple[CalibrationVideo, ...]
     views: int
     """Other views of their clips, which stood in for clips of other videos."""
