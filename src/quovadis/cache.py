@@ -103,7 +103,7 @@ def _samples() -> Iterator[CachedItem]:
 
 def _compiled() -> Iterator[CachedItem]:
     folder = compiled_graphs_folder()
-    for path, key in CompiledGraphCache(folder).keys():
+    for path, key in CompiledGraphCache(folder).stored():
         yield from _item("compiled", path.name.removesuffix(GRAPH_SUFFIX), _compiled_for(key), [path])
     yield from _unfinished("compiled", folder)
 

@@ -65,8 +65,10 @@ def diagnose(*, imports: bool = False) -> Section:
 
 def abbreviated(path: str | os.PathLike[str]) -> str:
     """Return a path with ~ in place of the home directory, whose name is nobody's business."""
-    text, user = os.fspath(path), str(Path.home())
-    return f"~{text.removeprefix(user)}" if text == user or text.startswith(user + os.sep) and user != os.sep else text
+    found, user = Path(path), Path.home()
+    # The administrator's home may be the root of all.
+    is_inside = user != Path(user.anchor) and found.is_relative_to(user)
+    return str(Path("~", found.relative_to(user))) if is_inside else str(path)
 
 
 def _versions(problems: list[str]) -> Section:
@@ -160,8 +162,12 @@ def _cache(problems: list[str]) -> Section:
     if not is_writable:
         problems.append(f"{abbreviated(folder)}: the cache cannot be written; set {HOME_VARIABLE} to another folder")
     items = cached_items()
-    sizes = {kind: sum(item.bytes for item in items if item.kind == kind) for kind in CACHE_KINDS}
-    return {"folder": abbreviated(folder), "writable": is_writable, "bytes": sum(sizes.values()), "bytes_by_kind": sizes}
+    return {
+        "folder": abbreviated(folder),
+        "writable": is_writable,
+        "bytes": sum(item.bytes for item in items),
+        "bytes_by_kind": {kind: sum(item.bytes for item in items if item.kind == kind) for kind in CACHE_KINDS},
+    }
 
 
 def _weights(problems: list[str]) -> dict[str, str]:

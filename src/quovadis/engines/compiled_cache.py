@@ -59,7 +59,7 @@ class CompiledGraphCache:
         except OSError as error:
             sys.stderr.write(f"quovadis: the compiled graph is not cached: {self._folder}: {error.strerror}\n")
 
-    def keys(self) -> Iterator[tuple[Path, str]]:
+    def stored(self) -> Iterator[tuple[Path, str]]:
         """Yield each file and the key that its graph was stored under; "" where it does not tell."""
         for path in sorted(self._folder.glob("*" + GRAPH_SUFFIX)):
             try:
