@@ -137,19 +137,25 @@ def _engines(problems: list[str]) -> Section:
 
 
 def _ffmpeg(problems: list[str]) -> Section:
-    program = shutil.which("ffmpeg")
-    shown = None
-    if program is not None:
-        command = [program, "-version"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
-        shown = (done.stdout.splitlines() or [f"exit code {done.returncode}"])[0]
     try:
         av = importlib.import_module("av")
         libraries = {name: ".".join(map(str, numbers)) for name, numbers in av.library_versions.items()}
     except (Exception, SystemExit) as error:
-        problems.append(f"PyAV cannot be imported, and no video be read: {_said(error)}")
+        problems.append(f"PyAV cannot be imported, so that no video can be read: {_said(error)}")
         libraries = None
-    return {"libraries": libraries, "program": shown}
+    return {"libraries": libraries, "program": _ffmpeg_program()}
+
+
+def _ffmpeg_program() -> str | None:
+    """Return what FFmpeg's own command says it is; nothing of ours needs it."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return _said(error)
+    return (done.stdout.splitlines() or [f"exit code {done.returncode}"])[0]
 
 
 def _cache(problems: list[str]) -> Section:
