@@ -18,7 +18,7 @@ from quovadis.engines.quantization import CalibrationVideo, Provenance, Quantiza
 from support.command_line import quovadis
 
 WEIGHTS, SAMPLE = "i3d-kinetics-400.ckpt", "bikes.mp4"
-KEY = repr(("0.1.0 2026.4", "a processor", "CPU", [], "ab" * 32, "", "clip () uint8"))
+KEY = repr(("0.1.0 2026.4-22982", "a processor", "CPU", [], "ab" * 32, "", "clip () uint8"))
 OTHERS = {"samples/mine.mp4", "weights/mine.pt", "notes.txt"}
 
 
@@ -54,7 +54,8 @@ def test_the_list_says_of_each_thing_its_size_its_date_and_what_it_belongs_to(ho
     assert listed.returncode == 0
     for name in ("rgb-scratch", "Kinetics-400 alone", SAMPLE, "1.0 kB", time.strftime("%Y-", time.gmtime())):
         assert name in listed.stdout
-    assert "clip, weights abababababab, CPU f32, versions 0.1.0 2026.4" in " ".join(listed.stdout.split())
+    compiled = "weights abababababab on CPU in f32 (clip), quovadis 0.1.0, OpenVINO 2026.4"
+    assert compiled in " ".join(listed.stdout.split())
     assert "rgb-scratch: 12 clips of 1 video, 2026-11-27" in listed.stdout
     assert "mine" not in listed.stdout
 
