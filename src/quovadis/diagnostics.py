@@ -16,7 +16,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from quovadis.errors import in_python, spell_options
 from quovadis.version import __version__
 
 Section: TypeAlias = dict[str, Any]
@@ -193,8 +192,7 @@ def _weights(problems: list[str]) -> dict[str, str]:
         is_whole = all(is_correct(path.parent / file.name, file) for file in there)
         found[name] = "verified" if is_whole else "damaged"
         if not is_whole:
-            advice = spell_options(f'`quovadis.weights.pull("{name}", force=True)`', in_python)
-            problems.append(f"{name}: not the official file; run {advice}")
+            problems.append(f'{name}: not the official file; run `quovadis.weights.pull("{name}", force=True)`')
     if is_offline() and not any(state == "verified" for state in found.values()):
         problems.append(f"no weights are cached, and {OFFLINE_VARIABLE} forbids to fetch them")
     return found

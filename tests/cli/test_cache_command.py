@@ -15,9 +15,10 @@ from filelock import FileLock
 
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.quantization import CalibrationVideo, Provenance, Quantization, quantized_scopes
+from quovadis.samples import SOURCES
 from support.command_line import quovadis
 
-WEIGHTS, SAMPLE = "i3d-kinetics-400.ckpt", "bikes.mp4"
+WEIGHTS, SAMPLE = "i3d-kinetics-400.ckpt", SOURCES[-1].file.name
 KEY = repr(("0.1.0 2026.4-22982", "a processor", "CPU", [], "ab" * 32, "", "clip () uint8"))
 OTHERS = {"samples/mine.mp4", "weights/mine.pt", "notes.txt"}
 
