@@ -17,6 +17,7 @@ from quovadis.cli.options import (
     LIMITS,
     MODEL,
     AllowPartial,
+    Calibration,
     Quiet,
     Restart,
     Resume,
@@ -80,10 +81,7 @@ def classify(
     plot: Annotated[
         Path | None, typer.Option(help="Draw the timeline: a picture, or for several videos a folder.")
     ] = None,
-    calibrate: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SOURCE", help="Calibrate int8 on this; repeat for more.", show_default="the videos"),
-    ] = None,
+    calibration: Calibration = None,
     allow_partial: AllowPartial = False,
     fail_fast: Annotated[bool, typer.Option(help="Stop at the first video that fails.")] = False,
     workers: Workers = 1,
@@ -121,7 +119,7 @@ def classify(
         with DownloadDisplay(stderr(), enabled=not quiet) as download:
             model = load(
                 model_options,
-                calibration=calibrate,
+                calibration=calibration,
                 calibration_fallback=sources,
                 notify=notify,
                 progress=download,

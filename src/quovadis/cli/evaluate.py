@@ -14,6 +14,7 @@ from quovadis.cli.options import (
     MODEL,
     AllowPartial,
     AsJSON,
+    Calibration,
     Quiet,
     Restart,
     Workers,
@@ -93,6 +94,7 @@ def evaluate(
     restart: Restart = False,
     model_options: Annotated[ModelOptions, Without("hint")] = MODEL,
     workers: Workers = 2,
+    calibration: Calibration = None,
     allow_partial: AllowPartial = False,
     limits: VideoLimits = LIMITS,
     as_json: AsJSON = False,
@@ -123,6 +125,7 @@ def evaluate(
         model = load(
             model_options,
             loaded=weights,
+            calibration=calibration,
             # A folder of frames may have several examples.
             calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
                 :CALIBRATION_CLIPS

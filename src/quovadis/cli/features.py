@@ -17,6 +17,7 @@ from quovadis.cli.options import (
     MODEL,
     AllowPartial,
     AsJSON,
+    Calibration,
     Quiet,
     Restart,
     Workers,
@@ -31,7 +32,7 @@ from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.features.formats import FeatureFormat
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Preset, Windows, choose_features
 from quovadis.options import ModelOptions
-from quovadis.recognizer import load
+from quovadis.recognizer import Recognizer, load
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.runs.sources import discover_all, open_failures
 from quovadis.video import VideoLimits
@@ -88,6 +89,7 @@ def features(
     restart: Restart = False,
     model_options: Annotated[ModelOptions, Without("labels", "hint")] = MODEL,
     workers: Workers = 2,
+    calibration: Calibration = None,
     allow_partial: AllowPartial = False,
     limits: VideoLimits = LIMITS,
     as_json: AsJSON = False,
@@ -126,7 +128,7 @@ def features(
             _show([], output, as_json=as_json)
             raise typer.Exit(1)
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        model = load(model_options, needs_labels=False, calibration_fallback=expanded, notify=notify, progress=download)
+        model = _load(model_options, calibration, expanded, download)
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         notify(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
     with resumable(restart=restart), VideoProgress(stderr(), "features", enabled=not quiet) as progress:
@@ -151,6 +153,19 @@ def features(
     _show(made.videos, output, as_json=as_json)
     if unusable or made.failures:
         raise typer.Exit(1)
+
+
+def _load(
+    options: ModelOptions, calibration: list[str] | None, videos: list[str], download: DownloadDisplay
+) -> Recognizer:
+    return load(
+        options,
+        needs_labels=False,
+        calibration=calibration,
+        calibration_fallback=videos,
+        notify=notify,
+        progress=download,
+    )
 
 
 class _Notes:

@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from quovadis.cli import classify, convert, evaluate, features, fvd, info, weights
+from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, info, weights
 from quovadis.cli.command import Debug, add_command
 from quovadis.cli.options import notify
 from quovadis.errors import QuovadisError
@@ -41,9 +41,11 @@ for command in (
     convert.convert,
     info.info,
     info.sample,
+    doctor.doctor,
 ):
     add_command(app, command)
 app.add_typer(weights.app, name="weights")
+app.add_typer(cache.app, name="cache")
 
 
 @app.callback(invoke_without_command=True)

@@ -81,4 +81,10 @@ FPS = Annotated[Any, typer.Option(parser=parse_fps, metavar="FPS|native", help="
 Workers = Annotated[int, typer.Option(min=1, help="Videos processed at once.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over, discarding what an earlier run has done.")]
 Resume = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what is done in this file, and go on from it.")]
+Calibration = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calibrate", metavar="SOURCE", help="Calibrate int8 on this; repeat for more.", show_default="the videos"
+    ),
+]
 AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quovadis.engines.base import Engine
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
-from quovadis.engines.native_library import has_integers, why_unavailable
+from quovadis.engines.native_library import has_integers, why_missing, why_unavailable
 from quovadis.engines.processors import check_threads
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
@@ -63,7 +63,7 @@ def open_engine(
     if floats == "f16" and not is_cuda:
         raise EngineError('half precision is for NVIDIA GPUs: choose `device="cuda"`, or `precision="f32"`')
     if name == "auto":
-        name = _fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
+        name = fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
     if name == "openvino":
         # Imported late: OpenVINO takes half a second, and the native engine does without it.
         from quovadis.engines.openvino_engine import OpenVINOEngine
@@ -105,11 +105,20 @@ def _device_name(device: object) -> str:
     return "CPU" if device.upper() == "CPU" else device
 
 
+def why_slower(name: EngineName, device: str) -> str | None:
+    """Say why `auto` does without the native engine, though there is one for this machine, and what to do.
+
+    None where it does not, and where another engine is what was asked for.
+    """
+    return why_missing() if name == "auto" and device.upper() == "CPU" else None
+
+
 def _is_cuda(device: str) -> bool:
     return device.lower().partition(":")[0] == "cuda"
 
 
-def _fastest(*, is_cpu: bool, is_cuda: bool, is_int8: bool) -> EngineName:
+def fastest(*, is_cpu: bool, is_cuda: bool, is_int8: bool) -> EngineName:
+    """Return what `auto` chooses on this machine for a device and a precision."""
     if is_cuda:
         return "torch"
     available = has_integers() if is_int8 else why_unavailable() is None
