@@ -127,7 +127,7 @@ def classify(
                 progress=download,
             )
         if resume is not None:
-            stack.enter_context(resumable(restart=restart))
+            stack.enter_context(resumable(resume, restart=restart))
         # Of a video at a time it is shown how far it is, of several how many are done.
         run = None if workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=not quiet))
 

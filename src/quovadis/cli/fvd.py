@@ -148,7 +148,7 @@ def fvd(
             )
 
     display = _Display(enabled=not quiet)
-    with nullcontext() if resume is None else resumable(restart=restart):
+    with nullcontext() if resume is None else resumable(resume, restart=restart):
         found = compare_sets(
             real_sources,
             fake_sources,
