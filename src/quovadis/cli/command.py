@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from functools import wraps
 from os import PathLike
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -35,11 +36,15 @@ Debug = Annotated[
 class StrictCommand(TyperCommand):
     """A command whose arguments and options are never empty, as they are where a script's variable is not set."""
 
+    paths: frozenset[str] = frozenset()
+    """Parameters that are local paths, by name."""
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line.
 
         Raises:
             QuovadisError: a value is empty. A path would become the current folder.
+            BadParameter: an address is given for a local path, which would have one slash less.
         """
         given = list(args)
         rest = super().parse_args(ctx, args)
@@ -47,10 +52,13 @@ class StrictCommand(TyperCommand):
         values, _, _ = self.make_parser(ctx).parse_args(args=given)
         for parameter in self.params:
             value = values.get(parameter.name or "")
-            if any(isinstance(one, str) and not one for one in (value if isinstance(value, list | tuple) else [value])):
-                argument = str(parameter.metavar or parameter.name).strip("[].").upper()
-                name = parameter.opts[0] if parameter.opts[0].startswith("-") else argument
-                raise QuovadisError(f"{name}: the value is empty; is a variable not set?")
+            argument = str(parameter.metavar or parameter.name).strip("[].").upper()
+            name = parameter.opts[0] if parameter.opts[0].startswith("-") else argument
+            for one in value if isinstance(value, list | tuple) else [value]:
+                if one == "":
+                    raise QuovadisError(f"{name}: the value is empty; is a variable not set?")
+                if parameter.name in self.paths and isinstance(one, str) and "://" in one:
+                    raise typer.BadParameter(f"{name}: {one} is an address; give a local path")
         return rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -98,7 +106,12 @@ def add_command(app: typer.Typer, function: Callable[..., None], name: str | Non
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    app.command(name, cls=StrictCommand)(run)
+    paths = frozenset(one.name for one in parameters if _takes_path(one.annotation))
+    app.command(name, cls=type("Command", (StrictCommand,), {"paths": paths}))(run)
+
+
+def _takes_path(annotation: Any) -> bool:
+    return annotation is Path or any(map(_takes_path, get_args(annotation)))
 
 
 def _field_parameter(options: Any, field: Field[Any], defaults: Any) -> inspect.Parameter:

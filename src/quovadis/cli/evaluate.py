@@ -132,7 +132,10 @@ def evaluate(
         )
     title = f"{dataset.name}, {protocol}"
     faults: list[UnexpectedError] = []
-    with resumable(output / LEDGER_NAME, restart=restart), VideoProgress(stderr(), title, enabled=not quiet) as progress:
+    with (
+        resumable(output / LEDGER_NAME, restart=restart),
+        VideoProgress(stderr(), title, enabled=not quiet) as progress,
+    ):
 
         def tell_fault(error: UnexpectedError) -> None:
             faults.append(error)

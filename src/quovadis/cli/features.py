@@ -129,7 +129,10 @@ def features(
         model = load(model_options, needs_labels=False, calibration_fallback=expanded, notify=notify, progress=download)
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         notify(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
-    with resumable(output / LEDGER_NAME, restart=restart), VideoProgress(stderr(), "features", enabled=not quiet) as progress:
+    with (
+        resumable(output / LEDGER_NAME, restart=restart),
+        VideoProgress(stderr(), "features", enabled=not quiet) as progress,
+    ):
         notes = _Notes(progress)
         made = extract_features(
             model,

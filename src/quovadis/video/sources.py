@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -361,6 +362,8 @@ def _check_file(path: Path, name: str) -> None:
             if not file.read(1) and path.is_file():
                 raise VideoError(f"{name}: empty file")
     except FileNotFoundError as error:
-        raise VideoError(f"{name}: no such file") from error
+        looks_like_address = re.match(r"[A-Za-z][\w+.-]+:[/\\](?![/\\])", name)
+        advice = "; an address has two slashes after its colon, of which a Path keeps one" if looks_like_address else ""
+        raise VideoError(f"{name}: no such file{advice}") from error
     except (OSError, ValueError) as error:
         raise VideoError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
