@@ -130,8 +130,12 @@ def read_weights(path: Path) -> Weights:
     refuse_foreign(index_path(path))
     checkpoint = TensorFlowCheckpoint(path)
     for data_path in checkpoint.data_paths:
-        if data_path.is_file():
-            refuse_foreign(data_path, text_only=True)
+        if not data_path.exists():
+            raise WeightsError(
+                f"{checkpoint.index_path}: only the index of a TensorFlow checkpoint, whose values {data_path.name} are "
+                "not beside it: fetch them too"
+            )
+        refuse_foreign(data_path, text_only=True)
     refuse_other_network({name: checkpoint.entry(name).shape for name in checkpoint}, checkpoint.prefix)
     tensors = {original: checkpoint.read(name) for name, original in original_names(checkpoint).items()}
     weights = make_weights(tensors, checkpoint.prefix, checkpoint.prefix.name)
