@@ -120,7 +120,26 @@ def test_another_precision_is_refused_and_another_version_is_not(
     second.description = {**second.description, "precision": "int8"}
     refused = quovadis(*run)
     assert refused.returncode == 1
-    assert f"{tmp_path / 'done.sqlite'}: holds results of other settings (precision: f32, now int8)" in refused.stderr
+    assert refused.stderr.splitlines() == [
+        f"quovadis: error: {tmp_path / 'done.sqlite'}: holds results made with --precision f32, and this run is with "
+        "--precision int8; give another file to --resume, or --restart to start over"
+    ]
+
+
+def test_the_flags_that_differ_are_named_with_both_values(videos: Path, engine: FakeEngine, tmp_path: Path) -> None:
+    run = ("classify", videos / "real" / "a.mp4", "--resume", tmp_path / "done.sqlite")
+    quovadis(*run, "--clip-frames", "9")
+    for more, made, now in (
+        (["--clip-frames", "9", "--stride", "8"], "without --stride", "with --stride 8"),
+        (["--clip-frames", "9", "--start", "2"], "without --start", "with --start 2"),
+        (["--clip-frames", "10"], "with --clip-frames 9", "with --clip-frames 10"),
+        (["--clip-frames", "9", "--clip", "centre"], "with --clip all", "with --clip centre"),
+        (["--dense"], "without --dense", "with --dense"),
+    ):
+        (line,) = quovadis(*run, *more).stderr.splitlines()
+        kept, _, asked = line.partition(", and this run is ")
+        assert made in kept
+        assert now in asked
 
 
 def test_a_file_to_resume_from_spares_videos(videos: Path, engine: FakeEngine) -> None:

@@ -29,6 +29,7 @@ from quovadis.cli.options import (
 from quovadis.escape import printable
 from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.features.formats import FeatureFormat
+from quovadis.features.names import default_folder
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Preset, Windows, choose_features
 from quovadis.options import ModelOptions
 from quovadis.recognizer import load
@@ -43,7 +44,15 @@ def features(
         list[str],
         typer.Argument(metavar="SOURCE...", help="Files, folders, folders of images, addresses.", show_default=False),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path("features"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the files.",
+            show_default="features, features-i3d and so on, by the options",
+        ),
+    ] = None,
     preset: Annotated[
         Preset | None,
         typer.Option(
@@ -109,7 +118,8 @@ def features(
     )
     if preset == "video_features":
         _note_stacks(options.windows.clip_frames)
-    usual: FeatureFormat = "video_features" if preset == "video_features" else "npy"
+    file_format = file_format or ("video_features" if preset == "video_features" else "npy")
+    output = output or default_folder(preset, options, file_format, model_options)
     unusable: list[str] = []
 
     def fail(source: str, error: Exception) -> None:
@@ -139,7 +149,7 @@ def features(
             expanded,
             output,
             options,
-            file_format or usual,
+            file_format,
             restart=restart,
             workers=workers,
             limits=limits,

@@ -74,8 +74,10 @@ def find_prefix(path: Path) -> Path:
 
 
 _MEDIA_SUFFIXES = frozenset(
-    (".3gp", ".avi", ".flv", ".gif", ".h264", ".h265", ".hevc", ".jpeg", ".jpg", ".m4v", ".mjpeg", ".mkv", ".mov")
-    + (".mp4", ".mpeg", ".mpg", ".ogv", ".png", ".ts", ".webm", ".webp", ".wmv")
+    {
+        *(".3gp", ".avi", ".flv", ".gif", ".h264", ".h265", ".hevc", ".jpeg", ".jpg", ".m4v", ".mjpeg", ".mkv", ".mov"),
+        *(".mp4", ".mpeg", ".mpg", ".ogv", ".png", ".ts", ".webm", ".webp", ".wmv"),
+    }
 )
 """Of files whose content says nothing, such as damaged ones."""
 

@@ -132,8 +132,8 @@ def read_weights(path: Path) -> Weights:
     for data_path in checkpoint.data_paths:
         if not data_path.exists():
             raise WeightsError(
-                f"{checkpoint.index_path}: only the index of a TensorFlow checkpoint, whose values {data_path.name} are "
-                "not beside it: fetch them too"
+                f"{checkpoint.index_path}: only the index of a TensorFlow checkpoint, whose values {data_path.name} "
+                "are not beside it: fetch them too"
             )
         refuse_foreign(data_path, text_only=True)
     refuse_other_network({name: checkpoint.entry(name).shape for name in checkpoint}, checkpoint.prefix)
