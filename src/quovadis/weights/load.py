@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError, WeightsUnavailableError
 from quovadis.fetch.files import is_correct
+from quovadis.notices import notify_once
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.checkpoint_path import index_path
@@ -43,7 +44,7 @@ def load_weights(
             `rgb-imagenet` if it is cached or, with nothing cached, is available; else `rgb-scratch`. Once either is
             cached no network is touched.
         progress: called while they are downloaded.
-        notify: called with one line when `auto` takes `rgb-scratch`.
+        notify: called with one line the first time that `auto` takes `rgb-scratch`.
 
     Raises:
         WeightsUnavailableError: official weights are unavailable from every source.
@@ -75,7 +76,8 @@ def _load_auto(progress: DownloadProgress, notify: Notify) -> Weights:
                 raise WeightsUnavailableError(f"{preferred_error}; {error}") from error
             cached = FALLBACK
     if cached == FALLBACK:
-        notify(f"using the weights {FALLBACK}, because {reason} (quovadis weights pull {PREFERRED} fetches it)")
+        message = f"using the weights {FALLBACK}, because {reason} (quovadis weights pull {PREFERRED} fetches it)"
+        notify_once(f"uses-{FALLBACK}", message, notify)
     return _load_official(pull(cached), cached)
 
 
