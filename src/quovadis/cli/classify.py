@@ -12,12 +12,13 @@ import typer
 
 from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.classification import RunOptions, classify_sources
-from quovadis.cli.command import MODEL_PANEL, OUTPUT, SAMPLING
+from quovadis.cli.command import OUTPUT, SAMPLING
 from quovadis.cli.options import (
     COMMON,
     FPS,
     LIMITS,
     MODEL,
+    Calibration,
     CommonOptions,
     check_engine,
     check_resume,
@@ -124,16 +125,7 @@ def classify(
         typer.Option(help="Draw the timeline: a picture, or for several videos a folder.", rich_help_panel=OUTPUT),
     ] = None,
     model_options: ModelOptions = MODEL,
-    calibrate: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SOURCE",
-            help="Calibrate int8 on this; repeat for more.",
-            show_default="the videos",
-            rich_help_panel=MODEL_PANEL,
-        ),
-        Needs(precision="int8"),
-    ] = None,
+    calibration: Calibration = None,
     common: CommonOptions = COMMON,
     limits: VideoLimits = LIMITS,
 ) -> None:
@@ -178,7 +170,7 @@ def classify(
         with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
             model = load(
                 model_options,
-                calibration=calibrate,
+                calibration=calibration,
                 calibration_fallback=sources,
                 notify=notices(quiet=common.quiet),
                 progress=download,

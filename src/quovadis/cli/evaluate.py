@@ -13,6 +13,7 @@ from quovadis.cli.options import (
     COMMON_PARALLEL,
     LIMITS,
     MODEL,
+    Calibration,
     CommonOptions,
     check_engine,
     notices,
@@ -134,6 +135,7 @@ def evaluate(
         ),
     ] = None,
     model_options: Annotated[ModelOptions, Without("hint")] = MODEL,
+    calibration: Calibration = None,
     common: Annotated[CommonOptions, Without("resume", "fail_fast")] = COMMON_PARALLEL,
     limits: VideoLimits = LIMITS,
 ) -> None:
@@ -167,6 +169,7 @@ def evaluate(
         model = load(
             model_options,
             loaded=weights,
+            calibration=calibration,
             # A folder of frames may have several examples.
             calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
                 :CALIBRATION_CLIPS

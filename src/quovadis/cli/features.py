@@ -17,6 +17,7 @@ from quovadis.cli.options import (
     COMMON_PARALLEL,
     LIMITS,
     MODEL,
+    Calibration,
     CommonOptions,
     check_engine,
     notices,
@@ -136,6 +137,7 @@ def features(
         ),
     ] = None,
     model_options: Annotated[ModelOptions, Without("labels", "hint")] = MODEL,
+    calibration: Calibration = None,
     common: Annotated[CommonOptions, Without("resume", "fail_fast")] = COMMON_PARALLEL,
     limits: VideoLimits = LIMITS,
 ) -> None:

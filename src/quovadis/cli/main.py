@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from quovadis.cli import classify, convert, evaluate, features, fvd, info, weights
+from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, info, weights
 from quovadis.cli.command import CommandGroup, Debug, add_command
 from quovadis.cli.options import notify
 from quovadis.cli.spelling import running
@@ -34,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VIDEOS, MODELS = "Videos", "Models and weights"
+VIDEOS, MODELS, INSTALLATION = "Videos", "Models and weights", "Installation"
 """Groups of commands."""
 for group, command in (
     (VIDEOS, classify.classify),
@@ -44,9 +44,11 @@ for group, command in (
     (MODELS, convert.convert),
     (MODELS, info.info),
     (VIDEOS, info.sample),
+    (INSTALLATION, doctor.doctor),
 ):
     add_command(app, command, group=group)
 app.add_typer(weights.app, name="weights", cls=CommandGroup, rich_help_panel=MODELS)
+app.add_typer(cache.app, name="cache", cls=CommandGroup, rich_help_panel=INSTALLATION)
 
 
 @app.callback(invoke_without_command=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from quovadis.cli.command import OUTPUT, RUN, SAMPLING
+from quovadis.cli.command import MODEL_PANEL, OUTPUT, RUN, SAMPLING
 from quovadis.cli.spelling import with_flags
 from quovadis.cli.usage import Needs, UsageError
 from quovadis.engines.choice import FloatPrecision, check_choice
@@ -154,6 +154,17 @@ FPS = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP, rich_help_panel=RUN)]
 AsJSON = Annotated[bool, typer.Option("--json", help=JSON_HELP, rich_help_panel=OUTPUT)]
+Calibration = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calibrate",
+        metavar="SOURCE",
+        help="Calibrate int8 on this; repeat for more.",
+        show_default="the videos",
+        rich_help_panel=MODEL_PANEL,
+    ),
+    Needs(precision="int8"),
+]
 Labels = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Class names, one a line, if not those of the weights.")
 ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quovadis.engines.base import Engine
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
-from quovadis.engines.native_library import has_integers, why_unavailable
+from quovadis.engines.native_library import has_integers, why_missing, why_unavailable
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
 from quovadis.options import EngineName, Hint
@@ -54,7 +54,7 @@ def open_engine(
     check_choice(name, device, hint=hint, floats=floats, is_int8=quantization is not None)
     is_cpu, is_cuda = device.upper() == "CPU", _is_cuda(device)
     if name == "auto":
-        name = _fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
+        name = fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
     if name == "openvino":
         # Imported late: OpenVINO takes half a second, and the native engine does without it.
         from quovadis.engines.openvino_engine import OpenVINOEngine
@@ -112,11 +112,20 @@ def runs_on_torch(name: EngineName, device: str) -> bool:
     return name == "torch" or (name == "auto" and _is_cuda(device))
 
 
+def why_slower(name: EngineName, device: str) -> str | None:
+    """Say why `auto` does without the native engine, though there is one for this machine, and what to do.
+
+    None where it does not, and where another engine is what was asked for.
+    """
+    return why_missing() if name == "auto" and device.upper() == "CPU" else None
+
+
 def _is_cuda(device: str) -> bool:
     return device.lower().partition(":")[0] == "cuda"
 
 
-def _fastest(*, is_cpu: bool, is_cuda: bool, is_int8: bool) -> EngineName:
+def fastest(*, is_cpu: bool, is_cuda: bool, is_int8: bool) -> EngineName:
+    """Return what `auto` chooses on this machine for a device and a precision."""
     if is_cuda:
         return "torch"
     available = has_integers() if is_int8 else why_unavailable() is None

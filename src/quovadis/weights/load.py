@@ -63,21 +63,19 @@ def load_weights(
 
 def _load_auto(progress: DownloadProgress, notify: Notify) -> Weights:
     cached = next((name for name in (PREFERRED, FALLBACK) if cached_path(name) is not None), None)
-    reason = f"{PREFERRED} is not cached"
     if cached is None:
         try:
             pull(PREFERRED, progress=progress, notify=notify)
             cached = PREFERRED
         except WeightsUnavailableError as preferred_error:
-            reason = f"{PREFERRED} is unavailable now"
             try:
                 pull(FALLBACK, progress=progress, notify=notify)
             except WeightsUnavailableError as error:
                 raise WeightsUnavailableError(f"{preferred_error}; {error}") from error
             cached = FALLBACK
     if cached == FALLBACK:
-        message = f"using the weights {FALLBACK}, because {reason} (quovadis weights pull {PREFERRED} fetches it)"
-        notify_once(f"uses-{FALLBACK}", message, notify)
+        message = f"using the weights {FALLBACK}, because {PREFERRED} is not in the cache"
+        notify_once("weights", f"{message} (quovadis weights pull {PREFERRED} fetches it)", notify)
     return _load_official(pull(cached), cached)
 
 
