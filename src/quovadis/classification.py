@@ -18,6 +18,7 @@ from quovadis.runs.sources import discover_all
 from quovadis.runs.tasks import DoneVideo, VideoTask, video_key, video_path
 from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.video import Sampling, VideoLimits
+from quovadis.video.source import short_name
 
 
 class ClipObserver(Protocol):
@@ -150,7 +151,7 @@ def _tasks(sources: Sequence[str]) -> list[VideoTask[str]]:
     """Return the videos, each with the title under which it is shown."""
     tasks = []
     for number, source in enumerate(sources, start=1):
-        name = Path(source).name or source
+        name = short_name(source)
         title = name if len(sources) == 1 else f"[{number}/{len(sources)}] {name}"
         # Of a camera nothing is kept: it does not show the same again.
         path = None if source.startswith("camera:") else video_path(source)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from quovadis.errors import VideoError, VideoLimitError
 
-LimitName: TypeAlias = Literal["max_pixels", "max_frames", "max_seconds"]
+LimitName: TypeAlias = Literal["max_pixels", "max_frames", "max_seconds", "max_spooled_bytes"]
 
 MAX_IMAGE_FILE_BYTES = 1 << 28
 """Of an image file, which is read whole."""
@@ -28,6 +28,10 @@ class VideoLimits:
     """Frames decoded, and frames after resampling. Not applied to live sources, which have no end."""
     max_seconds: float = field(default=6 * 3600.0, metadata={"help": "Refuse longer videos.", "min": 0.001})
     """Seconds from the first frame to the last. Not applied to live sources."""
+    max_spooled_bytes: int = field(
+        default=4 << 30, metadata={"help": "Refuse more bytes on standard input.", "min": 1, "show_default": "4 GiB"}
+    )
+    """Bytes of a video that is no file of its own, such as one from a pipe: it is copied into a temporary file."""
 
     def __post_init__(self) -> None:
         for limit in fields(self):
@@ -43,5 +47,5 @@ class VideoLimits:
             limit: which of them.
         """
         most = f"{getattr(self, limit):,.0f}" if limit != "max_seconds" else f"{self.max_seconds:.0f}"
-        unit = " pixels" if limit == "max_pixels" else ""
+        unit = {"max_pixels": " pixels", "max_spooled_bytes": " bytes"}.get(limit, "")
         return VideoLimitError(f"{name}: {what} more than the limit of {most}{unit}; `{limit}` raises it")

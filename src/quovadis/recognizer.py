@@ -46,6 +46,7 @@ from quovadis.video import (
     sampled_clips,
     video_source,
 )
+from quovadis.video.spool import BinaryFile
 from quovadis.weights import Weights, load_weights
 
 MAKER_NAMES = ("engine", "version", "device", "calibration", "quovadis")
@@ -206,7 +207,7 @@ class Recognizer:
         """
         sampling = sampling or Sampling()
         dense = sampling.clips if isinstance(sampling.clips, Dense) else Dense(chunk_frames=TEMPORAL_STRIDE)
-        if isinstance(source, str | os.PathLike | np.ndarray | VideoSource):
+        if isinstance(source, str | os.PathLike | np.ndarray | VideoSource | bytes | BinaryFile):
             video = open_video(source, fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
             frames = video.frames_ahead()
         else:

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from quovadis.cli import classify, fvd
+from quovadis.interrupts import INTERRUPTED
+from quovadis.runs.ledger import Ledger
 from support.command_line import quovadis
 from support.fake_engine import CornerEngine, FakeEngine, MeanEngine, recognizer
 from support.killed_runs import run_process, write_videos
+from support.ledgers import done_in
 
 LENGTHS = {"a.mp4": 30, "b.mp4": 41, "c.mp4": 12, "d.avi": 21}
 
@@ -146,6 +149,57 @@ def test_a_file_to_resume_from_is_for_nothing_else(
 @pytest.mark.parametrize("name", ["classify", "fvd"])
 def test_restart_needs_a_file_to_restart(name: str, videos: Path, engine: FakeEngine) -> None:
     assert quovadis(*command(name, videos, "--restart")).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["classify", "fvd"])
+def test_a_restart_that_is_stopped_says_whether_the_earlier_results_are_still_there(
+    name: str, videos: Path, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = tmp_path / "done.sqlite"
+    run = command(name, videos, "--resume", ledger)
+    quovadis(*run)
+    whole, earlier = ledger.read_bytes(), done_in(ledger)
+    assert earlier > 1
+    store = Ledger.store
+
+    def stop_before(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def stop_after(*values: object) -> None:
+        store(*values)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ledger, "store", stop_before)
+    stopped = quovadis(*run, "--restart")
+    assert stopped.returncode == INTERRUPTED
+    assert stopped.stderr.splitlines()[-1] == (
+        "quovadis: stopped before the first new result: all that the earlier run has done is still there"
+    )
+    assert ledger.read_bytes() == whole
+
+    monkeypatch.setattr(Ledger, "store", stop_after)
+    stopped = quovadis(*run, "--restart")
+    assert stopped.stderr.splitlines()[-1] == (
+        "quovadis: stopped; the same command without --restart goes on from here"
+    )
+    assert done_in(ledger) == 1
+
+
+def test_a_restart_that_is_stopped_while_the_network_loads_has_discarded_nothing(
+    videos: Path, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = command("fvd", videos, "--resume", tmp_path / "done.sqlite")
+    quovadis(*run)
+    earlier = done_in(tmp_path / "done.sqlite")
+
+    def load(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fvd, "load", load)
+    stopped = quovadis(*run, "--restart")
+    assert "stopped before the first new result" in stopped.stderr
+    assert "goes on from here" not in stopped.stderr
+    assert done_in(tmp_path / "done.sqlite") == earlier
 
 
 @pytest.mark.parametrize("name", ["classify", "fvd"])

@@ -176,7 +176,7 @@ def classify(
                 progress=download,
             )
         if common.resume is not None:
-            stack.enter_context(resumable(restart=common.restart))
+            stack.enter_context(resumable(common.resume, restart=common.restart))
         shown = not common.quiet
         # Of a video at a time it is shown how far it is, of several how many are done.
         run = None if common.workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=shown))

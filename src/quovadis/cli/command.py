@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from functools import wraps
 from os import PathLike
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 
@@ -65,12 +66,15 @@ class StrictCommand(TyperCommand):
     """Which options go together, by the name of the parameter that the rules are about."""
     parameters: ClassVar[tuple[inspect.Parameter, ...]] = ()
     examples: ClassVar[str] = ""
+    paths: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that are local paths, by name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line.
 
         Raises:
             UsageError: a value is empty, as that of a variable that is not set; a path would become the current folder.
+                Or an address is given for a local path, which would have one slash less.
         """
         start_command(ctx)
         given = list(args)
@@ -79,9 +83,12 @@ class StrictCommand(TyperCommand):
         values, _, _ = self.make_parser(ctx).parse_args(args=given)
         for parameter in self.params:
             value = values.get(parameter.name or "")
-            if any(isinstance(one, str) and not one for one in (value if isinstance(value, list | tuple) else [value])):
-                name = spelled(ctx, parameter.name or "", None)
-                raise UsageError(f"{name}: the value is empty; is a variable not set?", ctx)
+            name = spelled(ctx, parameter.name or "", None)
+            for one in value if isinstance(value, list | tuple) else [value]:
+                if one == "":
+                    raise UsageError(f"{name}: the value is empty; is a variable not set?", ctx)
+                if parameter.name in self.paths and isinstance(one, str) and "://" in one:
+                    raise UsageError(f"{name}: {one} is an address; give a local path", ctx)
         return rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -190,12 +197,18 @@ def add_command(
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     summary, _, examples = (inspect.getdoc(function) or "").partition("\n\nExamples:\n")
-    kind = type(
-        "Command",
-        (StrictCommand,),
-        {"rules": rules, "parameters": tuple(parameters), "examples": inspect.cleandoc(examples)},
-    )
+    attributes = {
+        "rules": rules,
+        "parameters": tuple(parameters),
+        "examples": inspect.cleandoc(examples),
+        "paths": frozenset(one.name for one in parameters if _takes_path(one.annotation)),
+    }
+    kind = type("Command", (StrictCommand,), attributes)
     app.command(name, cls=kind, help=summary, rich_help_panel=group)(run)
+
+
+def _takes_path(annotation: Any) -> bool:
+    return annotation is Path or any(map(_takes_path, get_args(annotation)))
 
 
 def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:

@@ -179,7 +179,10 @@ def evaluate(
         )
     title = f"{dataset.name}, {protocol}"
     faults: list[UnexpectedError] = []
-    with resumable(restart=common.restart), VideoProgress(stderr(), title, enabled=not common.quiet) as progress:
+    with (
+        resumable(output / LEDGER_NAME, restart=common.restart),
+        VideoProgress(stderr(), title, enabled=not common.quiet) as progress,
+    ):
 
         def tell_fault(error: UnexpectedError) -> None:
             faults.append(error)

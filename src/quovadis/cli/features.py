@@ -181,10 +181,20 @@ def features(
             _show([], output, common)
             raise typer.Exit(1)
     with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
-        model = load(model_options, needs_labels=False, calibration_fallback=expanded, notify=tell, progress=download)
+        model = load(
+            model_options,
+            needs_labels=False,
+            calibration=calibration,
+            calibration_fallback=expanded,
+            notify=tell,
+            progress=download,
+        )
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         tell(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
-    with resumable(restart=common.restart), VideoProgress(stderr(), "features", enabled=not common.quiet) as progress:
+    with (
+        resumable(output / LEDGER_NAME, restart=common.restart),
+        VideoProgress(stderr(), "features", enabled=not common.quiet) as progress,
+    ):
         notes = _Notes(progress)
         made = extract_features(
             model,

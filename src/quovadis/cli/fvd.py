@@ -207,7 +207,7 @@ def fvd(
             )
 
     display = _Display(enabled=not common.quiet)
-    with nullcontext() if common.resume is None else resumable(restart=common.restart):
+    with nullcontext() if common.resume is None else resumable(common.resume, restart=common.restart):
         found = compare_sets(
             real_sources,
             fake_sources,

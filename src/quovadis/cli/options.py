@@ -53,13 +53,30 @@ def notices(*, quiet: bool) -> Notify:
 
 
 @contextmanager
-def resumable(*, restart: bool) -> Iterator[None]:
-    """Tell a user who stops a run, or what stops it, that nothing of it is lost; a restart is not to be repeated."""
+def resumable(ledger: Path, *, restart: bool) -> Iterator[None]:
+    """Tell a user who stops a run, or what stops it, that nothing of it is lost; a restart is not to be repeated.
+
+    Args:
+        ledger: where the run keeps what is done; a restart replaces it once there is a first result.
+        restart: whether an earlier ledger is to be replaced.
+    """
+    earlier = _file_number(ledger) if restart else None
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        notify(f"stopped; the same command {'without --restart ' if restart else ''}goes on from here")
+        if earlier is not None and _file_number(ledger) == earlier:
+            notify("stopped before the first new result: all that the earlier run has done is still there")
+        else:
+            notify(f"stopped; the same command {'without --restart ' if restart else ''}goes on from here")
         raise
+
+
+def _file_number(path: Path) -> int | None:
+    """Return what tells a file from the one that takes its place; None: there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def check_resume(resume: Path | None, outputs: Sequence[Path | None], sources: Sequence[str]) -> None:

@@ -21,9 +21,10 @@ from quovadis.export.verification import Difference, difference, tolerance
 from quovadis.labels import LABELS_NAME, class_names, kinetics400, labels_origin, labels_text, numbered_classes
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.results import WeightsIdentity
+from quovadis.video.source import is_address
 from quovadis.weights import CATALOGUE, load_weights
 from quovadis.weights.detect import INDEX_SUFFIX
-from quovadis.weights.load import AUTO
+from quovadis.weights.load import AUTO, local_file
 
 Size: TypeAlias = int | Literal["any"]
 RECIPES = ("omz",)
@@ -115,6 +116,8 @@ def convert(
     for name, value in (("source", source), ("destination", destination)):
         if not os.fspath(value):
             raise OutputError(f"'': an empty name; give a {name}")
+    if is_address(os.fspath(destination)):
+        raise OutputError(f"{destination}: an address; give a local path, and upload what is written there")
     target = Path(destination)
     chosen_labels = class_names(labels)
     plan, folder = _plan(target, to, recipe, {name: value for name, value in given.items() if value is not None})
@@ -177,7 +180,7 @@ def _source_path(source: str | os.PathLike[str], notify: Notify, progress: Downl
     text = os.fspath(source)
     if text == AUTO or text in CATALOGUE:
         return load_weights(text, notify=notify, progress=progress).source
-    return Path(text)
+    return local_file(text)
 
 
 def _plan(target: Path, to: str | None, recipe: str | None, given: dict[OptionName, Any]) -> tuple[Plan, Path]:

@@ -21,7 +21,7 @@ from quovadis.results.record_file import RecordFile
 from quovadis.results.records import RecordFormat, RecordWriter, record_writer
 from quovadis.results.table_records import TableRecords
 from quovadis.video.expand import is_video_name
-from quovadis.video.source import is_address, local_path
+from quovadis.video.source import is_address, local_path, short_name
 
 FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {
     ".json": "json",
@@ -267,7 +267,7 @@ class Pictures:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self._folder}: cannot make the folder for pictures: {error.strerror}") from error
-        stem = Path(source).stem.replace(":", "_") or "video"
+        stem = Path(short_name(source)).stem.replace(":", "_") or "video"
         name, number = f"{stem}.png", 2
         while name in self._taken:
             name, number = f"{stem}-{number}.png", number + 1

@@ -67,6 +67,8 @@ class Video(AbstractContextManager["Video"]):
         fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
         self.name = name
         """The source, as it was given."""
+        self.source: object = None
+        """What was opened, which is not to go before this does."""
         self.check: Callable[[], None] = lambda: None
         """Called for every frame that is read; ends the reading by raising."""
         self._decoder = decoder

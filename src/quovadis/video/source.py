@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -53,6 +53,12 @@ def is_address(source: str) -> bool:
     return source.startswith(CAMERA_PREFIX) or (match is not None and match[1].lower() != "file")
 
 
+def short_name(source: str) -> str:
+    """Return the last part of a path or an address, without what follows a question mark in the latter."""
+    shown = PurePath(urlsplit(source).path if is_address(source) and "://" in source else source).name
+    return shown or source
+
+
 def local_path(source: str) -> Path:
     """Return the path of a local source; `file://` addresses are read as such.
 
@@ -84,14 +90,16 @@ def network_instructions(address: str) -> OpenInstructions:
         raise VideoError(
             f"{address}: {OFFLINE_VARIABLE} is set, which forbids the network; give a local file, or unset it"
         )
-    protocol, separator, _ = address.lower().partition("://")
+    written, separator, rest = address.partition("://")
+    protocol = written.lower()
     if not separator or protocol not in _NETWORK_PROTOCOLS:
         raise VideoError(f"{address}: the protocol {protocol} is not supported; download the video and give its path")
     options = {"protocol_whitelist": ",".join(_NETWORK_PROTOCOLS)}
     if protocol.startswith("rtsp"):
         # Over UDP a camera's frames arrive torn as soon as the network is busy.
         options["rtsp_transport"] = "tcp"
-    return OpenInstructions(address, None, options, "network")
+    # FFmpeg takes HTTP for another protocol than http.
+    return OpenInstructions(f"{protocol}://{rest}", None, options, "network")
 
 
 def camera_instructions(device: str) -> OpenInstructions:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Protocol, TypeAlias, Unpack, runtime_checkable
 
 import numpy as np
@@ -35,6 +38,7 @@ from quovadis.video.source import (
     local_path,
     network_instructions,
 )
+from quovadis.video.spool import BinaryFile, SpooledFile
 
 
 @runtime_checkable
@@ -68,9 +72,10 @@ class VideoSource(Protocol):
         ...
 
 
-SourceLike: TypeAlias = "VideoSource | str | os.PathLike[str] | NDArray[np.uint8]"
+SourceLike: TypeAlias = "VideoSource | str | os.PathLike[str] | bytes | BinaryFile | NDArray[np.uint8]"
 """What a user may give: a `VideoSource`; a string, which names a file, a folder of images, an address or `camera:0`; a
-path, which is a local file or folder; or frames in memory, uint8 RGB of shape frames, height, width, 3."""
+path, which is a local file or folder; the content of a file, as bytes or as an open binary file; or frames in memory,
+uint8 RGB of shape frames, height, width, 3."""
 
 
 class _Source(VideoSource, ABC):
@@ -85,7 +90,9 @@ class _Source(VideoSource, ABC):
         limits = options.get("limits") or VideoLimits()
         allow_partial, threads = options.get("allow_partial", False), options.get("threads", 0)
         decoder = self._decoder(limits, allow_partial=allow_partial, threads=threads)
-        return Video(self.name, decoder, is_file=isinstance(self, LocalFile), **options)
+        video = Video(self.name, decoder, is_file=isinstance(self, LocalFile | FileObject), **options)
+        video.source = self
+        return video
 
     def count_frames(self, fps: FrameRate = "native", **access: Unpack[Access]) -> int:
         """Return the number of frames at a rate, as `VideoSource.count_frames` says."""
@@ -111,7 +118,11 @@ class _LocalSource(_Source):
             raise VideoError(f"{self.name!r}: an empty name; give a video or a folder (is a variable not set?)")
         if "\0" in os.fspath(self.path):
             raise VideoError(f"{self.name}: cannot be read: embedded null byte")
-        return Path(self.path)
+        path = Path(self.path)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # Reading it might wait for ever, and gives its content only once.
+            raise VideoError(f"{self.name}: a pipe or a device, not a file; open it, and give the open file instead")
+        return path
 
     def fingerprint(self) -> str:
         """Return a digest of the content; of a folder, of the names and contents of its files.
@@ -141,6 +152,54 @@ class LocalFile(_LocalSource):
                 return ImageSequence(name, [path], limits, allow_partial=allow_partial)
         _check_file(path, name)
         return Decoder(name, file_instructions(path), limits, allow_partial=allow_partial, threads=threads)
+
+
+@dataclass(eq=False)
+class FileObject(_Source):
+    """A video that is no file of its own: bytes, or an open binary file, such as a pipe, or a member of an archive.
+
+    An open file is read from where it stands to its end, need not be seekable, and is not closed. All is copied into a
+    temporary file when it is first opened, within the limit `max_spooled_bytes`; that file is removed with this object.
+    """
+
+    content: bytes | bytearray | memoryview | BinaryFile = field(repr=False)
+    """The bytes, or what they are read from."""
+    name: str = ""
+    """What errors call the video; empty: the open file's own name."""
+
+    def __post_init__(self) -> None:
+        own = getattr(self.content, "name", None)
+        is_bytes = isinstance(self.content, bytes | bytearray | memoryview)
+        self.name = self.name or ("<bytes>" if is_bytes else own if isinstance(own, str) and own else "<file object>")
+        self._lock = Lock()
+        self._spooled: SpooledFile | None = None
+        self._is_begun = False
+
+    def fingerprint(self) -> str:
+        """Return a digest of the content, as of a file that holds it.
+
+        Raises:
+            VideoError: it cannot be read.
+            VideoLimitError: it holds more than the default limit, and has not been opened before.
+        """
+        return self._file(VideoLimits()).fingerprint()
+
+    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
+        return self._file(limits)._decoder(limits, allow_partial=allow_partial, threads=threads)
+
+    def _file(self, limits: VideoLimits) -> LocalFile:
+        with self._lock:
+            if self._spooled is None:
+                self._spooled = self._copy(limits)
+            return LocalFile(self._spooled.path, self.name)
+
+    def _copy(self, limits: VideoLimits) -> SpooledFile:
+        if isinstance(self.content, bytes | bytearray | memoryview):
+            return SpooledFile(self.name, BytesIO(self.content), limits)
+        if self._is_begun:
+            raise VideoError(f"{self.name}: was read in part before an error; open it again, and give that")
+        self._is_begun = True
+        return SpooledFile(self.name, self.content, limits)
 
 
 @dataclass(frozen=True)
@@ -266,6 +325,8 @@ def video_source(given: SourceLike) -> VideoSource:
     Raises:
         VideoError: the name is empty.
     """
+    if isinstance(given, bytes | bytearray | memoryview | BinaryFile):
+        return FileObject(given)
     if isinstance(given, np.ndarray):
         return ArrayFrames(given)
     if not isinstance(given, str):
@@ -301,6 +362,8 @@ def _check_file(path: Path, name: str) -> None:
             if not file.read(1) and path.is_file():
                 raise VideoError(f"{name}: empty file")
     except FileNotFoundError as error:
-        raise VideoError(f"{name}: no such file") from error
+        looks_like_address = re.match(r"[A-Za-z][\w+.-]+:[/\\](?![/\\])", name)
+        advice = "; an address has two slashes after its colon, of which a Path keeps one" if looks_like_address else ""
+        raise VideoError(f"{name}: no such file{advice}") from error
     except (OSError, ValueError) as error:
         raise VideoError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

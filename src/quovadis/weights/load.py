@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
 from quovadis.weights.variable_names import original_names
 
 AUTO = "auto"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 PREFERRED, FALLBACK = "rgb-imagenet", "rgb-scratch"
 
 
@@ -58,7 +60,21 @@ def load_weights(
         return _load_auto(progress, notify)
     if text in CATALOGUE:
         return _load_official(pull(text, progress=progress, notify=notify), text)
-    return read_weights(Path(text))
+    return read_weights(local_file(text))
+
+
+def local_file(text: str) -> Path:
+    """Return the path of weights that are no official ones.
+
+    Raises:
+        WeightsError: it is an address.
+    """
+    if _ADDRESS.match(text):
+        raise WeightsError(
+            f"{text}: an address, but weights are read from local files; download it, and give its path",
+            option="weights",
+        )
+    return Path(text)
 
 
 def _load_auto(progress: DownloadProgress, notify: Notify) -> Weights:
