@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import Triple
 from quovadis.errors import EngineError
-from quovadis.native.build import INSTRUCTION_SETS, LIBRARY
+from quovadis.native.build import INSTRUCTION_SETS, LIBRARY, unsupported_machine
 
 PANEL = 32
 """Output channels for which weights are packed together."""
@@ -122,12 +122,26 @@ def instruction_sets() -> tuple[str, ...]:
 
 def why_unavailable() -> str | None:
     """Say why the kernels cannot be used here; None if they can."""
+    reason = unsupported_machine() or why_missing()
+    if reason is None and not instruction_sets():
+        return "this processor has neither AVX2 nor AVX-512"
+    return reason
+
+
+def why_missing() -> str | None:
+    """Say why kernels that there are for this machine are not installed, and what to do; None if all is well."""
+    if unsupported_machine() is not None:
+        return None
     if not LIBRARY.exists():
-        return "the kernels were not compiled when quovadis was installed: python -m quovadis.native does it"
+        return (
+            "the kernels were not compiled when quovadis was installed: install a C++ compiler (g++ or clang++) and run "
+            "python -m quovadis.native"
+        )
     try:
-        return None if instruction_sets() else "this processor has neither AVX2 nor AVX-512"
+        instruction_sets()
     except (OSError, AttributeError) as error:
         return f"the kernels cannot be loaded: {error}; python -m quovadis.native compiles them again"
+    return None
 
 
 def has_integers() -> bool:

@@ -25,6 +25,7 @@ from quovadis.architecture import (
     same_padding,
 )
 from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips
+from quovadis.engines.choice import NO_DENSE_ON_TORCH
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
 from quovadis.weights.folding import fold_batch_norm
@@ -137,7 +138,7 @@ class TorchEngine:
         Raises:
             EngineError: always.
         """
-        raise EngineError('the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`')
+        raise EngineError(NO_DENSE_ON_TORCH)
 
 
 class _FoldedOperations:

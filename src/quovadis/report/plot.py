@@ -23,6 +23,13 @@ def check_plot_dependency() -> None:
         raise MissingDependencyError("matplotlib", "plot", "drawing the timeline")
 
 
+def picture_formats() -> list[str]:
+    """Return the suffixes of pictures that can be drawn, without their dots."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    return sorted(FigureCanvasBase.get_supported_filetypes())
+
+
 def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
     """Draw the probability of the video's `count` best classes over time, one step a clip, their segments shaded.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError, WeightsUnavailableError
 from quovadis.fetch.files import is_correct
+from quovadis.notices import notify_once
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.checkpoint_path import index_path
@@ -45,7 +46,7 @@ def load_weights(
             `rgb-imagenet` if it is cached or, with nothing cached, is available; else `rgb-scratch`. Once either is
             cached no network is touched.
         progress: called while they are downloaded.
-        notify: called with one line when `auto` takes `rgb-scratch`.
+        notify: called with one line the first time that `auto` takes `rgb-scratch`.
 
     Raises:
         WeightsUnavailableError: official weights are unavailable from every source.
@@ -78,20 +79,19 @@ def local_file(text: str) -> Path:
 
 def _load_auto(progress: DownloadProgress, notify: Notify) -> Weights:
     cached = next((name for name in (PREFERRED, FALLBACK) if cached_path(name) is not None), None)
-    reason = f"{PREFERRED} is not cached"
     if cached is None:
         try:
             pull(PREFERRED, progress=progress, notify=notify)
             cached = PREFERRED
         except WeightsUnavailableError as preferred_error:
-            reason = f"{PREFERRED} is unavailable now"
             try:
                 pull(FALLBACK, progress=progress, notify=notify)
             except WeightsUnavailableError as error:
                 raise WeightsUnavailableError(f"{preferred_error}; {error}") from error
             cached = FALLBACK
     if cached == FALLBACK:
-        notify(f"using the weights {FALLBACK}, because {reason} (quovadis weights pull {PREFERRED} fetches it)")
+        message = f"using the weights {FALLBACK}, because {PREFERRED} is not in the cache"
+        notify_once("weights", f"{message} (quovadis weights pull {PREFERRED} fetches it)", notify)
     return _load_official(pull(cached), cached)
 
 
