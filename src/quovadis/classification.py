@@ -91,7 +91,7 @@ def classify_sources(
         failures += 1
         on_failure(source, error)
 
-    sources = discover_all(arguments, fail, fail_fast=options.fail_fast)
+    sources = discover_all(arguments, fail, limits=limits, fail_fast=options.fail_fast)
     if failures and options.fail_fast:
         return failures
 
@@ -118,7 +118,7 @@ def classify_sources(
 
     def take(video: DoneVideo[str, VideoPrediction]) -> None:
         # The same video may have been given in another way.
-        on_result(replace(video.result, source=video.task.name) if video.is_earlier else video.result)
+        on_result(replace(video.result, source=video.task.name))
 
     ledger = None
     with ExitStack() as stack:

@@ -44,7 +44,9 @@ def classify(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="Files, folders, folders of images, addresses, camera:0.", show_default=False
+            metavar="SOURCE...",
+            help="Files, folders, folders of images, addresses, camera:0, - for stdin.",
+            show_default=False,
         ),
     ],
     clip: Annotated[

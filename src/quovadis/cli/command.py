@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from functools import wraps
 from os import PathLike
@@ -17,10 +17,19 @@ from typer.models import ParameterInfo
 
 from quovadis.cli.help import HELP, OPTIONS, Row, declared_flags, help_text, parameter_row, usage_of
 from quovadis.cli.spelling import start_command
-from quovadis.cli.usage import Excludes, Rule, UsageError, check_together, command_line_checks, spelled
+from quovadis.cli.usage import (
+    Excludes,
+    Rule,
+    UsageError,
+    check_standard_input,
+    check_together,
+    command_line_checks,
+    spelled,
+)
 from quovadis.faults import show_tracebacks
 from quovadis.limits import VideoLimits
 from quovadis.options import ModelOptions
+from quovadis.video.source import STANDARD_INPUT
 from quovadis.weights import CATALOGUE
 from quovadis.weights.load import AUTO
 
@@ -84,11 +93,16 @@ class StrictCommand(TyperCommand):
         for parameter in self.params:
             value = values.get(parameter.name or "")
             name = spelled(ctx, parameter.name or "", None)
-            for one in value if isinstance(value, list | tuple) else [value]:
+            given_values: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
+            if parameter.name == "sources":
+                check_standard_input(given_values)
+            for one in given_values:
                 if one == "":
                     raise UsageError(f"{name}: the value is empty; is a variable not set?", ctx)
                 if parameter.name in self.paths and isinstance(one, str) and "://" in one:
                     raise UsageError(f"{name}: {one} is an address; give a local path", ctx)
+                if parameter.name in self.paths and one == STANDARD_INPUT and name.isupper():
+                    raise UsageError(f"{name}: - is no file; one of this name is ./-", ctx)
         return rest
 
     def invoke(self, ctx: Any) -> Any:

@@ -39,6 +39,7 @@ from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.runs.sources import discover_all, open_failures
 from quovadis.video import VideoLimits
 from quovadis.video.crops import Crops
+from quovadis.video.source import shown_name
 
 DENSE_HAS_NO_WINDOWS = Excludes("dense", preset="i3d")
 
@@ -50,7 +51,9 @@ def _complete_endpoint(incomplete: str) -> list[str]:
 def features(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Files, folders, folders of images, addresses.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE...", help="Files, folders, folders of images, addresses, - for stdin.", show_default=False
+        ),
     ],
     preset: Annotated[
         Preset | None,
@@ -180,7 +183,7 @@ def features(
         unusable.append(source)
         notify(f"error: {error}")
 
-    expanded = discover_all(sources, fail)
+    expanded = discover_all(sources, fail, limits=limits)
     # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
     if not expanded or common.restart or not (output / LEDGER_NAME).exists():
         errors = open_failures(expanded, limits, allow_partial=common.allow_partial)
@@ -236,7 +239,7 @@ class _Notes:
 
     def tell(self, video: Extracted) -> None:
         for note in () if video.source in self._told else video.notes:
-            notify_above(self._progress, f"note: {video.source}: {note}")
+            notify_above(self._progress, f"note: {shown_name(video.source)}: {note}")
         self._told.add(video.source)
 
 

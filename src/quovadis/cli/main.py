@@ -94,7 +94,7 @@ def _run() -> None:
     except UsageError as error:
         # Typer's own messages are sentences, of several lines where they list choices.
         said = " ".join(error.format_message().split()).removesuffix(".").replace("Value error, ", "")
-        notify(f"error: {said[:1].lower()}{said[1:]}")
+        notify(f"error: {said if said[:2].isupper() else said[:1].lower() + said[1:]}")
         notify(f"see {(error.ctx or running()).command_path} --help")
         sys.exit(WRONG_COMMAND_LINE)
     except QuovadisError as error:

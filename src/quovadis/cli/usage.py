@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,8 @@ import typer
 
 from quovadis.cli.spelling import running, with_flags
 from quovadis.errors import MissingDependencyError, QuovadisError
+from quovadis.video.source import STANDARD_INPUT
+from quovadis.video.sources import standard_input
 
 UsageError: Any = typer.BadParameter.__bases__[0]
 """A wrong command line: one line on stderr, where to read more, and exit code 2."""
@@ -98,6 +100,19 @@ def check_together(context: Any, rules: Mapping[str, list[Rule]]) -> None:
     for name, notes in rules.items():
         for rule in notes if is_given(context, name) else ():
             rule.check(context, name)
+
+
+def check_standard_input(sources: Sequence[str]) -> None:
+    """Refuse to read standard input twice, or to wait for a person to type a video.
+
+    Raises:
+        UsageError: it is given twice, or nothing is piped in.
+    """
+    if sources.count(STANDARD_INPUT) > 1:
+        raise UsageError("- is given twice, but standard input can be read only once")
+    if STANDARD_INPUT in sources:
+        with command_line_checks():
+            standard_input()
 
 
 def is_given(context: Any, name: str) -> bool:

@@ -13,7 +13,8 @@ from quovadis.features.formats import FeatureFormat
 from quovadis.inference.feature_options import PRESETS, FeatureOptions, Preset
 from quovadis.options import ModelOptions
 from quovadis.runs.settings import given_options
-from quovadis.video.source import is_address, local_path
+from quovadis.runs.tasks import STANDARD_INPUT_KEY
+from quovadis.video.source import STANDARD_INPUT, is_address, local_path, shown_name
 
 _LONGEST_BYTES = 200
 """Of a name; file systems take 255, and suffixes are added to it."""
@@ -78,6 +79,9 @@ def output_names(sources: Sequence[str], known: Mapping[str, str] = MappingProxy
 
 
 def _candidates(source: str) -> Iterator[str]:
+    if source.startswith(STANDARD_INPUT_KEY):
+        yield shown_name(STANDARD_INPUT)
+        return
     path = Path(source.partition("?")[0].rpartition("://")[2] or source) if is_address(source) else local_path(source)
     parts = [_plain(part) for part in path.absolute().parts]
     stem = _plain(path.name if path.is_dir() else path.stem) or "video"

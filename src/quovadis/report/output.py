@@ -214,7 +214,7 @@ def check_spares_videos(output: Path | None, sources: Sequence[str]) -> None:
     Raises:
         OutputError: it is one of the sources, or is there and has a video's name.
     """
-    if output is None or not output.is_file():
+    if output is None or output in STDOUT or not output.is_file():
         return
     if is_video_name(output.name) or any(_is_same(output, source) for source in sources):
         raise OutputError(f"{output}: this is a video, which results would replace; give another name")

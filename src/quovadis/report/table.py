@@ -15,6 +15,7 @@ from rich.text import Text
 from quovadis.errors import Spell, in_python, spell_options
 from quovadis.escape import printable
 from quovadis.results import ClipPrediction, Segment, VideoPrediction
+from quovadis.video.source import shown_name
 
 BAR_WIDTH = 30
 MAX_CLIP_ROWS = 40
@@ -39,7 +40,7 @@ def _header(result: VideoPrediction) -> Text:
     noun = "clip" if result.mean_logits is None else "step"
     clips = f"1 {noun}" if len(result.clips) == 1 else f"{len(result.clips)} {noun}s"
     seconds = result.clips[-1].end_seconds - result.clips[0].start_seconds
-    text = Text(printable(result.source), style="bold")
+    text = Text(printable(shown_name(result.source)), style="bold")
     return text.append(f"  {clips}, {seconds:.2f} s, weights {result.weights.name}", style="dim not bold")
 
 

@@ -14,6 +14,8 @@ from quovadis.errors import VideoError
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 CAMERA_PREFIX = "camera:"
+STANDARD_INPUT = "-"
+"""A video that is piped in; a file of this name is `./-`."""
 
 _NETWORK_PROTOCOLS = (
     *("http", "https", "httpproxy", "tcp", "tls", "udp", "udplite", "rtp", "srtp", "rtsp", "rtsps", "srt", "crypto"),
@@ -50,13 +52,22 @@ class OpenInstructions:
 def is_address(source: str) -> bool:
     """Tell whether `source` names something other than a local path."""
     match = _ADDRESS.match(source)
-    return source.startswith(CAMERA_PREFIX) or (match is not None and match[1].lower() != "file")
+    return (
+        source == STANDARD_INPUT
+        or source.startswith(CAMERA_PREFIX)
+        or (match is not None and match[1].lower() != "file")
+    )
+
+
+def shown_name(source: str) -> str:
+    """Return what people are shown of a source: `stdin` says more than a dash."""
+    return "stdin" if source == STANDARD_INPUT else source
 
 
 def short_name(source: str) -> str:
     """Return the last part of a path or an address, without what follows a question mark in the latter."""
     shown = PurePath(urlsplit(source).path if is_address(source) and "://" in source else source).name
-    return shown or source
+    return shown_name(shown or source)
 
 
 def local_path(source: str) -> Path:
