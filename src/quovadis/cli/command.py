@@ -32,11 +32,16 @@ SHORT = {"weights": "-w"}
 """Short names of fields of options."""
 
 
-def complete_weights(incomplete: str) -> list[str]:
-    """Return the names of weights that begin so; where there are none, the shell goes on with files."""
-    return [name for name in (AUTO, *CATALOGUE) if name.startswith(incomplete)]
+def one_of(*names: str) -> Callable[[str], list[str]]:
+    """Return what completes a value in a shell: those of the names that begin so; where none does, files."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
 
 
+complete_weights = one_of(AUTO, *CATALOGUE)
 COMPLETIONS: Mapping[str, Any] = {"weights": complete_weights}
 """What completes the value of a field, where its type does not tell."""
 HELP_ROW = Row(HELP, "-h, --help", "Show this message and exit.")

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from quovadis.architecture import ENDPOINTS
-from quovadis.cli.command import OUTPUT, SAMPLING, Without
+from quovadis.cli.command import OUTPUT, SAMPLING, Without, one_of
 from quovadis.cli.options import (
     COMMON_PARALLEL,
     LIMITS,
@@ -42,10 +42,6 @@ from quovadis.video.crops import Crops
 DENSE_HAS_NO_WINDOWS = Excludes("dense", preset="i3d")
 
 
-def _complete_endpoint(incomplete: str) -> list[str]:
-    return [name for name in ENDPOINTS if name.startswith(incomplete)]
-
-
 def features(
     sources: Annotated[
         list[str],
@@ -63,7 +59,7 @@ def features(
         str,
         typer.Option(
             help="Layer of the network: any that quovadis info lists, except Input and Logits.",
-            autocompletion=_complete_endpoint,
+            autocompletion=one_of(*ENDPOINTS),
             rich_help_panel=SAMPLING,
         ),
     ] = "Mixed_5c",

@@ -24,7 +24,7 @@ from quovadis.video import VideoLimits
 
 MODEL, LIMITS = ModelOptions(), VideoLimits()
 """What they are where nothing is given."""
-QUIET_HELP = "Show errors and results alone, and no results that go to a file."
+QUIET_HELP = "Show no progress, no notices, and no table of what a file has."
 JSON_HELP = "Print JSON."
 
 
