@@ -82,11 +82,9 @@ class StrictCommand(TyperCommand):
                 Or an address is given for a local path, which would have one slash less.
         """
         start_command(ctx)
-        given = list(args)
-        rest = super().parse_args(ctx, args)
-        # As they were written: of a path nothing but "." is left by now.
-        values, _, _ = self.make_parser(ctx).parse_args(args=given)
-        for parameter in self.params:
+        # As they are written: of a path nothing but "." would be left.
+        values, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in () if ctx.resilient_parsing else self.params:
             value = values.get(parameter.name or "")
             name = spelled(ctx, parameter.name or "", None)
             for one in value if isinstance(value, list | tuple) else [value]:
@@ -94,7 +92,7 @@ class StrictCommand(TyperCommand):
                     raise UsageError(f"{name}: the value is empty; is a variable not set?", ctx)
                 if parameter.name in self.paths and isinstance(one, str) and "://" in one:
                     raise UsageError(f"{name}: {one} is an address; give a local path", ctx)
-        return rest
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, whose flags messages name from now on.

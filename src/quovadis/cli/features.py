@@ -20,6 +20,7 @@ from quovadis.cli.options import (
     Calibration,
     CommonOptions,
     check_engine,
+    load_shown,
     notices,
     notify,
     notify_above,
@@ -33,8 +34,7 @@ from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.features.formats import FeatureFormat
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Preset, Windows, choose_features
 from quovadis.options import ModelOptions
-from quovadis.recognizer import load
-from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.report.progress import VideoProgress
 from quovadis.runs.sources import discover_all, open_failures
 from quovadis.video import VideoLimits
 from quovadis.video.crops import Crops
@@ -161,30 +161,14 @@ def features(
     if preset == "video_features":
         _note_stacks(options.windows.clip_frames)
     usual: FeatureFormat = "video_features" if preset == "video_features" else "npy"
-    unusable: list[str] = []
-
-    def fail(source: str, error: Exception) -> None:
-        unusable.append(source)
-        notify(f"error: {error}")
-
-    expanded = discover_all(sources, fail)
-    # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
-    if not expanded or common.restart or not (output / LEDGER_NAME).exists():
-        errors = open_failures(expanded, limits, allow_partial=common.allow_partial)
-        for source, error in errors or ():
-            fail(source, error)
-        if errors is not None:
-            _show([], output, common)
-            raise typer.Exit(1)
-    with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
-        model = load(
-            model_options,
-            needs_labels=False,
-            calibration=calibration,
-            calibration_fallback=expanded,
-            notify=tell,
-            progress=download,
-        )
+    expanded, unusable = _discover(sources, output, common, limits)
+    model = load_shown(
+        model_options,
+        quiet=common.quiet,
+        needs_labels=False,
+        calibration=calibration,
+        calibration_fallback=expanded,
+    )
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         tell(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
     with (
@@ -212,6 +196,32 @@ def features(
     _show(made.videos, output, common)
     if unusable or made.failures:
         raise typer.Exit(1)
+
+
+def _discover(
+    sources: Sequence[str], output: Path, common: CommonOptions, limits: VideoLimits
+) -> tuple[list[str], list[str]]:
+    """Return the videos that there are, and what cannot be used.
+
+    Raises:
+        typer.Exit: there is nothing to do.
+    """
+    unusable: list[str] = []
+
+    def fail(source: str, error: Exception) -> None:
+        unusable.append(source)
+        notify(f"error: {error}")
+
+    expanded = discover_all(sources, fail)
+    # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
+    if not expanded or common.restart or not (output / LEDGER_NAME).exists():
+        errors = open_failures(expanded, limits, allow_partial=common.allow_partial)
+        for source, error in errors or ():
+            fail(source, error)
+        if errors is not None:
+            _show([], output, common)
+            raise typer.Exit(1)
+    return expanded, unusable
 
 
 class _Notes:
