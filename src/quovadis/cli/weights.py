@@ -38,7 +38,11 @@ Name = Annotated[
 
 
 def list_weights(as_json: AsJSON = False) -> None:
-    """List the official weights and which of them are cached."""
+    """List the official weights and which of them are cached.
+
+    Examples:
+        quovadis weights list --json
+    """
     if as_json:
         typer.echo(json.dumps(catalogue_records(), indent=2))
     else:
@@ -50,7 +54,11 @@ def pull(
     force: Annotated[bool, typer.Option("--force", help="Fetch again even if cached.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fetch official weights into the cache and print their path."""
+    """Fetch official weights into the cache and print their path.
+
+    Examples:
+        quovadis weights pull rgb-imagenet
+    """
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
         path = weights.pull(name, force=force, progress=download, notify=notices(quiet=quiet))
     typer.echo(path)
@@ -71,7 +79,12 @@ def verify(
     ],
     as_json: AsJSON = False,
 ) -> None:
-    """Check every checksum of a weights file."""
+    """Check every checksum of a weights file.
+
+    Examples:
+        quovadis weights verify rgb-scratch
+        quovadis weights verify model.ckpt
+    """
     checked = check_weights(name)
     if as_json:
         typer.echo(json.dumps(checked.to_dict(), indent=2))
@@ -82,7 +95,11 @@ def verify(
 
 
 def weights_path(name: Name) -> None:
-    """Print where cached weights are."""
+    """Print where cached weights are.
+
+    Examples:
+        quovadis weights path rgb-scratch
+    """
     path = weights.cached_path(name)
     if path is None:
         raise QuovadisError(f"{name} is not cached: run quovadis weights pull {name}")
