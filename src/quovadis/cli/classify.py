@@ -22,7 +22,7 @@ from quovadis.cli.options import (
     CommonOptions,
     check_engine,
     check_resume,
-    notices,
+    load_shown,
     notify,
     resumable,
     stderr,
@@ -30,9 +30,8 @@ from quovadis.cli.options import (
 from quovadis.cli.spelling import flag
 from quovadis.cli.usage import Excludes, Needs, command_line_checks
 from quovadis.options import ModelOptions
-from quovadis.recognizer import load
-from quovadis.report.output import OutputFormat, ResultOutput, check_plot_name, check_spares_videos, choose_format
-from quovadis.report.progress import ClipProgress, DownloadDisplay, VideoProgress
+from quovadis.report.output import OutputFormat, ResultOutput, check_outputs
+from quovadis.report.progress import ClipProgress, VideoProgress
 from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
 from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
@@ -149,12 +148,8 @@ def classify(
         span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
         sampling = Sampling(clips=clips, fps=fps, span=span)
         check_engine(model_options, dense=isinstance(clips, Dense))
-        choose_format(file_format, output)
-        if plot is not None:
-            check_plot_name(plot, several=len(sources) > 1)
+        check_outputs(file_format, output, plot, several=len(sources) > 1)
     check_resume(common.resume, [output, plot], sources)
-    for written in (output, plot):
-        check_spares_videos(written, sources)
     with ExitStack() as stack:
         results = stack.enter_context(
             ResultOutput(
@@ -169,14 +164,7 @@ def classify(
                 quiet=common.quiet,
             )
         )
-        with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
-            model = load(
-                model_options,
-                calibration=calibration,
-                calibration_fallback=sources,
-                notify=notices(quiet=common.quiet),
-                progress=download,
-            )
+        model = load_shown(model_options, quiet=common.quiet, calibration=calibration, calibration_fallback=sources)
         if common.resume is not None:
             stack.enter_context(resumable(common.resume, restart=common.restart))
         shown = not common.quiet

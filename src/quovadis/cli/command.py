@@ -41,11 +41,16 @@ SHORT = {"weights": "-w"}
 """Short names of fields of options."""
 
 
-def complete_weights(incomplete: str) -> list[str]:
-    """Return the names of weights that begin so; where there are none, the shell goes on with files."""
-    return [name for name in (AUTO, *CATALOGUE) if name.startswith(incomplete)]
+def one_of(*names: str) -> Callable[[str], list[str]]:
+    """Return what completes a value in a shell: those of the names that begin so; where none does, files."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
 
 
+complete_weights = one_of(AUTO, *CATALOGUE)
 COMPLETIONS: Mapping[str, Any] = {"weights": complete_weights}
 """What completes the value of a field, where its type does not tell."""
 HELP_ROW = Row(HELP, "-h, --help", "Show this message and exit.")
@@ -86,11 +91,9 @@ class StrictCommand(TyperCommand):
                 Or an address is given for a local path, which would have one slash less.
         """
         start_command(ctx)
-        given = list(args)
-        rest = super().parse_args(ctx, args)
-        # As they were written: of a path nothing but "." is left by now.
-        values, _, _ = self.make_parser(ctx).parse_args(args=given)
-        for parameter in self.params:
+        # As they are written: of a path nothing but "." would be left.
+        values, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in () if ctx.resilient_parsing else self.params:
             value = values.get(parameter.name or "")
             name = spelled(ctx, parameter.name or "", None)
             given_values: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
@@ -103,7 +106,7 @@ class StrictCommand(TyperCommand):
                     raise UsageError(f"{name}: {one} is an address; give a local path", ctx)
                 if parameter.name in self.paths and one == STANDARD_INPUT and name.isupper():
                     raise UsageError(f"{name}: - is no file; one of this name is ./-", ctx)
-        return rest
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, whose flags messages name from now on.

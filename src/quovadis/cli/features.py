@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from quovadis.architecture import ENDPOINTS
-from quovadis.cli.command import OUTPUT, SAMPLING, Without
+from quovadis.cli.command import OUTPUT, SAMPLING, Without, one_of
 from quovadis.cli.options import (
     COMMON_PARALLEL,
     LIMITS,
@@ -20,6 +20,7 @@ from quovadis.cli.options import (
     Calibration,
     CommonOptions,
     check_engine,
+    load_shown,
     notices,
     notify,
     notify_above,
@@ -34,18 +35,13 @@ from quovadis.features.formats import FeatureFormat
 from quovadis.features.names import default_folder
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Preset, Windows, choose_features
 from quovadis.options import ModelOptions
-from quovadis.recognizer import load
-from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.report.progress import VideoProgress
 from quovadis.runs.sources import discover_all, open_failures
 from quovadis.video import VideoLimits
 from quovadis.video.crops import Crops
 from quovadis.video.source import shown_name
 
 DENSE_HAS_NO_WINDOWS = Excludes("dense", preset="i3d")
-
-
-def _complete_endpoint(incomplete: str) -> list[str]:
-    return [name for name in ENDPOINTS if name.startswith(incomplete)]
 
 
 def features(
@@ -67,7 +63,7 @@ def features(
         str,
         typer.Option(
             help="Layer of the network: any that quovadis info lists, except Input and Logits.",
-            autocompletion=_complete_endpoint,
+            autocompletion=one_of(*ENDPOINTS),
             rich_help_panel=SAMPLING,
         ),
     ] = "Mixed_5c",
@@ -177,30 +173,14 @@ def features(
         _note_stacks(options.windows.clip_frames)
     file_format = file_format or ("video_features" if preset == "video_features" else "npy")
     output = output or default_folder(preset, options, file_format, model_options)
-    unusable: list[str] = []
-
-    def fail(source: str, error: Exception) -> None:
-        unusable.append(source)
-        notify(f"error: {error}")
-
-    expanded = discover_all(sources, fail, limits=limits)
-    # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
-    if not expanded or common.restart or not (output / LEDGER_NAME).exists():
-        errors = open_failures(expanded, limits, allow_partial=common.allow_partial)
-        for source, error in errors or ():
-            fail(source, error)
-        if errors is not None:
-            _show([], output, common)
-            raise typer.Exit(1)
-    with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
-        model = load(
-            model_options,
-            needs_labels=False,
-            calibration=calibration,
-            calibration_fallback=expanded,
-            notify=tell,
-            progress=download,
-        )
+    expanded, unusable = _discover(sources, output, common, limits)
+    model = load_shown(
+        model_options,
+        quiet=common.quiet,
+        needs_labels=False,
+        calibration=calibration,
+        calibration_fallback=expanded,
+    )
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         tell(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
     with (
@@ -228,6 +208,32 @@ def features(
     _show(made.videos, output, common)
     if unusable or made.failures:
         raise typer.Exit(1)
+
+
+def _discover(
+    sources: Sequence[str], output: Path, common: CommonOptions, limits: VideoLimits
+) -> tuple[list[str], list[str]]:
+    """Return the videos that there are, and what cannot be used.
+
+    Raises:
+        typer.Exit: there is nothing to do.
+    """
+    unusable: list[str] = []
+
+    def fail(source: str, error: Exception) -> None:
+        unusable.append(source)
+        notify(f"error: {error}")
+
+    expanded = discover_all(sources, fail, limits=limits)
+    # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
+    if not expanded or common.restart or not (output / LEDGER_NAME).exists():
+        errors = open_failures(expanded, limits, allow_partial=common.allow_partial)
+        for source, error in errors or ():
+            fail(source, error)
+        if errors is not None:
+            _show([], output, common)
+            raise typer.Exit(1)
+    return expanded, unusable
 
 
 class _Notes:

@@ -20,6 +20,7 @@ from quovadis.cli.options import (
     CommonOptions,
     check_engine,
     check_resume,
+    load_shown,
     notices,
     notify,
     notify_above,
@@ -32,9 +33,9 @@ from quovadis.fvd import PRESETS, CompareOptions, SetComparison, SkippedVideo, c
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Covariance, FeatureKind, Preset
 from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.options import ModelOptions
-from quovadis.recognizer import Recognizer, load
+from quovadis.recognizer import Recognizer
 from quovadis.report.distances import DistanceReport, set_document
-from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode
 
@@ -194,17 +195,11 @@ def fvd(
         )
     check_resume(common.resume, [stats], [*real_sources, *fake_sources])
     chosen = PRESETS[preset or "original"].covariance if covariance is None else covariance
-    tell = notices(quiet=common.quiet)
 
     def network() -> Recognizer:
-        with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
-            return load(
-                # A distance is compared with other people's, which are float32's.
-                replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32"),
-                needs_labels=False,
-                notify=tell,
-                progress=download,
-            )
+        # A distance is compared with other people's, which are float32's.
+        options = replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32")
+        return load_shown(options, quiet=common.quiet, needs_labels=False)
 
     display = _Display(enabled=not common.quiet)
     with nullcontext() if common.resume is None else resumable(common.resume, restart=common.restart):
@@ -230,7 +225,7 @@ def fvd(
             ),
             observe=display.observe,
             on_skip=display.leave_out,
-            notify=tell,
+            notify=notices(quiet=common.quiet),
         )
     _show(found, DistanceReport(found, chosen, seed or 0, flag), stats, common)
     if found.missing or display.faults:

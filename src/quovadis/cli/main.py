@@ -19,7 +19,7 @@ from quovadis.cli import cache, classify, convert, doctor, evaluate, features, f
 from quovadis.cli.command import CommandGroup, Debug, add_command
 from quovadis.cli.options import notify
 from quovadis.cli.spelling import running
-from quovadis.cli.usage import UsageError
+from quovadis.cli.usage import UsageError, usage_message
 from quovadis.errors import QuovadisError
 from quovadis.faults import describe, log_traceback, show_tracebacks_if_asked
 from quovadis.interrupts import INTERRUPTED, handle_interrupts
@@ -92,9 +92,7 @@ def _run() -> None:
         if code:
             sys.exit(code)
     except UsageError as error:
-        # Typer's own messages are sentences, of several lines where they list choices.
-        said = " ".join(error.format_message().split()).removesuffix(".").replace("Value error, ", "")
-        notify(f"error: {said if said[:2].isupper() else said[:1].lower() + said[1:]}")
+        notify(f"error: {usage_message(error)}")
         notify(f"see {(error.ctx or running()).command_path} --help")
         sys.exit(WRONG_COMMAND_LINE)
     except QuovadisError as error:

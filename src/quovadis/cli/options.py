@@ -18,13 +18,14 @@ from quovadis.engines.choice import FloatPrecision, check_choice
 from quovadis.escape import printable
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
+from quovadis.recognizer import Recognizer, load
 from quovadis.report.output import check_spares_videos, is_same_file
-from quovadis.report.progress import VideoProgress
+from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
 
 MODEL, LIMITS = ModelOptions(), VideoLimits()
 """What they are where nothing is given."""
-QUIET_HELP = "Show errors and results alone, and no results that go to a file."
+QUIET_HELP = "Show no progress, no notices, and no table of what a file has."
 JSON_HELP = "Print JSON."
 
 
@@ -50,6 +51,12 @@ def _line(message: str) -> str:
 def notices(*, quiet: bool) -> Notify:
     """Return what says choices made for the user: nothing, where he wants to be told of errors alone."""
     return ignore_notice if quiet else notify
+
+
+def load_shown(options: ModelOptions, *, quiet: bool, **settings: Any) -> Recognizer:
+    """Load a model as `quovadis.load` does, and show downloads and choices made for the user, unless he wants quiet."""
+    with DownloadDisplay(stderr(), enabled=not quiet) as download:
+        return load(options, notify=notices(quiet=quiet), progress=download, **settings)
 
 
 @contextmanager
@@ -80,15 +87,16 @@ def _file_number(path: Path) -> int | None:
 
 
 def check_resume(resume: Path | None, outputs: Sequence[Path | None], sources: Sequence[str]) -> None:
-    """Refuse a file to resume from that is a source or an output too.
+    """Refuse a file to resume from that is an output too, and one of them that is a video.
 
     Raises:
-        UsageError: it is an output.
-        OutputError: it is one of the videos.
+        UsageError: results would replace what is done.
+        OutputError: what is written would replace a video.
     """
     if any(is_same_file(resume, output) for output in outputs):
         raise UsageError("--resume: results would replace what is done: give a file of its own")
-    check_spares_videos(resume, sources)
+    for written in (resume, *outputs):
+        check_spares_videos(written, sources)
 
 
 def check_engine(options: ModelOptions, *, dense: bool = False) -> None:

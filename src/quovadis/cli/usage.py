@@ -16,6 +16,19 @@ from quovadis.video.sources import standard_input
 
 UsageError: Any = typer.BadParameter.__bases__[0]
 """A wrong command line: one line on stderr, where to read more, and exit code 2."""
+_PLAIN = {"Value error, ": "", "Input should be ": "must be ", "Invalid value for ": "invalid "}
+
+
+def usage_message(error: Any) -> str:
+    """Return what is wrong with a command line, in one line without the ornaments of Typer's sentences."""
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    for ornament, plain in (
+        ("Value error, ", ""),
+        ("Input should be ", "must be "),
+        ("Invalid value for ", "invalid "),
+    ):
+        said = said.replace(ornament, plain)
+    return said if said[1:2].isupper() else f"{said[:1].lower()}{said[1:]}"
 
 
 @contextmanager
@@ -133,8 +146,7 @@ def spelled(context: Any, name: str, value: object) -> str:
 
 
 def _given(context: Any, name: str) -> str:
-    value = context.params[name]
-    return spelled(context, name, value if isinstance(value, bool) else None)
+    return spelled(context, name, context.params[name])
 
 
 def _holds(value: object, wanted: object) -> bool:

@@ -188,6 +188,18 @@ def choose_format(file_format: OutputFormat | None, output: Path | None) -> Reco
     return chosen
 
 
+def check_outputs(file_format: OutputFormat | None, output: Path | None, plot: Path | None, *, several: bool) -> None:
+    """Refuse outputs that cannot be, whatever the files: what `choose_format` and `check_plot_name` refuse.
+
+    Raises:
+        OutputError: see there.
+        MissingDependencyError: a picture is wanted and matplotlib is not installed.
+    """
+    choose_format(file_format, output)
+    if plot is not None:
+        check_plot_name(plot, several=several)
+
+
 def check_plot_name(plot: Path, *, several: bool) -> None:
     """Refuse the name of one picture for several, and one that says no format.
 

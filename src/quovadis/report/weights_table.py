@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quovadis.escape import printable
+from quovadis.report.fitted_table import Column, FittedTable
 from quovadis.weights import CATALOGUE, Verification, cached_path
 
 
@@ -22,11 +23,12 @@ def catalogue_records() -> list[dict[str, str | None]]:
 
 def catalogue_table() -> RenderableType:
     """List the official weights and where they are cached."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("name", "trained on", "cached at"):
-        table.add_column(heading, overflow="fold")
+    path = Column("cached at", is_text=True)
+    table = FittedTable(
+        Column("name", is_text=True, wraps=False), Column("trained on", is_text=True, is_optional=True), path
+    )
     for record in catalogue_records():
-        table.add_row(record["name"], record["description"], escape(printable(record["path"] or "not cached")))
+        table.add_row(str(record["name"]), str(record["description"]), printable(record["path"] or "not cached"))
     return table
 
 
