@@ -1,7 +1,7 @@
 """How many clips calibrate int8 well enough, and whether other views of few clips stand in for more.
 
-Videos are divided into halves again and again: the network is calibrated on clips of one half, and compared with float32
-on all windows of the other. Files whose names differ by a number alone count as one video.
+Videos are divided into halves again and again: the network is calibrated on clips of one half, and compared with
+float32 on all windows of the other. Files whose names differ by a number alone count as one video.
 
     python benchmarks/calibration.py [--clips FOLDER] [--splits 6] [--sample VIDEO]
 """
@@ -99,7 +99,7 @@ def main() -> None:
                 rows.setdefault(name, []).append((bool(top == b.argmax()), float(abs(a[top] - b[top]))))
     for key, value in machine.describe(arguments.threads).items():
         print(f"{key}: {value}")
-    print(f"{len(videos)} videos, {sum(map(len, videos))} windows, {arguments.splits} halves, engine {int8.description}")
+    print(f"{len(videos)} videos, {sum(map(len, videos))} windows, {arguments.splits} halves, {int8.description}")
     print("| clips | predictions | top-1 agreement | mean change of its probability | worst |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, found in rows.items():

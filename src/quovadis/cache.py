@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from filelock import FileLock, Timeout
 
-from quovadis.engines.compiled_cache import GRAPH_SUFFIX, CompiledGraphCache
+from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.quantization import Quantization
 from quovadis.environment import compiled_graphs_folder, home, quantization_folder, samples_folder, weights_folder
 from quovadis.errors import CacheError
@@ -103,8 +103,8 @@ def _samples() -> Iterator[CachedItem]:
 
 def _compiled() -> Iterator[CachedItem]:
     folder = compiled_graphs_folder()
-    for path, key in CompiledGraphCache(folder).keys():
-        yield from _item("compiled", path.name.removesuffix(GRAPH_SUFFIX), _compiled_for(key), [path])
+    for path, key in CompiledGraphCache(folder).stored():
+        yield from _item("compiled", path.stem[:12], _compiled_for(key), [path])
     yield from _unfinished("compiled", folder)
 
 
@@ -113,8 +113,10 @@ def _compiled_for(key: str) -> str:
         software, _, device, _, weights, calibration, graph = ast.literal_eval(key)
     except (ValueError, SyntaxError):
         return "damaged, or of another version"
+    ours, openvino = software.split()
     precision = "int8" if calibration else "f32"
-    return f"{graph.split()[0]}, weights {weights[:12]}, {device} {precision}, versions {software}"
+    versions = f"quovadis {ours}, OpenVINO {openvino.partition('-')[0]}"
+    return f"weights {weights[:12]} on {device} in {precision} ({graph.split()[0]}), {versions}"
 
 
 def _calibrations() -> Iterator[CachedItem]:

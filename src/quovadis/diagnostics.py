@@ -16,7 +16,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from quovadis.errors import in_python, spell_options
 from quovadis.version import __version__
 
 Section: TypeAlias = dict[str, Any]
@@ -65,8 +64,10 @@ def diagnose(*, imports: bool = False) -> Section:
 
 def abbreviated(path: str | os.PathLike[str]) -> str:
     """Return a path with ~ in place of the home directory, whose name is nobody's business."""
-    text, user = os.fspath(path), str(Path.home())
-    return f"~{text.removeprefix(user)}" if text == user or text.startswith(user + os.sep) and user != os.sep else text
+    found, user = Path(path), Path.home()
+    # The administrator's home may be the root of all.
+    is_inside = user != Path(user.anchor) and found.is_relative_to(user)
+    return str(Path("~", found.relative_to(user))) if is_inside else str(path)
 
 
 def _versions(problems: list[str]) -> Section:
@@ -135,19 +136,25 @@ def _engines(problems: list[str]) -> Section:
 
 
 def _ffmpeg(problems: list[str]) -> Section:
-    program = shutil.which("ffmpeg")
-    shown = None
-    if program is not None:
-        command = [program, "-version"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
-        shown = (done.stdout.splitlines() or [f"exit code {done.returncode}"])[0]
     try:
         av = importlib.import_module("av")
         libraries = {name: ".".join(map(str, numbers)) for name, numbers in av.library_versions.items()}
     except (Exception, SystemExit) as error:
-        problems.append(f"PyAV cannot be imported, and no video be read: {_said(error)}")
+        problems.append(f"PyAV cannot be imported, so that no video can be read: {_said(error)}")
         libraries = None
-    return {"libraries": libraries, "program": shown}
+    return {"libraries": libraries, "program": _ffmpeg_program()}
+
+
+def _ffmpeg_program() -> str | None:
+    """Return what FFmpeg's own command says it is; nothing of ours needs it."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return _said(error)
+    return (done.stdout.splitlines() or [f"exit code {done.returncode}"])[0]
 
 
 def _cache(problems: list[str]) -> Section:
@@ -160,8 +167,12 @@ def _cache(problems: list[str]) -> Section:
     if not is_writable:
         problems.append(f"{abbreviated(folder)}: the cache cannot be written; set {HOME_VARIABLE} to another folder")
     items = cached_items()
-    sizes = {kind: sum(item.bytes for item in items if item.kind == kind) for kind in CACHE_KINDS}
-    return {"folder": abbreviated(folder), "writable": is_writable, "bytes": sum(sizes.values()), "bytes_by_kind": sizes}
+    return {
+        "folder": abbreviated(folder),
+        "writable": is_writable,
+        "bytes": sum(item.bytes for item in items),
+        "bytes_by_kind": {kind: sum(item.bytes for item in items if item.kind == kind) for kind in CACHE_KINDS},
+    }
 
 
 def _weights(problems: list[str]) -> dict[str, str]:
@@ -181,8 +192,7 @@ def _weights(problems: list[str]) -> dict[str, str]:
         is_whole = all(is_correct(path.parent / file.name, file) for file in there)
         found[name] = "verified" if is_whole else "damaged"
         if not is_whole:
-            advice = spell_options(f'`quovadis.weights.pull("{name}", force=True)`', in_python)
-            problems.append(f"{name}: not the official file; run {advice}")
+            problems.append(f'{name}: not the official file; run `quovadis.weights.pull("{name}", force=True)`')
     if is_offline() and not any(state == "verified" for state in found.values()):
         problems.append(f"no weights are cached, and {OFFLINE_VARIABLE} forbids to fetch them")
     return found

@@ -1,8 +1,8 @@
 """OpenVINO, imported without its telemetry. Every module that needs OpenVINO takes it from here.
 
-Importing `openvino`, and NNCF too, reports that to an analytics host through the package `openvino_telemetry`, and
+Importing `openvino` reports that to an analytics host through the package `openvino_telemetry`, and
 writes a client ID and a counter below the home directory, unless the user has opted out before. This project
-sends nothing anywhere, so both are imported as if that package were not installed, which both allow for. It holds for
+sends nothing anywhere, so it is imported as if that package were not installed, which it allows for. It holds for
 this process alone: no file, environment variable or setting of the user's is changed, and a process that imported
 OpenVINO before Quovadis has made its own choice.
 """
@@ -21,7 +21,7 @@ _lock = RLock()
 
 @contextmanager
 def without_telemetry() -> Iterator[None]:
-    """Let OpenVINO and NNCF be imported as if `openvino_telemetry` were not installed.
+    """Let OpenVINO, and its tools such as NNCF, be imported as if `openvino_telemetry` were not installed.
 
     What is imported meanwhile takes its own stand-in that does nothing, and keeps it; afterwards the package can be
     imported as before.

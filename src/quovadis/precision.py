@@ -49,8 +49,8 @@ def quantization_for(
         precision: `int8`, `f32`, `f16`, or `auto`: int8 if the cache has it.
         calibration: sources to calibrate on again; None: what is cached.
         fallback: sources to calibrate on if nothing is cached and int8 is wanted.
-        notify: called with a line when calibration begins, for each source that cannot be used, and on which calibration
-            is in use.
+        notify: called with a line when calibration begins, for each source that cannot be used, and on the calibration
+            in use.
 
     Raises:
         EngineError: another precision, or int8 with nothing to calibrate on.
@@ -78,7 +78,8 @@ def quantization_for(
     # Imported late: only calibration needs OpenVINO.
     from quovadis.engines.calibration import ActivationMaxima, calibrate
 
-    found = replace(calibrate(map(ActivationMaxima(weights.tensors).of, clips)), provenance=_provenance(weights, videos))
+    network = ActivationMaxima(weights.tensors)
+    found = replace(calibrate(network.of(clip) for clip in clips), provenance=_provenance(weights, videos))
     found.save(path)
     _tell(found, notify)
     return found
@@ -149,7 +150,7 @@ def _tell(used: Quantization | None, notify: Notify) -> None:
         return
     line = f"int8 is calibrated on {used.provenance}"
     if used.provenance.is_small:
-        line += f": {ENOUGH_VIDEOS} videos or more are better; name them once, `calibration=[\"SOURCE\"]`"
+        line += f': {ENOUGH_VIDEOS} videos or more are better; name them once, `calibration=["SOURCE"]`'
     notify(line)
 
 

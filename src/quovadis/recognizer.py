@@ -354,7 +354,7 @@ def load(
         )
     slower = why_slower(chosen.engine, chosen.device)
     if slower is not None:
-        notify_once("kernels", f"running on OpenVINO, which is up to half as fast: {slower}", notify)
+        notify_once("kernels", f"running on OpenVINO, which takes up to twice as long: {slower}", notify)
     precision = chosen.precision
     if precision == "auto" and runs_on_torch(chosen.engine, chosen.device):
         precision = None

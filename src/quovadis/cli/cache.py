@@ -15,7 +15,9 @@ from quovadis.cli.options import AsJSON, notify
 from quovadis.environment import home
 from quovadis.report.cache_table import cache_table, megabytes
 
-app = typer.Typer(help="List and clear what is kept: weights, samples, compiled graphs, calibrations.", no_args_is_help=True)
+app = typer.Typer(
+    help="List and clear the cache: weights, samples, compiled graphs, calibrations.", no_args_is_help=True
+)
 
 
 def list_cache(as_json: AsJSON = False) -> None:

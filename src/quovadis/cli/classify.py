@@ -22,7 +22,7 @@ from quovadis.cli.options import (
     CommonOptions,
     check_engine,
     check_resume,
-    load_shown,
+    load,
     notify,
     resumable,
     stderr,
@@ -164,7 +164,7 @@ def classify(
                 quiet=common.quiet,
             )
         )
-        model = load_shown(model_options, quiet=common.quiet, calibration=calibration, calibration_fallback=sources)
+        model = load(model_options, quiet=common.quiet, calibration=calibration, calibration_fallback=sources)
         if common.resume is not None:
             stack.enter_context(resumable(common.resume, restart=common.restart))
         shown = not common.quiet

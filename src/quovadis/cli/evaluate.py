@@ -16,7 +16,8 @@ from quovadis.cli.options import (
     Calibration,
     CommonOptions,
     check_engine,
-    notices,
+    load,
+    notify,
     notify_above,
     resumable,
     stderr,
@@ -35,7 +36,7 @@ from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import summarize
 from quovadis.labels import class_names, labels_origin
 from quovadis.options import ModelOptions
-from quovadis.recognizer import load
+from quovadis.progress import ignore_notice
 from quovadis.report.evaluation import (
     check_evaluation_dependencies,
     comparison_document,
@@ -156,27 +157,26 @@ def evaluate(
         check_engine(model_options)
     output = output or DEFAULT_OUTPUT
     check_evaluation_dependencies()
-    tell = notices(quiet=common.quiet)
     own_names = class_names(model_options.labels)
     with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
         # The weights name the classes, but what is wrong with the dataset comes before any note on them.
         found: list[str] = []
-        weights = load_weights(model_options.weights, notify=found.append, progress=download)
+        listen = ignore_notice if common.quiet else found.append
+        weights = load_weights(model_options.weights, notify=listen, progress=download)
         names = weights.class_names(own_names, labels_origin(model_options.labels))
         examples = read_dataset(dataset, names, videos=videos, file_format=file_format, split=split, subset=subset)
-        for notice in found:
-            tell(notice)
-        model = load(
-            model_options,
-            loaded=weights,
-            calibration=calibration,
-            # A folder of frames may have several examples.
-            calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
-                :CALIBRATION_CLIPS
-            ],
-            notify=tell,
-            progress=download,
-        )
+    for notice in found:
+        notify(notice)
+    model = load(
+        model_options,
+        quiet=common.quiet,
+        loaded=weights,
+        calibration=calibration,
+        # A folder of frames may have several examples.
+        calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
+            :CALIBRATION_CLIPS
+        ],
+    )
     title = f"{dataset.name}, {protocol}"
     faults: list[UnexpectedError] = []
     with (

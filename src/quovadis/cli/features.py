@@ -20,7 +20,7 @@ from quovadis.cli.options import (
     Calibration,
     CommonOptions,
     check_engine,
-    load_shown,
+    load,
     notices,
     notify,
     notify_above,
@@ -130,7 +130,7 @@ def features(
             "-o",
             metavar="FOLDER",
             help="Folder for the files.",
-            show_default="features, features-i3d …, by the options",
+            show_default="features, or a name by the options",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -174,7 +174,7 @@ def features(
     file_format = file_format or ("video_features" if preset == "video_features" else "npy")
     output = output or default_folder(preset, options, file_format, model_options)
     expanded, unusable = _discover(sources, output, common, limits)
-    model = load_shown(
+    model = load(
         model_options,
         quiet=common.quiet,
         needs_labels=False,

@@ -20,7 +20,7 @@ from quovadis.cli.options import (
     CommonOptions,
     check_engine,
     check_resume,
-    load_shown,
+    load,
     notices,
     notify,
     notify_above,
@@ -199,7 +199,7 @@ def fvd(
     def network() -> Recognizer:
         # A distance is compared with other people's, which are float32's.
         options = replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32")
-        return load_shown(options, quiet=common.quiet, needs_labels=False)
+        return load(options, quiet=common.quiet, needs_labels=False)
 
     display = _Display(enabled=not common.quiet)
     with nullcontext() if common.resume is None else resumable(common.resume, restart=common.restart):

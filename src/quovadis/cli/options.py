@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from quovadis import recognizer
 from quovadis.cli.command import MODEL_PANEL, OUTPUT, RUN, SAMPLING
 from quovadis.cli.spelling import with_flags
 from quovadis.cli.usage import Needs, UsageError
@@ -18,7 +19,6 @@ from quovadis.engines.choice import FloatPrecision, check_choice
 from quovadis.escape import printable
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
-from quovadis.recognizer import Recognizer, load
 from quovadis.report.output import check_spares_videos, is_same_file
 from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
@@ -53,10 +53,10 @@ def notices(*, quiet: bool) -> Notify:
     return ignore_notice if quiet else notify
 
 
-def load_shown(options: ModelOptions, *, quiet: bool, **settings: Any) -> Recognizer:
+def load(options: ModelOptions, *, quiet: bool, **settings: Any) -> recognizer.Recognizer:
     """Load a model as `quovadis.load` does, and show downloads and choices made for the user, unless he wants quiet."""
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        return load(options, notify=notices(quiet=quiet), progress=download, **settings)
+        return recognizer.load(options, notify=notices(quiet=quiet), progress=download, **settings)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-GRAPH_SUFFIX = ".graph"
+_SUFFIX = ".graph"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _LENGTH_BYTES = 2
 _MAX_FILES = 8
@@ -28,7 +28,7 @@ class CompiledGraphCache:
         self._folder = folder
 
     def _path(self, key: str) -> Path:
-        return self._folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + GRAPH_SUFFIX)
+        return self._folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + _SUFFIX)
 
     def load(self, key: str) -> bytes | None:
         """Return the graph that was stored under `key`, or None if there is none or its checksum does not hold."""
@@ -59,9 +59,9 @@ class CompiledGraphCache:
         except OSError as error:
             sys.stderr.write(f"quovadis: the compiled graph is not cached: {self._folder}: {error.strerror}\n")
 
-    def keys(self) -> Iterator[tuple[Path, str]]:
+    def stored(self) -> Iterator[tuple[Path, str]]:
         """Yield each file and the key that its graph was stored under; "" where it does not tell."""
-        for path in sorted(self._folder.glob("*" + GRAPH_SUFFIX)):
+        for path in sorted(self._folder.glob("*" + _SUFFIX)):
             try:
                 with path.open("rb") as file:
                     file.seek(_DIGEST_BYTES)
@@ -71,7 +71,7 @@ class CompiledGraphCache:
             yield path, key if path == self._path(key) else ""
 
     def _prune(self) -> None:
-        files = sorted(self._folder.glob("*" + GRAPH_SUFFIX), key=lambda path: path.stat().st_mtime, reverse=True)
+        files = sorted(self._folder.glob("*" + _SUFFIX), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in files[_MAX_FILES:]:
             path.unlink(missing_ok=True)
 

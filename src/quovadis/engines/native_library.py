@@ -134,8 +134,8 @@ def why_missing() -> str | None:
         return None
     if not LIBRARY.exists():
         return (
-            "the kernels were not compiled when quovadis was installed: install a C++ compiler (g++ or clang++) and run "
-            "python -m quovadis.native"
+            "the kernels were not compiled when quovadis was installed: install a C++ compiler, g++ or clang++, and "
+            "run python -m quovadis.native"
         )
     try:
         instruction_sets()

@@ -26,4 +26,5 @@ def cache_table(folder: str, items: Sequence[CachedItem]) -> RenderableType:
     for item in items:
         cells = (item.kind, item.name, megabytes(item.bytes), item.modified[:10], item.belongs_to)
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    return Group(*([table, ""] if items else []), Text(printable(total)))
+    parts: list[RenderableType] = [table, ""] if items else []
+    return Group(*parts, Text(printable(total)))

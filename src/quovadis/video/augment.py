@@ -22,7 +22,7 @@ def augmented(clip: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     Args:
         clip: RGB, uint8, shape frames, height, width, 3; so are the views.
     """
-    random = np.random.default_rng(list(hashlib.sha256(np.ascontiguousarray(clip)).digest()))
+    random = np.random.default_rng(list(hashlib.sha256(np.ascontiguousarray(clip).data).digest()))
     _, height, width, _ = clip.shape
     while True:
         share = random.uniform(_MIN_SIDE, 1)
