@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from quovadis.environment import notices_folder
-from quovadis.progress import Notify
+from quovadis.progress import Notify, ignore_notice
 
 
 def notify_once(name: str, message: str, notify: Notify) -> None:
@@ -16,8 +16,11 @@ def notify_once(name: str, message: str, notify: Notify) -> None:
     Args:
         name: which notice it is: the name of a file in the cache, which holds what was said last.
         message: the line.
-        notify: called with it. If the cache cannot be written, it is called each time.
+        notify: called with it. If the cache cannot be written, it is called each time. What `ignore_notice` would
+            swallow is left for the next time.
     """
+    if notify is ignore_notice:
+        return
     path = notices_folder() / name
     said = f"{message}\n{sys.prefix}\n{platform.node()}\n"
     with suppress(OSError):

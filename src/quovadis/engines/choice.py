@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 FloatPrecision: TypeAlias = Literal["f32", "f16"]
+NO_DENSE_ON_TORCH = 'the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`'
 
 
 def open_engine(
@@ -54,14 +55,9 @@ def open_engine(
         EngineError: no such engine or device here, or an engine that cannot do what is asked.
         MissingDependencyError: `torch` is wanted and PyTorch is not installed.
     """
-    if name not in get_args(EngineName):
-        raise EngineError(f'no engine is called "{name}"; there are {", ".join(get_args(EngineName))}', option="engine")
-    if hint not in get_args(Hint):
-        raise EngineError(f'no hint is called "{hint}"; there are {" and ".join(get_args(Hint))}', option="hint")
     threads, device = check_threads(threads), _device_name(device)
+    check_choice(name, device, hint=hint, floats=floats, is_int8=quantization is not None)
     is_cpu, is_cuda = device == "CPU", _is_cuda(device)
-    if floats == "f16" and not is_cuda:
-        raise EngineError('half precision is for NVIDIA GPUs: choose `device="cuda"`, or `precision="f32"`')
     if name == "auto":
         name = fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
     if name == "openvino":
@@ -78,17 +74,42 @@ def open_engine(
             quantization=quantization,
         )
     if name == "torch":
-        if quantization is not None:
-            raise EngineError(
-                'the engine torch does not compute in int8: choose `engine="openvino"`, or `precision="f32"`'
-            )
         # Imported late: PyTorch is an extra, and takes a second.
         from quovadis.engines.torch_engine import TorchEngine
 
         return TorchEngine(tensors, device=device.lower(), threads=threads, float32=floats == "f32")
-    if not is_cpu:
-        raise EngineError(f'the engine native runs on CPU, not "{device}": choose `engine="openvino"`')
     return NativeEngine(tensors, threads=threads, hint=hint, quantization=quantization)
+
+
+def check_choice(
+    name: EngineName,
+    device: str,
+    *,
+    hint: Hint = "latency",
+    floats: FloatPrecision | None = None,
+    is_int8: bool = False,
+    is_dense: bool = False,
+) -> None:
+    """Refuse what no machine could do: an engine that does not run on the device, or does not compute so.
+
+    Raises:
+        EngineError: naming what could.
+    """
+    if name not in get_args(EngineName):
+        raise EngineError(f'no engine is called "{name}"; there are {", ".join(get_args(EngineName))}', option="engine")
+    if hint not in get_args(Hint):
+        raise EngineError(f'no hint is called "{hint}"; there are {" and ".join(get_args(Hint))}', option="hint")
+    if floats == "f16" and not _is_cuda(device):
+        raise EngineError('half precision is for NVIDIA GPUs: choose `device="cuda"`, or `precision="f32"`')
+    if name == "native" and device.upper() != "CPU":
+        raise EngineError(f'the engine native runs on CPU, not "{device}": choose `engine="openvino"`')
+    if runs_on_torch(name, device):
+        if is_int8:
+            raise EngineError(
+                'the engine torch does not compute in int8: choose `engine="openvino"`, or `precision="f32"`'
+            )
+        if is_dense:
+            raise EngineError(NO_DENSE_ON_TORCH)
 
 
 def runs_on_torch(name: EngineName, device: str) -> bool:

@@ -27,6 +27,7 @@ from quovadis.architecture import (
     same_padding,
 )
 from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips
+from quovadis.engines.choice import NO_DENSE_ON_TORCH
 from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.processors import check_threads
 from quovadis.errors import EngineError
@@ -169,7 +170,7 @@ class TorchEngine(BaseEngine):
         Raises:
             EngineError: always.
         """
-        raise EngineError('the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`')
+        raise EngineError(NO_DENSE_ON_TORCH)
 
 
 @cache
