@@ -19,6 +19,7 @@ _EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "nncf": ("NNCF", "int8"),
         "onnx": ("onnx", "onnx"),
         "onnxruntime": ("onnxruntime", "onnx"),
+        "pandas": ("pandas", "pandas"),
         "pyarrow": ("pyarrow", "parquet"),
         "tensorflow": ("TensorFlow", "tensorflow"),
         "torch": ("PyTorch", "torch"),

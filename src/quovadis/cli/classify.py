@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal, ParamSpec
 
@@ -32,7 +32,7 @@ from quovadis.recognizer import load
 from quovadis.report.output import ResultOutput, check_spares_videos
 from quovadis.report.progress import ClipProgress, DownloadDisplay, VideoProgress
 from quovadis.results import VideoPrediction
-from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
+from quovadis.results.timeline import DEFAULT_THRESHOLD
 from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
 
 Arguments = ParamSpec("Arguments")
@@ -132,7 +132,7 @@ def classify(
         run = None if workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=not quiet))
 
         def take(result: VideoPrediction) -> None:
-            results.result(with_segments(result, threshold) if timeline else result)
+            results.result(replace(result, timeline=result.segments(threshold)) if timeline else result)
 
         failures = classify_sources(
             model,
