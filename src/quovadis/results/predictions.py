@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.escape import shortened
+from quovadis.escape import escaped, shortened
 from quovadis.extras import import_extra
 from quovadis.notebook import html_table, percent
 from quovadis.results.timeline import DEFAULT_THRESHOLD, Segment, merge_segments
@@ -78,7 +78,7 @@ class ClassScores(ArrayValue):
         Raises:
             MissingDependencyError: pandas is not installed.
         """
-        return import_extra("pandas", "a table of results").DataFrame(self._rows(count))
+        return _data_frame(self._rows(count))
 
     def _rows(self, count: int) -> list[dict[str, Any]]:
         return [{"rank": rank, **vars(best)} for rank, best in enumerate(self.top(count), start=1)]
@@ -249,7 +249,7 @@ class VideoPrediction(ClassScores):
         Raises:
             MissingDependencyError: pandas is not installed.
         """
-        frame = import_extra("pandas", "a table of results").DataFrame(self.to_rows(count))
+        frame = _data_frame(self.to_rows(count))
         # Rows of the whole video have no clip, which must not turn the other numbers into floats.
         return frame.astype({"clip": "Int64"})[[name for name in ROW_COLUMNS if name in frame]]
 
@@ -276,3 +276,10 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def times(start_seconds: float, end_seconds: float) -> dict[str, float]:
     """Return a stretch of a video as records have it, to the microsecond."""
     return {"start_seconds": round(start_seconds, 6), "end_seconds": round(end_seconds, 6)}
+
+
+def _data_frame(rows: Sequence[Mapping[str, Any]]) -> Any:
+    pandas = import_extra("pandas", "a table of results")
+    # Names of files may hold bytes that are no text, which pandas does not take.
+    texts = [{name: escaped(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+    return pandas.DataFrame(texts)
