@@ -20,9 +20,8 @@ def html_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]
     head = _row("th", header)
     body = "".join(_row("td", row) for row in rows)
     under = "".join(f"<p>{_text(note)}</p>" for note in notes)
-    return (
-        f"<div><table><caption>{_text(caption)}</caption><thead>{head}</thead><tbody>{body}</tbody></table>{under}</div>"
-    )
+    table = f"<caption>{_text(caption)}</caption><thead>{head}</thead><tbody>{body}</tbody>"
+    return f"<div><table>{table}</table>{under}</div>"
 
 
 def percent(probability: float) -> str:
