@@ -306,7 +306,7 @@ def test_missing_and_unreadable_videos_are_told_and_listed_and_the_rest_is_evalu
     # Of the two one was right and the other among the best five.
     assert found["top1"] == (5, 10)
     assert found["top1_failures_as_wrong"] == (5, 12)
-    assert found["top-5, failures counted as wrong"] == (7, 12)
+    assert found["top5_failures_as_wrong"] == (7, 12)
     assert predictions.counts == "10 of 12 videos evaluated, 1 missing, 1 unreadable"
 
 
