@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal, ParamSpec
 
@@ -33,7 +33,7 @@ from quovadis.options import ModelOptions
 from quovadis.report.output import OutputFormat, ResultOutput, check_outputs
 from quovadis.report.progress import ClipProgress, VideoProgress
 from quovadis.results import VideoPrediction
-from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
+from quovadis.results.timeline import DEFAULT_THRESHOLD
 from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
 
 Arguments = ParamSpec("Arguments")
@@ -172,7 +172,7 @@ def classify(
         run = None if common.workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=shown))
 
         def take(result: VideoPrediction) -> None:
-            results.result(with_segments(result, threshold) if timeline else result)
+            results.result(replace(result, timeline=result.segments(threshold)) if timeline else result)
 
         failures = classify_sources(
             model,
