@@ -11,6 +11,9 @@ BIN := $(VENV)/bin
 CONSTRAINTS := -c constraints.txt
 
 export QUOVADIS_ASSETS ?= $(abspath ../shared)
+# What pip says about itself: its errors stay.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: demo check test test-matrix lint soak bench picture clean
 
@@ -24,7 +27,7 @@ $(VENV)/installed-test: $(VENV)/installed
 	touch $@
 
 demo: $(VENV)/installed
-	@video="$(VIDEO)"; [ -n "$$video" ] || video="$$($(BIN)/quovadis sample)" && $(BIN)/quovadis classify "$$video"
+	@video="$(VIDEO)"; [ -n "$$video" ] || video="$$($(BIN)/quovadis sample)" && $(BIN)/quovadis classify --timeline "$$video"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
