@@ -1,8 +1,8 @@
 """One 79-frame clip through each engine: ours and its peers, each in a process of its own, taking turns.
 
 A peer gets the same clip as its graph takes it, ready in memory: uint8 frames, floats of 0..255 where the graph
-normalises them, or floats of -1..1 where it does not. Its answer is logits or probabilities of 400 classes. An answer that
-is not the expected one ends the benchmark: no time of a peer that computes something else is taken. Run by `run.py`.
+normalises them, or floats of -1..1 where it does not. Its answer is logits or probabilities of 400 classes. A wrong
+answer ends the benchmark: a peer's time counts only if it computes the same. Run by `run.py`.
 
     python benchmarks/peers.py PEER FOLDER THREADS     serves one peer: a line in, a line of JSON out
 """
@@ -186,8 +186,8 @@ def require_correct(name: str, probabilities: np.ndarray, expected: np.ndarray) 
     # Written so that NaN fails too.
     if not difference <= PEERS[name].tolerance:
         raise SystemExit(
-            f"{PEERS[name].title} gives a wrong answer: a probability differs by {difference:.2g} from the expected one,"
-            f" and {PEERS[name].tolerance:g} is allowed; check what its graph takes before its time counts"
+            f"{PEERS[name].title} gives a wrong answer: a probability is {difference:.2g} from the expected one, and"
+            f" {PEERS[name].tolerance:g} is allowed; check which pixels and layout its graph takes"
         )
     return difference
 
@@ -231,9 +231,7 @@ class _Process:
         self._process.wait()
 
 
-def measure(
-    names: list[str], folder: Path, threads: int, rounds: int, expected: np.ndarray
-) -> list[dict[str, object]]:
+def measure(names: list[str], folder: Path, threads: int, rounds: int, expected: np.ndarray) -> list[dict[str, object]]:
     """Run the clip in every peer, `rounds` times in turn, after one run to warm up. Seconds are medians.
 
     Args:
