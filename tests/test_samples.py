@@ -43,3 +43,10 @@ def test_offline_without_a_cached_clip_asks_for_ones_own(monkeypatch: pytest.Mon
     monkeypatch.setenv("QUOVADIS_OFFLINE", "yes")
     with pytest.raises(DownloadError, match=r"QUOVADIS_OFFLINE.*video of your own"):
         sample_clip()
+
+
+def test_make_demo_shows_a_timeline_and_of_pip_only_errors() -> None:
+    makefile = (Path(__file__).resolve().parents[1] / "Makefile").read_text("utf-8")
+    assert "quovadis classify --timeline" in makefile
+    # Two of them leave errors; with one, pip warns of its version, of the user and of every folder its index lacks.
+    assert makefile.count("pip install") == makefile.count("pip install --quiet --quiet") == 1
