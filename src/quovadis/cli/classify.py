@@ -139,6 +139,7 @@ def classify(
         quovadis classify clip.mp4 --format csv --top 1
     """
     file_format = "json" if common.as_json else file_format
+    check_resume(common.resume, [output, plot], sources)
     with command_line_checks():
         clips: SlidingWindows | CentreClip | Dense = SlidingWindows(clip_frames=clip_frames, stride=stride)
         if dense or timeline:
@@ -149,7 +150,6 @@ def classify(
         sampling = Sampling(clips=clips, fps=fps, span=span)
         check_engine(model_options, dense=isinstance(clips, Dense))
         check_outputs(file_format, output, plot, several=len(sources) > 1)
-    check_resume(common.resume, [output, plot], sources)
     with ExitStack() as stack:
         results = stack.enter_context(
             ResultOutput(
