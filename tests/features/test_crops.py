@@ -241,7 +241,7 @@ def test_features_of_other_crops_and_windows_do_not_go_on_in_one_folder(tmp_path
         (replace(WINDOWS, crops=3), "crops"),
         (replace(WINDOWS, sampling=sampling("loop")), "windows"),
         (replace(WINDOWS, sampling=sampling("drop")), "windows"),
-        (replace(WINDOWS, scaler="pillow"), "scaler"),
+        (replace(WINDOWS, scaler="pillow"), "preset"),
     ):
         with pytest.raises(OutputError, match=said):
             run([path], tmp_path / "out", changed)

@@ -72,14 +72,16 @@ def classify(
             "--dense", help="Run each frame once, with a prediction every 8 frames.", rich_help_panel=SAMPLING
         ),
     ] = False,
-    window: Annotated[
+    window_steps: Annotated[
         int,
-        typer.Option(min=1, help="Dense: steps of 8 frames averaged into a prediction.", rich_help_panel=SAMPLING),
+        typer.Option(
+            "--window", min=1, help="Dense: steps of 8 frames averaged into a prediction.", rich_help_panel=SAMPLING
+        ),
         Needs("dense", "timeline"),
     ] = 9,
-    chunk: Annotated[
+    chunk_frames: Annotated[
         int,
-        typer.Option(min=8, help="Dense: frames a call, a multiple of 8.", rich_help_panel=SAMPLING),
+        typer.Option("--chunk", min=8, help="Dense: frames a call, a multiple of 8.", rich_help_panel=SAMPLING),
         Needs("dense", "timeline"),
     ] = 16,
     timeline: Annotated[
@@ -143,7 +145,7 @@ def classify(
     with command_line_checks():
         clips: SlidingWindows | CentreClip | Dense = SlidingWindows(clip_frames=clip_frames, stride=stride)
         if dense or timeline:
-            clips = Dense(window_steps=window, chunk_frames=chunk)
+            clips = Dense(window_steps=window_steps, chunk_frames=chunk_frames)
         elif clip == "centre":
             clips = CentreClip(clip_frames=clip_frames)
         span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
