@@ -72,14 +72,16 @@ def classify(
             "--dense", help="Run each frame once, with a prediction every 8 frames.", rich_help_panel=SAMPLING
         ),
     ] = False,
-    window: Annotated[
+    window_steps: Annotated[
         int,
-        typer.Option(min=1, help="Dense: steps of 8 frames averaged into a prediction.", rich_help_panel=SAMPLING),
+        typer.Option(
+            "--window", min=1, help="Dense: steps of 8 frames averaged into a prediction.", rich_help_panel=SAMPLING
+        ),
         Needs("dense", "timeline"),
     ] = 9,
-    chunk: Annotated[
+    chunk_frames: Annotated[
         int,
-        typer.Option(min=8, help="Dense: frames a call, a multiple of 8.", rich_help_panel=SAMPLING),
+        typer.Option("--chunk", min=8, help="Dense: frames a call, a multiple of 8.", rich_help_panel=SAMPLING),
         Needs("dense", "timeline"),
     ] = 16,
     timeline: Annotated[
@@ -139,17 +141,17 @@ def classify(
         quovadis classify clip.mp4 --format csv --top 1
     """
     file_format = "json" if common.as_json else file_format
+    check_resume(common.resume, [output, plot], sources)
     with command_line_checks():
         clips: SlidingWindows | CentreClip | Dense = SlidingWindows(clip_frames=clip_frames, stride=stride)
         if dense or timeline:
-            clips = Dense(window_steps=window, chunk_frames=chunk)
+            clips = Dense(window_steps=window_steps, chunk_frames=chunk_frames)
         elif clip == "centre":
             clips = CentreClip(clip_frames=clip_frames)
         span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
         sampling = Sampling(clips=clips, fps=fps, span=span)
         check_engine(model_options, dense=isinstance(clips, Dense))
         check_outputs(file_format, output, plot, several=len(sources) > 1)
-    check_resume(common.resume, [output, plot], sources)
     with ExitStack() as stack:
         results = stack.enter_context(
             ResultOutput(
