@@ -35,7 +35,7 @@ class ModelOptions:
         default=None, metadata={"help": "Class names, one a line, if not those of the weights.", "metavar": "FILE"}
     )
     """Class names in output order, or a text file with one a line; None: the weights' own."""
-    device: str = field(default="CPU", metadata={"help": "CPU, cuda, or an OpenVINO device: GPU, NPU, AUTO…."})
+    device: str = field(default="CPU", metadata={"help": "CPU, cuda, or an OpenVINO device such as GPU, NPU or AUTO."})
     """CPU; cuda, cuda:1 … for PyTorch; or an OpenVINO device: GPU, NPU, AUTO …."""
     engine: EngineName = field(
         default="auto", metadata={"help": "What runs the network; auto: the fastest for device and precision."}

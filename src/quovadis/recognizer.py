@@ -15,7 +15,7 @@ from typing import Any
 from quovadis.architecture import TEMPORAL_STRIDE
 from quovadis.engines import CompiledGraphCache, Engine, EngineOutput, open_engine
 from quovadis.engines.base import Pixels
-from quovadis.engines.choice import runs_on_torch
+from quovadis.engines.choice import runs_on_torch, why_slower
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import ArchitectureError, EngineError, VideoError
 from quovadis.fields import with_keywords
@@ -23,6 +23,7 @@ from quovadis.inference.feature_options import FeatureOptions
 from quovadis.inference.feature_rows import VideoFeatures, video_features
 from quovadis.inference.predictions import predict_steps, predict_video
 from quovadis.labels import LABELS_NAME, class_names, labels_origin, numbered_classes
+from quovadis.notices import notify_once
 from quovadis.options import ModelOptions
 from quovadis.precision import quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
@@ -45,7 +46,7 @@ from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.load import AUTO
 
 _STEP_BY_STEP = Dense(chunk_frames=TEMPORAL_STRIDE)
-MAKER_NAMES = ("engine", "version", "device", "quovadis")
+MAKER_NAMES = ("engine", "version", "device", "calibration", "quovadis")
 """What `Recognizer.maker` has: results of other makers are the same but for rounding."""
 _logger = logging.getLogger("quovadis")
 
@@ -343,7 +344,7 @@ def load(
         WeightsError: weights that are unavailable or cannot be read.
         LabelsError: class names that cannot be read or do not fit.
         EngineError: no such engine or device, or int8 without any calibration.
-        MissingDependencyError: int8 has to be calibrated and NNCF is not installed, or PyTorch is wanted and is not.
+        MissingDependencyError: PyTorch is wanted and is not installed.
     """
     notify = notify or _logger.warning
     chosen = replace(weights, **options) if isinstance(weights, ModelOptions) else ModelOptions(weights, **options)
@@ -358,6 +359,9 @@ def load(
             f"{loaded.source}: the names of its {loaded.num_classes} classes are unknown, so they are called class 0, "
             f"class 1, …; put their names into {LABELS_NAME} beside it, one a line"
         )
+    slower = why_slower(chosen.engine, chosen.device)
+    if slower is not None:
+        notify_once("kernels", f"running on OpenVINO, which takes up to twice as long: {slower}", notify)
     precision = chosen.precision
     if precision == "auto" and runs_on_torch(chosen.engine, chosen.device):
         precision = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 
@@ -15,9 +15,9 @@ from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.native_backend import ComputeBackend, FloatBackend, IntegerBackend
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import NativeNetwork, Positions
-from quovadis.engines.processors import physical_cores
+from quovadis.engines.processors import check_threads, physical_cores
 from quovadis.engines.quantization import Quantization
-from quovadis.errors import ArchitectureError, EngineError
+from quovadis.errors import ArchitectureError
 from quovadis.options import Hint
 from quovadis.version import __version__
 
@@ -50,9 +50,7 @@ class NativeEngine(BaseEngine):
         Raises:
             EngineError: the kernels cannot run here, or a thread count under 1.
         """
-        if threads is not None and threads < 1:
-            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more", option="threads")
-        threads = threads or physical_cores()
+        threads = check_threads(threads) or physical_cores()
         arithmetic: ComputeBackend = (
             FloatBackend(tensors) if quantization is None else IntegerBackend(tensors, quantization)
         )
@@ -73,11 +71,11 @@ class NativeEngine(BaseEngine):
             **({} if quantization is None else quantization.description),
         }
         """Engine, its version, device and precision; in int8 the calibration's SHA-256."""
-        self._free: SimpleQueue[_Worker] = SimpleQueue()
-        for worker in workers:
-            self._free.put(worker)
+        self._workers = workers
+        self._free = _queue_of(workers)
+        super().__init__()
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
@@ -118,7 +116,12 @@ class NativeEngine(BaseEngine):
 
     def _release(self) -> None:
         # Threads and weights go with the last reference to them, which a call in progress may have.
-        self._free = SimpleQueue()
+        self._workers = []
+        self._free = _queue_of([])
+
+    def _after_fork(self) -> None:
+        # Whoever held some of the workers is not in this process. Their kernels start threads anew by themselves.
+        self._free = _queue_of(self._workers)
 
 
 class _Worker:
@@ -138,6 +141,13 @@ class _Worker:
             self._network = NativeNetwork(self.arithmetic, (frames, height, width), endpoints, clips.dtype.type)
             self._key = key
         return self._network
+
+
+def _queue_of(workers: Iterable[_Worker]) -> SimpleQueue[_Worker]:
+    queue: SimpleQueue[_Worker] = SimpleQueue()
+    for worker in workers:
+        queue.put(worker)
+    return queue
 
 
 class NativeStream:

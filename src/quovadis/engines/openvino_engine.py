@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,10 +20,11 @@ from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
+from quovadis.engines.processors import check_threads
 from quovadis.engines.quantization import Quantization
 from quovadis.engines.streaming_graph import StateSlot, build_streaming_graph
 from quovadis.errors import EngineError
-from quovadis.openvino_runtime import CompiledModel, InferRequest, ov
+from quovadis.openvino_runtime import CompiledModel, InferRequest, ov, refuse_after_fork
 from quovadis.options import Hint
 from quovadis.version import __version__
 
@@ -62,8 +64,7 @@ class OpenVINOEngine(BaseEngine):
         Raises:
             EngineError: no such device here, or a thread count under 1.
         """
-        if threads is not None and threads < 1:
-            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more", option="threads")
+        threads = check_threads(threads)
         self._tensors = tensors
         self._device = device
         self._core = ov.Core()
@@ -79,6 +80,8 @@ class OpenVINOEngine(BaseEngine):
         self._at_once = 1
         self._compiling = Lock()
         self._streaming: StreamingModels | None = None
+        self._compiled_models: list[CompiledModel] = []
+        super().__init__()
 
     def _check_device(self) -> None:
         available = self._core.available_devices
@@ -111,7 +114,7 @@ class OpenVINOEngine(BaseEngine):
     def _precision(self) -> str:
         return PRECISION if self._quantization is None else "int8"
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
@@ -145,6 +148,8 @@ class OpenVINOEngine(BaseEngine):
             queue.put(request)
 
     def _queue(self, endpoints: tuple[str, ...], dtype: type[np.generic]) -> SimpleQueue[InferRequest]:
+        # Before the lock, which another thread may have held when this process was forked.
+        refuse_after_fork()
         with self._compiling:
             self._check_open()
             if (endpoints, dtype) not in self._requests:
@@ -162,6 +167,7 @@ class OpenVINOEngine(BaseEngine):
 
     def open_stream(self) -> OpenVINOStream:
         """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""
+        refuse_after_fork()
         self._check_open()
         if self._streaming is None:
             self._streaming = StreamingModels(self._compile_streaming)
@@ -170,8 +176,14 @@ class OpenVINOEngine(BaseEngine):
     def _release(self) -> None:
         with self._compiling:
             self._requests.clear()
+            self._compiled_models.clear()
             self._tensors = {}
             self._streaming = None
+
+    def _after_fork(self) -> None:
+        # OpenVINO's destructors wait for its threads, which this process lacks: it would hang when it ends.
+        for inherited in (self._core, *self._compiled_models):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
     def _compile_streaming(self, is_last: bool) -> tuple[CompiledModel, tuple[StateSlot, ...]]:
         with self._compiling:
@@ -180,6 +192,10 @@ class OpenVINOEngine(BaseEngine):
             return self._compiled(graph.model.get_friendly_name(), lambda: graph.model), graph.slots
 
     def _compiled(self, name: str, build: Callable[[], ov.Model]) -> CompiledModel:
+        self._compiled_models.append(self._compile(name, build))
+        return self._compiled_models[-1]
+
+    def _compile(self, name: str, build: Callable[[], ov.Model]) -> CompiledModel:
         key = self._cache_key(name)
         stored = None if self._cache is None else self._cache.load(key)
         if stored is not None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quovadis.engines.base import StreamOutput, check_stream_frames
 from quovadis.engines.streaming_graph import FRAMES, POSITION_FEATURES, POSITION_LOGITS, StateSlot
 from quovadis.errors import ArchitectureError, EngineError
-from quovadis.openvino_runtime import CompiledModel, ov
+from quovadis.openvino_runtime import CompiledModel, ov, refuse_after_fork
 
 Compile: TypeAlias = Callable[[bool], tuple[CompiledModel, tuple[StateSlot, ...]]]
 """Given whether it is for the last call, returns a compiled graph and its slots."""
@@ -47,6 +47,7 @@ class OpenVINOStream:
 
     def push(self, frames: NDArray[np.uint8], *, is_last: bool = False) -> StreamOutput:
         """Run the next frames; see `base.EngineStream.push`."""
+        refuse_after_fork()
         self._check_open()
         if self._ended:
             raise ArchitectureError("the stream has had its last frames; open another one")

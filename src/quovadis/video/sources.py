@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeAlias, Unpack
+from typing import Any, TextIO, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,7 @@ from quovadis.video.series import FrameSeries, frame_series
 from quovadis.video.signatures import animation_kind, is_video_content
 from quovadis.video.source import (
     CAMERA_PREFIX,
+    STANDARD_INPUT,
     camera_instructions,
     file_instructions,
     is_address,
@@ -37,10 +40,10 @@ from quovadis.video.source import (
 from quovadis.video.spool import BinaryFile, SpooledFile
 
 SourceLike: TypeAlias = "VideoSource | str | os.PathLike[str] | bytes | BinaryFile | NDArray[np.uint8] | Iterable[Any]"
-"""What a user may give: a `VideoSource`; a string, which names a file, a folder of images, an address or `camera:0`; a
-path, which is a local file or folder; the content of a file, as bytes or as an open binary file; or frames: an array or
-a tensor, uint8 RGB of shape frames, height, width, 3 (of a tensor also frames, 3, height, width), or any iterable of
-such frames or of pictures of Pillow."""
+"""What a user may give: a `VideoSource`; a string, which names a file, a folder of images, an address, `camera:0`, or
+standard input as `-`; a path, which is a local file or folder; the content of a file, as bytes or as an open binary
+file; or frames: an array or a tensor, uint8 RGB of shape frames, height, width, 3 (of a tensor also frames, 3, height,
+width), or any iterable of such frames or of pictures of Pillow."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +124,17 @@ class FileObject(BaseSource):
         self._spooled: SpooledFile | None = None
         self._is_begun = False
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, limits: VideoLimits | None = None) -> str:
         """Return a digest of the content, as of a file that holds it.
+
+        Args:
+            limits: the most bytes to accept, where it has not been opened before; None: the default.
 
         Raises:
             VideoError: it cannot be read.
-            VideoLimitError: it holds more than the default limit, and has not been opened before.
+            VideoLimitError: it holds more than the limit.
         """
-        return self._file(VideoLimits()).fingerprint()
+        return self._file(limits or VideoLimits()).fingerprint()
 
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
         return self._file(limits)._decoder(limits, allow_partial=allow_partial, threads=threads)
@@ -235,6 +241,8 @@ def video_source(given: SourceLike) -> VideoSource:
         VideoError: the name is empty, or it is nothing that frames could come from.
     """
     if isinstance(given, str):
+        if given == STANDARD_INPUT:
+            return standard_input()
         if given.startswith(CAMERA_PREFIX):
             return Camera(given.removeprefix(CAMERA_PREFIX))
         return Address(given) if is_address(given) else _local(local_path(given), given)
@@ -260,6 +268,24 @@ def _local(path: Path, written: str) -> LocalFile | FrameFolder:
     return FrameFolder(path, written) if path.is_dir() else LocalFile(path, written)
 
 
+def standard_input() -> FileObject:
+    """Return what is piped into this process: one source, however often it is asked for, since it can be read once.
+
+    Raises:
+        VideoError: nothing is: it is a terminal, or closed.
+    """
+    global _standard_input
+    stream = sys.stdin
+    if stream is None or stream.closed or stream.isatty():
+        raise VideoError("stdin: no video is piped in; give one, as in: quovadis classify - < clip.mp4")
+    if _standard_input is None or _standard_input[0] is not stream:
+        _standard_input = stream, FileObject(stream.buffer, "stdin")
+    return _standard_input[1]
+
+
+_standard_input: tuple[TextIO, FileObject] | None = None
+
+
 def open_video(source: SourceLike, **options: Unpack[OpenOptions]) -> Video:
     """Open what a user names, as `video_source` and `VideoSource.open` say."""
     return video_source(source).open(**options)
@@ -271,6 +297,8 @@ def _check_file(path: Path, name: str) -> None:
             if not file.read(1) and path.is_file():
                 raise VideoError(f"{name}: empty file")
     except FileNotFoundError as error:
-        raise VideoError(f"{name}: no such file") from error
+        looks_like_address = re.match(r"[A-Za-z][\w+.-]+:[/\\](?![/\\])", name)
+        advice = "; an address has two slashes after its colon, of which a Path keeps one" if looks_like_address else ""
+        raise VideoError(f"{name}: no such file{advice}") from error
     except (OSError, ValueError) as error:
         raise VideoError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
