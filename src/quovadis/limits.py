@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from math import floor, isfinite
 from typing import Literal, TypeAlias
 
 from quovadis.errors import VideoError, VideoLimitError
+from quovadis.fields import check_fields
 
 LimitName: TypeAlias = Literal["max_pixels", "max_frames", "max_seconds", "max_spooled_bytes"]
 
@@ -18,7 +20,7 @@ class VideoLimits:
     """The most that one video may hold; each limit is checked where it binds, before memory or time is spent.
 
     Raises:
-        VideoError: when made with a limit that is not above 0.
+        VideoError: when made with a limit that is not above 0, or no number.
     """
 
     max_pixels: int = field(default=1 << 24, metadata={"help": "Refuse larger frames.", "min": 1})
@@ -34,6 +36,12 @@ class VideoLimits:
     """Bytes of a video that is no file of its own, such as one from a pipe: it is copied into a temporary file."""
 
     def __post_init__(self) -> None:
+        for name in ("max_pixels", "max_frames", "max_spooled_bytes"):
+            value = getattr(self, name)
+            if isinstance(value, float) and isfinite(value):
+                # Such as 1e9; of whole things it admits as many as the number below.
+                object.__setattr__(self, name, floor(value))
+        check_fields(self, VideoError)
         for limit in fields(self):
             if not getattr(self, limit.name) > 0:
                 raise VideoError(f"{limit.name} must be above 0, not {getattr(self, limit.name)}", option=limit.name)

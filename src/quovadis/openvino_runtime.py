@@ -9,14 +9,19 @@ OpenVINO before Quovadis has made its own choice.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 from types import ModuleType
 
+from quovadis.errors import EngineError
+
 _TELEMETRY = "openvino_telemetry"
 _lock = RLock()
+_process: int | None = None
+"""The process that has compiled graphs; its threads, on which OpenVINO waits for ever, are not in a fork of it."""
 
 
 @contextmanager
@@ -43,4 +48,20 @@ with without_telemetry():
     import openvino as ov
     from openvino import CompiledModel, InferRequest, Node, opset1, opset13
 
-__all__ = ["CompiledModel", "InferRequest", "Node", "opset1", "opset13", "ov", "without_telemetry"]
+__all__ = ["CompiledModel", "InferRequest", "Node", "opset1", "opset13", "ov", "refuse_after_fork", "without_telemetry"]
+
+
+def refuse_after_fork() -> None:
+    """Note that this process is about to compile or run graphs.
+
+    Raises:
+        EngineError: it was forked from one that did.
+    """
+    global _process
+    if _process not in (None, os.getpid()):
+        raise EngineError(
+            "OpenVINO does not run in a process forked from one that has used it: start processes with "
+            'multiprocessing.get_context("spawn"), let each load the model and the parent not run it, or choose '
+            '`engine="native"`'
+        )
+    _process = os.getpid()

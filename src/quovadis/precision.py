@@ -118,15 +118,14 @@ def calibration_videos(sources: Sequence[SourceLike], notify: Notify) -> list[Vi
             with video_source(video).open() as opened:
                 if not opened.live:
                     windows = sliding_clips(opened.frames_ahead(), SlidingWindows())
-                    found.append(
-                        VideoClips(_name(video), [clip.pixels[:CLIP_FRAMES] for clip in islice(windows, each)])
-                    )
-                    missing -= len(found[-1].clips)
+                    clips = [clip.pixels[:CLIP_FRAMES] for clip in islice(windows, each)]
+                    found.append(VideoClips(_name(video), clips))
+                    missing -= len(clips)
         except Exception as error:
             notify(f"not used for calibration: {video_error(_name(video), error)}")
     if missing == CALIBRATION_CLIPS:
         raise EngineError("int8 has to be calibrated once on real clips, but no video is there; give one")
-    return found
+    return [video for video in found if video.clips]
 
 
 def with_views(clips: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:

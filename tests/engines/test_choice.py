@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from quovadis import Sampling, SlidingWindows, VideoPrediction, load, precision
@@ -48,7 +49,14 @@ def test_openvinos_devices_are_openvinos(tensors: dict[str, NDArray[np.float32]]
         ({"name": "abacus"}, "no engine is called"),
         ({"hint": "hurry"}, "latency and throughput"),
         ({"name": "native", "device": "GPU"}, "runs on CPU"),
-        ({"name": "native", "threads": 0}, "1 or more"),
+        ({"name": None}, "no engine is called"),
+        ({"threads": 0}, "`threads` must be a whole number of 1 or more, not 0"),
+        ({"name": "torch", "threads": -1}, "1 or more, not -1"),
+        ({"threads": "2"}, "not '2'"),
+        ({"threads": 2.5}, r"not 2\.5"),
+        ({"threads": True}, "not True"),
+        ({"device": None}, '`device` must be a name such as "CPU" or "cuda:0", not None'),
+        ({"device": 0}, "not 0"),
         ({"name": "torch", "quantization": Quantization({}, {})}, "does not compute in int8"),
         ({"device": "cuda:7"}, "PyTorch cannot use"),
         ({"device": "TOASTER"}, 'no device "TOASTER"'),
@@ -60,6 +68,22 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(EngineError, match=message):
         open_engine(tensors, **options)  # type: ignore[arg-type]
+
+
+def test_a_device_of_pytorchs_is_one_of_ours(
+    tensors: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert open_engine(tensors, device=torch.device("cpu")).description["engine"] == "native"
+    seen: list[object] = []
+    monkeypatch.setattr(torch_engine, "TorchEngine", lambda *_, **options: seen.append(options["device"]))
+    open_engine(tensors, device=torch.device("cuda", 1))
+    assert seen == ["cuda:1"]
+
+
+@pytest.mark.parametrize("name", ["native", "openvino", "torch"])
+def test_devices_and_threads_are_taken_in_their_other_forms(name: str, tensors: dict[str, NDArray[np.float32]]) -> None:
+    described = open_engine(tensors, name=name, device="cpu", threads=np.int64(2)).description  # type: ignore[arg-type]
+    assert described["device"].upper().startswith("CPU")
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core runs no two clips at once")

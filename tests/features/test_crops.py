@@ -239,9 +239,9 @@ def test_features_of_other_crops_and_windows_do_not_go_on_in_one_folder(tmp_path
     run([path], tmp_path / "out", WINDOWS)
     for changed, said in (
         (replace(WINDOWS, crops=3), "crops"),
-        (replace(WINDOWS, sampling=sampling("loop")), "remainder"),
-        (replace(WINDOWS, sampling=sampling("drop")), "remainder"),
-        (replace(WINDOWS, scaler="pillow"), "scaler"),
+        (replace(WINDOWS, sampling=sampling("loop")), "windows"),
+        (replace(WINDOWS, sampling=sampling("drop")), "windows"),
+        (replace(WINDOWS, scaler="pillow"), "preset"),
     ):
         with pytest.raises(OutputError, match=said):
             run([path], tmp_path / "out", changed)
@@ -252,7 +252,7 @@ def test_features_of_other_crops_and_windows_do_not_go_on_in_one_folder(tmp_path
 
 @pytest.mark.parametrize("crops", [0, 2, 4, 30, -1])
 def test_other_numbers_are_refused(crops: int) -> None:
-    with pytest.raises(ArchitectureError, match="choose 1, 3, 5, 10"):
+    with pytest.raises(ArchitectureError, match="crops must be 1, 3, 5 or 10"):
         FeatureOptions(crops=crops)  # type: ignore[arg-type]
     assert invoke_features(f"--crops={crops}").returncode == 2
 

@@ -22,7 +22,7 @@ DENSE = Sampling(clips=Dense())
     [
         ({"endpoint": "Mixed_9z"}, "no endpoint is called"),
         ({"endpoint": "Logits"}, "no endpoint is called"),
-        ({"pool": "time"}, "no pool is called"),
+        ({"pool": "time"}, 'unknown pool "time": choose none, space, all'),
         ({"sampling": Sampling(clips=CentreClip())}, "all of a video"),
         ({"sampling": DENSE, "endpoint": "Mixed_4f"}, "take windows for other endpoints"),
         ({"sampling": DENSE, "pool": "none"}, "take windows"),

@@ -19,7 +19,7 @@ from quovadis.architecture import STAGES, Mixed
 from quovadis.engines.openvino_graph import build_graph
 from quovadis.engines.quantization import Quantization, quantized_scopes
 from quovadis.errors import EngineError
-from quovadis.openvino_runtime import opset13, ov
+from quovadis.openvino_runtime import opset13, ov, refuse_after_fork
 from quovadis.weights.equalization import equalizing_scales
 
 HEADROOM = 1.4
@@ -33,6 +33,7 @@ class ActivationMaxima:
 
     def __init__(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Compile the graph of variables by their original names."""
+        refuse_after_fork()
         model = build_graph(tensors)
         nodes = {node.get_friendly_name(): node for node in model.get_ops()}
         axes = opset13.constant(np.array((0, 2, 3, 4), np.int64))

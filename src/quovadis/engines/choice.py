@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,13 @@ from quovadis.engines.base import Engine
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
 from quovadis.engines.native_library import has_integers, why_missing, why_unavailable
+from quovadis.engines.processors import check_threads
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
 from quovadis.options import EngineName, Hint
+
+if TYPE_CHECKING:
+    import torch
 
 FloatPrecision: TypeAlias = Literal["f32", "f16"]
 NO_DENSE_ON_TORCH = 'the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`'
@@ -24,7 +28,7 @@ def open_engine(
     tensors: Mapping[str, NDArray[np.float32]],
     *,
     name: EngineName = "auto",
-    device: str = "CPU",
+    device: str | torch.device = "CPU",
     threads: int | None = None,
     hint: Hint = "latency",
     quantization: Quantization | None = None,
@@ -39,8 +43,8 @@ def open_engine(
         name: `native`, the project's own kernels (x86-64 with AVX2 or AVX-512; int8 with AVX-512 VNNI); `openvino`;
             `torch`, PyTorch on `cuda` or `cpu`; or `auto`: torch for CUDA devices, native for a CPU that has the
             kernels, OpenVINO for all else.
-        device: CPU, cuda, cuda:1 …, or an OpenVINO device.
-        threads: CPU threads; None: one per physical core.
+        device: CPU, cuda, cuda:1 …, an OpenVINO device, or a `torch.device`.
+        threads: CPU threads, a whole number of 1 or more; None: one per physical core.
         hint: `latency`: one clip as soon as possible; `throughput`: several clips at once, if that makes more of them.
         quantization: what int8 needs; None: floating point.
         floats: which; None: f16 on CUDA, f32 elsewhere.
@@ -51,8 +55,9 @@ def open_engine(
         EngineError: no such engine or device here, or an engine that cannot do what is asked.
         MissingDependencyError: `torch` is wanted and PyTorch is not installed.
     """
+    threads, device = check_threads(threads), _device_name(device)
     check_choice(name, device, hint=hint, floats=floats, is_int8=quantization is not None)
-    is_cpu, is_cuda = device.upper() == "CPU", _is_cuda(device)
+    is_cpu, is_cuda = device == "CPU", _is_cuda(device)
     if name == "auto":
         name = fastest(is_cpu=is_cpu, is_cuda=is_cuda, is_int8=quantization is not None)
     if name == "openvino":
@@ -110,6 +115,15 @@ def check_choice(
 def runs_on_torch(name: EngineName, device: str) -> bool:
     """Tell whether `open_engine` would make the engine torch, which computes in floating point alone."""
     return name == "torch" or (name == "auto" and _is_cuda(device))
+
+
+def _device_name(device: object) -> str:
+    # PyTorch is not imported to ask whether it is one of its devices.
+    if type(device).__module__ == "torch" and type(device).__name__ == "device":
+        device = str(device)
+    if not isinstance(device, str):
+        raise EngineError(f'`device` must be a name such as "CPU" or "cuda:0", not {device!r}', option="device")
+    return "CPU" if device.upper() == "CPU" else device
 
 
 def why_slower(name: EngineName, device: str) -> str | None:

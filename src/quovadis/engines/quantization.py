@@ -64,7 +64,7 @@ class Provenance:
     @property
     def is_small(self) -> bool:
         """Whether more videos would make a better calibration."""
-        return len(self.videos) < ENOUGH_VIDEOS
+        return len({video.pixels_sha256 for video in self.videos}) < ENOUGH_VIDEOS
 
     @classmethod
     def read(cls, text: str) -> Provenance:
