@@ -155,7 +155,7 @@ def test_what_a_generator_raises_reaches_its_user() -> None:
         ([Image.new("I;16", (8, 8))], 'mode "I;16" has no 8-bit values'),
         (["a.mp4", "b.mp4"], r"a list of paths is several videos, not one: classify_many\(paths\)"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_anything_else_is_one_error_that_says_what_to_give(given: Any, said: str) -> None:
     model = recognizer(MeanEngine())
