@@ -1,0 +1,173 @@
+"""The pages for people: their fenced blocks, and how each is carried out."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import tokenize
+import tomllib
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from quovadis.cli.main import app
+from support.command_line import quovadis
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+RUN = ("sh", "python")
+"""Languages of blocks that are run."""
+
+SHOWN = ("text",)
+"""Languages of blocks that are only read: formulas and samples of output."""
+
+FIXED_VARIABLES = {"QUOVADIS_OFFLINE": "1"}
+"""The cached weights decide, not what the network happens to offer."""
+
+NOT_RUN = {
+    r"^make ": "it runs the whole of the project's checks, measurements or installation",
+    r"^pip install ": "it installs from a package index; scripts/test_matrix.py installs the wheel",
+    r"^python (benchmarks|scripts)/": "it measures for minutes",
+    r"^duckdb ": "it is other software, which the tests do not install",
+    r"\b(pull|verify|convert) rgb-imagenet": "it needs weights that only the original repository has",
+    r"camera:\d|rtsp://": "it needs a camera",
+    r"--precision int8|--calibrate": "its calibration takes a minute: tests/engines/test_quantization.py runs it",
+    r"^quovadis convert .*\.(pb|xml|pt|onnx)\b|^quovadis convert .* --(to|recipe)": (
+        "each takes up to a minute and some need their framework: tests/export runs every format"
+    ),
+}
+"""Commands of the pages that are only checked against what exists, by a regular expression, and why."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: Path
+    line: int
+    """The number of its first line of content, from 1."""
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def fenced_blocks(page: Path) -> list[Block]:
+    """Return a page's blocks in order."""
+    blocks: list[Block] = []
+    language, first, content = None, 0, list[str]()
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        fence = line.strip().startswith("```")
+        if fence and language is None:
+            language, first, content = line.strip().removeprefix("```"), number + 1, []
+        elif fence:
+            blocks.append(Block(page, first, str(language), "\n".join(content)))
+            language = None
+        else:
+            content.append(line)
+    assert language is None, f"{page.name}:{first}: the block has no end"
+    return blocks
+
+
+def prose(page: Path) -> str:
+    """Return a page without its blocks."""
+    return re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def commands(block: Block) -> list[str]:
+    """Return the commands of a block for the shell, without comments."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    return [command for line in lines if (command := shlex.join(shlex.split(line, comments=True)))]
+
+
+def reason_not_to_run(command: str) -> str | None:
+    """Return why a command is only checked against what exists; None: it is run."""
+    return next((reason for pattern, reason in NOT_RUN.items() if re.search(pattern, command)), None)
+
+
+def run_command(command: str) -> None:
+    """Run a command in the current folder, which must succeed."""
+    words = shlex.split(command)
+    assert words[0] == "quovadis", f"nothing runs `{command}`: add it to NOT_RUN with the reason"
+    done = quovadis(*words[1:], **FIXED_VARIABLES)
+    assert done.returncode == 0, f"`{command}` ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+
+
+def check_command(command: str) -> None:
+    """Check that what a command names exists, without running it."""
+    program, *words = shlex.split(command)
+    if program == "quovadis":
+        check_arguments(words)
+    elif program == "make":
+        rules = (ROOT / "Makefile").read_text(encoding="utf-8")
+        assert re.search(rf"^{words[0]}:", rules, re.MULTILINE), f"`{command}`: there is no such target"
+    elif program == "pip":
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        named = {one for found in re.findall(r"\[(.+?)\]", command) for one in found.split(",")}
+        assert named <= set(extras["optional-dependencies"]), f"`{command}`: there is no such extra"
+    elif program == "python":
+        assert (ROOT / words[0]).is_file(), f"`{command}`: there is no such file"
+
+
+def check_arguments(words: list[str], *, whole: bool = True) -> None:
+    """Check that the command line takes these words; unless they are the whole line, arguments may be missing."""
+    group: Any = typer.main.get_command(app)
+    context = group.make_context("quovadis", list(words[:1]), resilient_parsing=True)
+    rest = list(words)
+    while hasattr(group, "resolve_command"):
+        name, command, rest = group.resolve_command(context, rest)
+        context = command.make_context(name, list(rest), parent=context, resilient_parsing=not whole or bool(_group(command)))
+        group = command
+
+
+def _group(command: Any) -> bool:
+    return hasattr(command, "resolve_command")
+
+
+def options_of_commands() -> set[str]:
+    """Return every option of every command."""
+    found: set[str] = set()
+    waiting: list[Any] = [typer.main.get_command(app)]
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        found |= {"--help"} | {flag for one in command.params for flag in (*one.opts, *one.secondary_opts)}
+    return found
+
+
+def run_python(block: Block, names: dict[str, Any]) -> None:
+    """Run a block of Python with the names of its page; an expression with a value as its comment must have that value.
+
+    A comment is a value if it is a literal, such as `("windows", "channels")`, or what a `repr` writes, `Name(…)`.
+    """
+    tree = ast.parse(block.text)
+    comments = {
+        token.start[0]: token.string.removeprefix("#").strip()
+        for token in tokenize.generate_tokens(StringIO(block.text).readline)
+        if token.type == tokenize.COMMENT
+    }
+    for statement in tree.body:
+        code: ast.Module | ast.Expression = ast.Module([statement], [])
+        where = f"{block.page.name}:{block.line + statement.lineno - 1}"
+        if not isinstance(statement, ast.Expr):
+            exec(compile(code, where, "exec"), names)  # noqa: S102 - our own pages
+            continue
+        value = eval(compile(ast.Expression(statement.value), where, "eval"), names)  # noqa: S307 - our own pages
+        said = comments.get(statement.end_lineno or 0, "")
+        if _is_literal(said):
+            assert value == ast.literal_eval(said), f"{where}: the page says {said}, it is {value!r}"
+        elif re.fullmatch(r"[A-Z]\w+\(.*\)", said):
+            assert repr(value) == said, f"{where}: the page says {said}, it is {value!r}"
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return False
+    return True
