@@ -36,7 +36,7 @@ NOT_RUN = {
     r"\b(pull|verify|convert) rgb-imagenet": "it needs weights that only the original repository has",
     r"camera:\d|rtsp://": "it needs a camera",
     r"--precision int8|--calibrate": "its calibration takes a minute: tests/engines/test_quantization.py runs it",
-    r"^quovadis convert .*\.(pb|xml|pt|onnx)\b|^quovadis convert .* --(to|recipe)": (
+    r"^quovadis convert .*(\.(pb|xml)\b| --(to|recipe|layout))": (
         "each takes up to a minute and some need their framework: tests/export runs every format"
     ),
 }
