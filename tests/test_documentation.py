@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quovadis import recognizer
+from quovadis.engines import Engine, open_engine
+from quovadis.weights import Weights, load_weights
 from support.documentation import (
     NOT_RUN,
     PAGES,
@@ -44,6 +48,31 @@ def documented_files(
     return folder
 
 
+@pytest.fixture(scope="module")
+def _engines_opened_once() -> Iterator[None]:
+    """Every block would open the same network, which takes longer than what most of them do with it."""
+    opened: dict[str, Engine] = {}
+    loaded: dict[str, Weights] = {}
+
+    def load_once(name: str, **options: Any) -> Weights:
+        if name not in loaded:
+            loaded[name] = load_weights(name, **options)
+        return loaded[name]
+
+    def open_once(tensors: Any, **options: Any) -> Engine:
+        key = repr({name: value for name, value in options.items() if name != "cache"})
+        if key not in opened:
+            opened[key] = open_engine(tensors, **options)
+            patch.setattr(opened[key], "close", lambda: None, raising=False)
+        return opened[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recognizer, "open_engine", open_once)
+        patch.setattr(recognizer, "load_weights", load_once)
+        yield
+
+
+@pytest.mark.usefixtures("_engines_opened_once")
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=_name)
 def test_every_block_of_a_page_runs_in_order(
     page: Path, documented_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -95,7 +124,9 @@ def test_options_within_sentences_exist(page: Path) -> None:
 
 
 def test_every_reason_not_to_run_a_command_is_needed() -> None:
-    found = [line for page in PAGES for block in fenced_blocks(page) if block.language == "sh" for line in commands(block)]
+    found = [
+        line for page in PAGES for block in fenced_blocks(page) if block.language == "sh" for line in commands(block)
+    ]
     unused = [pattern for pattern in NOT_RUN if not any(re.search(pattern, command) for command in found)]
     assert not unused
 

@@ -129,7 +129,9 @@ def check_arguments(words: list[str], *, whole: bool = True) -> None:
     rest = list(words)
     while hasattr(group, "resolve_command"):
         name, command, rest = group.resolve_command(context, rest)
-        context = command.make_context(name, list(rest), parent=context, resilient_parsing=not whole or bool(_group(command)))
+        context = command.make_context(
+            name, list(rest), parent=context, resilient_parsing=not whole or bool(_group(command))
+        )
         group = command
 
 
@@ -163,9 +165,9 @@ def run_python(block: Block, names: dict[str, Any]) -> None:
         code: ast.Module | ast.Expression = ast.Module([statement], [])
         where = f"{block.page.name}:{block.line + statement.lineno - 1}"
         if not isinstance(statement, ast.Expr):
-            exec(compile(code, where, "exec"), names)  # noqa: S102 - our own pages
+            exec(compile(code, where, "exec"), names)
             continue
-        value = eval(compile(ast.Expression(statement.value), where, "eval"), names)  # noqa: S307 - our own pages
+        value = eval(compile(ast.Expression(statement.value), where, "eval"), names)
         said = comments.get(statement.end_lineno or 0, "")
         if _is_literal(said):
             assert value == ast.literal_eval(said), f"{where}: the page says {said}, it is {value!r}"

@@ -23,8 +23,7 @@ CLASSES = {"archery": "archery.avi", "arm wrestling": "arm_wrestling.mp4"}
 def make_documented_files(folder: Path, clips: Path) -> None:
     """Make everything that a reader of the pages is taken to have, in a folder that is there."""
     archery = clips / CLASSES["archery"]
-    # A clip of 79 frames, and a few more.
-    _cut(archery, folder / "clip.mp4", frames=88)
+    _cut(archery, folder / "clip.mp4", frames=79)
     for number, (label, name) in enumerate(CLASSES.items()):
         video, name = clips / name, label.replace(" ", "_")
         # Enough for a window of 64 frames and the one that has to follow it.
