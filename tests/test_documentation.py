@@ -123,6 +123,12 @@ def test_options_within_sentences_exist(page: Path) -> None:
     assert named <= ours
 
 
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_files_of_the_repository_within_sentences_exist(page: Path) -> None:
+    for name in re.findall(r"`((?:benchmarks|docs|scripts|src|tests)/[\w./-]+)`", prose(page)):
+        assert (ROOT / name).exists(), f"{page.name}: there is no {name}"
+
+
 def test_every_reason_not_to_run_a_command_is_needed() -> None:
     found = [
         line for page in PAGES for block in fenced_blocks(page) if block.language == "sh" for line in commands(block)

@@ -119,7 +119,10 @@ def check_command(command: str) -> None:
         named = {one for found in re.findall(r"\[(.+?)\]", command) for one in found.split(",")}
         assert named <= set(extras["optional-dependencies"]), f"`{command}`: there is no such extra"
     elif program == "python":
-        assert (ROOT / words[0]).is_file(), f"`{command}`: there is no such file"
+        script = ROOT / words[0]
+        assert script.is_file(), f"`{command}`: there is no such file"
+        for option in (word for word in words if word.startswith("--")):
+            assert f'"{option}"' in script.read_text(encoding="utf-8"), f"`{command}`: {option} does not exist"
 
 
 def check_arguments(words: list[str], *, whole: bool = True) -> None:
