@@ -19,8 +19,8 @@ from support.documentation import (
     ROOT,
     RUN,
     SHOWN,
-    check_arguments,
     check_command,
+    check_options,
     commands,
     fenced_blocks,
     options_of_commands,
@@ -111,7 +111,7 @@ def test_what_commands_name_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_commands_within_sentences_exist(page: Path) -> None:
     for command in re.findall(r"`(quovadis [^`]+)`", prose(page)):
-        check_arguments(shlex.split(command)[1:], whole=False)
+        check_options(shlex.split(command)[1:])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

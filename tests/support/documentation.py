@@ -125,21 +125,32 @@ def check_command(command: str) -> None:
             assert f'"{option}"' in script.read_text(encoding="utf-8"), f"`{command}`: {option} does not exist"
 
 
-def check_arguments(words: list[str], *, whole: bool = True) -> None:
-    """Check that the command line takes these words; unless they are the whole line, arguments may be missing."""
-    group: Any = typer.main.get_command(app)
-    context = group.make_context("quovadis", list(words[:1]), resilient_parsing=True)
-    rest = list(words)
-    while hasattr(group, "resolve_command"):
-        name, command, rest = group.resolve_command(context, rest)
-        context = command.make_context(
-            name, list(rest), parent=context, resilient_parsing=not whole or bool(_group(command))
-        )
-        group = command
+def check_arguments(words: list[str]) -> None:
+    """Check that a command takes these words, which are all of its line."""
+    command, context, rest = _resolve(words)
+    command.make_context(context.info_name, rest, parent=context.parent)
 
 
-def _group(command: Any) -> bool:
-    return hasattr(command, "resolve_command")
+def check_options(words: list[str]) -> None:
+    """Check that a command and its options exist; its arguments may be missing, as within a sentence."""
+    command, _, rest = _resolve(words)
+    known = _options(command)
+    assert {word for word in rest if word.startswith("-")} <= known, f"{' '.join(words)}: of {sorted(known)}"
+
+
+def _resolve(words: list[str]) -> tuple[Any, Any, list[str]]:
+    """Return the command that a line is of, its context and the words after its name."""
+    command: Any = typer.main.get_command(app)
+    context, rest = command.make_context("quovadis", [], resilient_parsing=True), list(words)
+    while hasattr(command, "resolve_command"):
+        name, command, rest = command.resolve_command(context, rest)
+        assert command is not None, f"{' '.join(words)}: there is no such command"
+        context = command.make_context(name, [], parent=context, resilient_parsing=True)
+    return command, context, rest
+
+
+def _options(command: Any) -> set[str]:
+    return {"--help", "-h"} | {flag for one in command.params for flag in (*one.opts, *one.secondary_opts)}
 
 
 def options_of_commands() -> set[str]:
@@ -149,7 +160,7 @@ def options_of_commands() -> set[str]:
     while waiting:
         command = waiting.pop()
         waiting += getattr(command, "commands", {}).values()
-        found |= {"--help"} | {flag for one in command.params for flag in (*one.opts, *one.secondary_opts)}
+        found |= _options(command)
     return found
 
 
