@@ -54,13 +54,6 @@ def test_a_name_means_one_figure_and_compatibility_says_which_comes_first() -> N
     assert (corrected.to_dict()["omz_compatible"], compatible.to_dict()["omz_compatible"]) == (False, True)
 
 
-def test_names_are_identifiers_for_programs_and_titles_for_people() -> None:
-    summary = summarize(predictions(scored([[0, 0, 1], [1, 1, 1]]), [0, 0], protocol="omz"))
-    figures = {figure["name"]: figure["title"] for figure in summary.to_dict()["metrics"]}
-    assert figures["clip_accuracy_mean_without_the_last"] == "clip_accuracy: mean, without the last"
-    assert all(name.isidentifier() for name in figures)
-
-
 def test_other_protocols_have_no_figures_to_be_compatible_with() -> None:
     given = predictions(scored([[0]]), [0], protocol="deepmind")
     with pytest.raises(MetricError, match="deepmind"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,12 +33,8 @@ class Metric:
     """What it is a share of; None of a mean of shares."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figure in JSON's types, its name an identifier, with the ends of its Wilson 95 % interval."""
-        result: dict[str, Any] = {
-            "name": re.sub(r"\W+", "_", self.name),
-            "title": self.name,
-            "value": None if math.isnan(self.value) else self.value,
-        }
+        """Return the figure in JSON's types, with the ends of its Wilson 95 % interval."""
+        result: dict[str, Any] = {"name": self.name, "value": None if math.isnan(self.value) else self.value}
         if self.counts is not None:
             lower, upper = self.counts.interval
             result |= {"successes": self.counts.successes, "trials": self.counts.trials, "lower": lower, "upper": upper}
