@@ -25,10 +25,10 @@ def sample_frames(video: Path, count: int) -> np.ndarray:
     return np.resize(found, (count, *found.shape[1:]))
 
 
-def windows(folder: Path, stride: int) -> list[np.ndarray]:
-    """Return all windows of 79 frames of a folder's videos."""
+def windows(source: Path, stride: int) -> list[np.ndarray]:
+    """Return all windows of 79 frames of a video, or of a folder's videos."""
     found: list[np.ndarray] = []
-    for path in sorted(folder.iterdir()):
+    for path in sorted(source.iterdir()) if source.is_dir() else [source]:
         try:
             with open_video(path) as opened:
                 found += [clip.pixels[:79] for clip in sliding_clips(opened, SlidingWindows(stride=stride))]

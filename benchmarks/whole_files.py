@@ -25,7 +25,7 @@ from quovadis.video import open_video
 def measure_command(video: Path, threads: int, precision: str) -> dict[str, float]:
     """Run `classify --dense` in a process of its own: seconds from start to end, and its peak memory."""
     command = [sys.executable, "-m", "quovadis", "classify", str(video), "--dense", "--weights", "rgb-scratch"]
-    command += ["--precision", precision, "--threads", str(threads), "--jsonl"]
+    command += ["--precision", precision, "--threads", str(threads), "--format", "jsonl"]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0.0

@@ -25,7 +25,7 @@ from typing import Literal, TypeAlias, get_args
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-EXTRAS = ("plot", "parquet", "evaluation", "hdf5", "onnx", "int8")
+EXTRAS = ("plot", "parquet", "evaluation", "hdf5", "onnx")
 """Those that bring neither PyTorch nor TensorFlow."""
 SHOWN = ("av", "openvino", "numpy")
 FORBIDDEN = re.compile(r"^(torch|tensorflow|nvidia-|jax)")
@@ -60,6 +60,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="quovadis-matrix-") as name:
         folder = Path(name)
         wheel = build_wheel(folder / "wheel")
+        # As where there is no compiler.
+        uncompiled = build_wheel(folder / "uncompiled", {**os.environ, "CXX": "no-such-compiler"})
         for version in arguments.python or PYTHONS:
             interpreter = find_interpreter(version)
             if interpreter is None:
@@ -67,7 +69,7 @@ def main() -> int:
                 continue
             for resolution in resolutions:
                 rows.append(Row(version, resolution))
-                try_one(rows[-1], interpreter, wheel, folder / f"{version}-{resolution}")
+                try_one(rows[-1], interpreter, wheel, uncompiled, folder / f"{version}-{resolution}")
     if not rows:
         raise SystemExit("no Python to test was found")
     print_table(rows)
@@ -76,9 +78,10 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def build_wheel(folder: Path) -> Path:
-    """Build the wheel once: its kernels know nothing of Python's version."""
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT)
+def build_wheel(folder: Path, environment: dict[str, str] | None = None) -> Path:
+    """Build a wheel once: its kernels know nothing of Python's version."""
+    command = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT)
+    run(*command, environment=environment)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -112,7 +115,7 @@ def is_usable(python: Path, version: str) -> bool:
     return found.returncode == 0 and found.stdout.strip() == version
 
 
-def try_one(row: Row, interpreter: Path, wheel: Path, folder: Path) -> None:
+def try_one(row: Row, interpreter: Path, wheel: Path, uncompiled: Path, folder: Path) -> None:
     """Fill in a row: install, look at what came, and run the suites."""
     begin = time.monotonic()
     try:
@@ -123,6 +126,8 @@ def try_one(row: Row, interpreter: Path, wheel: Path, folder: Path) -> None:
             install(python, wheel, extras, row.resolution)
             row.versions = look_at(python)
             row.tests += smoke(python, "extras" if extras else "base", folder / "home")
+        run(python, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", "--no-compile", uncompiled)
+        row.tests += smoke(python, "uncompiled", folder / "home")
     except MatrixError as error:
         row.failure = str(error)
         print(f"FAILED: {error}", flush=True)

@@ -27,6 +27,15 @@ SLOW_FOLDERS = frozenset({"engines", "export", "smoke"})
 """Whose tests run engines, with weights of their own too, or an installed wheel."""
 
 
+def pytest_configure() -> None:
+    """Give each of several test processes cores of its own: engines that share all of them halve their speed."""
+    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+        number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+        own = sorted(os.sched_getaffinity(0))[number :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
+        if own:
+            os.sched_setaffinity(0, own)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow, and keep together what is quicker in one process: a file's tests, and those of a fixture."""

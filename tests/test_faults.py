@@ -277,8 +277,8 @@ def test_calibration_passes_over_what_cannot_be_used(
     fault(RuntimeError("no such stream"))
     (tmp_path / "empty").mkdir()
     said: list[str] = []
-    clips = list(precision.calibration_clips([str(tmp_path / "empty"), str(folder)], said.append))
-    assert len(clips) == 2
+    videos = precision.calibration_videos([str(tmp_path / "empty"), str(folder)], said.append)
+    assert len(videos) == 2
     assert [line.partition(": ")[0] for line in said] == ["not used for calibration"] * 2
     assert "empty: no videos and no images" in said[0]
     assert "b.mp4: unexpected RuntimeError" in said[1]
@@ -288,4 +288,4 @@ def test_calibration_passes_over_what_cannot_be_used(
 def test_calibration_on_nothing_is_a_clear_error(sources: list[str], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(EngineError, match="no video is there"):
-        list(precision.calibration_clips([str(tmp_path / name) for name in sources], lambda line: None))
+        precision.calibration_videos([str(tmp_path / name) for name in sources], lambda line: None)

@@ -130,6 +130,21 @@ def _units(stage: Convolution | MaxPool | Mixed) -> list[Convolution | MaxPool]:
     return [unit for branch in stage.branches for unit in branch] if isinstance(stage, Mixed) else [stage]
 
 
+def test_pretrained_weights_are_ready_to_run_and_training_is_asked_for(rgb_scratch_path: Path) -> None:
+    model = I3D.from_pretrained(rgb_scratch_path)
+    assert not any(module.training for module in model.modules())
+    assert all(module.training for module in model.train().modules())
+
+
+def test_one_endpoint_may_be_given_as_its_name() -> None:
+    model = I3D(endpoints="Mixed_3b")
+    assert model.endpoints == ("Mixed_3b",)
+    with torch.inference_mode():
+        assert list(model.run(torch.zeros(1, 3, 9, 224, 224), "Mixed_4f").endpoints) == ["Mixed_4f"]
+    with pytest.raises(ArchitectureError, match='no endpoint is called "Mixed_9z"'):
+        model.run(torch.zeros(1, 3, 9, 224, 224), ["Mixed_9z"])
+
+
 def test_bad_arguments_are_refused(rgb_scratch_path: Path) -> None:
     with pytest.raises(ArchitectureError, match='no endpoint is called "Mixed_6a"'):
         I3D(endpoints=("Mixed_6a",))

@@ -18,6 +18,7 @@ from quovadis.runs.sources import discover_all
 from quovadis.runs.tasks import DoneVideo, VideoTask, video_key, video_path
 from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.video import Sampling, VideoLimits
+from quovadis.video.source import short_name
 
 
 class ClipObserver(Protocol):
@@ -90,7 +91,7 @@ def classify_sources(
         failures += 1
         on_failure(source, error)
 
-    sources = discover_all(arguments, fail, fail_fast=options.fail_fast)
+    sources = discover_all(arguments, fail, limits=limits, fail_fast=options.fail_fast)
     if failures and options.fail_fast:
         return failures
 
@@ -117,7 +118,7 @@ def classify_sources(
 
     def take(video: DoneVideo[str, VideoPrediction]) -> None:
         # The same video may have been given in another way.
-        on_result(replace(video.result, source=video.task.name) if video.is_earlier else video.result)
+        on_result(replace(video.result, source=video.task.name))
 
     ledger = None
     with ExitStack() as stack:
@@ -150,7 +151,7 @@ def _tasks(sources: Sequence[str]) -> list[VideoTask[str]]:
     """Return the videos, each with the title under which it is shown."""
     tasks = []
     for number, source in enumerate(sources, start=1):
-        name = Path(source).name or source
+        name = short_name(source)
         title = name if len(sources) == 1 else f"[{number}/{len(sources)}] {name}"
         # Of a camera nothing is kept: it does not show the same again.
         path = None if source.startswith("camera:") else video_path(source)

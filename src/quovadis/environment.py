@@ -40,6 +40,11 @@ def quantization_folder() -> Path:
     return home() / "quantization"
 
 
+def notices_folder() -> Path:
+    """Return where it is kept which notices the user has seen, a file for each."""
+    return home() / "notices"
+
+
 def is_true(value: str) -> bool:
     """Tell whether the value of a variable that switches something says yes."""
     return value.strip().lower() in _TRUE

@@ -12,11 +12,10 @@ from typing import Any
 from quovadis.environment import home
 from quovadis.errors import MissingDependencyError
 
-_EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
+EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "matplotlib": ("matplotlib", "plot"),
         "h5py": ("h5py", "hdf5"),
-        "nncf": ("NNCF", "int8"),
         "onnx": ("onnx", "onnx"),
         "onnxruntime": ("onnxruntime", "onnx"),
         "pyarrow": ("pyarrow", "parquet"),
@@ -54,7 +53,7 @@ def import_extra(module: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        package, extra = _EXTRAS[module.partition(".")[0]]
+        package, extra = EXTRAS[module.partition(".")[0]]
         if error.name != module.partition(".")[0]:
             raise
         raise MissingDependencyError(package, extra, purpose) from error

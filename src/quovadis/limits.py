@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
 from quovadis.errors import VideoError, VideoLimitError
+from quovadis.fields import check_fields
 
-LimitName: TypeAlias = Literal["max_pixels", "max_frames", "max_seconds"]
+LimitName: TypeAlias = Literal["max_pixels", "max_frames", "max_seconds", "max_spooled_bytes"]
 
 MAX_IMAGE_FILE_BYTES = 1 << 28
 """Of an image file, which is read whole."""
@@ -18,7 +19,7 @@ class VideoLimits:
     """The most that one video may hold; each limit is checked where it binds, before memory or time is spent.
 
     Raises:
-        VideoError: when made with a limit that is not above 0.
+        VideoError: when made with a limit that is not above 0, or no number.
     """
 
     max_pixels: int = field(default=1 << 24, metadata={"help": "Refuse larger frames.", "min": 1})
@@ -28,8 +29,13 @@ class VideoLimits:
     """Frames decoded, and frames after resampling. Not applied to live sources, which have no end."""
     max_seconds: float = field(default=6 * 3600.0, metadata={"help": "Refuse longer videos.", "min": 0.001})
     """Seconds from the first frame to the last. Not applied to live sources."""
+    max_spooled_bytes: int = field(
+        default=4 << 30, metadata={"help": "Refuse more bytes on standard input.", "min": 1, "show_default": "4 GiB"}
+    )
+    """Bytes of a video that is no file of its own, such as one from a pipe: it is copied into a temporary file."""
 
     def __post_init__(self) -> None:
+        check_fields(self, VideoError)
         for limit in fields(self):
             if not getattr(self, limit.name) > 0:
                 raise VideoError(f"{limit.name} must be above 0, not {getattr(self, limit.name)}", option=limit.name)
@@ -43,5 +49,5 @@ class VideoLimits:
             limit: which of them.
         """
         most = f"{getattr(self, limit):,.0f}" if limit != "max_seconds" else f"{self.max_seconds:.0f}"
-        unit = " pixels" if limit == "max_pixels" else ""
+        unit = {"max_pixels": " pixels", "max_spooled_bytes": " bytes"}.get(limit, "")
         return VideoLimitError(f"{name}: {what} more than the limit of {most}{unit}; `{limit}` raises it")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeAlias
+
+from quovadis.errors import EngineError, LabelsError, WeightsError
+from quovadis.fields import check_fields
 
 EngineName: TypeAlias = Literal["auto", "native", "openvino", "torch"]
 Hint: TypeAlias = Literal["latency", "throughput"]
@@ -15,6 +18,11 @@ Precision: TypeAlias = Literal["f32", "f16", "int8", "auto"]
 @dataclass(frozen=True)
 class ModelOptions:
     """Which weights run on what, and how: what `quovadis.load` needs to make the same model again, elsewhere too.
+
+    Raises:
+        EngineError: when made with a value of another type than the field's, or with less than one thread.
+        WeightsError: the same, of weights.
+        LabelsError: the same, of labels.
 
     A field's metadata are for lists of options: `help`, one line, and what else such a list says or checks.
     """
@@ -27,7 +35,7 @@ class ModelOptions:
         default=None, metadata={"help": "Class names, one a line, if not those of the weights.", "metavar": "FILE"}
     )
     """Class names in output order, or a text file with one a line; None: the weights' own."""
-    device: str = field(default="CPU", metadata={"help": "CPU, cuda, or an OpenVINO device: GPU, NPU, AUTO…."})
+    device: str = field(default="CPU", metadata={"help": "CPU, cuda, or an OpenVINO device such as GPU, NPU or AUTO."})
     """CPU; cuda, cuda:1 … for PyTorch; or an OpenVINO device: GPU, NPU, AUTO …."""
     engine: EngineName = field(
         default="auto", metadata={"help": "What runs the network; auto: the fastest for device and precision."}
@@ -50,6 +58,15 @@ class ModelOptions:
     these weights have been calibrated, where the engine can; None: f16 on CUDA, else f32."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.labels, str | os.PathLike | tuple | None):
+        if isinstance(self.labels, Iterable) and not isinstance(self.labels, str | bytes | os.PathLike):
             # Compared and hashed like all others.
             object.__setattr__(self, "labels", tuple(self.labels))
+        if type(self.device).__module__ == "torch":
+            # A `torch.device`.
+            object.__setattr__(self, "device", str(self.device))
+        if isinstance(self.device, str) and self.device.lower() in ("cpu", "cpu:0"):
+            # As OpenVINO spells it.
+            object.__setattr__(self, "device", "CPU")
+        check_fields(self, EngineError, weights=WeightsError, labels=LabelsError)
+        if self.threads is not None and self.threads < 1:
+            raise EngineError(f"{self.threads} threads are too few: give 1 or more", option="threads")

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import cycle, islice
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import CLIP_FRAMES
-from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
+from quovadis.engines.quantization import (
+    CALIBRATION_CLIPS,
+    ENOUGH_VIDEOS,
+    CalibrationVideo,
+    Provenance,
+    Quantization,
+)
 from quovadis.environment import quantization_folder
 from quovadis.errors import EngineError
 from quovadis.options import Precision
 from quovadis.progress import Notify
 from quovadis.runs.executor import video_error
+from quovadis.version import __version__
 from quovadis.video import SlidingWindows, SourceLike, discover_videos, sliding_clips, video_source
+from quovadis.video.augment import augmented
 from quovadis.weights import Weights
 
 
@@ -30,16 +41,19 @@ def quantization_for(
 ) -> Quantization | None:
     """Return what int8 needs, from the cache or found now; None where it computes in floating point.
 
+    A calibration that is kept never changes by itself, because results depend on it: one that was made of few videos is
+    used again, with a line that says so each time.
+
     Args:
         weights: what is quantised.
         precision: `int8`, `f32`, `f16`, or `auto`: int8 if the cache has it.
         calibration: sources to calibrate on again; None: what is cached.
         fallback: sources to calibrate on if nothing is cached and int8 is wanted.
-        notify: called with a line when calibration begins, and for each source that cannot be used.
+        notify: called with a line when calibration begins, for each source that cannot be used, and on the calibration
+            in use.
 
     Raises:
         EngineError: another precision, or int8 with nothing to calibrate on.
-        MissingDependencyError: NNCF is needed and not installed.
         CacheError: the calibration cannot be kept.
     """
     if precision not in get_args(Precision):
@@ -51,30 +65,41 @@ def quantization_for(
     path = quantization_folder() / f"{weights.sha256}.npz"
     cached = None if calibration else Quantization.load(path)
     if cached is not None or precision == "auto":
+        _tell(cached, notify)
         return cached
     sources = calibration or fallback
     if not sources:
         raise EngineError(
             "int8 has to be calibrated on real clips once: name some as calibration", option="calibration"
         )
-    notify("calibrating 8-bit integers on these videos; it is kept for the next time")
-    # Imported late: only calibration needs OpenVINO and NNCF.
-    from quovadis.engines.calibration import calibrate
-    from quovadis.engines.openvino_graph import build_graph
+    videos = calibration_videos(sources, notify)
+    clips = with_views([clip for video in videos for clip in video.clips])
+    notify(f"calibrating int8 for {weights.name} on {len(clips)} clips; it is kept for the next time")
+    # Imported late: only calibration needs OpenVINO.
+    from quovadis.engines.calibration import ActivationMaxima, calibrate
 
-    clips = list(islice(calibration_clips(sources, notify), CALIBRATION_CLIPS))
-    found = calibrate(weights.tensors, build_graph, clips)
+    network = ActivationMaxima(weights.tensors)
+    found = replace(calibrate(network.of(clip) for clip in clips), provenance=_provenance(weights, videos))
     found.save(path)
+    _tell(found, notify)
     return found
 
 
-def calibration_clips(sources: Sequence[SourceLike], notify: Notify) -> Iterator[NDArray[np.uint8]]:
-    """Yield clips of 79 frames of each source in turn, as many of each as make 12 together.
+@dataclass(frozen=True, eq=False)
+class VideoClips:
+    """Clips of one video, on which int8 is calibrated."""
+
+    name: str
+    clips: list[NDArray[np.uint8]]
+
+
+def calibration_videos(sources: Sequence[SourceLike], notify: Notify) -> list[VideoClips]:
+    """Return clips of 79 frames of the first videos of all sources, as many of each as make 12 together.
 
     Sources that cannot be read are passed over with a line, live ones without.
 
     Raises:
-        EngineError: there is no source.
+        EngineError: there is no video, or no clip in any.
     """
     videos: list[SourceLike] = []
     for source in sources:
@@ -82,17 +107,50 @@ def calibration_clips(sources: Sequence[SourceLike], notify: Notify) -> Iterator
             videos.extend(discover_videos(source) if isinstance(source, str) else [source])
         except Exception as error:
             notify(f"not used for calibration: {video_error(_name(source), error)}")
-    if not videos:
-        raise EngineError("int8 has to be calibrated once on real clips, but no video is there; give one")
-    each = -(-CALIBRATION_CLIPS // len(videos))
-    for video in videos:
+    found: list[VideoClips] = []
+    missing = CALIBRATION_CLIPS
+    for index, video in enumerate(videos):
+        # What a short video lacks the later ones give.
+        each = -(-missing // (len(videos) - index))
+        if each == 0:
+            break
         try:
             with video_source(video).open() as opened:
                 if not opened.live:
-                    clips = sliding_clips(opened.frames_ahead(), SlidingWindows())
-                    yield from (clip.pixels[:CLIP_FRAMES] for clip in islice(clips, each))
+                    windows = sliding_clips(opened.frames_ahead(), SlidingWindows())
+                    clips = [clip.pixels[:CLIP_FRAMES] for clip in islice(windows, each)]
+                    found.append(VideoClips(_name(video), clips))
+                    missing -= len(clips)
         except Exception as error:
             notify(f"not used for calibration: {video_error(_name(video), error)}")
+    if missing == CALIBRATION_CLIPS:
+        raise EngineError("int8 has to be calibrated once on real clips, but no video is there; give one")
+    return [video for video in found if video.clips]
+
+
+def with_views(clips: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Return 12 clips: those given, and in turn other views of each. The same clips give the same ones."""
+    views = cycle([augmented(clip) for clip in clips])
+    return [*clips, *(next(next(views)) for _ in range(CALIBRATION_CLIPS - len(clips)))]
+
+
+def _provenance(weights: Weights, videos: Sequence[VideoClips]) -> Provenance:
+    made_of = [
+        CalibrationVideo(video.name, len(video.clips), hashlib.sha256(np.stack(video.clips).data).hexdigest())
+        for video in videos
+    ]
+    views = CALIBRATION_CLIPS - sum(video.clips for video in made_of)
+    return Provenance(weights.name, tuple(made_of), views, datetime.now(UTC).date().isoformat(), __version__)
+
+
+def _tell(used: Quantization | None, notify: Notify) -> None:
+    """Say which calibration is in use, and what would make it better."""
+    if used is None or used.provenance is None:
+        return
+    line = f"int8 is calibrated on {used.provenance}"
+    if used.provenance.is_small:
+        line += f': {ENOUGH_VIDEOS} videos or more are better; name them once, `calibration=["SOURCE"]`'
+    notify(line)
 
 
 def _name(source: SourceLike) -> str:

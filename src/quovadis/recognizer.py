@@ -3,62 +3,88 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Event
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from quovadis.architecture import SHORTEST_FRAMES, TEMPORAL_STRIDE
+from quovadis.architecture import TEMPORAL_STRIDE
 from quovadis.engines import CompiledGraphCache, Engine, EngineOutput, open_engine
 from quovadis.engines.base import Pixels
-from quovadis.engines.choice import runs_on_torch
+from quovadis.engines.choice import runs_on_torch, why_slower
 from quovadis.environment import compiled_graphs_folder
-from quovadis.errors import VideoError
-from quovadis.inference.dense import TimeStep, dense_steps, smooth
+from quovadis.errors import ArchitectureError, EngineError, VideoError
+from quovadis.fields import with_keywords
 from quovadis.inference.feature_options import FeatureOptions
 from quovadis.inference.feature_rows import VideoFeatures, video_features
+from quovadis.inference.predictions import predict_steps, predict_video
 from quovadis.labels import LABELS_NAME, class_names, labels_origin, numbered_classes
+from quovadis.notices import notify_once
 from quovadis.options import ModelOptions
 from quovadis.precision import quantization_for
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
+from quovadis.runs.executor import Cancelled, Done, finish
 from quovadis.runs.ordered import map_ordered
 from quovadis.version import __version__
 from quovadis.video import (
-    Clip,
-    CountedFrames,
     Dense,
-    Frame,
     Sampling,
     SourceLike,
     SourceReader,
     VideoLimits,
     VideoSource,
-    iterated_video,
     open_video,
-    sampled_clips,
     video_source,
 )
 from quovadis.weights import Weights, load_weights
+from quovadis.weights.catalogue import CATALOGUE
+from quovadis.weights.load import AUTO
 
-MAKER_NAMES = ("engine", "version", "device", "quovadis")
+_STEP_BY_STEP = Dense(chunk_frames=TEMPORAL_STRIDE)
+MAKER_NAMES = ("engine", "version", "device", "calibration", "quovadis")
 """What `Recognizer.maker` has: results of other makers are the same but for rounding."""
 _logger = logging.getLogger("quovadis")
 
 
-class Recognizer:
-    """I3D with its weights and class names on an engine; make one with `quovadis.load`."""
+class Recognizer(AbstractContextManager["Recognizer"]):
+    """I3D with its weights and class names on an engine; make one with `quovadis.load`.
 
-    def __init__(self, engine: Engine, weights: WeightsIdentity, labels: tuple[str, ...]) -> None:
+    Used in a `with`, it is closed at its end. One that `load` made can be pickled: it is loaded again from its options.
+    """
+
+    def __init__(
+        self, engine: Engine, weights: WeightsIdentity, labels: tuple[str, ...], options: ModelOptions | None = None
+    ) -> None:
         self.engine = engine
         self.weights = weights
         self.labels = labels
+        self.options = options
+        """What `load` makes the same model from, in another process too; None: nothing does."""
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the engine's threads and memory; safe to call twice. A closed model runs nothing more."""
+        self.engine.close()
+
+    def __reduce__(self) -> tuple[Callable[..., Recognizer], tuple[object, ...]]:
+        """Pickle the options, from which the model is loaded again.
+
+        Raises:
+            TypeError: the model was not loaded from a name or a file.
+        """
+        if self.options is None:
+            raise TypeError(
+                "this Recognizer cannot be pickled, since its weights were in memory: "
+                "write them to a file, and load that, here or in the other process"
+            )
+        return _load_again, (self.options, self.result_settings)
 
     def __repr__(self) -> str:
         described = ", ".join(f"{key}={value}" for key, value in self.engine.description.items())
@@ -98,62 +124,85 @@ class Recognizer:
         allow_partial: bool = False,
         on_start: Callable[[int | None], None] | None = None,
         on_clip: Callable[[ClipPrediction], None] | None = None,
+        **keywords: Any,
     ) -> VideoPrediction:
         """Say what happens in a video, in memory that does not grow with its length.
 
+        `classify(path, stride=8)` and `classify(path, Sampling(clips=SlidingWindows(stride=8)))` are the same.
+
         Args:
-            source: file, folder of images, address, `camera:0`, or an array: uint8 RGB, shape frames, height, width, 3.
-                An array's frames are taken to be at the rate that the sampling asks for. A string may name any of
-                these; a `LocalFile` or another `VideoSource` opens no more than its type says.
+            source: a string, which may name a file, a folder of images, an address or `camera:0`; a path; the
+                content of a file, as bytes or as an open binary file; a `VideoSource`, which opens no more than its
+                type says; or frames: uint8 RGB, 0..255, of any size, as an array or a tensor of shape frames, height,
+                width, 3, or as an iterable of arrays, tensors or PIL pictures. A tensor may have its channels first.
+                Frames are taken to be at the rate that the sampling asks for.
             sampling: which frames become clips; None: adjoining clips of 79 frames at 25 frames a second.
             limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
             allow_partial: classify what is there of a damaged or cut-off video, instead of refusing it.
             on_start: called with the number of clips to expect, None if unknown.
             on_clip: called with each clip's prediction as it is made.
+            keywords: fields of `Sampling`, of its clips and its span, and of `VideoLimits`, which they replace there:
+                `clip_frames`, `stride`, `fps`, `start_seconds` … Without a `sampling`, they also choose the kind of
+                clips: `chunk_frames` is for `Dense`.
 
         Raises:
-            VideoError: the video cannot be read, is cut off, or exceeds the limits.
+            VideoError: the source is no video, cannot be read, is cut off, or exceeds the limits.
+            ArchitectureError: values of keywords that are not possible, or do not go together.
             EngineError: the device failed.
+            TypeError: a keyword that is no field.
         """
-        sampling = sampling or Sampling()
+        sampling, limits = _chosen(Sampling, sampling, limits, keywords)
         reader = SourceReader(video_source(source), limits, allow_partial=allow_partial)
-        mean = _Mean()
-        notes: list[str] = []
-        clips: list[ClipPrediction] = []
-        with reader.open(fps=sampling.fps, span=sampling.span) as video:
-            if on_start is not None:
-                on_start(sampling.expected(video))
-            if isinstance(sampling.clips, Dense):
-                predictions = self._dense_predictions(video.frames_ahead(), sampling.clips, mean)
-            else:
-                sampled = sampled_clips(reader, video, sampling)
-                predictions = map_ordered(self._predict, sampled, self.engine.max_concurrent_clips)
-            try:
-                for clip in predictions:
-                    clips.append(clip)
-                    if on_clip is not None:
-                        on_clip(clip)
-            except KeyboardInterrupt:
-                # A live source has no end of its own: stopping it is how its user asks for the result.
-                if not (video.live and clips):
-                    raise
-                notes.append("stopped by the user")
-        if not clips:
-            raise VideoError(f"{video.name}: no frame lies in the part of the video that was asked for")
-        if video.dropped_frames:
-            notes.append(f"{video.dropped_frames} frames came faster than they could be used, and were left out")
-        if clips[-1].looped:
-            notes.append(_looped_note(clips, sampling))
-        return VideoPrediction(
-            source=video.name,
-            clips=tuple(clips),
-            weights=self.weights,
-            engine=self.engine.description,
-            incomplete=reader.incomplete,
-            mean_logits=mean.value(),
-            notes=(*reader.notes, *notes),
-            labels=self.labels,
+        return predict_video(
+            self.engine, self.weights, self.labels, reader, sampling, on_start=on_start, on_clip=on_clip
         )
+
+    def classify_many(
+        self,
+        sources: Iterable[SourceLike],
+        sampling: Sampling | None = None,
+        *,
+        workers: int | None = None,
+        limits: VideoLimits | None = None,
+        allow_partial: bool = False,
+        **keywords: Any,
+    ) -> Iterator[Done[SourceLike, VideoPrediction]]:
+        """Classify many videos: yield `source, result, error` of each, in their order.
+
+        A video that cannot be read has an error in place of its result, and costs no other. Sources are taken as there
+        is room for them, so that they may come from a generator and be any number.
+
+        Args:
+            sources: of each video what `classify` takes.
+            sampling: as for `classify`.
+            workers: videos processed at once, each decoded in a thread; None: as many clips as the engine runs at once.
+            limits: as for `classify`, of each video.
+            allow_partial: as for `classify`.
+            keywords: as for `classify`.
+
+        Raises:
+            VideoError: one video is given and not several.
+            ArchitectureError: values of keywords that are not possible, or do not go together.
+            EngineError: the device failed; this ends the whole.
+            TypeError: a keyword that is no field.
+        """
+        if isinstance(sources, str | os.PathLike | bytes | VideoSource) or not isinstance(sources, Iterable):
+            raise VideoError("classify_many takes several videos: give a list of them, or one to classify")
+        sampling, limits = _chosen(Sampling, sampling, limits, keywords)
+        at_once = self.engine.max_concurrent_clips if workers is None else workers
+        if not isinstance(at_once, int) or at_once < 1:
+            raise ArchitectureError(f"workers must be 1 or more, not {at_once!r}", option="workers")
+        stop = Event()
+
+        def check(_: ClipPrediction) -> None:
+            if stop.is_set():
+                raise Cancelled
+
+        def make(source: SourceLike) -> Done[SourceLike, VideoPrediction]:
+            classify = partial(self.classify, source, sampling, limits=limits, allow_partial=allow_partial)
+            return finish(source, _name, partial(classify, on_clip=check))
+
+        return map_ordered(make, sources, at_once, stop=stop)
 
     def features(
         self,
@@ -162,6 +211,7 @@ class Recognizer:
         *,
         limits: VideoLimits | None = None,
         allow_partial: bool = False,
+        **keywords: Any,
     ) -> VideoFeatures:
         """Return what the network knows of a video before it names a class: 1024 values for each window, or others.
 
@@ -171,20 +221,26 @@ class Recognizer:
                 second.
             limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
             allow_partial: take what is there of a damaged or cut-off video.
+            keywords: fields of `FeatureOptions`, of its sampling and geometry, and of `VideoLimits`, which they replace
+                there: `endpoint`, `pool`, `stride` … as for `classify`.
 
         Raises:
-            VideoError: the video cannot be read, or is shorter than what the options need.
+            VideoError: the source is no video, cannot be read, or is shorter than what the options need.
+            ArchitectureError: values of keywords that are not possible, or do not go together.
             EngineError: the device failed.
+            TypeError: a keyword that is no field.
         """
+        options, limits = _chosen(FeatureOptions, options, limits, keywords)
         return video_features(self.engine, source, options, limits=limits, allow_partial=allow_partial)
 
     def stream(
         self,
-        source: SourceLike | Iterable[NDArray[np.uint8]],
+        source: SourceLike,
         sampling: Sampling | None = None,
         *,
         limits: VideoLimits | None = None,
         allow_partial: bool = False,
+        **keywords: Any,
     ) -> Iterator[StepPrediction]:
         """Yield a prediction every 8 frames of a video that may never end, in constant memory.
 
@@ -193,67 +249,60 @@ class Recognizer:
         be used, the oldest waiting 8 frames are left out whenever 64 wait.
 
         Args:
-            source: as for `classify`, or an iterable of frames: uint8 RGB, shape height, width, 3.
+            source: as for `classify`. A generator's frames are taken as they are needed, in the thread that asks.
             sampling: rate, part, and a `Dense` of windows and chunks; None: 25 frames a second. Without a `Dense`,
                 windows are of 9 steps (79 frames), and chunks of 8 frames.
             limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
             allow_partial: take what is there of a damaged or cut-off video.
+            keywords: fields of `Sampling`, `Dense`, `TimeSpan` and `VideoLimits`, as for `classify`.
 
         Raises:
-            VideoError: the video cannot be read, is cut off, or exceeds the limits.
+            VideoError: the source is no video, cannot be read, is cut off, or exceeds the limits.
+            ArchitectureError: values of keywords that are not possible, or that are of other clips than `Dense`.
             EngineError: the device failed.
+            TypeError: a keyword that is no field.
         """
-        sampling = sampling or Sampling()
-        dense = sampling.clips if isinstance(sampling.clips, Dense) else Dense(chunk_frames=TEMPORAL_STRIDE)
-        if isinstance(source, str | os.PathLike | np.ndarray | VideoSource):
-            video = open_video(source, fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
-            frames = video.frames_ahead()
-        else:
-            video = iterated_video(source, sampling.fps)
-            frames = iter(video)
-        clock = _CaptureClock()
-        recent: deque[NDArray[np.float32]] = deque(maxlen=dense.window_steps)
-        with video:
-            watched = clock.watch(frames) if video.live else frames
-            for step in dense_steps(self.engine, watched, chunk_frames=dense.chunk_frames):
-                recent.append(step.logits)
-                yield StepPrediction(
-                    index=step.index,
-                    start_seconds=step.start_seconds,
-                    end_seconds=step.end_seconds,
-                    step_logits=step.logits,
-                    logits=np.mean(recent, axis=0, dtype=np.float32),
-                    delay_seconds=clock.delay(step.end_seconds) if video.live else None,
-                    labels=self.labels,
-                )
+        if sampling is None:
+            sampling = Sampling(clips=_STEP_BY_STEP)
+        elif isinstance(sampling, Sampling) and not isinstance(sampling.clips, Dense):
+            sampling = replace(sampling, clips=_STEP_BY_STEP)
+        sampling, limits = _chosen(Sampling, sampling, limits, keywords)
+        dense = sampling.clips
+        if not isinstance(dense, Dense):
+            raise ArchitectureError(f"a stream is sampled by Dense, not by {type(dense).__name__}", option="clips")
+        video = open_video(source, fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
+        yield from predict_steps(self.engine, self.labels, video, dense)
 
-    def _dense_predictions(self, frames: Iterator[Frame], dense: Dense, mean: _Mean) -> Iterator[ClipPrediction]:
-        counter = CountedFrames(frames)
-        steps = mean.watch(dense_steps(self.engine, counter, chunk_frames=dense.chunk_frames))
-        for step, logits in smooth(steps, dense.window_steps):
-            yield ClipPrediction(
-                index=step.index,
-                start_seconds=step.start_seconds,
-                end_seconds=step.end_seconds,
-                frames=min(counter.count, TEMPORAL_STRIDE),
-                looped=counter.count < SHORTEST_FRAMES,
-                logits=logits,
-                features=step.features,
-                labels=self.labels,
+
+def _chosen(kind: type[Any], given: Any, limits: VideoLimits | None, keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return options of a kind and limits, the defaults where nothing is given, with keywords in place of fields."""
+    for value, wanted in ((given, kind), (limits, VideoLimits)):
+        if not isinstance(value, wanted | None):
+            raise ArchitectureError(
+                f"{type(value).__name__} is no {wanted.__name__}: give one, or its fields as keywords of the call"
             )
+    return with_keywords(keywords, given or kind(), limits or VideoLimits(), free=given is None)
 
-    def _predict(self, clip: Clip) -> ClipPrediction:
-        output = self.engine.run(clip.pixels[np.newaxis])
-        return ClipPrediction(
-            index=clip.index,
-            start_seconds=clip.start_seconds,
-            end_seconds=clip.end_seconds,
-            frames=clip.frames,
-            looped=clip.looped,
-            logits=output.logits[0],
-            features=output.features[0].mean(axis=0, dtype=np.float32),
-            labels=self.labels,
-        )
+
+def _name(source: SourceLike) -> str:
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    return str(getattr(source, "name", f"<{type(source).__name__}>"))
+
+
+def _load_again(options: ModelOptions, settings: Mapping[str, str]) -> Recognizer:
+    """Load the model of a pickled Recognizer.
+
+    Raises:
+        EngineError: it computes something else here, because of other weights or another precision.
+    """
+    recognizer = load(options)
+    for name in settings.keys() | recognizer.result_settings.keys():
+        there, here = settings.get(name), recognizer.result_settings.get(name)
+        if there != here:
+            recognizer.close()
+            raise EngineError(f"{options.weights}: not what was pickled: {name} is {here} here, and was {there} there")
+    return recognizer
 
 
 def with_makers(settings: Mapping[str, Any], makers: Sequence[Mapping[str, str]]) -> dict[str, Any]:
@@ -261,47 +310,6 @@ def with_makers(settings: Mapping[str, Any], makers: Sequence[Mapping[str, str]]
     if len(makers) == 1:
         return {**settings, **makers[0]}
     return {**{k: v for k, v in settings.items() if k not in MAKER_NAMES}, "makers": [dict(one) for one in makers]}
-
-
-class _Mean:
-    """The mean logits of all steps, taken while they pass."""
-
-    def __init__(self) -> None:
-        self._sum: NDArray[np.float64] | None = None
-        self._count = 0
-
-    def watch(self, steps: Iterable[TimeStep]) -> Iterator[TimeStep]:
-        for step in steps:
-            logits = step.logits.astype(np.float64)
-            self._sum = logits if self._sum is None else self._sum + logits
-            self._count += 1
-            yield step
-
-    def value(self) -> NDArray[np.float32] | None:
-        return None if self._sum is None else (self._sum / self._count).astype(np.float32)
-
-
-class _CaptureClock:
-    """How long ago a live source's frame was captured: its time against that of the promptest frame so far."""
-
-    def __init__(self) -> None:
-        self._start = math.inf
-
-    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        for frame in frames:
-            self._start = min(self._start, time.monotonic() - frame.pts_seconds - frame.duration_seconds)
-            yield frame
-
-    def delay(self, seconds: float) -> float:
-        return time.monotonic() - self._start - seconds
-
-
-def _looped_note(clips: Sequence[ClipPrediction], sampling: Sampling) -> str:
-    real = "1 frame was" if clips[-1].frames == 1 else f"{clips[-1].frames} frames were"
-    if isinstance(sampling.clips, Dense):
-        return f"shorter than {SHORTEST_FRAMES} frames, which make one step: looped"
-    which = "shorter than a clip" if len(clips) == 1 else "the last clip is not full"
-    return f"{which}: its {real} looped to {sampling.clips.clip_frames}"
 
 
 def load(
@@ -336,11 +344,12 @@ def load(
         WeightsError: weights that are unavailable or cannot be read.
         LabelsError: class names that cannot be read or do not fit.
         EngineError: no such engine or device, or int8 without any calibration.
-        MissingDependencyError: int8 has to be calibrated and NNCF is not installed, or PyTorch is wanted and is not.
+        MissingDependencyError: PyTorch is wanted and is not installed.
     """
     notify = notify or _logger.warning
     chosen = replace(weights, **options) if isinstance(weights, ModelOptions) else ModelOptions(weights, **options)
     names = class_names(chosen.labels)
+    is_from_options = loaded is None
     if loaded is None:
         loaded = load_weights(chosen.weights, notify=notify, progress=progress or ignore_download_progress)
     if names is None and not needs_labels:
@@ -350,6 +359,9 @@ def load(
             f"{loaded.source}: the names of its {loaded.num_classes} classes are unknown, so they are called class 0, "
             f"class 1, …; put their names into {LABELS_NAME} beside it, one a line"
         )
+    slower = why_slower(chosen.engine, chosen.device)
+    if slower is not None:
+        notify_once("kernels", f"running on OpenVINO, which takes up to twice as long: {slower}", notify)
     precision = chosen.precision
     if precision == "auto" and runs_on_torch(chosen.engine, chosen.device):
         precision = None
@@ -364,6 +376,16 @@ def load(
         floats="f32" if precision == "f32" else "f16" if precision == "f16" else None,
         quantization=quantization_for(loaded, precision or "f32", calibration, calibration_fallback, notify),
     )
-    return Recognizer(
-        opened, WeightsIdentity(loaded.name, loaded.sha256), loaded.class_names(names, labels_origin(chosen.labels))
-    )
+    labels = loaded.class_names(names, labels_origin(chosen.labels))
+    identity = WeightsIdentity(loaded.name, loaded.sha256)
+    return Recognizer(opened, identity, labels, _lasting(chosen, identity, labels) if is_from_options else None)
+
+
+def _lasting(options: ModelOptions, identity: WeightsIdentity, labels: tuple[str, ...]) -> ModelOptions:
+    """Return the options that make the same model in another folder, and after other weights have been downloaded."""
+    weights = options.weights
+    if weights == AUTO:
+        weights = identity.name
+    elif weights not in CATALOGUE:
+        weights = Path(weights).absolute()
+    return replace(options, weights=weights, labels=labels)

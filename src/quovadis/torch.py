@@ -2,7 +2,7 @@
 
     from quovadis.torch import I3D, normalize
 
-    model = I3D.from_pretrained("rgb-scratch").eval()
+    model = I3D.from_pretrained("rgb-scratch")  # in evaluation mode
     logits = model(normalize(clips))  # clips: uint8, B,D,H,W,3
 
 Needs the extra `torch`.
@@ -82,13 +82,15 @@ class I3D(nn.Module):
     the state dict reads like the original checkpoint.
     """
 
-    def __init__(self, num_classes: int = NUM_CLASSES, *, dropout: float = 0.5, endpoints: Sequence[str] = ()) -> None:
+    def __init__(
+        self, num_classes: int = NUM_CLASSES, *, dropout: float = 0.5, endpoints: str | Sequence[str] = ()
+    ) -> None:
         """Make the network with random weights.
 
         Args:
             num_classes: outputs of the last layer.
             dropout: probability of dropping a pooled feature in training.
-            endpoints: names out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
+            endpoints: a name, or names, out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
 
         Raises:
             ArchitectureError: an unknown endpoint, or less than one class.
@@ -118,15 +120,18 @@ class I3D(nn.Module):
         *,
         num_classes: int | None = None,
         dropout: float = 0.5,
-        endpoints: Sequence[str] = (),
+        endpoints: str | Sequence[str] = (),
     ) -> Self:
         """Make the network with weights by name or from any file that `quovadis.load` reads.
+
+        It is in evaluation mode, without dropout and with the moving averages of the weights; call `train()` on it
+        before training.
 
         Args:
             weights: an official name, a file, or weights that are loaded already.
             num_classes: other than the weights' own, the last layer begins with random weights; None: as they have.
             dropout: probability of dropping a pooled feature in training.
-            endpoints: names out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
+            endpoints: a name, or names, out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
 
         Raises:
             WeightsError: weights that are unavailable or cannot be read.
@@ -142,7 +147,7 @@ class I3D(nn.Module):
             own = model.state_dict()
             state |= {key: value for key, value in own.items() if key.startswith(head)}
         model.load_state_dict(state)
-        return model
+        return model.eval()
 
     def forward(self, clips: Tensor) -> Tensor | I3DOutput:
         """Run the network.
@@ -156,12 +161,15 @@ class I3D(nn.Module):
         output = self.run(clips)
         return output if self.endpoints else output.logits
 
-    def run(self, clips: Tensor, endpoints: Sequence[str] | None = None) -> I3DOutput:
+    def run(self, clips: Tensor, endpoints: str | Sequence[str] | None = None) -> I3DOutput:
         """Run the network and return everything it makes; `clips` as `forward` takes them.
 
-        `endpoints` are the feature maps to return; None: those that the network was made with.
+        `endpoints` are the feature maps to return, one name or several; None: those that the network was made with.
+
+        Raises:
+            ArchitectureError: an unknown endpoint.
         """
-        wanted = self.endpoints if endpoints is None else endpoints
+        wanted = self.endpoints if endpoints is None else check_endpoints(endpoints)
         maps: dict[str, Tensor] = {}
         x = clips
         for name, x in interpret(_TorchOperations(self), clips):

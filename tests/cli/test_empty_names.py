@@ -61,9 +61,11 @@ def test_on_the_command_line_it_is_one_line_that_says_which(
     monkeypatch.setattr(sys, "argv", ["quovadis", *arguments])
     with pytest.raises(SystemExit) as end:
         cli.main()
-    assert end.value.code == 1
+    assert end.value.code == 2
     said = capsys.readouterr()
-    assert said.err == f"quovadis: error: {name}: the value is empty; is a variable not set?\n"
+    first, second = said.err.splitlines()
+    assert first == f"quovadis: error: {name}: the value is empty; is a variable not set?"
+    assert second.startswith("quovadis: see quovadis ")
     assert said.out == ""
     assert [path.name for path in Path.cwd().iterdir()] == ["clip.mp4"]
 

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from quovadis.cli import classify, fvd
+from quovadis.interrupts import INTERRUPTED
+from quovadis.runs.ledger import Ledger
 from support.command_line import quovadis
 from support.fake_engine import CornerEngine, FakeEngine, MeanEngine, recognizer
 from support.killed_runs import run_process, write_videos
+from support.ledgers import done_in
 
 LENGTHS = {"a.mp4": 30, "b.mp4": 41, "c.mp4": 12, "d.avi": 21}
 
@@ -117,7 +120,26 @@ def test_another_precision_is_refused_and_another_version_is_not(
     second.description = {**second.description, "precision": "int8"}
     refused = quovadis(*run)
     assert refused.returncode == 1
-    assert f"{tmp_path / 'done.sqlite'}: holds results of other settings (precision: f32, now int8)" in refused.stderr
+    assert refused.stderr.splitlines() == [
+        f"quovadis: error: {tmp_path / 'done.sqlite'}: holds results made with --precision f32, and this run is with "
+        "--precision int8; give another file to --resume, or --restart to start over"
+    ]
+
+
+def test_the_flags_that_differ_are_named_with_both_values(videos: Path, engine: FakeEngine, tmp_path: Path) -> None:
+    run = ("classify", videos / "real" / "a.mp4", "--resume", tmp_path / "done.sqlite")
+    quovadis(*run, "--clip-frames", "9")
+    for more, made, now in (
+        (["--clip-frames", "9", "--stride", "8"], "without --stride", "with --stride 8"),
+        (["--clip-frames", "9", "--start", "2"], "without --start", "with --start 2"),
+        (["--clip-frames", "10"], "with --clip-frames 9", "with --clip-frames 10"),
+        (["--clip-frames", "9", "--clip", "centre"], "with --clip all", "with --clip centre"),
+        (["--dense"], "without --dense", "with --dense"),
+    ):
+        (line,) = quovadis(*run, *more).stderr.splitlines()
+        kept, _, asked = line.partition(", and this run is ")
+        assert made in kept
+        assert now in asked
 
 
 def test_a_file_to_resume_from_spares_videos(videos: Path, engine: FakeEngine) -> None:
@@ -146,6 +168,57 @@ def test_a_file_to_resume_from_is_for_nothing_else(
 @pytest.mark.parametrize("name", ["classify", "fvd"])
 def test_restart_needs_a_file_to_restart(name: str, videos: Path, engine: FakeEngine) -> None:
     assert quovadis(*command(name, videos, "--restart")).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["classify", "fvd"])
+def test_a_restart_that_is_stopped_says_whether_the_earlier_results_are_still_there(
+    name: str, videos: Path, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = tmp_path / "done.sqlite"
+    run = command(name, videos, "--resume", ledger)
+    quovadis(*run)
+    whole, earlier = ledger.read_bytes(), done_in(ledger)
+    assert earlier > 1
+    store = Ledger.store
+
+    def stop_before(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def stop_after(*values: object) -> None:
+        store(*values)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ledger, "store", stop_before)
+    stopped = quovadis(*run, "--restart")
+    assert stopped.returncode == INTERRUPTED
+    assert stopped.stderr.splitlines()[-1] == (
+        "quovadis: stopped before the first new result: all that the earlier run has done is still there"
+    )
+    assert ledger.read_bytes() == whole
+
+    monkeypatch.setattr(Ledger, "store", stop_after)
+    stopped = quovadis(*run, "--restart")
+    assert stopped.stderr.splitlines()[-1] == (
+        "quovadis: stopped; the same command without --restart goes on from here"
+    )
+    assert done_in(ledger) == 1
+
+
+def test_a_restart_that_is_stopped_while_the_network_loads_has_discarded_nothing(
+    videos: Path, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = command("fvd", videos, "--resume", tmp_path / "done.sqlite")
+    quovadis(*run)
+    earlier = done_in(tmp_path / "done.sqlite")
+
+    def load(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fvd, "load", load)
+    stopped = quovadis(*run, "--restart")
+    assert "stopped before the first new result" in stopped.stderr
+    assert "goes on from here" not in stopped.stderr
+    assert done_in(tmp_path / "done.sqlite") == earlier
 
 
 @pytest.mark.parametrize("name", ["classify", "fvd"])

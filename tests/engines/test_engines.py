@@ -168,6 +168,17 @@ def test_an_unknown_endpoint_is_refused_with_the_known_ones(engine: Engine) -> N
         engine.run(np.zeros((1, 9, 224, 224, 3), np.uint8), ["Mixed_9z"])
 
 
+def test_one_endpoint_may_be_given_as_its_name(engine: Engine, cricket_frames: NDArray[np.uint8]) -> None:
+    clip = cricket_frames[np.newaxis, :9]
+    (name,) = engine.run(clip, "Mixed_4f").endpoints
+    assert name == "Mixed_4f"
+
+
+def test_floats_that_are_no_pixels_are_refused(engine: Engine) -> None:
+    with pytest.raises(ArchitectureError, match="NaN"):
+        engine.run(np.full((1, 9, 224, 224, 3), np.nan, np.float32))
+
+
 def test_calls_from_several_threads_do_not_meet(engine: Engine, cricket_frames: NDArray[np.uint8]) -> None:
     clips = [cricket_frames[np.newaxis, start : start + 9] for start in (0, 20, 40, 60)]
     alone = [engine.run(clip).logits for clip in clips]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from quovadis import Recognizer, SlidingWindows, load
 from quovadis.engines.native_library import has_integers
 from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
-from quovadis.errors import EngineError, MissingDependencyError, VideoError
-from quovadis.precision import calibration_clips, quantization_for
+from quovadis.errors import EngineError, VideoError
+from quovadis.precision import calibration_videos, quantization_for
 from quovadis.video import open_video, sliding_clips
 from quovadis.weights import Weights, read_weights
 
@@ -127,7 +127,7 @@ def test_a_calibration_is_kept_for_its_weights_and_damage_is_found(
     assert quantization_for(official, "f32", None, (), lines.append) is None
     assert not lines
     made = quantization_for(official, "int8", None, [windows[0]], lines.append)
-    assert lines == ["calibrating 8-bit integers on these videos; it is kept for the next time"]
+    assert lines[0] == "calibrating int8 for rgb-scratch on 12 clips; it is kept for the next time"
     assert made is not None
     (path,) = (tmp_path / "quantization").iterdir()
     assert path.name == f"{official.sha256}.npz"
@@ -144,20 +144,11 @@ def test_calibration_takes_of_each_source_and_passes_over_what_cannot_be_read(as
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")
     lines: list[str] = []
-    clips = list(calibration_clips([str(bad), str(assets / "clips" / "clean_and_jerk.mp4")], lines.append))
-    assert [clip.shape for clip in clips] == [(79, 224, 224, 3)] * len(clips)
-    assert 4 <= len(clips) <= CALIBRATION_CLIPS // 2
+    (video,) = calibration_videos([str(bad), str(assets / "clips" / "clean_and_jerk.mp4")], lines.append)
+    assert [clip.shape for clip in video.clips] == [(79, 224, 224, 3)] * len(video.clips)
+    assert 4 <= len(video.clips) <= CALIBRATION_CLIPS
     assert len(lines) == 1
     assert "bad.mp4" in lines[0]
-
-
-def test_without_nncf_the_line_that_installs_it_is_told(
-    official: Weights, windows: list[Clips], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QUOVADIS_HOME", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "nncf", None)
-    with pytest.raises(MissingDependencyError, match=r'run pip install "quovadis\[int8\]"'):
-        quantization_for(official, "int8", [windows[0]], (), lambda line: None)
 
 
 def test_an_unknown_precision_is_refused(official: Weights) -> None:
@@ -175,4 +166,7 @@ def test_the_command_calibrates_on_its_videos_and_keeps_stdout_for_results(
     (result,) = json.loads(run.stdout)["results"]
     assert result["engine"]["precision"] == "int8"
     assert result["top"][0]["label"] == "playing cricket"
-    assert "calibrating 8-bit integers" in run.stderr
+    assert "calibrating int8 for rgb-scratch on 12 clips" in run.stderr
+    assert "int8 is calibrated on 1 clip of 1 video" in run.stderr
+    assert "--calibrate SOURCE" in run.stderr
+    assert result["engine"]["calibration"].startswith("1 clip of 1 video, ")

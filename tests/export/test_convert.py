@@ -154,7 +154,6 @@ def test_a_model_that_differs_from_its_source_is_not_left_behind(
         ("a.onnx", {"batch": 0}, "`batch=0`: give a number from 1"),
         ("a.onnx", {"layout": "HWC"}, "`layout` must be one of BDHWC, BDCHW"),
         ("a.xml", {"compress": "zip"}, "`compress` must be one of none, fp16"),
-        ("missing/a.onnx", {}, "missing: there is no such folder"),
         ("model", {"to": "openvino"}, "is called .xml"),
         (".", {"to": "onnx"}, "is a folder"),
     ],

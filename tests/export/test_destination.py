@@ -29,7 +29,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def replace(folder: Path) -> None:
-    plan: Any = SimpleNamespace(makes_folder=True, entries=lambda: ENTRIES)
+    plan: Any = SimpleNamespace(entries=lambda: ENTRIES)
     with Destination(folder, plan, overwrite=True) as place:
         write(place.temporary("x").parent, "new")
         place.atomic_replace()
@@ -67,3 +67,32 @@ def test_stopped_in_between_everything_is_as_it_was(
         replace(tmp_path)
     assert contents(tmp_path) == before
     assert not list(tmp_path.glob(".*"))
+
+
+def test_the_folder_and_those_above_it_are_made_once_there_is_something_to_put_there(tmp_path: Path) -> None:
+    plan: Any = SimpleNamespace(entries=lambda: ("model.onnx",))
+    with Destination(tmp_path / "models" / "i3d", plan, overwrite=False) as place:
+        write(place.temporary("x").parent, "new", ("model.onnx",))
+        assert not (tmp_path / "models").exists()
+        place.atomic_replace()
+    assert contents(tmp_path) == {"models/i3d/model.onnx": "new"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=repr)
+def test_folders_made_for_a_conversion_that_fails_are_removed(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(destination, "atomic_replace", fail)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises((KeyboardInterrupt, OutputError)):
+        replace(tmp_path / "mine" / "models" / "i3d")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+
+
+def test_a_folder_within_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file: cannot write there: Not a directory"):
+        replace(tmp_path / "file" / "models")

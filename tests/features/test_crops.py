@@ -252,9 +252,9 @@ def test_features_of_other_crops_and_windows_do_not_go_on_in_one_folder(tmp_path
 
 @pytest.mark.parametrize("crops", [0, 2, 4, 30, -1])
 def test_other_numbers_are_refused(crops: int) -> None:
-    with pytest.raises(ArchitectureError, match="choose 1, 3, 5, 10"):
+    with pytest.raises(ArchitectureError, match="crops must be 1, 3, 5 or 10"):
         FeatureOptions(crops=crops)  # type: ignore[arg-type]
-    assert invoke_features(f"--crops={crops}").exit_code == 2
+    assert invoke_features(f"--crops={crops}").returncode == 2
 
 
 def test_a_scaler_that_does_not_exist_is_refused() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quovadis.features.formats import FeatureFormat, file_names
-from quovadis.features.names import output_names
+from quovadis.features.names import default_folder, output_names
+from quovadis.inference.feature_options import choose_features
+from quovadis.options import ModelOptions
 
 PARTS = st.sampled_from(["a", "b", "A", "a__b", "clip", "clip.json", "clip-2", "Clip", ".hidden", "x:y", "x_y", "ß"])
 """Names in which upper case, joined folders, second files, numbers and what cannot stand in a name meet."""
@@ -91,3 +93,26 @@ def test_a_run_over_the_rest_gives_the_names_of_one_run_over_all(sources: list[s
 def test_a_name_that_is_taken_stays_with_its_video(sources: list[str], known: dict[str, str]) -> None:
     names = output_names(sources, known)
     assert {name.casefold() for name in known.values()}.isdisjoint(name.casefold() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("preset", "chosen", "model", "folder"),
+    [
+        (None, {}, {}, "features"),
+        (None, {"clip_frames": 79, "stride": 79}, {}, "features"),
+        ("i3d", {}, {}, "features-i3d"),
+        ("video_features", {}, {}, "features-video_features"),
+        ("video_features", {"clip_frames": 16}, {}, "features-video_features-clip-frames-16"),
+        (None, {"endpoint": "Mixed_4f", "pool": "space", "file_format": "hdf5"}, {}, "features-Mixed_4f-space-hdf5"),
+        (None, {"dense": True, "crops": 10, "fps": 12.5}, {}, "features-dense-crops-10-fps-12.5"),
+        (None, {"stride": 8, "windows": "full"}, {}, "features-stride-8-windows-full"),
+        (None, {}, {"weights": "models/mine.pt", "precision": "int8"}, "features-mine-int8"),
+    ],
+)
+def test_each_combination_of_options_has_a_folder(
+    preset: Any, chosen: dict[str, Any], model: dict[str, Any], folder: str
+) -> None:
+    usual = "video_features" if preset == "video_features" else "npy"
+    options = choose_features(preset, **{name: value for name, value in chosen.items() if name != "file_format"})
+    found = default_folder(preset, options, chosen.get("file_format", usual), ModelOptions(**model))
+    assert found == Path(folder)

@@ -434,14 +434,14 @@ class Imprecise(MeanEngine):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"options": replace(WINDOWS, pool="space")}, r"pool: all, now space"),
+        ({"options": replace(WINDOWS, pool="space")}, 'made with `pool="all"`, and this run is with `pool="space"`'),
         (
             {"options": FeatureOptions(sampling=Sampling(clips=SlidingWindows(clip_frames=12)))},
-            r"clip_frames: 10, now 12.*stride: 10, now 12",
+            "made with `clip_frames=10`, and this run is with `clip_frames=12`",
         ),
-        ({"options": STACKS}, r"fps: 25\.0, now native.*lookahead_frames: 0, now 1.*remainder: mixed, now drop"),
-        ({"form": "npz"}, r"format: npy, now npz"),
-        ({"engine": Imprecise()}, r"precision: f32, now int8"),
+        ({"options": STACKS}, 'without `preset`, and this run is .*with `preset="video_features"`'),
+        ({"form": "npz"}, 'with `file_format="npy"`, and this run is with `file_format="npz"`'),
+        ({"engine": Imprecise()}, 'with `precision="f32"`, and this run is with `precision="int8"`'),
     ],
     ids=["pool", "frames", "preset", "format", "precision"],
 )

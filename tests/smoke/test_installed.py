@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -112,8 +113,24 @@ def test_weights_are_converted_to_onnx_and_run_there(run: Run, tmp_path: Path) -
     assert (tmp_path / "i3d.onnx").stat().st_size > 40_000_000
 
 
-@pytest.mark.extras
+@pytest.mark.base
 def test_int8_is_calibrated_and_classifies(run: Run, assets: Path) -> None:
     clip = assets / "clips" / "archery.avi"
     found = run("classify", clip, *FAST, "--precision", "int8", "--calibrate", clip, "--clip", "centre", "--json")
     assert top_labels(found) == {"archery.avi": "archery"}
+
+
+@pytest.mark.base
+def test_the_doctor_finds_no_problem(run: Run) -> None:
+    assert json.loads(run("doctor", "--json"))["problems"] == []
+
+
+@pytest.mark.uncompiled
+def test_a_wheel_that_was_built_without_a_compiler_runs_on_openvino_and_says_so(run: Run, assets: Path) -> None:
+    output = run("classify", assets / "clips" / "archery.avi", *CENTRE, "--json")
+    assert top_labels(output) == {"archery.avi": "archery"}
+    assert json.loads(output)["results"][0]["engine"]["engine"] == "openvino"
+    # What has been said on stderr is remembered.
+    said = Path(os.environ["QUOVADIS_SMOKE_HOME"], "notices", "kernels").read_text("utf-8")
+    assert "install a C++ compiler" in said
+    assert "install a C++ compiler" in json.loads(run("doctor", "--json"))["engines"]["kernels_missing"]

@@ -11,9 +11,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from quovadis.cli.main import app, main
+from quovadis.cli.main import main
 
 SAFETY_NET = 900
 """Seconds after which a process is taken to hang, also on a busy machine."""
@@ -59,8 +58,6 @@ def quovadis_process(*arguments: str | Path, **environment: str) -> subprocess.C
     )
 
 
-def invoke_features(*arguments: str) -> Result:
+def invoke_features(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command on a video that is not there: what is wrong with its options comes to light before that."""
-    return CliRunner().invoke(
-        app, ["features", "absent.mp4", "-o", "/dev/null/out", *arguments], env={"COLUMNS": "200"}
-    )
+    return quovadis("features", "absent.mp4", "-o", "/dev/null/out", *arguments)

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import FIRST_FRAMES, TEMPORAL_STRIDE
+from quovadis.architecture import FIRST_FRAMES, TEMPORAL_STRIDE, check_endpoints
 from quovadis.engines import EngineOutput
 from quovadis.engines.base import StreamOutput
+from quovadis.engines.lifecycle import BaseEngine
 from quovadis.labels import kinetics400
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity, softmax
@@ -24,7 +25,7 @@ Clip: TypeAlias = NDArray[Any]
 Answer: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-class FakeEngine:
+class FakeEngine(BaseEngine):
     """An engine that notes what it is given; what it answers of a clip is what its kinds differ in."""
 
     name = "fake"
@@ -47,7 +48,8 @@ class FakeEngine:
         """Return logits, shape steps, classes, and pooled features, shape steps, channels."""
         raise NotImplementedError
 
-    def run(self, clips: Clip, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Clip, endpoints: str | Sequence[str] = ()) -> EngineOutput:
+        self._check_open()
         with self._lock:
             self.shapes += [clip.shape for clip in clips]
             self.calls.append(clips.shape[1])
@@ -57,10 +59,11 @@ class FakeEngine:
         answers = [self.answer(clip, ceil(clips.shape[1] / TEMPORAL_STRIDE) - 1) for clip in clips]
         step_logits, features = (np.stack(arrays) for arrays in zip(*answers, strict=True))
         logits = step_logits.mean(1)
-        maps = {name: _feature_map(clips, name) for name in endpoints}
+        maps = {name: _feature_map(clips, name) for name in check_endpoints(endpoints)}
         return EngineOutput(step_logits, logits, softmax(logits), features, maps)
 
     def open_stream(self) -> _FakeStream:
+        self._check_open()
         return _FakeStream(self)
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from quovadis.errors import VideoError
 from quovadis.video import geometry, open_video
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry, scaled_size
-from quovadis.video.orientation import Orientation
+from quovadis.video.orientation import Orientation, read_orientation
 from support.synthetic import COLOURS, ORIENTATIONS, as_stored, quadrants, set_display_matrix, write_video
 
 
@@ -105,6 +105,15 @@ def test_colours_are_right_in_every_format(tmp_path: Path, codec: str, pixel_for
 def test_range_and_matrix_are_followed(tmp_path: Path, full_range: bool, colorspace: int | None) -> None:
     path = write_video(tmp_path / "clip.mp4", [quadrants(320, 240)] * 3, full_range=full_range, colorspace=colorspace)
     assert_quadrants(pixels_of(path)[0])
+
+
+@pytest.mark.parametrize("colorspace", [8, 14], ids=["YCgCo", "ICtCp"])
+def test_colours_that_cannot_be_converted_are_one_line(colorspace: int) -> None:
+    frame = av.VideoFrame(64, 64, "yuv420p")
+    frame.colorspace = colorspace
+    orientation = read_orientation(frame)
+    with pytest.raises(VideoError, match="frames of the format yuv420p cannot be converted"):
+        FrameConverter().convert(frame, Fraction(1), orientation)
 
 
 @pytest.mark.parametrize("full_range", [False, True], ids=["limited range", "full range"])

@@ -133,7 +133,9 @@ KINDS: dict[str, tuple[str, bytes | str, str, str]] = {
     "mkv": ("w.mkv", b"\x1a\x45\xdf\xa3" + bytes(99), "a video or sound file", "a file of weights here"),
     "ts": ("w.ts", (b"G" + b"\xff" * 187) * 5, "a video", "a file of weights here"),
     "noise": ("w.pt", bytes(range(255, 0, -1)), "it does not begin as PyTorch's files do", "fetch it again"),
-    "unknown": ("w.dat", bytes(range(255, 0, -1)), "another format that can be read", "docs/weights.md"),
+    "unknown": ("w.dat", bytes(range(255, 0, -1)), "not a file of weights in a format", "docs/weights.md"),
+    "damaged video": ("clip.avi", bytes(range(255, 0, -1)), "by its name a video", "a file of weights here"),
+    "values alone": ("m.ckpt.data-00000-of-00001", b"x" * 99, "only the values of a TensorFlow", "m.ckpt.index"),
 }
 
 
@@ -176,6 +178,17 @@ def test_meta_and_the_note_of_the_newest_alone_say_what_is_missing(tmp_path: Pat
     assert "model.ckpt-7.index and model.ckpt-7.data-… are not beside it" in refusal(tmp_path / "checkpoint")
 
 
+def test_an_index_alone_says_that_its_values_are_missing(assets: Path, tmp_path: Path) -> None:
+    shutil.copy(assets / "assets" / "checkpoints" / "rgb_scratch" / "model.ckpt.index", tmp_path)
+    for name in ("model.ckpt.index", "model.ckpt", "."):
+        with pytest.raises(WeightsError) as caught:
+            read_weights(tmp_path / name)
+        assert str(caught.value) == (
+            f"{tmp_path / 'model.ckpt.index'}: only the index of a TensorFlow checkpoint, whose values "
+            "model.ckpt.data-00000-of-00001 are not beside it: fetch them too"
+        )
+
+
 def test_a_pointer_in_place_of_an_index_or_of_data_is_found(original_checkpoint: Path, tmp_path: Path) -> None:
     for file in original_checkpoint.parent.iterdir():
         shutil.copy(file, tmp_path)
@@ -192,6 +205,7 @@ def test_a_pointer_in_place_of_an_index_or_of_data_is_found(original_checkpoint:
     ("files", "advice"),
     [
         ((), "give the folder or the file that holds the weights"),
+        (("b.mp4", "a.mp4"), "no weights directly in this folder; give a.mp4 or b.mp4 to quovadis classify"),
         (("model.safetensors", "config.json"), "give the file in it: model.safetensors"),
         (("a.pt", "b.pt"), "give the file in it: a.pt or b.pt"),
         (("archive/data.pkl", "archive/version"), "give the folder or the file"),

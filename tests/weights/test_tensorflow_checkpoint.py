@@ -162,8 +162,10 @@ def test_a_truncated_index_is_refused(assets: Path, tmp_path: Path, share: float
 
 def test_a_file_without_an_index_beside_it_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(b"x")
-    with pytest.raises(WeightsError, match=r"no file weights\.bin\.index beside it"):
+    with pytest.raises(WeightsError, match=r"weights\.bin: not a file of weights in a format that can be read"):
         TensorFlowCheckpoint(tmp_path / "weights.bin")
+    with pytest.raises(WeightsError, match=r"there is no file model\.ckpt\.index"):
+        TensorFlowCheckpoint(tmp_path / "model.ckpt")
 
 
 def test_an_unknown_tensor_is_named(tensorflow_folder: Path) -> None:

@@ -165,15 +165,16 @@ def folded_parameters(num_classes: int = NUM_CLASSES) -> int:
     return sum(row.parameters for row in summarize(num_classes=num_classes))
 
 
-def check_endpoints(endpoints: Sequence[str]) -> tuple[str, ...]:
-    """Return the names once each, in the order of the network.
+def check_endpoints(endpoints: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names, or the one name, once each, in the order of the network.
 
     Raises:
         ArchitectureError: a name that is no endpoint.
     """
-    for name in endpoints:
+    names = (endpoints,) if isinstance(endpoints, str) else tuple(endpoints)
+    for name in names:
         if name not in ENDPOINTS:
             raise ArchitectureError(
                 f'no endpoint is called "{name}"; there are {", ".join(ENDPOINTS)}', option="endpoints"
             )
-    return tuple(name for name in ENDPOINTS if name in endpoints)
+    return tuple(name for name in ENDPOINTS if name in names)

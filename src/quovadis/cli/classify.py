@@ -12,25 +12,26 @@ import typer
 
 from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.classification import RunOptions, classify_sources
+from quovadis.cli.command import OUTPUT, SAMPLING
 from quovadis.cli.options import (
+    COMMON,
     FPS,
     LIMITS,
     MODEL,
-    AllowPartial,
-    Quiet,
-    Restart,
-    Resume,
-    Workers,
+    Calibration,
+    CommonOptions,
+    check_engine,
     check_resume,
+    load,
     notify,
     resumable,
     stderr,
 )
 from quovadis.cli.spelling import flag
+from quovadis.cli.usage import Excludes, Needs, command_line_checks
 from quovadis.options import ModelOptions
-from quovadis.recognizer import load
-from quovadis.report.output import ResultOutput, check_spares_videos
-from quovadis.report.progress import ClipProgress, DownloadDisplay, VideoProgress
+from quovadis.report.output import OutputFormat, ResultOutput, check_outputs
+from quovadis.report.progress import ClipProgress, VideoProgress
 from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
 from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
@@ -42,73 +43,117 @@ def classify(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="Files, folders, folders of images, addresses, camera:0.", show_default=False
+            metavar="SOURCE...",
+            help="Files, folders, folders of images, addresses, camera:0, - for stdin.",
+            show_default=False,
         ),
     ],
-    model_options: ModelOptions = MODEL,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
     clip: Annotated[
-        Literal["all", "centre"], typer.Option(help="Windows over all of the video, or the one in its centre.")
+        Literal["all", "centre"],
+        typer.Option(help="Clips over all of the video, or the one in its centre.", rich_help_panel=SAMPLING),
+        Excludes("timeline", "dense"),
     ] = "all",
-    clip_frames: Annotated[int, typer.Option(min=9, help="Frames of a clip.")] = 79,
+    clip_frames: Annotated[
+        int,
+        typer.Option(min=9, help="Frames of a clip.", rich_help_panel=SAMPLING),
+        Excludes("timeline", "dense"),
+    ] = 79,
     stride: Annotated[
-        int | None, typer.Option(min=1, help="Frames between the starts of clips.", show_default="clip frames")
+        int | None,
+        typer.Option(
+            min=1, help="Frames between the starts of clips.", show_default="clip frames", rich_help_panel=SAMPLING
+        ),
+        Excludes("timeline", "dense", clip="centre"),
     ] = None,
     fps: FPS = str(FRAMES_PER_SECOND),
     dense: Annotated[
-        bool, typer.Option("--dense", help="Run each frame once, with a prediction every 8 frames.")
+        bool,
+        typer.Option(
+            "--dense", help="Run each frame once, with a prediction every 8 frames.", rich_help_panel=SAMPLING
+        ),
     ] = False,
-    window: Annotated[int, typer.Option(min=1, help="Dense: steps of 8 frames averaged into a prediction.")] = 9,
-    chunk: Annotated[int, typer.Option(min=8, help="Dense: frames a call, a multiple of 8.")] = 16,
+    window: Annotated[
+        int,
+        typer.Option(min=1, help="Dense: steps of 8 frames averaged into a prediction.", rich_help_panel=SAMPLING),
+        Needs("dense", "timeline"),
+    ] = 9,
+    chunk: Annotated[
+        int,
+        typer.Option(min=8, help="Dense: frames a call, a multiple of 8.", rich_help_panel=SAMPLING),
+        Needs("dense", "timeline"),
+    ] = 16,
     timeline: Annotated[
-        bool, typer.Option("--timeline", help="Merge predictions into segments; implies --dense.")
+        bool,
+        typer.Option("--timeline", help="Merge predictions into segments; implies --dense.", rich_help_panel=SAMPLING),
     ] = False,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Timeline: least probability that makes a segment.")
+        float,
+        typer.Option(min=0, max=1, help="Timeline: least probability that makes a segment.", rich_help_panel=SAMPLING),
+        Needs("timeline"),
     ] = DEFAULT_THRESHOLD,
-    start: Annotated[float, typer.Option(min=0, help="Second of the video to start at.")] = 0.0,
+    start: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="Where to start in the video.", rich_help_panel=SAMPLING),
+    ] = 0.0,
     duration_seconds: Annotated[
-        float | None, typer.Option("--duration", help="Seconds of the video to read; ends a camera.")
+        float | None,
+        typer.Option(
+            "--duration",
+            metavar="SECONDS",
+            help="How much of the video to read; ends a camera.",
+            rich_help_panel=SAMPLING,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
-    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write one JSON object a video.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Write one row a class.")] = False,
+    file_format: Annotated[
+        OutputFormat | None,
+        typer.Option(
+            "--format",
+            help="What to print or write; parquet is for files.",
+            show_default="by the suffix of -o, else table",
+            rich_help_panel=OUTPUT,
+        ),
+        Excludes("as_json"),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write to this file, whose suffix chooses the format; - is stdout."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write results to this file; - is stdout.", rich_help_panel=OUTPUT
+        ),
     ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to show.", rich_help_panel=OUTPUT)] = 5,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the timeline: a picture, or for several videos a folder.")
+        Path | None,
+        typer.Option(help="Draw the timeline: a picture, or for several videos a folder.", rich_help_panel=OUTPUT),
     ] = None,
-    calibrate: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SOURCE", help="Calibrate int8 on this; repeat for more.", show_default="the videos"),
-    ] = None,
-    allow_partial: AllowPartial = False,
-    fail_fast: Annotated[bool, typer.Option(help="Stop at the first video that fails.")] = False,
-    workers: Workers = 1,
-    resume: Resume = None,
-    restart: Restart = False,
+    model_options: ModelOptions = MODEL,
+    calibration: Calibration = None,
+    common: CommonOptions = COMMON,
     limits: VideoLimits = LIMITS,
-    quiet: Quiet = False,
 ) -> None:
-    """Say what people do in videos."""
-    clips: SlidingWindows | CentreClip | Dense = SlidingWindows(clip_frames=clip_frames, stride=stride)
-    if dense or timeline:
-        clips = Dense(window_steps=window, chunk_frames=chunk)
-    elif clip == "centre":
-        clips = CentreClip(clip_frames=clip_frames)
-    span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
-    sampling = Sampling(clips=clips, fps=fps, span=span)
-    check_resume(resume, [output, plot], sources, restart=restart)
-    for written in (output, plot):
-        check_spares_videos(written, sources)
+    """Classify actions in videos.
+
+    Examples:
+        quovadis classify clip.mp4
+        quovadis classify videos/ camera:0 --duration 10 -o results.jsonl
+        quovadis classify clip.mp4 --timeline --plot timeline.png
+        quovadis classify clip.mp4 --format csv --top 1
+    """
+    file_format = "json" if common.as_json else file_format
+    with command_line_checks():
+        clips: SlidingWindows | CentreClip | Dense = SlidingWindows(clip_frames=clip_frames, stride=stride)
+        if dense or timeline:
+            clips = Dense(window_steps=window, chunk_frames=chunk)
+        elif clip == "centre":
+            clips = CentreClip(clip_frames=clip_frames)
+        span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
+        sampling = Sampling(clips=clips, fps=fps, span=span)
+        check_engine(model_options, dense=isinstance(clips, Dense))
+        check_outputs(file_format, output, plot, several=len(sources) > 1)
+    check_resume(common.resume, [output, plot], sources)
     with ExitStack() as stack:
         results = stack.enter_context(
             ResultOutput(
-                as_json=as_json,
-                as_jsonl=as_jsonl,
-                as_csv=as_csv,
+                file_format=file_format,
                 output=output,
                 plot=plot,
                 top=top,
@@ -116,20 +161,15 @@ def classify(
                 notify=notify,
                 settings=asdict(sampling),
                 spell=flag,
+                quiet=common.quiet,
             )
         )
-        with DownloadDisplay(stderr(), enabled=not quiet) as download:
-            model = load(
-                model_options,
-                calibration=calibrate,
-                calibration_fallback=sources,
-                notify=notify,
-                progress=download,
-            )
-        if resume is not None:
-            stack.enter_context(resumable(restart=restart))
+        model = load(model_options, quiet=common.quiet, calibration=calibration, calibration_fallback=sources)
+        if common.resume is not None:
+            stack.enter_context(resumable(common.resume, restart=common.restart))
+        shown = not common.quiet
         # Of a video at a time it is shown how far it is, of several how many are done.
-        run = None if workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=not quiet))
+        run = None if common.workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=shown))
 
         def take(result: VideoPrediction) -> None:
             results.result(with_segments(result, threshold) if timeline else result)
@@ -139,9 +179,11 @@ def classify(
             sources,
             sampling=sampling,
             limits=limits,
-            allow_partial=allow_partial,
-            options=RunOptions(workers=workers, resume=resume, restart=restart, fail_fast=fail_fast),
-            observe=(lambda title: ClipProgress(stderr(), title, enabled=not quiet)) if run is None else None,
+            allow_partial=common.allow_partial,
+            options=RunOptions(
+                workers=common.workers, resume=common.resume, restart=common.restart, fail_fast=common.fail_fast
+            ),
+            observe=(lambda title: ClipProgress(stderr(), title, enabled=shown)) if run is None else None,
             observer=run,
             on_result=_pausing(run, take),
             on_failure=_pausing(run, results.failure),

@@ -8,14 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from quovadis.cli.options import AsJSON, Labels, Quiet, notify, stderr
+from quovadis.cli.command import complete_weights, one_of
+from quovadis.cli.options import AsJSON, Labels, Quiet, notices, stderr
+from quovadis.cli.usage import Excludes, command_line_checks
 from quovadis.escape import printable
 from quovadis.export import convert as convert_weights
-from quovadis.export.conversion import RECIPES, SERVERS
+from quovadis.export.conversion import RECIPES, SERVERS, plan_conversion
 from quovadis.export.formats import FORMATS
 from quovadis.export.options import Compression, Layout
-from quovadis.progress import ignore_notice
 from quovadis.report.progress import DownloadDisplay
+
+CHOICES = (*FORMATS, *SERVERS)
+"""What may be written."""
 
 
 def _size(text: str) -> int | str:
@@ -28,15 +32,30 @@ def _size(text: str) -> int | str:
 
 
 def convert(
-    source: Annotated[str, typer.Argument(help="auto, an official name, or a file of weights.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="auto, an official name, or a file of weights.", show_default=False, autocompletion=complete_weights
+        ),
+    ],
     destination: Annotated[
         Path, typer.Argument(help="File to write; folder, for a repository or a recipe.", show_default=False)
     ],
     to: Annotated[
-        str | None, typer.Option(help=f"Format: {', '.join([*FORMATS, *SERVERS])}.", show_default="by the suffix")
+        str | None,
+        typer.Option(
+            "--format",
+            help=f"One of {', '.join(CHOICES)}.",
+            show_default="by the suffix",
+            autocompletion=one_of(*CHOICES),
+        ),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help=f"Write the folders of {', '.join(RECIPES)} (Open Model Zoo).")
+        str | None,
+        typer.Option(
+            help=f"Write the folders of {', '.join(RECIPES)} (Open Model Zoo).", autocompletion=one_of(*RECIPES)
+        ),
+        Excludes("to"),
     ] = None,
     batch: Annotated[
         Any, typer.Option(parser=_size, metavar="N|any", help="Clips in a batch.", show_default="by the format")
@@ -48,11 +67,20 @@ def convert(
     compress: Annotated[Compression | None, typer.Option(help="How to store the weights.")] = None,
     labels: Labels = None,
     verify: Annotated[bool, typer.Option(help="Run what was written and compare it with the source.")] = True,
-    overwrite: Annotated[bool, typer.Option("--force/--no-force", help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
-    """Convert weights to another format, and verify the result."""
+    """Convert weights to another format, and verify the result.
+
+    Examples:
+        quovadis convert rgb-scratch i3d.onnx
+        quovadis convert model.pth models --format triton
+    """
+    with command_line_checks():
+        plan_conversion(
+            destination, to, recipe, {"batch": batch, "frames": frames, "layout": layout, "compress": compress}
+        )
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
         done = convert_weights(
             source,
@@ -66,12 +94,12 @@ def convert(
             labels=labels,
             verify=verify,
             overwrite=overwrite,
-            on_step=ignore_notice if quiet else notify,
-            notify=notify,
+            on_step=notices(quiet=quiet),
+            notify=notices(quiet=quiet),
             progress=download,
         )
     if as_json:
         typer.echo(json.dumps(done.to_dict(), indent=2))
         return
-    for model in done.models:
+    for model in done.models if not quiet else ():
         typer.echo(printable(f"{model.path}: {model.format}: {model.difference or 'not verified'}"))

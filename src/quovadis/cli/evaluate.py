@@ -8,21 +8,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from quovadis.cli.command import Without
+from quovadis.cli.command import OUTPUT, Without
 from quovadis.cli.options import (
+    COMMON_PARALLEL,
     LIMITS,
     MODEL,
-    AllowPartial,
-    AsJSON,
-    Quiet,
-    Restart,
-    Workers,
+    Calibration,
+    CommonOptions,
+    check_engine,
+    load,
     notify,
     notify_above,
     resumable,
     stderr,
 )
 from quovadis.cli.spelling import flag
+from quovadis.cli.usage import Alone, Excludes, Needs, UsageError, command_line_checks
 from quovadis.datasets import read_dataset
 from quovadis.datasets.read import DatasetFormat
 from quovadis.engines.quantization import CALIBRATION_CLIPS
@@ -35,7 +36,7 @@ from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import summarize
 from quovadis.labels import class_names, labels_origin
 from quovadis.options import ModelOptions
-from quovadis.recognizer import load
+from quovadis.progress import ignore_notice
 from quovadis.report.evaluation import (
     check_evaluation_dependencies,
     comparison_document,
@@ -51,6 +52,10 @@ from quovadis.weights import load_weights
 DEFAULT_OUTPUT = Path("evaluation")
 
 
+DATASET, PROTOCOL = "Dataset", "Protocol"
+"""Groups of options."""
+
+
 def evaluate(
     dataset: Annotated[
         Path | None,
@@ -59,80 +64,125 @@ def evaluate(
         ),
     ] = None,
     videos: Annotated[
-        Path | None, typer.Option(help="Folder of the videos.", show_default="beside the annotation")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of the videos.",
+            show_default="beside the annotation",
+            rich_help_panel=DATASET,
+        ),
+        Excludes(file_format="folders"),
     ] = None,
-    file_format: Annotated[DatasetFormat, typer.Option("--format", help="Form of the dataset.")] = "auto",
+    file_format: Annotated[
+        DatasetFormat, typer.Option("--dataset-format", help="Form of the dataset.", rich_help_panel=DATASET)
+    ] = "auto",
     split: Annotated[
-        str | None, typer.Option(help="Part of the dataset.", show_default="of JSON validation, else all")
+        str | None,
+        typer.Option(help="Part of the dataset.", show_default="of JSON validation, else all", rich_help_panel=DATASET),
+        Excludes(file_format=("folders", "list")),
     ] = None,
-    subset: Annotated[int | None, typer.Option(min=1, help="Take the first N videos that exist.")] = None,
+    subset: Annotated[
+        int | None, typer.Option(min=1, help="Take the first N videos that exist.", rich_help_panel=DATASET)
+    ] = None,
     protocol: Annotated[
-        ProtocolName, typer.Option(help="Whole videos; Open Model Zoo's three clips; clips and crops.")
+        ProtocolName,
+        typer.Option(help="Whole videos; Open Model Zoo's three clips; clips and crops.", rich_help_panel=PROTOCOL),
     ] = "deepmind",
-    clips: Annotated[int | None, typer.Option(min=1, help="Multiview: clips of a video.", show_default="10")] = None,
-    crops: Annotated[int | None, typer.Option(help="Multiview: crops of a clip, 1 or 3.", show_default="3")] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(min=1, help="Multiview: clips of a video.", show_default="10", rich_help_panel=PROTOCOL),
+        Needs(protocol="multiview"),
+    ] = None,
+    crops: Annotated[
+        int | None,
+        typer.Option(help="Multiview: crops of a clip, 1 or 3.", show_default="3", rich_help_panel=PROTOCOL),
+        Needs(protocol="multiview"),
+    ] = None,
     crop_size: Annotated[
-        int | None, typer.Option(help="Multiview: side of a crop.", show_default="256 for 3 crops, 224 for 1")
+        int | None,
+        typer.Option(
+            help="Multiview: side of a crop.", show_default="256 for 3 crops, 224 for 1", rich_help_panel=PROTOCOL
+        ),
+        Needs(protocol="multiview"),
     ] = None,
     omz_compatible: Annotated[
-        bool, typer.Option("--omz-compatible", help="First clip_accuracy without the last video, as Open Model Zoo.")
+        bool,
+        typer.Option(
+            "--omz-compatible",
+            help="First clip_accuracy without the last video, as Open Model Zoo.",
+            rich_help_panel=PROTOCOL,
+        ),
+        Needs(protocol="omz"),
     ] = False,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A B",
+            help="Compare two predictions.parquet instead.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+        Alone("output", "as_json", "print_format", "quiet"),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
+            metavar="FOLDER",
             help="Folder for the report and the record of what is done; of --compare for comparison.json.",
             show_default="evaluation",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    compare: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Compare two predictions.parquet instead.", show_default=False),
-    ] = None,
-    restart: Restart = False,
     model_options: Annotated[ModelOptions, Without("hint")] = MODEL,
-    workers: Workers = 2,
-    allow_partial: AllowPartial = False,
+    calibration: Calibration = None,
+    common: Annotated[CommonOptions, Without("resume", "fail_fast")] = COMMON_PARALLEL,
     limits: VideoLimits = LIMITS,
-    as_json: AsJSON = False,
-    quiet: Quiet = False,
 ) -> None:
-    """Measure accuracy over labelled videos, as the papers did; resumes where it was stopped."""
+    """Measure accuracy over labelled videos, as the papers did; resumes if interrupted.
+
+    Examples:
+        quovadis evaluate kinetics/val.csv --videos kinetics/val
+        quovadis evaluate my_videos/ --protocol multiview -w model.ckpt -o results
+        quovadis evaluate --compare f32/predictions.parquet int8/predictions.parquet
+    """
     if compare is not None:
-        if dataset is not None:
-            raise typer.BadParameter("give either a dataset, or two files to compare")
-        _compare(*compare, output, as_json=as_json)
+        _compare(*compare, output, common)
         return
     if dataset is None:
-        raise typer.BadParameter("give a dataset, or --compare two files")
-    if omz_compatible and protocol != "omz":
-        raise typer.BadParameter("--omz-compatible is for --protocol omz: no other has figures of Open Model Zoo's")
+        raise UsageError("give a dataset, or --compare two files")
+    with command_line_checks():
+        chosen = make_protocol(protocol, clips=clips, crops=crops, crop_size=crop_size)
+        check_engine(model_options)
     output = output or DEFAULT_OUTPUT
-    chosen = make_protocol(protocol, clips=clips, crops=crops, crop_size=crop_size)
     check_evaluation_dependencies()
     own_names = class_names(model_options.labels)
-    with DownloadDisplay(stderr(), enabled=not quiet) as download:
+    with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
         # The weights name the classes, but what is wrong with the dataset comes before any note on them.
-        notices: list[str] = []
-        weights = load_weights(model_options.weights, notify=notices.append, progress=download)
+        found: list[str] = []
+        listen = ignore_notice if common.quiet else found.append
+        weights = load_weights(model_options.weights, notify=listen, progress=download)
         names = weights.class_names(own_names, labels_origin(model_options.labels))
         examples = read_dataset(dataset, names, videos=videos, file_format=file_format, split=split, subset=subset)
-        for notice in notices:
-            notify(notice)
-        model = load(
-            model_options,
-            loaded=weights,
-            # A folder of frames may have several examples.
-            calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
-                :CALIBRATION_CLIPS
-            ],
-            notify=notify,
-            progress=download,
-        )
+    for notice in found:
+        notify(notice)
+    model = load(
+        model_options,
+        quiet=common.quiet,
+        loaded=weights,
+        calibration=calibration,
+        # A folder of frames may have several examples.
+        calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
+            :CALIBRATION_CLIPS
+        ],
+    )
     title = f"{dataset.name}, {protocol}"
     faults: list[UnexpectedError] = []
-    with resumable(restart=restart), VideoProgress(stderr(), title, enabled=not quiet) as progress:
+    with (
+        resumable(output / LEDGER_NAME, restart=common.restart),
+        VideoProgress(stderr(), title, enabled=not common.quiet) as progress,
+    ):
 
         def tell_fault(error: UnexpectedError) -> None:
             faults.append(error)
@@ -143,22 +193,28 @@ def evaluate(
             examples,
             chosen,
             output / LEDGER_NAME,
-            restart=restart,
-            workers=workers,
+            restart=common.restart,
+            workers=common.workers,
             limits=limits,
-            allow_partial=allow_partial,
+            allow_partial=common.allow_partial,
             observer=progress,
             on_failure=lambda failure: notify_above(progress, _failure_line(failure)),
             on_fault=tell_fault,
             on_partial=lambda video: notify_above(progress, f"note: {video.path}: {'; '.join(video.notes)}"),
         )
-    _report(predictions, record, dataset, output, omz_compatible=omz_compatible, as_json=as_json)
+    _report(predictions, record, dataset, output, omz_compatible=omz_compatible, common=common)
     if faults:
         raise typer.Exit(1)
 
 
 def _report(
-    predictions: Predictions, record: RunRecord, dataset: Path, folder: Path, *, omz_compatible: bool, as_json: bool
+    predictions: Predictions,
+    record: RunRecord,
+    dataset: Path,
+    folder: Path,
+    *,
+    omz_compatible: bool,
+    common: CommonOptions,
 ) -> None:
     if not predictions.keys and (folder / "report.json").exists():
         raise DatasetError(
@@ -168,23 +224,23 @@ def _report(
     write_evaluation(predictions, summary, record, folder, flag)
     if not predictions.keys:
         raise DatasetError(f"{dataset}: none of its videos could be evaluated; {folder / 'report.md'} tells why")
-    if as_json:
+    if common.as_json:
         typer.echo((folder / "report.json").read_text(encoding="utf-8"), nl=False)
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=common.quiet)
     console.print(predictions.counts)
     console.print(summary_table(summary))
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True, markup=False)
 
 
-def _compare(a: Path, b: Path, output: Path | None, *, as_json: bool) -> None:
+def _compare(a: Path, b: Path, output: Path | None, common: CommonOptions) -> None:
     comparison = compare_predictions(read_predictions(a), read_predictions(b))
     document = comparison_document(comparison, a, b)
     written = None if output is None else write_comparison(document, output)
-    if as_json:
+    if common.as_json:
         typer.echo(json_text(document), nl=False)
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=common.quiet and written is not None)
     console.print(comparison_table(comparison, a, b))
     if written is not None:
         console.print(f"comparison: {written}", soft_wrap=True, markup=False)

@@ -11,65 +11,102 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from quovadis.cli.command import Without
+from quovadis.architecture import ENDPOINTS
+from quovadis.cli.command import OUTPUT, SAMPLING, Without, one_of
 from quovadis.cli.options import (
+    COMMON_PARALLEL,
     LIMITS,
     MODEL,
-    AllowPartial,
-    AsJSON,
-    Quiet,
-    Restart,
-    Workers,
+    Calibration,
+    CommonOptions,
+    check_engine,
+    load,
+    notices,
     notify,
     notify_above,
     parse_fps,
     resumable,
     stderr,
 )
+from quovadis.cli.usage import Excludes, command_line_checks
 from quovadis.escape import printable
 from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.features.formats import FeatureFormat
+from quovadis.features.names import default_folder
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Preset, Windows, choose_features
 from quovadis.options import ModelOptions
-from quovadis.recognizer import load
-from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.report.progress import VideoProgress
 from quovadis.runs.sources import discover_all, open_failures
 from quovadis.video import VideoLimits
 from quovadis.video.crops import Crops
+from quovadis.video.source import shown_name
+
+DENSE_HAS_NO_WINDOWS = Excludes("dense", preset="i3d")
 
 
 def features(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Files, folders, folders of images, addresses.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE...", help="Files, folders, folders of images, addresses, - for stdin.", show_default=False
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path("features"),
     preset: Annotated[
         Preset | None,
         typer.Option(
-            "--like", help="As v-iashin/video_features does, or as the paper: 25 fps, a feature every 8 frames."
+            "--like",
+            help="As v-iashin/video_features does, or as the paper: 25 fps, a feature every 8 frames.",
+            rich_help_panel=SAMPLING,
         ),
     ] = None,
     endpoint: Annotated[
-        str, typer.Option(help="Layer of the network: those of quovadis info, but for Input and Logits.")
+        str,
+        typer.Option(
+            help="Layer of the network: any that quovadis info lists, except Input and Logits.",
+            autocompletion=one_of(*ENDPOINTS),
+            rich_help_panel=SAMPLING,
+        ),
     ] = "Mixed_5c",
-    pool: Annotated[Pool, typer.Option(help="Average over space, over all, or keep the whole map.")] = "all",
+    pool: Annotated[
+        Pool,
+        typer.Option(help="Average over space, over all, or keep the whole map.", rich_help_panel=SAMPLING),
+        DENSE_HAS_NO_WINDOWS,
+    ] = "all",
     clip_frames: Annotated[
-        int | None, typer.Option(min=9, help="Frames of a window.", show_default="79, video_features 64")
+        int | None,
+        typer.Option(
+            min=9,
+            help="Frames of a window.",
+            show_default="79, video_features 64",
+            rich_help_panel=SAMPLING,
+        ),
+        DENSE_HAS_NO_WINDOWS,
     ] = None,
     stride: Annotated[
-        int | None, typer.Option(min=1, help="Frames between the starts of windows.", show_default="clip frames")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Frames between the starts of windows.",
+            show_default="clip frames",
+            rich_help_panel=SAMPLING,
+        ),
+        DENSE_HAS_NO_WINDOWS,
     ] = None,
     windows: Annotated[
         Windows | None,
         typer.Option(
             help="Frames left at the end: full drops them, loop repeats them to fill a window, join extends the last.",
             show_default="loop 9 frames or more, join fewer; video_features full",
+            rich_help_panel=SAMPLING,
         ),
+        DENSE_HAS_NO_WINDOWS,
     ] = None,
     crops: Annotated[
         Crops,
-        typer.Option(help="1: centre; 3: along the longer side; 5: corners and centre; 10: these five, and mirrored."),
+        typer.Option(
+            help="1: centre; 3: along the longer side; 5: corners and centre; 10: these five, and mirrored.",
+            rich_help_panel=SAMPLING,
+        ),
     ] = 1,
     fps: Annotated[
         Any,
@@ -78,69 +115,89 @@ def features(
             metavar="FPS|native",
             help="Frames a second to resample to.",
             show_default="25, video_features native",
+            rich_help_panel=SAMPLING,
         ),
     ] = None,
-    dense: Annotated[bool, typer.Option("--dense", help="Run each frame once; a feature for every 8 frames.")] = False,
+    dense: Annotated[
+        bool,
+        typer.Option("--dense", help="Run each frame once; a feature for every 8 frames.", rich_help_panel=SAMPLING),
+        Excludes(preset="video_features"),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder for the files.",
+            show_default="features, or a name by the options",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     file_format: Annotated[
         FeatureFormat | None,
-        typer.Option("--format", help="How features are written.", show_default="npy, or as --like has it"),
+        typer.Option(
+            "--format",
+            help="Format of the files.",
+            show_default="npy, or as --like has it",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    restart: Restart = False,
     model_options: Annotated[ModelOptions, Without("labels", "hint")] = MODEL,
-    workers: Workers = 2,
-    allow_partial: AllowPartial = False,
+    calibration: Calibration = None,
+    common: Annotated[CommonOptions, Without("resume", "fail_fast")] = COMMON_PARALLEL,
     limits: VideoLimits = LIMITS,
-    as_json: AsJSON = False,
-    quiet: Quiet = False,
 ) -> None:
-    """Write features of videos for other models to learn from; resumes where it was stopped."""
-    if preset == "video_features" and dense:
-        raise typer.BadParameter("video_features takes windows: leave out --dense, or take --like i3d")
-    options = choose_features(
-        preset,
-        endpoint=endpoint,
-        pool=pool,
-        clip_frames=clip_frames,
-        stride=stride,
-        windows=windows,
-        crops=crops,
-        fps=fps,
-        dense=dense,
-    )
+    """Extract features of videos for other models to learn from; resumes if interrupted.
+
+    Examples:
+        quovadis features videos/
+        quovadis features videos/ --like i3d --format hdf5
+        quovadis features videos/ --endpoint Mixed_4f --pool space
+    """
+    with command_line_checks():
+        options = choose_features(
+            preset,
+            endpoint=endpoint,
+            pool=pool,
+            clip_frames=clip_frames,
+            stride=stride,
+            windows=windows,
+            crops=crops,
+            fps=fps,
+            dense=dense,
+        )
+        check_engine(model_options, dense=options.is_dense)
+    tell = notices(quiet=common.quiet)
     if preset == "video_features":
         _note_stacks(options.windows.clip_frames)
-    usual: FeatureFormat = "video_features" if preset == "video_features" else "npy"
-    unusable: list[str] = []
-
-    def fail(source: str, error: Exception) -> None:
-        unusable.append(source)
-        notify(f"error: {error}")
-
-    expanded = discover_all(sources, fail)
-    # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
-    if not expanded or restart or not (output / LEDGER_NAME).exists():
-        errors = open_failures(expanded, limits, allow_partial=allow_partial)
-        for source, error in errors or ():
-            fail(source, error)
-        if errors is not None:
-            _show([], output, as_json=as_json)
-            raise typer.Exit(1)
-    with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        model = load(model_options, needs_labels=False, calibration_fallback=expanded, notify=notify, progress=download)
+    file_format = file_format or ("video_features" if preset == "video_features" else "npy")
+    output = output or default_folder(preset, options, file_format, model_options)
+    expanded, unusable = _discover(sources, output, common, limits)
+    model = load(
+        model_options,
+        quiet=common.quiet,
+        needs_labels=False,
+        calibration=calibration,
+        calibration_fallback=expanded,
+    )
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
-        notify(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
-    with resumable(restart=restart), VideoProgress(stderr(), "features", enabled=not quiet) as progress:
+        tell(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
+    with (
+        resumable(output / LEDGER_NAME, restart=common.restart),
+        VideoProgress(stderr(), "features", enabled=not common.quiet) as progress,
+    ):
         notes = _Notes(progress)
         made = extract_features(
             model,
             expanded,
             output,
             options,
-            file_format or usual,
-            restart=restart,
-            workers=workers,
+            file_format,
+            restart=common.restart,
+            workers=common.workers,
             limits=limits,
-            allow_partial=allow_partial,
+            allow_partial=common.allow_partial,
             observer=progress,
             on_done=notes.tell,
             on_failure=lambda source, error: notify_above(progress, f"error: {error}"),
@@ -148,9 +205,35 @@ def features(
         # What is unusual of a video is no less so when an earlier run has done it.
         for video in made.videos:
             notes.tell(video)
-    _show(made.videos, output, as_json=as_json)
+    _show(made.videos, output, common)
     if unusable or made.failures:
         raise typer.Exit(1)
+
+
+def _discover(
+    sources: Sequence[str], output: Path, common: CommonOptions, limits: VideoLimits
+) -> tuple[list[str], list[str]]:
+    """Return the videos that there are, and what cannot be used.
+
+    Raises:
+        typer.Exit: there is nothing to do.
+    """
+    unusable: list[str] = []
+
+    def fail(source: str, error: Exception) -> None:
+        unusable.append(source)
+        notify(f"error: {error}")
+
+    expanded = discover_all(sources, fail, limits=limits)
+    # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
+    if not expanded or common.restart or not (output / LEDGER_NAME).exists():
+        errors = open_failures(expanded, limits, allow_partial=common.allow_partial)
+        for source, error in errors or ():
+            fail(source, error)
+        if errors is not None:
+            _show([], output, common)
+            raise typer.Exit(1)
+    return expanded, unusable
 
 
 class _Notes:
@@ -162,7 +245,7 @@ class _Notes:
 
     def tell(self, video: Extracted) -> None:
         for note in () if video.source in self._told else video.notes:
-            notify_above(self._progress, f"note: {video.source}: {note}")
+            notify_above(self._progress, f"note: {shown_name(video.source)}: {note}")
         self._told.add(video.source)
 
 
@@ -174,11 +257,11 @@ def _note_stacks(frames: int) -> None:
         )
 
 
-def _show(videos: Sequence[Extracted], output: Path, *, as_json: bool) -> None:
-    if as_json:
+def _show(videos: Sequence[Extracted], output: Path, common: CommonOptions) -> None:
+    if common.as_json:
         typer.echo(json.dumps([asdict(video) for video in videos], indent=2, ensure_ascii=False))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=common.quiet)
     for video in videos:
         shape = " x ".join(map(str, video.shape))
         console.print(printable(f"{output / video.files[0]}: {shape}"), soft_wrap=True, markup=False)

@@ -12,32 +12,35 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from quovadis.cli.command import Without
+from quovadis.cli.command import MODEL_PANEL, SAMPLING, Without, complete_weights
 from quovadis.cli.options import (
+    COMMON_PARALLEL,
     LIMITS,
     MODEL,
-    AllowPartial,
-    AsJSON,
-    Quiet,
-    Restart,
-    Resume,
-    Workers,
+    CommonOptions,
+    check_engine,
     check_resume,
+    load,
+    notices,
     notify,
     notify_above,
     resumable,
     stderr,
 )
 from quovadis.cli.spelling import flag
+from quovadis.cli.usage import Needs, UsageError, command_line_checks
 from quovadis.fvd import PRESETS, CompareOptions, SetComparison, SkippedVideo, compare_sets, plan_sets
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Covariance, FeatureKind, Preset
 from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.options import ModelOptions
-from quovadis.recognizer import Recognizer, load
+from quovadis.recognizer import Recognizer
 from quovadis.report.distances import DistanceReport, set_document
-from quovadis.report.progress import DownloadDisplay, VideoProgress
+from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode
+
+SETS, METRIC = "Sets", "Metric"
+"""Groups of options."""
 
 
 def fvd(
@@ -53,102 +56,153 @@ def fvd(
         str | None, typer.Argument(metavar="FAKE", help="The same; left out, only --stats is written.")
     ] = None,
     more_real: Annotated[
-        list[str] | None, typer.Option(metavar="SOURCE", help="More of REAL, such as another shard's .npz; repeat.")
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE", help="More of REAL, such as another shard's .npz; repeat.", rich_help_panel=SETS
+        ),
     ] = None,
-    more_fake: Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="More of FAKE; repeat.")] = None,
+    more_fake: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="More of FAKE; repeat.", rich_help_panel=SETS),
+        Needs("fake"),
+    ] = None,
     stats: Annotated[
-        Path | None, typer.Option(metavar="FILE.npz", help="Keep REAL's statistics here: read if there, else written.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz", help="Keep REAL's statistics here: read if there, else written.", rich_help_panel=SETS
+        ),
+    ] = None,
+    most_videos: Annotated[
+        int | None,
+        typer.Option("--videos", min=2, help="Take so many videos of each set, by name.", rich_help_panel=SETS),
     ] = None,
     frames: Annotated[
         list[int] | None,
-        typer.Option(min=9, help="Frames of a clip; repeat for several lengths.", show_default=str(DEFAULT_FRAMES)),
+        typer.Option(
+            min=9,
+            help="Frames of a clip; repeat for several lengths.",
+            show_default=str(DEFAULT_FRAMES),
+            rich_help_panel=SAMPLING,
+        ),
     ] = None,
     clips: Annotated[
         ClipChoice | None,
-        typer.Option(help="The beginning of each video, or clips from anywhere.", show_default="by --like"),
+        typer.Option(
+            help="The beginning of each video, or clips from anywhere.",
+            show_default="by --like",
+            rich_help_panel=SAMPLING,
+        ),
     ] = None,
     fake_clips: Annotated[
-        ClipChoice | None, typer.Option(help="The same for FAKE alone.", show_default="as --clips")
+        ClipChoice | None,
+        typer.Option(help="The same for FAKE alone.", show_default="as --clips", rich_help_panel=SAMPLING),
+        Needs("fake"),
     ] = None,
     clips_per_video: Annotated[
-        int | None, typer.Option(min=1, help="Random clips of each video.", show_default="1")
+        int | None,
+        typer.Option(min=1, help="Random clips of each video.", show_default="1", rich_help_panel=SAMPLING),
+        Needs(clips="random", fake_clips="random", preset="stylegan-v"),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of random clips and the bootstrap.", show_default="0")
+        int | None,
+        typer.Option(min=0, help="Of random clips and the bootstrap.", show_default="0", rich_help_panel=SAMPLING),
+        Needs("bootstrap", clips="random", fake_clips="random", preset="stylegan-v"),
     ] = None,
     frame_step: Annotated[
-        int | None, typer.Option(min=1, help="Frames from one frame of a clip to the next.", show_default="1")
-    ] = None,
-    most_videos: Annotated[
-        int | None, typer.Option("--videos", min=2, help="Take so many videos of each set, by name.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Frames from one frame of a clip to the next.",
+            show_default="1",
+            rich_help_panel=SAMPLING,
+        ),
     ] = None,
     preset: Annotated[
         Preset | None,
         typer.Option(
-            "--like", help="Whose pixels, clips and covariance, if not given themselves.", show_default="original"
+            "--like",
+            help="Whose pixels, clips and covariance, if not given themselves.",
+            show_default="original",
+            rich_help_panel=METRIC,
         ),
     ] = None,
     centres: Annotated[
-        CoordinateMode | None, typer.Option("--resize", help="How frames are stretched.", show_default="by --like")
+        CoordinateMode | None,
+        typer.Option("--resize", help="How frames are stretched.", show_default="by --like", rich_help_panel=METRIC),
     ] = None,
     covariance: Annotated[
-        Covariance | None, typer.Option(help="Divided by N - 1 or by N.", show_default="by --like")
+        Covariance | None,
+        typer.Option(help="Divided by N - 1 or by N.", show_default="by --like", rich_help_panel=METRIC),
+        Needs("fake"),
     ] = None,
     features: Annotated[
         FeatureKind | None,
-        typer.Option(help="The clip's 400 logits, or the 1024 features below them.", show_default="logits"),
+        typer.Option(
+            help="The clip's 400 logits, or the 1024 features below them.",
+            show_default="logits",
+            rich_help_panel=METRIC,
+        ),
     ] = None,
-    with_kvd: Annotated[bool, typer.Option("--kvd/--no-kvd", help="Compute the kernel distance too.")] = True,
+    with_kvd: Annotated[
+        bool,
+        typer.Option("--kvd/--no-kvd", help="Compute the Kernel Video Distance too.", rich_help_panel=METRIC),
+        Needs("fake"),
+    ] = True,
     bootstrap: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Resamples for a 95 % interval; 200 is usual.")
+        int,
+        typer.Option(min=0, help="Resamples for a 95 % interval; 200 is usual.", rich_help_panel=METRIC),
+        Needs("fake"),
     ] = 0,
     weights: Annotated[
         str | None,
         typer.Option(
-            "--weights", "-w", help="rgb-scratch is the original metric's network.", show_default=DEFAULT_WEIGHTS
+            "--weights",
+            "-w",
+            help="rgb-scratch is the original metric's network.",
+            show_default=DEFAULT_WEIGHTS,
+            autocompletion=complete_weights,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None,
     model_options: Annotated[ModelOptions, Without("weights", "labels", "hint", "precision")] = MODEL,
-    workers: Workers = 2,
-    resume: Resume = None,
-    restart: Restart = False,
-    allow_partial: AllowPartial = False,
+    common: Annotated[CommonOptions, Without("fail_fast")] = COMMON_PARALLEL,
     limits: VideoLimits = LIMITS,
-    as_json: AsJSON = False,
-    quiet: Quiet = False,
 ) -> None:
-    """Measure how far generated videos are from real ones: Fréchet Video Distance and its kernel variant."""
-    if fake is None and (stats is None or more_fake):
-        raise typer.BadParameter("give a second set to compare with, or --stats to keep the first one's statistics")
+    """Measure how far generated videos are from real ones: Fréchet Video Distance and Kernel Video Distance.
+
+    Examples:
+        quovadis fvd real_videos/ generated_videos/
+        quovadis fvd real_videos/ --stats real.npz
+        quovadis fvd real.npz generated.npy --bootstrap 200 --json
+    """
+    if fake is None and stats is None:
+        raise UsageError("give a second set to compare with, or --stats to keep the first one's statistics")
     if 0 < bootstrap < MIN_RESAMPLES:
-        raise typer.BadParameter(f"a bootstrap needs {MIN_RESAMPLES} resamples or more; 200 is usual")
+        raise UsageError(f"--bootstrap {bootstrap}: give {MIN_RESAMPLES} resamples or more; 200 is usual")
     real_sources, fake_sources = [real, *(more_real or [])], [] if fake is None else [fake, *(more_fake or [])]
-    check_resume(resume, [stats], [*real_sources, *fake_sources], restart=restart)
-    plans = plan_sets(
-        preset,
-        frames=frames,
-        clips=clips,
-        fake_clips=fake_clips,
-        clips_per_video=clips_per_video,
-        seed=seed,
-        frame_step=frame_step,
-        coordinate_mode=centres,
-        features=features,
-    )
+    with command_line_checks():
+        check_engine(model_options)
+        plans = plan_sets(
+            preset,
+            frames=frames,
+            clips=clips,
+            fake_clips=fake_clips,
+            clips_per_video=clips_per_video,
+            seed=seed,
+            frame_step=frame_step,
+            coordinate_mode=centres,
+            features=features,
+        )
+    check_resume(common.resume, [stats], [*real_sources, *fake_sources])
     chosen = PRESETS[preset or "original"].covariance if covariance is None else covariance
 
     def network() -> Recognizer:
-        with DownloadDisplay(stderr(), enabled=not quiet) as download:
-            return load(
-                # A distance is compared with other people's, which are float32's.
-                replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32"),
-                needs_labels=False,
-                notify=notify,
-                progress=download,
-            )
+        # A distance is compared with other people's, which are float32's.
+        options = replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32")
+        return load(options, quiet=common.quiet, needs_labels=False)
 
-    display = _Display(enabled=not quiet)
-    with nullcontext() if resume is None else resumable(restart=restart):
+    display = _Display(enabled=not common.quiet)
+    with nullcontext() if common.resume is None else resumable(common.resume, restart=common.restart):
         found = compare_sets(
             real_sources,
             fake_sources,
@@ -163,17 +217,17 @@ def fvd(
                 most_videos=most_videos,
                 same_weights=weights is not None,
                 limits=limits,
-                allow_partial=allow_partial,
-                workers=workers,
+                allow_partial=common.allow_partial,
+                workers=common.workers,
                 stats_path=stats,
-                resume=resume,
-                restart=restart,
+                resume=common.resume,
+                restart=common.restart,
             ),
             observe=display.observe,
             on_skip=display.leave_out,
-            notify=notify,
+            notify=notices(quiet=common.quiet),
         )
-    _show(found, DistanceReport(found, chosen, seed or 0, flag), stats, as_json=as_json)
+    _show(found, DistanceReport(found, chosen, seed or 0, flag), stats, common)
     if found.missing or display.faults:
         raise typer.Exit(1)
 
@@ -199,13 +253,16 @@ class _Display:
             notify_above(self._progress, said)
 
 
-def _show(found: SetComparison, report: DistanceReport, stats: Path | None, *, as_json: bool) -> None:
+def _show(found: SetComparison, report: DistanceReport, stats: Path | None, common: CommonOptions) -> None:
     if found.fake is None:
-        typer.echo(json.dumps(set_document(found.real, flag), indent=2, ensure_ascii=False) if as_json else stats)
+        if common.as_json:
+            typer.echo(json.dumps(set_document(found.real, flag), indent=2, ensure_ascii=False))
+        elif not common.quiet:
+            typer.echo(stats)
         return
     for warning in dict.fromkeys(text for distance in found.distances for text in distance.warnings):
         notify(f"warning: {warning}")
-    if as_json:
+    if common.as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         Console(highlight=False).print(report.table())

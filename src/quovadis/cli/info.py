@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from quovadis import samples
-from quovadis.cli.options import AsJSON, Quiet, notify, stderr
+from quovadis.cli.command import complete_weights
+from quovadis.cli.options import AsJSON, Quiet, notices, stderr
 from quovadis.cli.weights import check_weights
 from quovadis.report.model_card import model_card, model_card_table
 from quovadis.report.progress import DownloadDisplay
@@ -19,12 +20,22 @@ from quovadis.report.weights_table import verification_table
 def info(
     weights_name: Annotated[
         str | None,
-        typer.Argument(metavar="[WEIGHTS]", help="An official name or a file to identify.", show_default=False),
+        typer.Argument(
+            metavar="[WEIGHTS]",
+            help="An official name or a file to identify.",
+            show_default=False,
+            autocompletion=complete_weights,
+        ),
     ] = None,
     frames: Annotated[int, typer.Option(min=9, help="Frames of the clip to count for.")] = 79,
     as_json: AsJSON = False,
 ) -> None:
-    """Print the model card: operations, parameters, inputs, outputs, stages; and what a weights file is."""
+    """Print the model card: operations, parameters, inputs, outputs, stages; and what a weights file is.
+
+    Examples:
+        quovadis info
+        quovadis info model.ckpt
+    """
     card = model_card(frames)
     checked = None if weights_name is None else check_weights(weights_name)
     if as_json:
@@ -37,7 +48,11 @@ def info(
 
 
 def sample(quiet: Quiet = False) -> None:
-    """Fetch a sample clip and print its path."""
+    """Fetch a sample clip and print its path.
+
+    Examples:
+        quovadis classify $(quovadis sample)
+    """
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        path = samples.sample_clip(progress=download, notify=notify)
+        path = samples.sample_clip(progress=download, notify=notices(quiet=quiet))
     typer.echo(path)

@@ -15,35 +15,40 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from quovadis.cli import classify, convert, evaluate, features, fvd, info, weights
-from quovadis.cli.command import Debug, add_command
+from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, info, weights
+from quovadis.cli.command import CommandGroup, Debug, add_command
 from quovadis.cli.options import notify
+from quovadis.cli.spelling import running
+from quovadis.cli.usage import UsageError, usage_message
 from quovadis.errors import QuovadisError
 from quovadis.faults import describe, log_traceback, show_tracebacks_if_asked
 from quovadis.interrupts import INTERRUPTED, handle_interrupts
 from quovadis.version import __version__
 
-TERMINATED = 143
+WRONG_COMMAND_LINE, TERMINATED = 2, 143
 
 app = typer.Typer(
     name="quovadis",
     help="Recognise human actions in video with I3D.",
-    no_args_is_help=True,
-    add_completion=False,
+    cls=CommandGroup,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    classify.classify,
-    features.features,
-    evaluate.evaluate,
-    fvd.fvd,
-    convert.convert,
-    info.info,
-    info.sample,
+VIDEOS, MODELS, INSTALLATION = "Videos", "Models and weights", "Installation"
+"""Groups of commands."""
+for group, command in (
+    (VIDEOS, classify.classify),
+    (VIDEOS, features.features),
+    (VIDEOS, evaluate.evaluate),
+    (VIDEOS, fvd.fvd),
+    (MODELS, convert.convert),
+    (MODELS, info.info),
+    (VIDEOS, info.sample),
+    (INSTALLATION, doctor.doctor),
 ):
-    add_command(app, command)
-app.add_typer(weights.app, name="weights")
+    add_command(app, command, group=group)
+app.add_typer(weights.app, name="weights", cls=CommandGroup, rich_help_panel=MODELS)
+app.add_typer(cache.app, name="cache", cls=CommandGroup, rich_help_panel=INSTALLATION)
 
 
 @app.callback(invoke_without_command=True)
@@ -81,9 +86,15 @@ def _run() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            app()
+            code = app(prog_name="quovadis", standalone_mode=False)
         finally:
             sys.stdout.flush()
+        if code:
+            sys.exit(code)
+    except UsageError as error:
+        notify(f"error: {usage_message(error)}")
+        notify(f"see {(error.ctx or running()).command_path} --help")
+        sys.exit(WRONG_COMMAND_LINE)
     except QuovadisError as error:
         notify(f"error: {error}")
         sys.exit(1)

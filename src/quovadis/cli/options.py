@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from quovadis import recognizer
+from quovadis.cli.command import MODEL_PANEL, OUTPUT, RUN, SAMPLING
 from quovadis.cli.spelling import with_flags
+from quovadis.cli.usage import Needs, UsageError
+from quovadis.engines.choice import FloatPrecision, check_choice
 from quovadis.escape import printable
 from quovadis.options import ModelOptions
+from quovadis.progress import Notify, ignore_notice
 from quovadis.report.output import check_spares_videos, is_same_file
-from quovadis.report.progress import VideoProgress
+from quovadis.report.progress import DownloadDisplay, VideoProgress
 from quovadis.video import VideoLimits
 
 MODEL, LIMITS = ModelOptions(), VideoLimits()
 """What they are where nothing is given."""
+QUIET_HELP = "Show no progress, no notices, and no table of what a file has."
+JSON_HELP = "Print JSON."
 
 
 def stderr() -> Console:
@@ -40,28 +48,72 @@ def _line(message: str) -> str:
     return f"quovadis: {printable(with_flags(message))}"
 
 
+def notices(*, quiet: bool) -> Notify:
+    """Return what says choices made for the user: nothing, where he wants to be told of errors alone."""
+    return ignore_notice if quiet else notify
+
+
+def load(options: ModelOptions, *, quiet: bool, **settings: Any) -> recognizer.Recognizer:
+    """Load a model as `quovadis.load` does, and show downloads and choices made for the user, unless he wants quiet."""
+    with DownloadDisplay(stderr(), enabled=not quiet) as download:
+        return recognizer.load(options, notify=notices(quiet=quiet), progress=download, **settings)
+
+
 @contextmanager
-def resumable(*, restart: bool) -> Iterator[None]:
-    """Tell a user who stops a run, or what stops it, that nothing of it is lost; a restart is not to be repeated."""
+def resumable(ledger: Path, *, restart: bool) -> Iterator[None]:
+    """Tell a user who stops a run, or what stops it, that nothing of it is lost; a restart is not to be repeated.
+
+    Args:
+        ledger: where the run keeps what is done; a restart replaces it once there is a first result.
+        restart: whether an earlier ledger is to be replaced.
+    """
+    earlier = _file_number(ledger) if restart else None
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        notify(f"stopped; the same command {'without --restart ' if restart else ''}goes on from here")
+        if earlier is not None and _file_number(ledger) == earlier:
+            notify("stopped before the first new result: all that the earlier run has done is still there")
+        else:
+            notify(f"stopped; the same command {'without --restart ' if restart else ''}goes on from here")
         raise
 
 
-def check_resume(resume: Path | None, outputs: Sequence[Path | None], sources: Sequence[str], *, restart: bool) -> None:
-    """Refuse a file to resume from that is a source or an output too, and a restart without one.
+def _file_number(path: Path) -> int | None:
+    """Return what tells a file from the one that takes its place; None: there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def check_resume(resume: Path | None, outputs: Sequence[Path | None], sources: Sequence[str]) -> None:
+    """Refuse a file to resume from that is an output too, and one of them that is a video.
 
     Raises:
-        typer.BadParameter: naming what is wrong.
-        OutputError: the file is one of the videos.
+        UsageError: results would replace what is done.
+        OutputError: what is written would replace a video.
     """
-    if restart and resume is None:
-        raise typer.BadParameter("--restart is for --resume: without a file nothing of an earlier run is kept")
     if any(is_same_file(resume, output) for output in outputs):
-        raise typer.BadParameter("--resume: results would replace what is done: give a file of its own")
-    check_spares_videos(resume, sources)
+        raise UsageError("--resume: results would replace what is done: give a file of its own")
+    for written in (resume, *outputs):
+        check_spares_videos(written, sources)
+
+
+def check_engine(options: ModelOptions, *, dense: bool = False) -> None:
+    """Refuse an engine that does not run on the device, or does not compute as is asked.
+
+    Raises:
+        EngineError: naming another one.
+    """
+    floats: FloatPrecision | None = "f16" if options.precision == "f16" else None
+    check_choice(
+        options.engine,
+        options.device,
+        hint=options.hint,
+        floats=floats,
+        is_int8=options.precision == "int8",
+        is_dense=dense,
+    )
 
 
 def parse_fps(text: str) -> float | str:
@@ -74,11 +126,70 @@ def parse_fps(text: str) -> float | str:
         raise typer.BadParameter('give frames a second, or "native" to keep every frame') from None
 
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Labels = Annotated[Path | None, typer.Option(help="Class names, one a line, if not those of the weights.")]
-FPS = Annotated[Any, typer.Option(parser=parse_fps, metavar="FPS|native", help="Frames a second to resample to.")]
-Workers = Annotated[int, typer.Option(min=1, help="Videos processed at once.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Start over, discarding what an earlier run has done.")]
-Resume = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what is done in this file, and go on from it.")]
-AllowPartial = Annotated[bool, typer.Option(help="Take what is there of a damaged or cut-off video.")]
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """What every command over many videos takes: how the run goes, and what it says.
+
+    A field's metadata are its option's: `help`, `rules` on what it goes together with, and what else Typer knows.
+    """
+
+    workers: int = field(default=1, metadata={"help": "Videos processed at once.", "min": 1, "rich_help_panel": RUN})
+    allow_partial: bool = field(
+        default=False,
+        metadata={"help": "Take what can be read of a damaged or cut-off video.", "rich_help_panel": RUN},
+    )
+    fail_fast: bool = field(
+        default=False, metadata={"help": "Stop at the first video that fails.", "rich_help_panel": RUN}
+    )
+    resume: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Keep finished results in this file, and resume from it if interrupted.",
+            "metavar": "FILE",
+            "rich_help_panel": RUN,
+        },
+    )
+    restart: bool = field(
+        default=False,
+        metadata={
+            "help": "Start over, discarding what an earlier run has done.",
+            "rules": [Needs("resume")],
+            "rich_help_panel": RUN,
+        },
+    )
+    quiet: bool = field(
+        default=False,
+        metadata={"help": QUIET_HELP, "flags": ["--quiet", "-q"], "rich_help_panel": RUN},
+    )
+    as_json: bool = field(default=False, metadata={"help": JSON_HELP, "flags": ["--json"], "rich_help_panel": OUTPUT})
+
+
+COMMON, COMMON_PARALLEL = CommonOptions(), CommonOptions(workers=2)
+"""What they are where nothing is given."""
+
+FPS = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_fps,
+        metavar="FPS|native",
+        help="Frames a second to resample to.",
+        show_default="25",
+        rich_help_panel=SAMPLING,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP, rich_help_panel=RUN)]
+AsJSON = Annotated[bool, typer.Option("--json", help=JSON_HELP, rich_help_panel=OUTPUT)]
+Calibration = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calibrate",
+        metavar="SOURCE",
+        help="Calibrate int8 on this; repeat for more.",
+        show_default="the videos",
+        rich_help_panel=MODEL_PANEL,
+    ),
+    Needs(precision="int8"),
+]
+Labels = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Class names, one a line, if not those of the weights.")
+]

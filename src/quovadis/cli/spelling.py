@@ -19,6 +19,11 @@ def start_command(context: Any) -> None:
     _running = context
 
 
+def running() -> Any:
+    """Return the context of the command that runs."""
+    return _running
+
+
 def with_flags(text: str) -> str:
     """Return a message with the options in it as flags; those that the running command lacks stay as they are."""
     return spell_options(text, flag)

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from quovadis import weights
-from quovadis.cli.command import add_command
-from quovadis.cli.options import AsJSON, Quiet, notify, stderr
+from quovadis.cli.command import add_command, complete_weights, one_of
+from quovadis.cli.options import AsJSON, Quiet, notices, stderr
 from quovadis.cli.spelling import with_flags
 from quovadis.errors import QuovadisError
 from quovadis.report.progress import DownloadDisplay
@@ -20,8 +20,29 @@ from quovadis.report.weights_table import catalogue_records, catalogue_table, ve
 app = typer.Typer(help="Fetch, find and check the official weights.", no_args_is_help=True)
 
 
+def _official_name(text: str) -> str:
+    if text not in weights.CATALOGUE:
+        raise typer.BadParameter(f"no official weights are called {text}; there are {', '.join(weights.CATALOGUE)}")
+    return text
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        parser=_official_name,
+        metavar="NAME",
+        help=f"One of {', '.join(weights.CATALOGUE)}.",
+        autocompletion=one_of(*weights.CATALOGUE),
+    ),
+]
+
+
 def list_weights(as_json: AsJSON = False) -> None:
-    """List the official weights and which of them are cached."""
+    """List the official weights and which of them are cached.
+
+    Examples:
+        quovadis weights list --json
+    """
     if as_json:
         typer.echo(json.dumps(catalogue_records(), indent=2))
     else:
@@ -29,13 +50,17 @@ def list_weights(as_json: AsJSON = False) -> None:
 
 
 def pull(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(weights.CATALOGUE)}.")],
-    force: Annotated[bool, typer.Option(help="Fetch again even if cached.")] = False,
+    name: Name,
+    force: Annotated[bool, typer.Option("--force", help="Fetch again even if cached.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fetch official weights into the cache and print their path."""
+    """Fetch official weights into the cache and print their path.
+
+    Examples:
+        quovadis weights pull rgb-imagenet
+    """
     with DownloadDisplay(stderr(), enabled=not quiet) as download:
-        path = weights.pull(name, force=force, progress=download, notify=notify)
+        path = weights.pull(name, force=force, progress=download, notify=notices(quiet=quiet))
     typer.echo(path)
 
 
@@ -46,10 +71,20 @@ def check_weights(name: str) -> weights.Verification:
 
 
 def verify(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="Official weights in the cache, or a file.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE", help="Official weights in the cache, or a file.", autocompletion=complete_weights
+        ),
+    ],
     as_json: AsJSON = False,
 ) -> None:
-    """Check every checksum of a weights file."""
+    """Check every checksum of a weights file.
+
+    Examples:
+        quovadis weights verify rgb-scratch
+        quovadis weights verify model.ckpt
+    """
     checked = check_weights(name)
     if as_json:
         typer.echo(json.dumps(checked.to_dict(), indent=2))
@@ -59,8 +94,12 @@ def verify(
         raise typer.Exit(1)
 
 
-def weights_path(name: Annotated[str, typer.Argument(help=f"One of {', '.join(weights.CATALOGUE)}.")]) -> None:
-    """Print where cached weights are."""
+def weights_path(name: Name) -> None:
+    """Print where cached weights are.
+
+    Examples:
+        quovadis weights path rgb-scratch
+    """
     path = weights.cached_path(name)
     if path is None:
         raise QuovadisError(f"{name} is not cached: run quovadis weights pull {name}")

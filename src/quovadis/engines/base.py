@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import FIRST_FRAMES, FRAME_SIZE, INPUT_CHANNELS, TEMPORAL_STRIDE, check_input_size
+from quovadis.engines.pixel_range import check_pixel_range
 from quovadis.errors import ArchitectureError
 
 Pixels: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
@@ -59,7 +60,7 @@ class EngineStream(Protocol):
 
         Raises:
             ArchitectureError: another shape, dtype or number, or frames after the last.
-            EngineError: the device failed.
+            EngineError: the device failed, or the engine is closed.
         """
         ...
 
@@ -77,16 +78,17 @@ class Engine(Protocol):
         """How many calls of `run`, from as many threads, make the most of the device."""
         ...
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`.
 
         Args:
             clips: RGB, 0..255, uint8 or float32, shape batch, frames, height, width, 3, with at least 9 frames.
-            endpoints: names out of `architecture.ENDPOINTS` whose feature maps are wanted too.
+            endpoints: a name, or names, out of `architecture.ENDPOINTS` whose feature maps are wanted too.
 
         Raises:
-            ArchitectureError: a shape or dtype that the network cannot take, or an unknown endpoint.
-            EngineError: the device failed.
+            ArchitectureError: a shape or dtype that the network cannot take, floats that are NaN or far from 0..255,
+                or an unknown endpoint.
+            EngineError: the device failed, or the engine is closed.
         """
         ...
 
@@ -94,9 +96,20 @@ class Engine(Protocol):
         """Begin a video of which each frame is run once.
 
         Raises:
-            EngineError: the device cannot compile the network.
+            EngineError: the device cannot compile the network, or the engine is closed.
         """
         ...
+
+    def close(self) -> None:
+        """Free the threads and memory, as the end of a `with` block does; closing twice does nothing.
+
+        Calls in progress in other threads finish. Later ones, and those of streams, raise an `EngineError`.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 def check_stream_frames(frames: NDArray[np.uint8], *, is_first: bool, is_last: bool) -> None:
@@ -116,7 +129,7 @@ def check_stream_frames(frames: NDArray[np.uint8], *, is_first: bool, is_last: b
 
 
 def check_clips(clips: Pixels) -> None:
-    """Refuse arrays that are no batch of clips.
+    """Refuse arrays that are no batch of clips; warn of floats that seem to be scaled already.
 
     Raises:
         ArchitectureError: with what was given and what is wanted.
@@ -128,3 +141,5 @@ def check_clips(clips: Pixels) -> None:
     if not is_pixels or clips.ndim != 5 or clips.shape[-1] != INPUT_CHANNELS or clips.shape[0] == 0:
         raise ArchitectureError(f"the network takes {wanted}, not {clips.dtype} of shape {clips.shape}")
     check_input_size(*clips.shape[1:4])
+    if clips.dtype == np.float32:
+        check_pixel_range(clips)

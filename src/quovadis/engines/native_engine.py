@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from queue import SimpleQueue
 
 import numpy as np
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import check_endpoints
 from quovadis.engines.base import EngineOutput, Pixels, StreamOutput, check_clips, check_stream_frames
+from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.native_backend import ComputeBackend, FloatBackend, IntegerBackend
 from quovadis.engines.native_library import Kernels
 from quovadis.engines.native_network import NativeNetwork, Positions
-from quovadis.engines.processors import physical_cores
+from quovadis.engines.processors import check_threads, physical_cores
 from quovadis.engines.quantization import Quantization
-from quovadis.errors import ArchitectureError, EngineError
+from quovadis.errors import ArchitectureError
 from quovadis.options import Hint
 from quovadis.version import __version__
 
 
-class NativeEngine:
+class NativeEngine(BaseEngine):
     """The network computed by Winograd's minimal filtering in the processor's caches, in float32 or int8.
 
     In float32 logits differ from the direct computation by rounding alone, about 1e-5. Calls from more threads than
@@ -49,52 +50,42 @@ class NativeEngine:
         Raises:
             EngineError: the kernels cannot run here, or a thread count under 1.
         """
-        if threads is not None and threads < 1:
-            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more", option="threads")
-        threads = threads or physical_cores()
-        self._arithmetic: ComputeBackend = (
+        threads = check_threads(threads) or physical_cores()
+        arithmetic: ComputeBackend = (
             FloatBackend(tensors) if quantization is None else IntegerBackend(tensors, quantization)
         )
-        self._calibration: Mapping[str, str] = {} if quantization is None else quantization.description
         self.max_concurrent_clips = 1 if hint == "latency" else threads
         """How many calls of `run`, from as many threads, make the most of the processor."""
         workers = [
-            _Worker(Kernels(threads // self.max_concurrent_clips, instruction_set))
+            _Worker(arithmetic, Kernels(threads // self.max_concurrent_clips, instruction_set))
             for _ in range(self.max_concurrent_clips)
         ]
-        self._instruction_set = workers[0].kernels.instruction_set
         if quantization is not None:
             # Whether there are kernels for integers is known now, not at the first clip.
             _ = workers[0].kernels.integers
-        self._free: SimpleQueue[_Worker] = SimpleQueue()
-        for worker in workers:
-            self._free.put(worker)
-
-    @cached_property
-    def description(self) -> Mapping[str, str]:
-        """Engine, its version, device and precision; in int8 the calibration's SHA-256."""
-        return {
+        self.description: Mapping[str, str] = {
             "engine": "native",
             "version": __version__,
-            "device": f"CPU ({self._instruction_set})",
-            "precision": self._arithmetic.precision,
-            **self._calibration,
+            "device": f"CPU ({workers[0].kernels.instruction_set})",
+            "precision": arithmetic.precision,
+            **({} if quantization is None else quantization.description),
         }
+        """Engine, its version, device and precision; in int8 the calibration's SHA-256."""
+        self._workers = workers
+        self._free = _queue_of(workers)
+        super().__init__()
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
         steps, maps = [], []
-        worker = self._free.get()
-        try:
-            network = worker.network(self._arithmetic, clips, names)
+        with self.lend_worker() as worker:
+            network = worker.network(clips, names)
             for clip in clips:
                 network.restart()
                 steps.append(network.push(worker.kernels, clip, is_last=True).steps())
                 maps.append(network.feature_maps())
-        finally:
-            self._free.put(worker)
         step_logits, features = (np.stack(values) for values in zip(*steps, strict=True))
         logits = step_logits.mean(axis=1)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -108,33 +99,62 @@ class NativeEngine:
 
     def open_stream(self) -> NativeStream:
         """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""
-        return NativeStream(self._free, self._arithmetic)
+        self._check_open()
+        return NativeStream(self)
+
+    @contextmanager
+    def lend_worker(self) -> Iterator[_Worker]:
+        """Lend threads for one clip, waiting until some are free."""
+        # `close` replaces the queue last: one that was taken before the check has workers.
+        free = self._free
+        self._check_open()
+        worker = free.get()
+        try:
+            yield worker
+        finally:
+            free.put(worker)
+
+    def _release(self) -> None:
+        # Threads and weights go with the last reference to them, which a call in progress may have.
+        self._workers = []
+        self._free = _queue_of([])
+
+    def _after_fork(self) -> None:
+        # Whoever held some of the workers is not in this process. Their kernels start threads anew by themselves.
+        self._free = _queue_of(self._workers)
 
 
 class _Worker:
     """Threads that work on one clip at a time, with the memory for clips of the last shape."""
 
-    def __init__(self, kernels: Kernels) -> None:
+    def __init__(self, arithmetic: ComputeBackend, kernels: Kernels) -> None:
+        self.arithmetic = arithmetic
         self.kernels = kernels
         self._key: tuple[tuple[int, ...], type[np.generic], tuple[str, ...]] | None = None
         self._network: NativeNetwork | None = None
 
-    def network(self, arithmetic: ComputeBackend, clips: Pixels, endpoints: tuple[str, ...]) -> NativeNetwork:
+    def network(self, clips: Pixels, endpoints: tuple[str, ...]) -> NativeNetwork:
         """Return the network for clips of such a length, size and dtype."""
         _, frames, height, width, _ = clips.shape
         key = (frames, height, width), clips.dtype.type, endpoints
         if self._network is None or self._key != key:
-            self._network = NativeNetwork(arithmetic, (frames, height, width), endpoints, clips.dtype.type)
+            self._network = NativeNetwork(self.arithmetic, (frames, height, width), endpoints, clips.dtype.type)
             self._key = key
         return self._network
+
+
+def _queue_of(workers: Iterable[_Worker]) -> SimpleQueue[_Worker]:
+    queue: SimpleQueue[_Worker] = SimpleQueue()
+    for worker in workers:
+        queue.put(worker)
+    return queue
 
 
 class NativeStream:
     """One video; see `base.EngineStream`."""
 
-    def __init__(self, workers: SimpleQueue[_Worker], arithmetic: ComputeBackend) -> None:
-        self._workers = workers
-        self._arithmetic = arithmetic
+    def __init__(self, engine: NativeEngine) -> None:
+        self._engine = engine
         self._network: NativeNetwork | None = None
         self._last: Positions | None = None
         self._ended = False
@@ -144,13 +164,10 @@ class NativeStream:
         if self._ended:
             raise ArchitectureError("the stream has had its last frames; open another one")
         check_stream_frames(frames, is_first=self._last is None, is_last=is_last)
-        worker = self._workers.get()
-        try:
+        with self._engine.lend_worker() as worker:
             if self._network is None:
-                self._network = NativeNetwork(self._arithmetic)
+                self._network = NativeNetwork(worker.arithmetic)
             positions = self._network.push(worker.kernels, frames, is_last=is_last)
-        finally:
-            self._workers.put(worker)
         self._ended = is_last
         if self._last is not None:
             positions = self._last.followed_by(positions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import Triple
 from quovadis.errors import EngineError
-from quovadis.native.build import INSTRUCTION_SETS, LIBRARY
+from quovadis.native.build import INSTRUCTION_SETS, LIBRARY, unsupported_machine
 
 PANEL = 32
 """Output channels for which weights are packed together."""
@@ -122,12 +123,26 @@ def instruction_sets() -> tuple[str, ...]:
 
 def why_unavailable() -> str | None:
     """Say why the kernels cannot be used here; None if they can."""
+    reason = unsupported_machine() or why_missing()
+    if reason is None and not instruction_sets():
+        return "this processor has neither AVX2 nor AVX-512"
+    return reason
+
+
+def why_missing() -> str | None:
+    """Say why kernels that there are for this machine are not installed, and what to do; None if all is well."""
+    if unsupported_machine() is not None:
+        return None
     if not LIBRARY.exists():
-        return "the kernels were not compiled when quovadis was installed: python -m quovadis.native does it"
+        return (
+            "the kernels were not compiled when quovadis was installed: install a C++ compiler, g++ or clang++, and "
+            "run python -m quovadis.native"
+        )
     try:
-        return None if instruction_sets() else "this processor has neither AVX2 nor AVX-512"
+        instruction_sets()
     except (OSError, AttributeError) as error:
         return f"the kernels cannot be loaded: {error}; python -m quovadis.native compiles them again"
+    return None
 
 
 def has_integers() -> bool:
@@ -136,7 +151,10 @@ def has_integers() -> bool:
 
 
 class Kernels:
-    """A pool of threads with the kernels of one instruction set. One call at a time."""
+    """A pool of threads with the kernels of one instruction set. One call at a time.
+
+    A fork copies no threads: the first call in a forked process starts them again.
+    """
 
     def __init__(self, threads: int, instruction_set: str = "") -> None:
         """Start the threads.
@@ -152,13 +170,24 @@ class Kernels:
         if reason is not None:
             raise EngineError(reason)
         self._library = _library()
-        self._pool = self._library.quovadis_open(instruction_set.encode(), threads)
-        if self._pool is None:
+        self._arguments = instruction_set.encode(), threads
+        self._opened = self._library.quovadis_open(*self._arguments)
+        self._process = os.getpid()
+        if self._opened is None:
             raise EngineError(f'this processor cannot run the kernels for "{instruction_set}"')
 
     def __del__(self) -> None:
-        if getattr(self, "_pool", None) is not None:
-            self._library.quovadis_close(self._pool)
+        # Closing waits for the threads to end, and those of the process that this one was forked from are not here.
+        if getattr(self, "_opened", None) is not None and self._process == os.getpid():
+            self._library.quovadis_close(self._opened)
+
+    @property
+    def _pool(self) -> int:
+        if self._process != os.getpid():
+            # What was opened before the fork is left as it is: its locks may be held for ever.
+            self._opened = self._library.quovadis_open(*self._arguments)
+            self._process = os.getpid()
+        return int(self._opened)
 
     @property
     def instruction_set(self) -> str:

@@ -273,6 +273,12 @@ class NativeNetwork:
         self._sliced = max((i + 1 for i, step in enumerate(self._steps) if step.source.frame_bytes > _LARGE), default=0)
         self._taken = 0
 
+    def __del__(self) -> None:
+        # Steps and feature maps refer to each other: all their memory would wait for the garbage collector.
+        for step in getattr(self, "_steps", ()):
+            step.source.readers.clear()
+            step.target.writers.clear()
+
     @property
     def bytes_held(self) -> int:
         """Memory of all feature maps."""

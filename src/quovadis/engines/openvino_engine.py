@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from quovadis.architecture import check_endpoints
 from quovadis.engines.base import EngineOutput, Pixels, check_clips
 from quovadis.engines.compiled_cache import CompiledGraphCache
+from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.openvino_graph import FEATURES, LOGITS, PROBABILITIES, STEP_LOGITS, build_graph
 from quovadis.engines.openvino_stream import OpenVINOStream, StreamingModels, reason
+from quovadis.engines.processors import check_threads
 from quovadis.engines.quantization import Quantization
 from quovadis.engines.streaming_graph import StateSlot, build_streaming_graph
 from quovadis.errors import EngineError
-from quovadis.openvino_runtime import CompiledModel, InferRequest, ov
+from quovadis.openvino_runtime import CompiledModel, InferRequest, ov, refuse_after_fork
 from quovadis.options import Hint
 from quovadis.version import __version__
 
@@ -29,7 +32,7 @@ PRECISION = "f32"
 """Devices with fast lower precisions would use them by default; equality with the original comes first."""
 
 
-class OpenVINOEngine:
+class OpenVINOEngine(BaseEngine):
     """The network on one OpenVINO device.
 
     The graph is compiled when the first clip is run, for any batch size and length at once; a set of endpoints that was
@@ -61,8 +64,7 @@ class OpenVINOEngine:
         Raises:
             EngineError: no such device here, or a thread count under 1.
         """
-        if threads is not None and threads < 1:
-            raise EngineError(f"{threads} threads cannot run anything: ask for 1 or more", option="threads")
+        threads = check_threads(threads)
         self._tensors = tensors
         self._device = device
         self._core = ov.Core()
@@ -78,6 +80,8 @@ class OpenVINOEngine:
         self._at_once = 1
         self._compiling = Lock()
         self._streaming: StreamingModels | None = None
+        self._compiled_models: list[CompiledModel] = []
+        super().__init__()
 
     def _check_device(self) -> None:
         available = self._core.available_devices
@@ -110,7 +114,7 @@ class OpenVINOEngine:
     def _precision(self) -> str:
         return PRECISION if self._quantization is None else "int8"
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
@@ -144,7 +148,10 @@ class OpenVINOEngine:
             queue.put(request)
 
     def _queue(self, endpoints: tuple[str, ...], dtype: type[np.generic]) -> SimpleQueue[InferRequest]:
+        # Before the lock, which another thread may have held when this process was forked.
+        refuse_after_fork()
         with self._compiling:
+            self._check_open()
             if (endpoints, dtype) not in self._requests:
                 compiled = self._compiled(
                     f"clip {endpoints} {dtype.__name__}",
@@ -160,15 +167,35 @@ class OpenVINOEngine:
 
     def open_stream(self) -> OpenVINOStream:
         """Begin a video of which each frame is run once; see `base.Engine.open_stream`."""
+        refuse_after_fork()
+        self._check_open()
         if self._streaming is None:
             self._streaming = StreamingModels(self._compile_streaming)
-        return OpenVINOStream(self._streaming, self._device)
+        return OpenVINOStream(self._streaming, self._device, self._check_open)
+
+    def _release(self) -> None:
+        with self._compiling:
+            self._requests.clear()
+            self._compiled_models.clear()
+            self._tensors = {}
+            self._streaming = None
+
+    def _after_fork(self) -> None:
+        # OpenVINO's destructors wait for its threads, which this process lacks: it would hang when it ends.
+        for inherited in (self._core, *self._compiled_models):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
     def _compile_streaming(self, is_last: bool) -> tuple[CompiledModel, tuple[StateSlot, ...]]:
-        graph = build_streaming_graph(self._tensors, is_last=is_last, quantization=self._quantization)
-        return self._compiled(graph.model.get_friendly_name(), lambda: graph.model), graph.slots
+        with self._compiling:
+            self._check_open()
+            graph = build_streaming_graph(self._tensors, is_last=is_last, quantization=self._quantization)
+            return self._compiled(graph.model.get_friendly_name(), lambda: graph.model), graph.slots
 
     def _compiled(self, name: str, build: Callable[[], ov.Model]) -> CompiledModel:
+        self._compiled_models.append(self._compile(name, build))
+        return self._compiled_models[-1]
+
+    def _compile(self, name: str, build: Callable[[], ov.Model]) -> CompiledModel:
         key = self._cache_key(name)
         stored = None if self._cache is None else self._cache.load(key)
         if stored is not None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quovadis.engines.base import StreamOutput, check_stream_frames
 from quovadis.engines.streaming_graph import FRAMES, POSITION_FEATURES, POSITION_LOGITS, StateSlot
 from quovadis.errors import ArchitectureError, EngineError
-from quovadis.openvino_runtime import CompiledModel, ov
+from quovadis.openvino_runtime import CompiledModel, ov, refuse_after_fork
 
 Compile: TypeAlias = Callable[[bool], tuple[CompiledModel, tuple[StateSlot, ...]]]
 """Given whether it is for the last call, returns a compiled graph and its slots."""
@@ -34,8 +34,9 @@ class StreamingModels:
 class OpenVINOStream:
     """One video; see `base.EngineStream`."""
 
-    def __init__(self, models: StreamingModels, device: str) -> None:
+    def __init__(self, models: StreamingModels, device: str, check_open: Callable[[], None]) -> None:
         self._models = models
+        self._check_open = check_open
         self._device = device
         compiled, self._slots = models.get(False)
         # Two requests in turn: what one wrote is what the other reads.
@@ -46,6 +47,8 @@ class OpenVINOStream:
 
     def push(self, frames: NDArray[np.uint8], *, is_last: bool = False) -> StreamOutput:
         """Run the next frames; see `base.EngineStream.push`."""
+        refuse_after_fork()
+        self._check_open()
         if self._ended:
             raise ArchitectureError("the stream has had its last frames; open another one")
         check_stream_frames(frames, is_first=self._state is None, is_last=is_last)

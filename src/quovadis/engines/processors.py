@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 import os
 from contextlib import suppress
+from operator import index
 from pathlib import Path
+from typing import Any
+
+from quovadis.errors import EngineError
 
 
 def physical_cores() -> int:
@@ -18,6 +22,23 @@ def physical_cores() -> int:
     allowed = os.sched_getaffinity(0)
     cores = {_siblings(processor) for processor in allowed}
     return max(1, min(len(cores), _container_share()))
+
+
+def check_threads(threads: Any) -> int | None:
+    """Return the number of threads that was asked for, None where it is left open.
+
+    Raises:
+        EngineError: no whole number of 1 or more.
+    """
+    if threads is None:
+        return None
+    try:
+        count = 0 if isinstance(threads, bool) else index(threads)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise EngineError(f"`threads` must be a whole number of 1 or more, not {threads!r}", option="threads")
+    return count
 
 
 def _siblings(processor: int) -> str:

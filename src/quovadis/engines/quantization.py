@@ -7,8 +7,9 @@ native kernels follow in `native_integers.py`. The head stays in float32.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -25,7 +26,57 @@ INPUT_RANGE = (-128 / 127, 1.0)
 LEVELS = 256
 WEIGHT_QMAX = 127
 CALIBRATION_CLIPS = 12
-"""Clips that calibration looks at, at most."""
+"""Clips that calibration looks at: those of videos, and where these are fewer, other views of them."""
+ENOUGH_VIDEOS = 4
+"""Videos from which on more of them hardly help; measured by `benchmarks/calibration.py`."""
+
+
+@dataclass(frozen=True)
+class CalibrationVideo:
+    """A video that a calibration was made of."""
+
+    name: str
+    """As it was given."""
+    clips: int
+    """Clips of it."""
+    pixels_sha256: str
+    """SHA-256 of these clips' pixels."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a calibration was made for and of, when, and by which version; results do not depend on the last two."""
+
+    weights: str
+    """Name of the weights."""
+    videos: tuple[CalibrationVideo, ...]
+    views: int
+    """Other views of their clips, which stood in for clips of other videos."""
+    date: str
+    """Day of its making, in UTC, as in 2026-11-27."""
+    quovadis: str
+    """Version that made it."""
+
+    def __str__(self) -> str:
+        clips = sum(video.clips for video in self.videos)
+        return f"{_counted(clips, 'clip')} of {_counted(len(self.videos), 'video')}, {self.date}"
+
+    @property
+    def is_small(self) -> bool:
+        """Whether more videos would make a better calibration."""
+        return len({video.pixels_sha256 for video in self.videos}) < ENOUGH_VIDEOS
+
+    @classmethod
+    def read(cls, text: str) -> Provenance:
+        """Read what `json.dumps` made of `asdict`.
+
+        Raises:
+            ValueError: it is not that.
+            TypeError: likewise.
+            KeyError: likewise.
+        """
+        document = json.loads(text)
+        return cls(**{**document, "videos": tuple(CalibrationVideo(**video) for video in document["videos"])})
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +89,12 @@ class Quantization:
     scales: Mapping[str, NDArray[np.float32]]
     """Factor of each output channel by scope: see `quovadis.weights.equalization`."""
 
+    provenance: Provenance | None = None
+    """What it was made of; None until it is kept."""
+
     @property
     def identity(self) -> str:
-        """SHA-256 of everything in it."""
+        """SHA-256 of everything that results depend on."""
         digest = hashlib.sha256()
         for scope in sorted(self.ranges):
             digest.update(scope.encode() + np.float32(self.ranges[scope]).tobytes() + self.scales[scope].tobytes())
@@ -49,7 +103,8 @@ class Quantization:
     @property
     def description(self) -> Mapping[str, str]:
         """What engines tell of it: another calibration gives other results."""
-        return {"calibration_sha256": self.identity}
+        made_of = {} if self.provenance is None else {"calibration": str(self.provenance)}
+        return {"calibration_sha256": self.identity, **made_of}
 
     def save(self, path: Path) -> None:
         """Write it to a file, which appears whole or not at all.
@@ -59,6 +114,8 @@ class Quantization:
         """
         arrays: dict[str, Any] = {f"{scope}/range": np.array(value, np.float32) for scope, value in self.ranges.items()}
         arrays |= {f"{scope}/scale": value for scope, value in self.scales.items()}
+        if self.provenance is not None:
+            arrays["provenance"] = np.array(json.dumps(asdict(self.provenance)))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as temporary, temporary.open("wb") as file:
@@ -73,9 +130,14 @@ class Quantization:
             # Opened here, because NumPy leaves a damaged file open.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 ranges = {scope: float(arrays[f"{scope}/range"]) for scope in quantized_scopes()}
-                return cls(ranges, {scope: arrays[f"{scope}/scale"].astype(np.float32) for scope in quantized_scopes()})
+                scales = {scope: arrays[f"{scope}/scale"].astype(np.float32) for scope in quantized_scopes()}
+                return cls(ranges, scales, Provenance.read(str(arrays["provenance"])))
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
             return None
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def quantized_scopes() -> list[str]:

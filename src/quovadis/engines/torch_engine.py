@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,9 @@ from quovadis.architecture import (
     same_padding,
 )
 from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips
+from quovadis.engines.choice import NO_DENSE_ON_TORCH
+from quovadis.engines.lifecycle import BaseEngine
+from quovadis.engines.processors import check_threads
 from quovadis.errors import EngineError
 from quovadis.extras import import_extra
 from quovadis.weights.folding import fold_batch_norm
@@ -40,8 +45,11 @@ _SPACE = (3, 4)
 _SETTINGS_LOCK = Lock()
 """Held where settings of the whole process are changed for a while: engines must not give each other theirs."""
 
+_FIRST_PROCESS = os.getpid()
+_logger = logging.getLogger("quovadis")
 
-class TorchEngine:
+
+class TorchEngine(BaseEngine):
     """The network on one PyTorch device.
 
     On CUDA it computes in float16 unless `float32` is asked for, elsewhere always in float32. Logits of float16 differ
@@ -67,10 +75,13 @@ class TorchEngine:
             float32: compute in float32 on CUDA too; TF32, which rounds like float16, is not used then.
 
         Raises:
-            EngineError: PyTorch has no such device here, or the network does not fit its memory.
+            EngineError: PyTorch has no such device here, threads under 1, or the network does not fit its memory.
         """
+        threads = check_threads(threads)
+        _work_alone_after_fork()
         self._device = _find_device(device)
-        if threads is not None:
+        self._process = os.getpid()
+        if threads is not None and self._process == _FIRST_PROCESS:
             torch.set_num_threads(threads)
         self._half = self._device.type == "cuda" and not float32
         self._dtype = torch.float16 if self._half else torch.float32
@@ -78,6 +89,7 @@ class TorchEngine:
             self._operations = _FoldedOperations(tensors, self._device, self._dtype)
         self._changes_settings = self._device.type == "cuda" and float32
         self._lock = _SETTINGS_LOCK if self._changes_settings else Lock()
+        super().__init__()
 
     @cached_property
     def description(self) -> Mapping[str, str]:
@@ -87,13 +99,15 @@ class TorchEngine:
         precision = "f16" if self._half else "f32"
         return {"engine": "torch", "version": torch.__version__, "device": device, "precision": precision}
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on `clips`; see `base.Engine.run`."""
         check_clips(clips)
         names = check_endpoints(endpoints)
+        self._check_process()
         with torch.inference_mode(), _errors_of(self._device, f"run clips of shape {clips.shape}"):
             staged = _staged(clips, self._device)
             with self._lock, self._settings():
+                self._check_open()
                 step_logits, features, maps = self._forward(staged.to(self._device, non_blocking=True), names)
                 logits = step_logits.mean(1)
                 return EngineOutput(
@@ -131,13 +145,47 @@ class TorchEngine:
         x = pixels.to(self._dtype if pixels.dtype == torch.uint8 else torch.float32)
         return x.sub_(PIXEL_MEAN).div_(PIXEL_SCALE).to(self._dtype).permute(0, 4, 1, 2, 3)
 
+    def _release(self) -> None:
+        with self._lock:
+            self._operations.clear()
+        if self._device.type == "cuda" and self._process == os.getpid():
+            torch.cuda.empty_cache()
+
+    def _after_fork(self) -> None:
+        # Another thread may have held it.
+        self._lock = Lock()
+
+    def _check_process(self) -> None:
+        if self._device.type == "cuda" and self._process != os.getpid():
+            raise EngineError(
+                f"{self._device} cannot be used in a process forked from the one that loaded the model: start "
+                'processes with multiprocessing.get_context("spawn") and load the model in each, or choose '
+                '`device="CPU"`'
+            )
+        _work_alone_after_fork()
+
     def open_stream(self) -> EngineStream:
         """Refuse: see the message.
 
         Raises:
             EngineError: always.
         """
-        raise EngineError('the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`')
+        raise EngineError(NO_DENSE_ON_TORCH)
+
+
+@cache
+def _warn_of_one_thread(process: int) -> None:
+    _logger.warning(
+        "PyTorch computes on one thread in a forked process, where its others are missing: start processes with "
+        'multiprocessing.get_context("spawn") for more, or choose `engine="native"`'
+    )
+
+
+def _work_alone_after_fork() -> None:
+    """In a forked process keep to one thread: OpenMP would wait for ever for those that a fork does not copy."""
+    if os.getpid() != _FIRST_PROCESS:
+        torch.set_num_threads(1)
+        _warn_of_one_thread(os.getpid())
 
 
 class _FoldedOperations:
@@ -152,6 +200,10 @@ class _FoldedOperations:
             kernel = torch.tensor(folded.kernel).permute(4, 3, 0, 1, 2).to(device, precision)
             bias = torch.tensor(folded.bias).to(device, precision)
             self._weights[unit.scope] = kernel.contiguous(memory_format=torch.channels_last_3d), bias
+
+    def clear(self) -> None:
+        """Let go of the weights."""
+        self._weights.clear()
 
     def convolution(self, x: Tensor, unit: Convolution) -> Tensor:
         kernel, bias = self._weights[unit.scope]

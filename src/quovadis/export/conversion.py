@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -21,9 +21,10 @@ from quovadis.export.verification import Difference, difference, tolerance
 from quovadis.labels import LABELS_NAME, class_names, kinetics400, labels_origin, labels_text, numbered_classes
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.results import WeightsIdentity
+from quovadis.video.source import is_address
 from quovadis.weights import CATALOGUE, load_weights
 from quovadis.weights.detect import INDEX_SUFFIX
-from quovadis.weights.load import AUTO
+from quovadis.weights.load import AUTO, local_file
 
 Size: TypeAlias = int | Literal["any"]
 RECIPES = ("omz",)
@@ -115,9 +116,13 @@ def convert(
     for name, value in (("source", source), ("destination", destination)):
         if not os.fspath(value):
             raise OutputError(f"'': an empty name; give a {name}")
+    if is_address(os.fspath(destination)):
+        raise OutputError(f"{destination}: an address; give a local path, and upload what is written there")
     target = Path(destination)
     chosen_labels = class_names(labels)
-    plan, folder = _plan(target, to, recipe, {name: value for name, value in given.items() if value is not None})
+    plan, folder = plan_conversion(target, to, recipe, given)
+    if target.is_dir() and not plan.makes_folder:
+        raise OutputError(f"{target}: is a folder; name the file to write in it")
     with Destination(folder, plan, overwrite=overwrite) as output, tempfile.TemporaryDirectory() as scratch:
         store = Path(scratch) / "weights.safetensors"
         on_step(f"reading {os.fspath(source)}")
@@ -177,11 +182,24 @@ def _source_path(source: str | os.PathLike[str], notify: Notify, progress: Downl
     text = os.fspath(source)
     if text == AUTO or text in CATALOGUE:
         return load_weights(text, notify=notify, progress=progress).source
-    return Path(text)
+    return local_file(text)
 
 
-def _plan(target: Path, to: str | None, recipe: str | None, given: dict[OptionName, Any]) -> tuple[Plan, Path]:
-    """Return what to write, and the folder it goes into."""
+def plan_conversion(
+    target: Path, to: str | None, recipe: str | None, given: Mapping[OptionName, Any]
+) -> tuple[Plan, Path]:
+    """Return what to write, and the folder it goes into; no file is looked at.
+
+    Args:
+        target: as `convert`'s destination.
+        to: as for `convert`.
+        recipe: as for `convert`.
+        given: options of the format, None where nothing was asked for.
+
+    Raises:
+        OutputError: no such format or recipe, or options that it does not have.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
     if to is not None and recipe is not None:
         raise OutputError("choose either a format or a recipe, not both")
     if recipe is not None and recipe not in RECIPES:
@@ -192,8 +210,6 @@ def _plan(target: Path, to: str | None, recipe: str | None, given: dict[OptionNa
     if to is not None and to not in FORMATS:
         raise OutputError(f'no format is called "{to}"; there are {", ".join([*FORMATS, *SERVERS])}', option="to")
     file_format = format_of_path(target) if to is None else FORMATS[to]
-    if target.is_dir():
-        raise OutputError(f"{target}: is a folder; name the file to write in it")
     # A checkpoint is called by its prefix, though its index is what can be seen of it.
     name = target.name.removesuffix(INDEX_SUFFIX) if file_format.name == "tensorflow-checkpoint" else target.name
     if file_format.name == "openvino" and target.suffix != ".xml":
@@ -203,7 +219,7 @@ def _plan(target: Path, to: str | None, recipe: str | None, given: dict[OptionNa
 
 
 def _options(
-    name: str, defaults: ExportOptions, admitted: frozenset[OptionName], given: dict[OptionName, Any]
+    name: str, defaults: ExportOptions, admitted: frozenset[OptionName], given: Mapping[OptionName, Any]
 ) -> ExportOptions:
     for option in given:
         if option not in admitted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -15,20 +15,17 @@ from quovadis.export.layouts import Plan
 
 
 class Destination(AbstractContextManager["Destination"]):
-    """A folder that files go into, first under a temporary folder in it or beside it."""
+    """A folder that files go into, first under a temporary folder in it or beside it; made once there is one."""
 
     def __init__(self, folder: Path, plan: Plan, *, overwrite: bool) -> None:
         """Check that the destination can be written.
 
         Raises:
-            OutputError: something of the plan is there already, or the folder cannot be made or written.
+            OutputError: something of the plan is there already.
         """
         self._folder = folder
         self._overwrite = overwrite
-        self._makes_folder = plan.makes_folder
         self._entries = plan.entries()
-        if not plan.makes_folder and not folder.is_dir():
-            raise OutputError(f"{folder}: there is no such folder; make it first")
         self._check_free()
 
     def __enter__(self) -> Self:
@@ -76,11 +73,18 @@ class Destination(AbstractContextManager["Destination"]):
             OutputError: something is there by now, or the disk is full.
         """
         self._check_free()
+        made = [folder for folder in (self._folder, *self._folder.parents) if not folder.exists()]
         try:
-            self._folder.mkdir(parents=self._makes_folder, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             files = sorted(path.relative_to(self._content) for path in self._content.rglob("*") if path.is_file())
             self._replace([(self._content / name, self._folder / name) for name in self._entries])
-        except OSError as error:
+        except BaseException as error:
+            for folder in made:
+                # Not of whoever has put something in it by now.
+                with suppress(OSError):
+                    folder.rmdir()
+            if not isinstance(error, OSError):
+                raise
             raise OutputError(f"{error.filename or self._folder}: cannot write there: {error.strerror}") from error
         return tuple(self._folder / file for file in files)
 

@@ -12,7 +12,7 @@ from quovadis.errors import OutputError, WeightsError
 from quovadis.export.exporter import INPUT_NAME, LOGITS_NAME, OUTPUT_NAME, RunResult, provenance
 from quovadis.export.options import ExportOptions
 from quovadis.labels import labels_to_json
-from quovadis.openvino_runtime import opset13, ov
+from quovadis.openvino_runtime import opset13, ov, refuse_after_fork
 from quovadis.weights import Weights
 from quovadis.weights.openvino_file import EXACT_LABELS, MODEL_API_LABELS, decode_labels, encode_labels
 
@@ -53,6 +53,7 @@ def write(weights: Weights, path: Path, options: ExportOptions) -> None:
 
 def run(path: Path, clips: NDArray[np.uint8], options: ExportOptions) -> RunResult:
     """Run the IR on the CPU in float32."""
+    refuse_after_fork()
     core = ov.Core()
     try:
         model = core.read_model(path)

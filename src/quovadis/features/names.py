@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
-from quovadis.video.source import is_address, local_path
+from quovadis.features.formats import FeatureFormat
+from quovadis.inference.feature_options import PRESETS, FeatureOptions, Preset
+from quovadis.options import ModelOptions
+from quovadis.runs.settings import given_options
+from quovadis.runs.tasks import STANDARD_INPUT_KEY
+from quovadis.video.source import STANDARD_INPUT, is_address, local_path, shown_name
 
 _LONGEST_BYTES = 200
 """Of a name; file systems take 255, and suffixes are added to it."""
+
+
+_OPTIONS = ("endpoint", "pool", "dense", "clip_frames", "stride", "windows", "crops", "fps", "file_format")
+"""Those that the name of a folder states, in this order."""
+_PLAIN_OPTIONS = ("endpoint", "pool", "file_format")
+"""Those whose value says enough."""
+
+
+def default_folder(
+    preset: Preset | None, options: FeatureOptions, file_format: FeatureFormat, model: ModelOptions
+) -> Path:
+    """Return the folder of features where none is named: another one for other options, so that none is in the way.
+
+    `features`, and with options that are not the defaults what they are, such as `features-i3d`,
+    `features-Mixed_4f-space-hdf5` or `features-stride-8`.
+    """
+    usual = FeatureOptions() if preset is None else PRESETS[preset]
+    base = given_options({**usual.settings(), "format": "video_features" if preset == "video_features" else "npy"})
+    given = given_options({**options.settings(), "format": file_format})
+    parts = [] if preset is None else [str(preset)]
+    for name in _OPTIONS:
+        if given.get(name) and given[name] != base.get(name):
+            parts += [] if name in _PLAIN_OPTIONS else [name.replace("_", "-")]
+            parts += (
+                []
+                if given[name] is True
+                else [f"{given[name]:g}" if name == "fps" and given[name] != "native" else str(given[name])]
+            )
+    weights = os.fspath(model.weights)
+    parts += [Path(weights).stem] if weights != ModelOptions().weights else []
+    parts += [model.precision] if model.precision else []
+    return Path("-".join(["features", *parts]))
 
 
 def output_names(sources: Sequence[str], known: Mapping[str, str] = MappingProxyType({})) -> list[str]:
@@ -41,6 +79,9 @@ def output_names(sources: Sequence[str], known: Mapping[str, str] = MappingProxy
 
 
 def _candidates(source: str) -> Iterator[str]:
+    if source.startswith(STANDARD_INPUT_KEY):
+        yield shown_name(STANDARD_INPUT)
+        return
     path = Path(source.partition("?")[0].rpartition("://")[2] or source) if is_address(source) else local_path(source)
     parts = [_plain(part) for part in path.absolute().parts]
     stem = _plain(path.name if path.is_dir() else path.stem) or "video"

@@ -133,9 +133,11 @@ def load_set(
     left = most_videos
     for source in sources:
         if _is_file_of_statistics(source):
+            if is_address(source):
+                raise MetricError(f"{source}: statistics are read from local files; download it, and give its path")
             if most_videos is not None:
                 raise MetricError(f"{source}: no single videos can be taken of statistics; leave `most_videos` out")
-            parts.append(_from_file(Path(source), wanted, frames))
+            parts.append(_from_file(local_path(source), wanted, frames))
             continue
         videos = list_videos(source, limits, allow_partial=allow_partial)[:left]
         left = None if left is None else left - len(videos)

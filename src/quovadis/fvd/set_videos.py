@@ -15,7 +15,7 @@ from quovadis.faults import unexpected
 from quovadis.video import ArrayFrames, SourceReader, VideoLimits, VideoSource, discover_videos, video_source
 from quovadis.video.folders import walk_folders
 from quovadis.video.images import natural_key
-from quovadis.video.source import is_address, local_path
+from quovadis.video.source import STANDARD_INPUT, is_address, local_path
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def list_videos(
     """
     if not source:
         raise MetricError("'': an empty name; give a file or a folder")
+    if source == STANDARD_INPUT:
+        raise MetricError("-: standard input is no set of videos; give a folder or a file (one of this name is ./-)")
     path = local_path(source)
     if not is_address(source) and not path.exists():
         raise MetricError(f"{source}: no such file or folder")

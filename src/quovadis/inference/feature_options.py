@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 from quovadis.architecture import CLIP_FRAMES, ENDPOINTS, FRAMES_PER_SECOND, MINIMUM_FRAMES, check_endpoints
 from quovadis.errors import ArchitectureError
+from quovadis.fields import check_fields
 from quovadis.video.crops import CROPS, Crops
 from quovadis.video.geometry import Geometry
 from quovadis.video.sampling import CentreClip, Dense, Sampling, SlidingWindows
@@ -54,21 +55,10 @@ class FeatureOptions:
     256 as all others are."""
 
     def __post_init__(self) -> None:
+        check_fields(self, ArchitectureError)
         check_endpoints([self.endpoint])
-        if self.pool not in get_args(Pool):
-            raise ArchitectureError(
-                f'no pool is called "{self.pool}"; there are {", ".join(get_args(Pool))}', option="pool"
-            )
-        if self.scaler not in get_args(Scaler):
-            raise ArchitectureError(
-                f'unknown scaler "{self.scaler}": choose {", ".join(get_args(Scaler))}', option="scaler"
-            )
-        if self.crops not in CROPS:
-            raise ArchitectureError(
-                f"{self.crops} crops are not possible: choose {', '.join(map(str, CROPS))}", option="crops"
-            )
         if isinstance(self.sampling.clips, CentreClip):
-            raise ArchitectureError("features are taken of all of a video: choose clip all or dense")
+            raise ArchitectureError("features are taken of all of a video: choose SlidingWindows or Dense")
         if self.is_dense and (self.endpoint != LAST_ENDPOINT or self.pool == "none"):
             raise ArchitectureError(
                 f"dense mode gives {LAST_ENDPOINT} pooled over space; take windows for other endpoints, or its map"

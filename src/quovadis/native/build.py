@@ -27,6 +27,13 @@ INSTRUCTION_SETS: dict[str, tuple[int, tuple[str, ...]]] = {
 """Name, floats in a vector, and what to tell the compiler."""
 
 
+def unsupported_machine() -> str | None:
+    """Say why there are no kernels for this machine's system or kind of processor; None if there are."""
+    if platform.machine().lower() in ("x86_64", "amd64") and sys.platform != "win32":
+        return None
+    return f"the kernels are written for x86-64 on Linux and macOS, not {sys.platform} {platform.machine()}"
+
+
 class BuildError(Exception):
     """The kernels cannot be compiled here; the message says why."""
 
@@ -42,10 +49,9 @@ def build(library: Path | None = None) -> Path:
     Raises:
         BuildError: another processor, no compiler, or one that fails.
     """
-    if platform.machine().lower() not in ("x86_64", "amd64") or sys.platform == "win32":
-        raise BuildError(
-            f"the kernels are written for x86-64 on Linux and macOS, not {sys.platform} {platform.machine()}"
-        )
+    reason = unsupported_machine()
+    if reason is not None:
+        raise BuildError(reason)
     compiler = _compiler()
     common = [
         *compiler,

@@ -12,7 +12,7 @@ from rich.text import Text
 from quovadis.errors import Spell, in_python, spell_options
 from quovadis.escape import printable
 from quovadis.fvd import Covariance, SetComparison, Statistics
-from quovadis.report.evaluation_table import plain_table
+from quovadis.report.fitted_table import Column, FittedTable
 from quovadis.version import __version__
 
 
@@ -42,10 +42,9 @@ class DistanceReport:
     def table(self) -> RenderableType:
         """Draw a row for each length, and under them what the figures depend on."""
         intervals = [distance.interval for distance in self.comparison.distances]
-        names = ["frames", "real clips", "fake clips", "FVD"]
-        if any(intervals):
-            names += ["95 % interval", "bias"]
-        table = plain_table(*names, "KVD")
+        counts = [Column(f"{name} clips", is_optional=True) for name in ("real", "fake")]
+        spread = [Column(name, is_optional=True) for name in ("95 % interval", "bias")] if any(intervals) else []
+        table = FittedTable(Column("frames"), *counts, Column("FVD"), *spread, Column("KVD"))
         for distance, interval in zip(self.comparison.distances, intervals, strict=True):
             cells = [str(distance.frames or "–"), str(distance.clips_a), str(distance.clips_b), f"{distance.fvd:.4f}"]
             if interval is not None:

@@ -6,19 +6,18 @@ import math
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from quovadis.escape import printable
 from quovadis.evaluation.comparison import Comparison
 from quovadis.evaluation.summary import Summary
 from quovadis.metrics import Proportion
+from quovadis.report.fitted_table import Column, FittedTable
 
 
-def summary_table(summary: Summary) -> Table:
+def summary_table(summary: Summary) -> FittedTable:
     """Draw the metrics, each with its counts and Wilson 95 % interval."""
-    table = plain_table("metric", "percent", "counts", "95 % interval")
+    table = shares_table("metric")
     for metric in summary.metrics:
         value = "–" if math.isnan(metric.value) else f"{100 * metric.value:.2f}"
         table.add_row(metric.name, value, *_counts(metric.counts))
@@ -32,11 +31,11 @@ def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType
         Text(f"{comparison.videos:,} videos in both", style="bold"),
     ]
     if comparison.settings:
-        settings = plain_table("", "a", "b")
+        settings = FittedTable(Column(is_text=True), Column("a", is_text=True), Column("b", is_text=True))
         for name, values in comparison.settings.items():
-            settings.add_row(name, *(escape(printable(str(value))) for value in values))
+            settings.add_row(name, *(printable(str(value)) for value in values))
         parts.append(settings)
-    shares = plain_table("", "percent", "counts", "95 % interval")
+    shares = shares_table("")
     for name, share in (
         ("top-1 of a", comparison.top1_a),
         ("top-1 of b", comparison.top1_b),
@@ -58,13 +57,10 @@ def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType
     return Group(*parts, shares, *(Text(printable(line)) for line in lines))
 
 
-def plain_table(*columns: str) -> Table:
-    """Return an empty table without lines, numbers at the right."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for index, column in enumerate(columns):
-        # Where it is narrow, figures go on in the next line: none is cut off.
-        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
-    return table
+def shares_table(heading: str) -> FittedTable:
+    """Return an empty table of proportions."""
+    counts, interval = Column("counts", is_optional=True), Column("95 % interval", is_optional=True)
+    return FittedTable(Column(heading, is_text=True), Column("percent"), counts, interval)
 
 
 def _counts(share: Proportion | None) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from quovadis.architecture import (
     time_steps,
     variable_shapes,
 )
+from quovadis.report.fitted_table import Column, FittedTable
 
 PUBLISHED_ACCURACY = {
     "rgb-imagenet": {
@@ -91,7 +92,7 @@ def model_card(frames: int = CLIP_FRAMES, size: int = FRAME_SIZE) -> dict[str, A
 def model_card_table(card: dict[str, Any]) -> RenderableType:
     """Draw what `model_card` computed."""
     facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(style="dim")
+    facts.add_column(style="dim", no_wrap=True)
     facts.add_column()
     facts.add_row("task", card["task"])
     facts.add_row("GFLOPs", f"{card['gflops']:.3f}   ({card['gmacs']:.3f} G multiply-adds in convolutions)")
@@ -100,19 +101,16 @@ def model_card_table(card: dict[str, Any]) -> RenderableType:
     for form in ("original", "converted"):
         for direction in ("input", "output"):
             port = card[form][direction]
-            shape = ",".join(map(str, port["shape"]))
-            facts.add_row(f"{form} {direction}", f"{port['name']}  {shape}  {port['layout']}  {port['values']}")
+            sizes = ",".join(map(str, port["shape"]))
+            facts.add_row(f"{form} {direction}", f"{port['name']}  {sizes}  {port['layout']}  {port['values']}")
     for weights, rows in card["published_accuracy"].items():
         for data, accuracy in rows.items():
             published = f"top-1 {accuracy['top1']} %, top-5 {accuracy['top5']} % on {data} (published)"
             facts.add_row(f"accuracy {weights}", published)
-    stages = Table(box=None, header_style="dim", pad_edge=False)
-    stages.add_column("stage")
-    stages.add_column("output T,H,W,C", justify="right")
-    stages.add_column("parameters", justify="right")
-    stages.add_column("GFLOPs", justify="right")
+    shape = Column("output T,H,W,C", is_optional=True)
+    stages = FittedTable(Column("stage", is_text=True), shape, Column("parameters"), Column("GFLOPs"))
     for stage in card["stages"]:
-        shape = ",".join(map(str, stage["shape"]))
-        stages.add_row(stage["name"], shape, f"{stage['parameters']:,}", f"{stage['gflops']:.3f}")
+        sizes = ",".join(map(str, stage["shape"]))
+        stages.add_row(stage["name"], sizes, f"{stage['parameters']:,}", f"{stage['gflops']:.3f}")
     stages.add_row("total", "", f"{card['parameters_folded']:,}", f"{card['gflops']:.3f}", style="bold")
     return Group(Text("i3d-rgb", style="bold"), facts, "", stages)

@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from rich.console import Console
 
 from quovadis.errors import NotDoneError, OutputError, QuovadisError, Spell, VideoError, in_python
 from quovadis.progress import Notify
-from quovadis.report.plot import check_plot_dependency, plot_timeline
+from quovadis.report.plot import check_plot_dependency, picture_formats, plot_timeline
 from quovadis.report.table import prediction_table
 from quovadis.results import VideoPrediction
 from quovadis.results.record_file import RecordFile
 from quovadis.results.records import RecordFormat, RecordWriter, record_writer
 from quovadis.results.table_records import TableRecords
 from quovadis.video.expand import is_video_name
-from quovadis.video.source import is_address, local_path
+from quovadis.video.source import is_address, local_path, short_name
 
 FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {
     ".json": "json",
@@ -30,6 +30,7 @@ FORMATS_BY_SUFFIX: dict[str, RecordFormat] = {
     ".csv": "csv",
     ".parquet": "parquet",
 }
+OutputFormat: TypeAlias = Literal["table", "json", "jsonl", "csv", "parquet"]
 STDOUT = (Path("-"), Path("/dev/stdout"))
 
 
@@ -44,9 +45,7 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
     def __init__(
         self,
         *,
-        as_json: bool = False,
-        as_jsonl: bool = False,
-        as_csv: bool = False,
+        file_format: OutputFormat | None = None,
         output: Path | None,
         plot: Path | None,
         top: int,
@@ -54,13 +53,13 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
         notify: Notify,
         settings: Mapping[str, Any] = MappingProxyType({}),
         spell: Spell = in_python,
+        quiet: bool = False,
     ) -> None:
         """Choose the destinations.
 
         Args:
-            as_json: write one JSON document; without any of the three the suffix of `output` chooses.
-            as_jsonl: write one JSON object a video.
-            as_csv: write one row a class.
+            file_format: `table`: no records; else that of the records, one JSON document, one JSON object a video, one
+                row a class, or Parquet; None: by the suffix of `output`, and without it `table`.
             output: file for records; `-` or None: stdout.
             plot: picture to draw, or a folder for one picture a video.
             top: how many classes to show.
@@ -68,15 +67,15 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
             notify: called with a line for each failure, and where results do not go where they were to go.
             settings: what the results depend on, which a Parquet file states.
             spell: how options are written that tables and records name.
+            quiet: whether no table is shown of what a file has.
 
         Raises:
-            OutputError: formats that contradict each other, or a picture's name where several are to come.
+            OutputError: a format that `output` does not go with, or a picture's name where several are to come.
             MissingDependencyError: a picture is wanted and matplotlib is not installed.
         """
-        wanted: dict[RecordFormat, bool] = {"json": as_json, "jsonl": as_jsonl, "csv": as_csv}
-        self._format = _choose_format([name for name in wanted if wanted[name]], output)
+        self._format = choose_format(file_format, output)
         self._path = None if output in STDOUT else output
-        self._shows_table = self._format is None or self._path is not None
+        self._shows_table = self._format is None or (self._path is not None and not quiet)
         self._pictures = None if plot is None else Pictures(plot, several=several)
         self._top = top
         self._notify = notify
@@ -166,6 +165,57 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
             raise OutputError(f"{self._path or 'stdout'}: cannot write the results: {error.strerror}") from error
 
 
+def choose_format(file_format: OutputFormat | None, output: Path | None) -> RecordFormat | None:
+    """Return the format of the records, by what was asked for and by the file's suffix; None: there are none.
+
+    Raises:
+        OutputError: the suffix names no format, or another one than was asked for; or a format that does not go there.
+    """
+    file = None if output in STDOUT else output
+    by_suffix = None if file is None else FORMATS_BY_SUFFIX.get(file.suffix.lower())
+    if file_format == "table":
+        if file is not None:
+            raise OutputError(f'{file}: `file_format="table"` is for the terminal; choose another one for a file')
+        return None
+    if file is not None and file_format is None and by_suffix is None:
+        choices = ", ".join(choice for choice in get_args(OutputFormat) if choice != "table")
+        raise OutputError(f"{file}: its suffix names no format; choose one with `file_format`: {choices}")
+    if file_format is not None and by_suffix not in (None, file_format):
+        raise OutputError(f'{file}: a file of this suffix is not `file_format="{file_format}"`; leave one of them out')
+    chosen = file_format or by_suffix
+    if chosen == "parquet" and file is None:
+        raise OutputError("Parquet is for files: name one with `output`")
+    return chosen
+
+
+def check_outputs(file_format: OutputFormat | None, output: Path | None, plot: Path | None, *, several: bool) -> None:
+    """Refuse outputs that cannot be, whatever the files: what `choose_format` and `check_plot_name` refuse.
+
+    Raises:
+        OutputError: see there.
+        MissingDependencyError: a picture is wanted and matplotlib is not installed.
+    """
+    choose_format(file_format, output)
+    if plot is not None:
+        check_plot_name(plot, several=several)
+
+
+def check_plot_name(plot: Path, *, several: bool) -> None:
+    """Refuse the name of one picture for several, and one that says no format.
+
+    Raises:
+        OutputError: see above.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    check_plot_dependency()
+    if plot.is_dir() or not plot.suffix:
+        return
+    if several:
+        raise OutputError(f"{plot}: several videos make several pictures: give a folder to `plot`")
+    if (suffix := plot.suffix[1:].lower()) not in (known := picture_formats()):
+        raise OutputError(f"{plot}: no picture is called .{suffix}; `plot` takes {', '.join(known)}")
+
+
 def check_spares_videos(output: Path | None, sources: Sequence[str]) -> None:
     """Refuse to write over a video: `-o *.mp4`, which a shell turns into the first file's name, is soon typed.
 
@@ -176,7 +226,7 @@ def check_spares_videos(output: Path | None, sources: Sequence[str]) -> None:
     Raises:
         OutputError: it is one of the sources, or is there and has a video's name.
     """
-    if output is None or not output.is_file():
+    if output is None or output in STDOUT or not output.is_file():
         return
     if is_video_name(output.name) or any(_is_same(output, source) for source in sources):
         raise OutputError(f"{output}: this is a video, which results would replace; give another name")
@@ -199,10 +249,8 @@ class Pictures:
     """Names the pictures of a run: one file, or one a video in a folder."""
 
     def __init__(self, plot: Path, *, several: bool) -> None:
-        check_plot_dependency()
+        check_plot_name(plot, several=several)
         is_folder = plot.is_dir() or not plot.suffix
-        if several and not is_folder:
-            raise OutputError(f"{plot}: several videos make several pictures: give a folder to `plot`")
         self._folder = plot if is_folder else None
         self._file = plot
         self._taken: set[str] = set()
@@ -231,21 +279,9 @@ class Pictures:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self._folder}: cannot make the folder for pictures: {error.strerror}") from error
-        stem = Path(source).stem.replace(":", "_") or "video"
+        stem = Path(short_name(source)).stem.replace(":", "_") or "video"
         name, number = f"{stem}.png", 2
         while name in self._taken:
             name, number = f"{stem}-{number}.png", number + 1
         self._taken.add(name)
         return self._folder / name
-
-
-def _choose_format(formats: Sequence[RecordFormat], output: Path | None) -> RecordFormat | None:
-    if len(formats) > 1:
-        raise OutputError(f"choose one of {', '.join(f'`as_{name}`' for name in formats)}")
-    if formats:
-        return formats[0]
-    if output is None:
-        return None
-    if output.suffix.lower() not in FORMATS_BY_SUFFIX:
-        raise OutputError(f"{output}: say which format to write: `as_json`, `as_jsonl` or `as_csv`")
-    return FORMATS_BY_SUFFIX[output.suffix.lower()]

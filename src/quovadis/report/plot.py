@@ -10,6 +10,7 @@ import numpy as np
 from quovadis.durable import atomic_write
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.results import VideoPrediction
+from quovadis.video.source import short_name
 
 
 def check_plot_dependency() -> None:
@@ -20,6 +21,13 @@ def check_plot_dependency() -> None:
     """
     if find_spec("matplotlib") is None:
         raise MissingDependencyError("matplotlib", "plot", "drawing the timeline")
+
+
+def picture_formats() -> list[str]:
+    """Return the suffixes of pictures that can be drawn, without their dots."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    return sorted(FigureCanvasBase.get_supported_filetypes())
 
 
 def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
@@ -51,7 +59,7 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
                 axes.axvspan(segment.start_seconds, segment.end_seconds, color=lines.get_edgecolor(), alpha=0.15, lw=0)
     axes.set(xlabel="seconds", ylabel="probability", ylim=(-0.02, 1.02), xlim=(edges[0], edges[-1]))
     # A file name may hold what matplotlib reads as a formula, and bytes that are no text.
-    name = (Path(result.source).name or result.source).encode("utf-8", "replace").decode()
+    name = short_name(result.source).encode("utf-8", "replace").decode()
     axes.set_title(name, loc="left", fontsize="medium", parse_math=False)
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")

@@ -25,6 +25,9 @@ from rich.text import Text
 
 from quovadis.escape import printable
 
+TIME_TERMINAL, BAR_TERMINAL = 60, 80
+"""Columns that a terminal must have to be shown the time left, and a bar."""
+
 
 class _ClipsPerSecond(ProgressColumn):
     """Speed of the current video."""
@@ -42,16 +45,22 @@ class _VideosDone(ProgressColumn):
         return Text(f"{task.fields['done']:>{len(total)}}/{total}", style="progress.download")
 
 
+def _count_column() -> Column:
+    return Column(no_wrap=True, min_width=9)
+
+
 def _bar(
     console: Console, count: ProgressColumn, state: ProgressColumn, *, enabled: bool, period_seconds: float = 30
 ) -> Progress:
     """Return a bar with what is counted, a column of its own, and the time left by the speed of a period."""
+    # Where it is narrow, names and figures stay, and the bar and the time left give way.
+    title = Column(max_width=min(console.width // 4, 36), no_wrap=True, overflow="ellipsis")
     return Progress(
-        TextColumn("{task.description}", table_column=Column(max_width=36, no_wrap=True, overflow="ellipsis")),
-        BarColumn(bar_width=None),
+        TextColumn("{task.description}", table_column=title),
+        *([BarColumn(bar_width=None)] if console.width >= BAR_TERMINAL else []),
         count,
         state,
-        TimeRemainingColumn(),
+        *([TimeRemainingColumn()] if console.width >= TIME_TERMINAL else []),
         console=console,
         transient=True,
         expand=True,
@@ -68,7 +77,10 @@ class ClipProgress(AbstractContextManager["ClipProgress"]):
 
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
         self._progress = _bar(
-            console, MofNCompleteColumn(), _ClipsPerSecond(table_column=Column(no_wrap=True)), enabled=enabled
+            console,
+            MofNCompleteColumn(table_column=_count_column()),
+            _ClipsPerSecond(table_column=Column(no_wrap=True)),
+            enabled=enabled,
         )
         self._task = self._progress.add_task(escape(printable(title)), total=None)
 
@@ -97,7 +109,9 @@ class VideoProgress(AbstractContextManager["VideoProgress"]):
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
         note = TextColumn("{task.fields[note]}", style="cyan", table_column=Column(no_wrap=True))
         # Videos differ in length, and one may take minutes: an hour's worth of them tells more than the last few.
-        self._progress = _bar(console, _VideosDone(), note, enabled=enabled, period_seconds=3600)
+        self._progress = _bar(
+            console, _VideosDone(table_column=_count_column()), note, enabled=enabled, period_seconds=3600
+        )
         self._task = self._progress.add_task(escape(printable(title)), total=None, note="", done=0)
         self._done = 0
         self._parts: dict[str, float] = {}

@@ -6,17 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from rich.bar import Bar
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from quovadis.errors import Spell, in_python, spell_options
 from quovadis.escape import printable
+from quovadis.report.fitted_table import Column, FittedTable
 from quovadis.results import ClipPrediction, Segment, VideoPrediction
+from quovadis.video.source import shown_name
 
-BAR_WIDTH = 30
+LABEL_WIDTH = 24
 MAX_CLIP_ROWS = 40
 """A longer timeline joins neighbouring clips of one class into a row."""
 
@@ -39,20 +38,16 @@ def _header(result: VideoPrediction) -> Text:
     noun = "clip" if result.mean_logits is None else "step"
     clips = f"1 {noun}" if len(result.clips) == 1 else f"{len(result.clips)} {noun}s"
     seconds = result.clips[-1].end_seconds - result.clips[0].start_seconds
-    text = Text(printable(result.source), style="bold")
+    text = Text(printable(shown_name(result.source)), style="bold")
     return text.append(f"  {clips}, {seconds:.2f} s, weights {result.weights.name}", style="dim not bold")
 
 
-def _top_table(result: VideoPrediction, count: int) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(justify="right")
-    table.add_column(min_width=24)
-    table.add_column(width=BAR_WIDTH)
+def _top_table(result: VideoPrediction, count: int) -> FittedTable:
+    table = FittedTable(Column(), Column(is_text=True), has_header=False)
     for prediction in result.top(count):
-        probability = prediction.probability
-        table.add_row(
-            _percent(probability), _cell(prediction.label), Bar(1.0, 0.0, probability, width=BAR_WIDTH, color="cyan")
-        )
+        # As wide as most names are, so that the bars of several videos begin below each other.
+        label = printable(prediction.label).ljust(LABEL_WIDTH)
+        table.add_row(_percent(prediction.probability), label, bar=prediction.probability)
     return table
 
 
@@ -65,20 +60,16 @@ class _Row:
     clips: int
 
 
-def _timeline(clips: tuple[ClipPrediction, ...]) -> Table:
+def _timeline(clips: tuple[ClipPrediction, ...]) -> FittedTable:
     rows = list(_clip_rows(clips))
     joined = len(rows) > MAX_CLIP_ROWS
     if joined:
         rows = list(_join(rows))
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("seconds", justify="right")
-    table.add_column("class", min_width=24)
-    table.add_column("", justify="right")
-    if joined:
-        table.add_column("clips", justify="right")
+    columns = [Column("seconds"), Column("class", is_text=True), Column()]
+    table = FittedTable(*columns, *([Column("clips", is_optional=True)] if joined else []))
     for row in rows:
         span = f"{row.start_seconds:.2f} – {row.end_seconds:.2f}"
-        cells = [span, _cell(row.label), _percent(row.probability)]
+        cells = [span, printable(row.label).ljust(LABEL_WIDTH), _percent(row.probability)]
         table.add_row(*cells, *([str(row.clips)] if joined else []))
     return table
 
@@ -87,13 +78,10 @@ def _segments(segments: tuple[Segment, ...], spell: Spell = in_python) -> Render
     if not segments:
         advice = "no class is probable enough at any time: see `threshold`"
         return Text(spell_options(advice, spell), style="dim")
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("seconds", justify="right")
-    table.add_column("segment", min_width=24)
-    table.add_column("score", justify="right")
+    table = FittedTable(Column("seconds"), Column("segment", is_text=True), Column("score"))
     for segment in segments:
         span = f"{segment.start_seconds:.2f} – {segment.end_seconds:.2f}"
-        table.add_row(span, _cell(segment.label), _percent(segment.score))
+        table.add_row(span, printable(segment.label).ljust(LABEL_WIDTH), _percent(segment.score))
     return table
 
 
@@ -108,11 +96,6 @@ def _join(rows: Iterable[_Row]) -> Iterable[_Row]:
         members = list(group)
         probability = sum(row.probability for row in members) / len(members)
         yield _Row(members[0].start_seconds, members[-1].end_seconds, label, probability, len(members))
-
-
-def _cell(text: str) -> str:
-    """Return text from a file for a cell: no markup, nothing that steers the terminal."""
-    return escape(printable(text))
 
 
 def _percent(probability: float) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quovadis.escape import printable
+from quovadis.report.fitted_table import Column, FittedTable
 from quovadis.weights import CATALOGUE, Verification, cached_path
 
 
@@ -22,11 +23,12 @@ def catalogue_records() -> list[dict[str, str | None]]:
 
 def catalogue_table() -> RenderableType:
     """List the official weights and where they are cached."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("name", "trained on", "cached at"):
-        table.add_column(heading, overflow="fold")
+    path = Column("cached at", is_text=True)
+    table = FittedTable(
+        Column("name", is_text=True, wraps=False), Column("trained on", is_text=True, is_optional=True), path
+    )
     for record in catalogue_records():
-        table.add_row(record["name"], record["description"], escape(printable(record["path"] or "not cached")))
+        table.add_row(str(record["name"]), str(record["description"]), printable(record["path"] or "not cached"))
     return table
 
 
@@ -35,14 +37,14 @@ def verification_table(checked: Verification) -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    table.add_row("weights", checked.official_name or "not official")
+    table.add_row("weights", checked.official_name or ("not official" if checked.sha256 else "none that can be used"))
     if checked.sha256 is not None:
         table.add_row("identity", f"sha256 {checked.sha256}")
         table.add_row("checksums", f"hold on {checked.tensors} tensors, {checked.parameters:,} values")
         table.add_row("classes", str(checked.num_classes))
     for file in checked.files:
-        state = {True: "the official file", False: "NOT the official file", None: "not claimed to be official"}
-        table.add_row("file", f"{escape(printable(file.path))}  {file.size:,} bytes, {state[file.official]}")
+        state = {True: ", the official file", False: ", NOT the official file", None: ""}
+        table.add_row("file", f"{escape(printable(file.path))}  {file.size:,} bytes{state[file.official]}")
         table.add_row("", f"sha256 {file.sha256}")
     parts: list[RenderableType] = ["", table]
     if checked.problem is not None:

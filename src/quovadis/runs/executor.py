@@ -52,9 +52,11 @@ class Done(NamedTuple, Generic[Item, Result]):
     """An item that is finished, one way or the other."""
 
     item: Item
+    """What was given."""
     result: Result | None
+    """What was made of it; None: an error prevented it."""
     error: VideoError | None
-    """Why there is no result."""
+    """Why there is no result; None: there is one."""
 
 
 class Executor(Protocol):
@@ -131,7 +133,7 @@ def map_unordered(
     stop = Event()
     if workers == 1:
         for item in items:
-            yield _done(item, name, partial(make, item, stop))
+            yield finish(item, name, partial(make, item, stop))
         return
     executor = ThreadPoolExecutor(workers, "quovadis-video")
     working: dict[Future[Result], Item] = {}
@@ -145,13 +147,19 @@ def map_unordered(
             # With a time limit, so that Ctrl-C is heard on every platform.
             finished, _ = wait(working, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield _done(working.pop(future), name, future.result)
+                yield finish(working.pop(future), name, future.result)
     finally:
         stop.set()
         executor.shutdown(cancel_futures=True)
 
 
-def _done(item: Item, name: Callable[[Item], str], result: Callable[[], Result]) -> Done[Item, Result]:
+def finish(item: Item, name: Callable[[Item], str], result: Callable[[], Result]) -> Done[Item, Result]:
+    """Return an item with its result, or with the error of its video.
+
+    Raises:
+        Cancelled: the work was told to stop.
+        QuovadisError: an error that ends the run.
+    """
     try:
         return Done(item, result(), None)
     except Cancelled:

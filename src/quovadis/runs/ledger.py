@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from quovadis.durable import atomic_replace
 from quovadis.errors import OutputError
 from quovadis.escape import escaped
+from quovadis.runs.settings import difference
 from quovadis.video.fingerprints import ABSENT, path_state
 
 _SCHEMA = """
@@ -49,7 +50,8 @@ class Ledger(AbstractContextManager["Ledger"]):
 
         Args:
             path: the database; made, with its folder, if it is not there.
-            settings: everything that decides results, in JSON's types; a ledger of other settings is refused.
+            settings: everything that decides results, in JSON's types; a ledger of other settings is refused. Errors
+                name those that differ as options: see `given_options`.
             maker: what makes the results of this run, such as the engine and its version; kept with each, so that
                 another machine or a newer engine can go on.
             restart: start over, whatever is there. An older ledger stays until there is a result to keep: until `store`
@@ -59,6 +61,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._path = path
         # What errors name, and what they advise to give another of.
         self._home, self._kind = (path, "file") if is_named else (path.parent, "folder")
+        self._option = "resume" if is_named else "output"
         self._is_named = is_named
         self._maker = _text(maker)
         self._settings = _text(settings)
@@ -132,13 +135,12 @@ class Ledger(AbstractContextManager["Ledger"]):
             if row is None:
                 with self._database:
                     self._database.execute("INSERT INTO settings VALUES (?)", (self._settings,))
-            difference = None if row is None or row[0] == self._settings else _difference(row[0], self._settings)
+            told = "" if row is None else difference(json.loads(row[0]), json.loads(self._settings))
         except (sqlite3.Error, ValueError, TypeError, AttributeError) as error:
             raise self.unusable(error) from error
-        if difference is not None:
+        if told:
             raise OutputError(
-                f"{self._home}: holds results of other settings ({difference}); "
-                f"give another {self._kind}, or `restart=True` to start over"
+                f"{self._home}: {told}; give another {self._kind} to `{self._option}`, or `restart=True` to start over"
             )
 
     def replace_older(self) -> None:
@@ -344,9 +346,3 @@ def _connected(path: Path | str) -> sqlite3.Connection:
 def _is_same_elsewhere(one: str, other: str) -> bool:
     state = one.rpartition("\n")[2]
     return state != ABSENT and state == other.rpartition("\n")[2]
-
-
-def _difference(old: str, new: str) -> str:
-    before, after = json.loads(old), json.loads(new)
-    names = sorted({*before, *after})
-    return ", ".join(f"{n}: {before.get(n)}, now {after.get(n)}" for n in names if before.get(n) != after.get(n))

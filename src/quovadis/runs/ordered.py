@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Other = TypeVar("Other")
 
 
-def map_ordered(make: Callable[[Item], Other], items: Iterable[Item], at_once: int) -> Iterator[Other]:
+def map_ordered(
+    make: Callable[[Item], Other], items: Iterable[Item], at_once: int, *, stop: Event | None = None
+) -> Iterator[Other]:
     """Yield `make` of each item in order, with at most `at_once` of them in work.
 
     No item is taken before there is room for it. An error is raised where its item's result would have come, and what
     is in work then is finished and left.
+
+    Args:
+        make: makes the result of an item.
+        items: taken as there is room for them.
+        at_once: 1 or more; 1 is the thread that asks.
+        stop: set when all ends, early perhaps, so that what is in work can stop.
     """
     if at_once == 1:
         # Not `map`, which would take a `StopIteration` that `make` lets out for the end of the items.
@@ -24,9 +33,13 @@ def map_ordered(make: Callable[[Item], Other], items: Iterable[Item], at_once: i
         return
     with ThreadPoolExecutor(at_once, "quovadis-clip") as executor:
         working: deque[Future[Other]] = deque()
-        for item in items:
-            working.append(executor.submit(make, item))
-            if len(working) == at_once:
+        try:
+            for item in items:
+                working.append(executor.submit(make, item))
+                if len(working) == at_once:
+                    yield working.popleft().result()
+            while working:
                 yield working.popleft().result()
-        while working:
-            yield working.popleft().result()
+        finally:
+            if stop is not None:
+                stop.set()

@@ -7,22 +7,30 @@ from collections.abc import Callable, Iterable
 from quovadis.errors import QuovadisError, VideoError
 from quovadis.runs.executor import video_error
 from quovadis.video import VideoLimits, discover_videos, open_video
-from quovadis.video.source import is_address
+from quovadis.video.source import STANDARD_INPUT, is_address
+from quovadis.video.sources import standard_input
 
 
 def discover_all(
-    arguments: Iterable[str], on_failure: Callable[[str, QuovadisError], None], *, fail_fast: bool = False
+    arguments: Iterable[str],
+    on_failure: Callable[[str, QuovadisError], None],
+    *,
+    limits: VideoLimits | None = None,
+    fail_fast: bool = False,
 ) -> list[str]:
     """Return every video that `arguments` name, folders searched.
 
     Args:
-        arguments: files, folders, addresses, cameras.
+        arguments: files, folders, addresses, cameras; `-` is standard input, which is read to its end.
         on_failure: called with each that names no video, and why.
+        limits: the most bytes to accept from standard input; None: the default.
         fail_fast: stop at the first of these.
     """
     sources: list[str] = []
     for argument in arguments:
         try:
+            if argument == STANDARD_INPUT:
+                standard_input().fingerprint(limits)
             sources.extend(discover_videos(argument))
         except Exception as error:
             on_failure(argument, video_error(argument, error))

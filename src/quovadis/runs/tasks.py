@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from quovadis.escape import escaped
-from quovadis.video.source import is_address, local_path
+from quovadis.video.source import STANDARD_INPUT, is_address, local_path
+from quovadis.video.sources import standard_input
 
+STANDARD_INPUT_KEY = "stdin://"
+"""What the keys of videos that were piped in begin with."""
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
 
@@ -67,14 +70,23 @@ class Codec(Protocol[Result]):
 
 
 def video_key(source: str) -> str:
-    """Return what tells a video from all others as text: its address, or its path as `resolved_path` writes it."""
+    """Return what tells a video from all others as text: its address, or its path as `resolved_path` writes it.
+
+    Of standard input it is the content.
+
+    Raises:
+        VideoError: standard input cannot be read.
+    """
+    if source == STANDARD_INPUT:
+        return f"{STANDARD_INPUT_KEY}{standard_input().fingerprint()}"
     # Backslashes are doubled, so that no name looks like another one's escapes.
     return escaped((source if is_address(source) else resolved_path(local_path(source))).replace("\\", "\\\\"))
 
 
 def video_path(source: str) -> Path:
     """Return where a video lies, however its source is written; of an address, no path that exists."""
-    path = local_path(source)
+    # Whatever may be called so, it is not the video.
+    path = Path(os.devnull, "stdin") if source == STANDARD_INPUT else local_path(source)
     return path if is_address(source) else Path(resolved_path(path))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from quovadis.limits import VideoLimits
+from quovadis.video.array import ArrayFrames
+from quovadis.video.base_source import VideoSource
 from quovadis.video.clips import Clip, clips_at, sampled_clips, sliding_clips
 from quovadis.video.decoder import VideoReport
 from quovadis.video.expand import discover_videos
@@ -13,13 +15,11 @@ from quovadis.video.sampling import CentreClip, Dense, Sampling, SlidingWindows,
 from quovadis.video.source_reader import SourceReader
 from quovadis.video.sources import (
     Address,
-    ArrayFrames,
     Camera,
+    FileObject,
     FrameFolder,
     LocalFile,
     SourceLike,
-    VideoSource,
-    iterated_video,
     open_video,
     video_source,
 )
@@ -32,6 +32,7 @@ __all__ = [
     "Clip",
     "CountedFrames",
     "Dense",
+    "FileObject",
     "Frame",
     "FrameFolder",
     "LocalFile",
@@ -47,7 +48,6 @@ __all__ = [
     "VideoSource",
     "clips_at",
     "discover_videos",
-    "iterated_video",
     "open_video",
     "sampled_clips",
     "sliding_clips",

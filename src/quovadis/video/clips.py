@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import MINIMUM_FRAMES
 from quovadis.errors import VideoError
+from quovadis.video.base_source import VideoSource
 from quovadis.video.frames import Frame
 from quovadis.video.reader import Video, View
 from quovadis.video.sampling import CentreClip, Remainder, Sampling, SlidingWindows
 from quovadis.video.source_reader import SourceReader
-from quovadis.video.sources import VideoSource
 from quovadis.video.windows import required_frames, select_windows
 
 _MIN_LOOPED_FRAMES: Mapping[Remainder, int | None] = {"mixed": MINIMUM_FRAMES, "loop": 1, "join": None, "drop": None}

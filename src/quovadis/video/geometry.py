@@ -12,7 +12,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from quovadis.architecture import FRAME_SIZE
-from quovadis.errors import VideoError
+from quovadis.errors import ArchitectureError, VideoError
+from quovadis.fields import check_fields
 from quovadis.video.orientation import UPRIGHT, Orientation
 
 SHORT_SIDE = 256
@@ -54,6 +55,9 @@ class Geometry:
     """Whether pictures of exactly 224x224 keep their size: they have been prepared before, as the original's sample."""
     ignore_sample_aspect_ratio: bool = False
     """Whether samples are taken for square, as tools do that do not read the aspect ratio."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, ArchitectureError)
 
 
 def scaled_size(width: int, height: int, aspect_ratio: Fraction, geometry: Geometry | None = None) -> tuple[int, int]:

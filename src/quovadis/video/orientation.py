@@ -49,7 +49,11 @@ def read_orientation(frame: av.VideoFrame) -> Orientation:
     (a x + c y, b x + d y), so all eight orientations, mirrored ones too, are told by the signs of a, b, c and d.
     """
     # By name: iterating yields the data in PyAV 18, and their kinds in PyAV 19.
-    matrix = cast("SideData | None", _miniature(frame).side_data.get(Type.DISPLAYMATRIX.name))
+    try:
+        matrix = cast("SideData | None", _miniature(frame).side_data.get(Type.DISPLAYMATRIX.name))
+    except av.FFmpegError:
+        # Colours that FFmpeg cannot convert: the converter refuses the frame, and says so.
+        return UPRIGHT
     if matrix is None:
         return UPRIGHT
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix)[:36])

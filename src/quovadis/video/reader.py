@@ -67,6 +67,10 @@ class Video(AbstractContextManager["Video"]):
         fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
         self.name = name
         """The source, as it was given."""
+        self.reads_ahead = True
+        """Whether frames may be read before they are needed, in another thread."""
+        self.source: object = None
+        """What was opened, which is not to go before this does."""
         self.check: Callable[[], None] = lambda: None
         """Called for every frame that is read; ends the reading by raising."""
         self._decoder = decoder
@@ -120,10 +124,12 @@ class Video(AbstractContextManager["Video"]):
         return self.frames_where(lambda index: True)
 
     def frames_ahead(self) -> Iterator[Frame]:
-        """Yield the same frames, decoded ahead in a thread once the first is asked for.
+        """Yield the same frames, decoded ahead in a thread once the first is asked for, where the source may be.
 
         Of a live source that comes faster than it is used, the oldest waiting 8 frames are left out whenever 64 wait.
         """
+        if not self.reads_ahead:
+            return iter(self)
         self._prefetch = Prefetch(self, AHEAD_FRAMES, drop=TEMPORAL_STRIDE if self.live else 0)
         return iter(self._prefetch)
 

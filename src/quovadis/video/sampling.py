@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil, inf
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from quovadis.architecture import (
     CLIP_FRAMES,
@@ -16,6 +16,7 @@ from quovadis.architecture import (
     check_chunk,
 )
 from quovadis.errors import ArchitectureError
+from quovadis.fields import check_fields
 
 if TYPE_CHECKING:
     from quovadis.video.reader import Video
@@ -46,13 +47,10 @@ class SlidingWindows:
     """Frames that must follow a full window for it to count; only where the remainder is dropped."""
 
     def __post_init__(self) -> None:
+        check_fields(self, ArchitectureError)
         _check_clip_frames(self.clip_frames)
         if self.stride is not None and self.stride < 1:
             raise ArchitectureError(f"a stride of {self.stride} frames goes nowhere: give 1 or more", option="stride")
-        if self.remainder not in get_args(Remainder):
-            raise ArchitectureError(
-                f'unknown remainder "{self.remainder}": choose {", ".join(get_args(Remainder))}', option="remainder"
-            )
         if self.lookahead_frames < 0:
             raise ArchitectureError(f"{self.lookahead_frames} frames cannot follow a window: give 0 or more")
         if self.lookahead_frames and self.remainder != "drop":
@@ -92,6 +90,7 @@ class CentreClip:
     """Frames of the clip, at least 9."""
 
     def __post_init__(self) -> None:
+        check_fields(self, ArchitectureError)
         _check_clip_frames(self.clip_frames)
 
     def expected(self, frames: int) -> int:
@@ -121,6 +120,7 @@ class Dense:
     """Frames that go through the network in one call: a multiple of 8, more being faster and later."""
 
     def __post_init__(self) -> None:
+        check_fields(self, ArchitectureError)
         if self.window_steps < 1:
             raise ArchitectureError(
                 f"a window of {self.window_steps} steps is empty: give 1 or more", option="window_steps"
@@ -146,10 +146,13 @@ class TimeSpan:
     """How much of it to read; None: all of it. Ends a live source."""
 
     def __post_init__(self) -> None:
-        if not self.start_seconds >= 0 or not (self.duration_seconds is None or self.duration_seconds > 0):
-            option = "duration_seconds" if self.start_seconds >= 0 else "start_seconds"
+        check_fields(self, ArchitectureError)
+        start, duration = self.start_seconds, self.duration_seconds
+        if not 0 <= start < inf or not (duration is None or 0 < duration < inf):
+            option = "duration_seconds" if 0 <= start < inf else "start_seconds"
             raise ArchitectureError(
-                "the start must be 0 seconds or later, and the duration more than 0 seconds", option=option
+                "the start must be 0 seconds or later, and the duration more than 0 seconds, and neither endless",
+                option=option,
             )
 
 
@@ -172,13 +175,11 @@ class Sampling:
     """The part of the video that is read."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.clips, SlidingWindows | CentreClip | Dense):
-            raise ArchitectureError(
-                f"a video is sampled by clips of SlidingWindows, CentreClip or Dense, not {self.clips!r}"
-            )
+        check_fields(self, ArchitectureError)
         if self.fps != "native" and not 0 < self.fps <= 1000:
             raise ArchitectureError(
-                f'{self.fps} frames a second cannot be: give a rate up to 1000, or "native"', option="fps"
+                f'{self.fps} frames a second are not possible: give a rate up to 1000, or "native"',
+                option="fps",
             )
 
     def expected(self, video: Video) -> int | None:
@@ -196,5 +197,6 @@ class Sampling:
 def _check_clip_frames(clip_frames: int) -> None:
     if clip_frames < MINIMUM_FRAMES:
         raise ArchitectureError(
-            f"clips of {clip_frames} frames are too short: the network needs at least {MINIMUM_FRAMES}"
+            f"clips of {clip_frames} frames are too short: the network needs at least {MINIMUM_FRAMES}",
+            option="clip_frames",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +14,8 @@ from quovadis.errors import VideoError
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 CAMERA_PREFIX = "camera:"
+STANDARD_INPUT = "-"
+"""A video that is piped in; a file of this name is `./-`."""
 
 _NETWORK_PROTOCOLS = (
     *("http", "https", "httpproxy", "tcp", "tls", "udp", "udplite", "rtp", "srtp", "rtsp", "rtsps", "srt", "crypto"),
@@ -50,7 +52,22 @@ class OpenInstructions:
 def is_address(source: str) -> bool:
     """Tell whether `source` names something other than a local path."""
     match = _ADDRESS.match(source)
-    return source.startswith(CAMERA_PREFIX) or (match is not None and match[1].lower() != "file")
+    return (
+        source == STANDARD_INPUT
+        or source.startswith(CAMERA_PREFIX)
+        or (match is not None and match[1].lower() != "file")
+    )
+
+
+def shown_name(source: str) -> str:
+    """Return what people are shown of a source: `stdin` says more than a dash."""
+    return "stdin" if source == STANDARD_INPUT else source
+
+
+def short_name(source: str) -> str:
+    """Return the last part of a path or an address, without what follows a question mark in the latter."""
+    shown = PurePath(urlsplit(source).path if is_address(source) and "://" in source else source).name
+    return shown_name(shown or source)
 
 
 def local_path(source: str) -> Path:
@@ -84,14 +101,16 @@ def network_instructions(address: str) -> OpenInstructions:
         raise VideoError(
             f"{address}: {OFFLINE_VARIABLE} is set, which forbids the network; give a local file, or unset it"
         )
-    protocol, separator, _ = address.lower().partition("://")
+    written, separator, rest = address.partition("://")
+    protocol = written.lower()
     if not separator or protocol not in _NETWORK_PROTOCOLS:
         raise VideoError(f"{address}: the protocol {protocol} is not supported; download the video and give its path")
     options = {"protocol_whitelist": ",".join(_NETWORK_PROTOCOLS)}
     if protocol.startswith("rtsp"):
         # Over UDP a camera's frames arrive torn as soon as the network is busy.
         options["rtsp_transport"] = "tcp"
-    return OpenInstructions(address, None, options, "network")
+    # FFmpeg takes HTTP for another protocol than http.
+    return OpenInstructions(f"{protocol}://{rest}", None, options, "network")
 
 
 def camera_instructions(device: str) -> OpenInstructions:

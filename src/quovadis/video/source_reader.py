@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Unpack
 
 from quovadis.limits import VideoLimits
+from quovadis.video.base_source import VideoSource
 from quovadis.video.decoder import VideoReport
 from quovadis.video.reader import Video, View
 from quovadis.video.sampling import FrameRate
-from quovadis.video.sources import VideoSource
 
 
 class SourceReader:

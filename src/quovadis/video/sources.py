@@ -3,98 +3,51 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+import re
+import sys
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Protocol, TypeAlias, Unpack, runtime_checkable
+from threading import Lock
+from typing import Any, TextIO, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.errors import VideoError
 from quovadis.escape import escaped
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource, open_animation
-from quovadis.video.array import ArrayDecoder, check_array
+from quovadis.video.array import ArrayFrames, is_picture, is_tensor
+from quovadis.video.base_source import BaseSource, VideoSource
 from quovadis.video.decoder import Decoder
-from quovadis.video.fingerprints import array_fingerprint, path_fingerprint
+from quovadis.video.fingerprints import path_fingerprint
 from quovadis.video.frame_folders import extracted_frames, select_frames
-from quovadis.video.geometry import FrameConverter
 from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence
-from quovadis.video.reader import Access, OpenOptions, Video
-from quovadis.video.sampling import WHOLE_VIDEO, FrameRate
+from quovadis.video.reader import OpenOptions, Video
 from quovadis.video.series import FrameSeries, frame_series
 from quovadis.video.signatures import animation_kind, is_video_content
 from quovadis.video.source import (
     CAMERA_PREFIX,
+    STANDARD_INPUT,
     camera_instructions,
     file_instructions,
     is_address,
     local_path,
     network_instructions,
 )
+from quovadis.video.spool import BinaryFile, SpooledFile
 
-
-@runtime_checkable
-class VideoSource(Protocol):
-    """Something that frames come from; it can be opened several times, and opens no more than its type says."""
-
-    @property
-    def name(self) -> str:
-        """What errors call the source."""
-        ...
-
-    def open(self, **options: Unpack[OpenOptions]) -> Video:
-        """Open the source for its frames.
-
-        Raises:
-            VideoError: the source cannot be opened, or has no frames.
-            VideoLimitError: its header declares more than the limits admit.
-        """
-        ...
-
-    def count_frames(self, fps: FrameRate = "native", **access: Unpack[Access]) -> int:
-        """Return the number of frames at a rate, which as a rule only decoding tells.
-
-        Raises:
-            VideoError: the source cannot be read.
-        """
-        ...
-
-    def fingerprint(self) -> str:
-        """Return a line that is the same for the same content, wherever it lies."""
-        ...
-
-
-SourceLike: TypeAlias = "VideoSource | str | os.PathLike[str] | NDArray[np.uint8]"
-"""What a user may give: a `VideoSource`; a string, which names a file, a folder of images, an address or `camera:0`; a
-path, which is a local file or folder; or frames in memory, uint8 RGB of shape frames, height, width, 3."""
-
-
-class _Source(VideoSource, ABC):
-    """What all sources have in common; each says which decoder reads it."""
-
-    @abstractmethod
-    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
-        """Return what gives the source's decoded frames."""
-
-    def open(self, **options: Unpack[OpenOptions]) -> Video:
-        """Open the source, as `VideoSource.open` says."""
-        limits = options.get("limits") or VideoLimits()
-        allow_partial, threads = options.get("allow_partial", False), options.get("threads", 0)
-        decoder = self._decoder(limits, allow_partial=allow_partial, threads=threads)
-        return Video(self.name, decoder, is_file=isinstance(self, LocalFile), **options)
-
-    def count_frames(self, fps: FrameRate = "native", **access: Unpack[Access]) -> int:
-        """Return the number of frames at a rate, as `VideoSource.count_frames` says."""
-        with self.open(fps=fps, **access) as video:
-            return video.count_frames()
+SourceLike: TypeAlias = "VideoSource | str | os.PathLike[str] | bytes | BinaryFile | NDArray[np.uint8] | Iterable[Any]"
+"""What a user may give: a `VideoSource`; a string, which names a file, a folder of images, an address, `camera:0`, or
+standard input as `-`; a path, which is a local file or folder; the content of a file, as bytes or as an open binary
+file; or frames: an array or a tensor, uint8 RGB of shape frames, height, width, 3 (of a tensor also frames, 3, height,
+width), or any iterable of such frames or of pictures of Pillow."""
 
 
 @dataclass(frozen=True)
-class _LocalSource(_Source):
+class _LocalSource(BaseSource):
     path: str | os.PathLike[str]
     """Where it lies; whatever it looks like, no camera and no address."""
     written: str | None = None
@@ -111,7 +64,11 @@ class _LocalSource(_Source):
             raise VideoError(f"{self.name!r}: an empty name; give a video or a folder (is a variable not set?)")
         if "\0" in os.fspath(self.path):
             raise VideoError(f"{self.name}: cannot be read: embedded null byte")
-        return Path(self.path)
+        path = Path(self.path)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # Reading it might wait for ever, and gives its content only once.
+            raise VideoError(f"{self.name}: a pipe or a device, not a file; open it, and give the open file instead")
+        return path
 
     def fingerprint(self) -> str:
         """Return a digest of the content; of a folder, of the names and contents of its files.
@@ -129,6 +86,8 @@ class _LocalSource(_Source):
 class LocalFile(_LocalSource):
     """A file of this machine: a video, an animation, or an image; never a playlist, which could read other files."""
 
+    _is_file = True
+
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
         path, name = self._checked_path(), self.name
         if path.is_dir():
@@ -141,6 +100,58 @@ class LocalFile(_LocalSource):
                 return ImageSequence(name, [path], limits, allow_partial=allow_partial)
         _check_file(path, name)
         return Decoder(name, file_instructions(path), limits, allow_partial=allow_partial, threads=threads)
+
+
+@dataclass(eq=False)
+class FileObject(BaseSource):
+    """A video that is no file of its own: bytes, or an open binary file, such as a pipe, or a member of an archive.
+
+    An open file is read from where it stands to its end, need not be seekable, and is not closed. All is copied into a
+    temporary file when it is first opened, within the limit `max_spooled_bytes`; that file is removed with this object.
+    """
+
+    _is_file = True
+    content: bytes | bytearray | memoryview | BinaryFile = field(repr=False)
+    """The bytes, or what they are read from."""
+    name: str = ""
+    """What errors call the video; empty: the open file's own name."""
+
+    def __post_init__(self) -> None:
+        own = getattr(self.content, "name", None)
+        is_bytes = isinstance(self.content, bytes | bytearray | memoryview)
+        self.name = self.name or ("<bytes>" if is_bytes else own if isinstance(own, str) and own else "<file object>")
+        self._lock = Lock()
+        self._spooled: SpooledFile | None = None
+        self._is_begun = False
+
+    def fingerprint(self, limits: VideoLimits | None = None) -> str:
+        """Return a digest of the content, as of a file that holds it.
+
+        Args:
+            limits: the most bytes to accept, where it has not been opened before; None: the default.
+
+        Raises:
+            VideoError: it cannot be read.
+            VideoLimitError: it holds more than the limit.
+        """
+        return self._file(limits or VideoLimits()).fingerprint()
+
+    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
+        return self._file(limits)._decoder(limits, allow_partial=allow_partial, threads=threads)
+
+    def _file(self, limits: VideoLimits) -> LocalFile:
+        with self._lock:
+            if self._spooled is None:
+                self._spooled = self._copy(limits)
+            return LocalFile(self._spooled.path, self.name)
+
+    def _copy(self, limits: VideoLimits) -> SpooledFile:
+        if isinstance(self.content, bytes | bytearray | memoryview):
+            return SpooledFile(self.name, BytesIO(self.content), limits)
+        if self._is_begun:
+            raise VideoError(f"{self.name}: was read in part before an error; open it again, and give that")
+        self._is_begun = True
+        return SpooledFile(self.name, self.content, limits)
 
 
 @dataclass(frozen=True)
@@ -182,7 +193,7 @@ class FrameFolder(_LocalSource):
 
 
 @dataclass(frozen=True)
-class Address(_Source):
+class Address(BaseSource):
     """A video that comes over the network; whatever it leads to, no local file is read."""
 
     address: str
@@ -203,7 +214,7 @@ class Address(_Source):
 
 
 @dataclass(frozen=True)
-class Camera(_Source):
+class Camera(BaseSource):
     """A camera of this machine, which has no end of its own."""
 
     device: str
@@ -223,76 +234,61 @@ class Camera(_Source):
         return Decoder(self.name, instructions, limits, allow_partial=allow_partial, threads=threads)
 
 
-@dataclass(frozen=True, eq=False)
-class ArrayFrames(_Source):
-    """Frames in memory, or in a file that is mapped to it."""
-
-    frames: NDArray[np.uint8] = field(repr=False)
-    """RGB, 0..255, shape frames, height, width, 3."""
-    rate: float | None = None
-    """Frames a second; None: the rate that is asked for, or 25."""
-    name: str = "<array>"
-    """What errors call them."""
-
-    def open(self, **options: Unpack[OpenOptions]) -> Video:
-        """Open the frames, to which limits do not apply, since they are in memory already.
-
-        Raises:
-            VideoError: the array has another dtype or shape, or is empty.
-        """
-        check_array(self.frames)
-        fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
-        rate = self.rate or (FRAMES_PER_SECOND if fps == "native" else fps)
-        if fps not in ("native", rate):
-            return Video(self.name, ArrayDecoder(self.frames, rate), **options)
-        first = round(span.start_seconds * rate)
-        last = None if span.duration_seconds is None else first + round(span.duration_seconds * rate)
-        converter = options.get("converter", FrameConverter)
-        is_usual = converter is FrameConverter
-        decoder = ArrayDecoder(self.frames[first:last], rate, first, share_memory=is_usual)
-        return Video(self.name, decoder, fps="native", converter=converter)
-
-    def fingerprint(self) -> str:
-        """Return a digest of the frames."""
-        return array_fingerprint(self.frames)
-
-    def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
-        return ArrayDecoder(self.frames, self.rate or FRAMES_PER_SECOND)
-
-
 def video_source(given: SourceLike) -> VideoSource:
     """Return the source that a user names: the only place where a string may become a camera or an address.
 
     Raises:
-        VideoError: the name is empty.
+        VideoError: the name is empty, or it is nothing that frames could come from.
     """
-    if isinstance(given, np.ndarray):
+    if isinstance(given, str):
+        if given == STANDARD_INPUT:
+            return standard_input()
+        if given.startswith(CAMERA_PREFIX):
+            return Camera(given.removeprefix(CAMERA_PREFIX))
+        return Address(given) if is_address(given) else _local(local_path(given), given)
+    if isinstance(given, os.PathLike):
+        return _local(Path(given), os.fspath(given))
+    if isinstance(given, np.ndarray) or is_tensor(given):
         return ArrayFrames(given)
-    if not isinstance(given, str):
-        return _local(Path(given), os.fspath(given)) if isinstance(given, os.PathLike) else given
-    if given.startswith(CAMERA_PREFIX):
-        return Camera(given.removeprefix(CAMERA_PREFIX))
-    return Address(given) if is_address(given) else _local(local_path(given), given)
+    if isinstance(given, VideoSource) and not isinstance(given, type):
+        return given
+    if isinstance(given, bytes | bytearray | memoryview | BinaryFile):
+        return FileObject(given)
+    if isinstance(given, Iterable) and not isinstance(given, Mapping | Set):
+        return ArrayFrames(given, name="<frames>")
+    if is_picture(given):
+        raise VideoError("a single picture is no video: give a list of pictures")
+    raise VideoError(
+        f"{type(given).__name__} is no video: give a path, an address, bytes, an open binary file, a VideoSource, or "
+        "frames: an array or a tensor of uint8, or an iterable of arrays, tensors or PIL pictures"
+    )
 
 
 def _local(path: Path, written: str) -> LocalFile | FrameFolder:
     return FrameFolder(path, written) if path.is_dir() else LocalFile(path, written)
 
 
+def standard_input() -> FileObject:
+    """Return what is piped into this process: one source, however often it is asked for, since it can be read once.
+
+    Raises:
+        VideoError: nothing is: it is a terminal, or closed.
+    """
+    global _standard_input
+    stream = sys.stdin
+    if stream is None or stream.closed or stream.isatty():
+        raise VideoError("stdin: no video is piped in; give one, as in: quovadis classify - < clip.mp4")
+    if _standard_input is None or _standard_input[0] is not stream:
+        _standard_input = stream, FileObject(stream.buffer, "stdin")
+    return _standard_input[1]
+
+
+_standard_input: tuple[TextIO, FileObject] | None = None
+
+
 def open_video(source: SourceLike, **options: Unpack[OpenOptions]) -> Video:
     """Open what a user names, as `video_source` and `VideoSource.open` say."""
     return video_source(source).open(**options)
-
-
-def iterated_video(images: Iterable[NDArray[np.uint8]], fps: FrameRate) -> Video:
-    """Return the frames of an iterable as a video, each taken as it is asked for.
-
-    Args:
-        images: uint8 RGB, each of shape height, width, 3; reading raises a VideoError where one is not.
-        fps: frames a second, for their times; `native`: 25.
-    """
-    rate = FRAMES_PER_SECOND if fps == "native" else fps
-    return Video("<frames>", ArrayDecoder(images, rate, share_memory=True), fps="native")
 
 
 def _check_file(path: Path, name: str) -> None:
@@ -301,6 +297,8 @@ def _check_file(path: Path, name: str) -> None:
             if not file.read(1) and path.is_file():
                 raise VideoError(f"{name}: empty file")
     except FileNotFoundError as error:
-        raise VideoError(f"{name}: no such file") from error
+        looks_like_address = re.match(r"[A-Za-z][\w+.-]+:[/\\](?![/\\])", name)
+        advice = "; an address has two slashes after its colon, of which a Path keeps one" if looks_like_address else ""
+        raise VideoError(f"{name}: no such file{advice}") from error
     except (OSError, ValueError) as error:
         raise VideoError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

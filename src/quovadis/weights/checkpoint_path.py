@@ -56,12 +56,30 @@ def find_prefix(path: Path) -> Path:
             f"{path}: not weights but the graph of a TensorFlow checkpoint; the weights are in {name}{INDEX_SUFFIX} "
             f"and {name}.data-…, which are not beside it: fetch them too"
         )
+    if path.is_file() and path.suffix.lower() in _MEDIA_SUFFIXES:
+        raise WeightsError(
+            f"{path}: by its name a video or an image, and not weights; give it to quovadis classify as the source, "
+            "and a file of weights here"
+        )
     if path.is_file() and path.name == name:
         raise WeightsError(
-            f"{path}: not a TensorFlow checkpoint (there is no file {name}{INDEX_SUFFIX} beside it) nor a file in "
-            "another format that can be read; docs/weights.md lists the formats"
+            f"{path}: not a file of weights in a format that can be read; docs/weights.md lists the formats"
         )
-    raise WeightsError(f"{path}: not a TensorFlow checkpoint: there is no file {name}{INDEX_SUFFIX} beside it")
+    if path.is_file():
+        raise WeightsError(
+            f"{path}: only the values of a TensorFlow checkpoint, whose index {name}{INDEX_SUFFIX} is not beside it: "
+            "fetch it too"
+        )
+    raise WeightsError(f"{path}: not a TensorFlow checkpoint: there is no file {name}{INDEX_SUFFIX}")
+
+
+_MEDIA_SUFFIXES = frozenset(
+    {
+        *(".3gp", ".avi", ".flv", ".gif", ".h264", ".h265", ".hevc", ".jpeg", ".jpg", ".m4v", ".mjpeg", ".mkv", ".mov"),
+        *(".mp4", ".mpeg", ".mpg", ".ogv", ".png", ".ts", ".webm", ".webp", ".wmv"),
+    }
+)
+"""Of files whose content says nothing, such as damaged ones."""
 
 
 def _prefix_in_folder(folder: Path) -> Path:
@@ -73,7 +91,8 @@ def _prefix_in_folder(folder: Path) -> Path:
         return find_prefix(folder / "checkpoint")
     if len(indexes) != 1:
         count = "no" if not indexes else "several"
-        raise WeightsError(f"{folder}: {count} TensorFlow checkpoints in this folder; {_advice_for_folder(folder)}")
+        kind = "weights" if not indexes else "TensorFlow checkpoints"
+        raise WeightsError(f"{folder}: {count} {kind} directly in this folder; {_advice_for_folder(folder)}")
     return indexes[0].with_suffix("")
 
 
@@ -99,6 +118,7 @@ _FILES_IN_FOLDERS: tuple[tuple[str, str], ...] = (
     ("*.ckpt", "give the file in it: {}"),
     ("*.bin", "give the file in it: {}"),
     ("*/*" + INDEX_SUFFIX, "name the file: {}"),
+    *((f"*.{suffix}", "give {} to quovadis classify as the source") for suffix in ("mp4", "avi", "mkv", "mov", "jpg")),
 )
 """What folders hold that are given as weights, and what to say about it; the first that is there is reported."""
 

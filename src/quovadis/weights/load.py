@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError, WeightsUnavailableError
 from quovadis.fetch.files import is_correct
+from quovadis.notices import notify_once
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.checkpoint_path import index_path
@@ -25,6 +27,7 @@ from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
 from quovadis.weights.variable_names import original_names
 
 AUTO = "auto"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 PREFERRED, FALLBACK = "rgb-imagenet", "rgb-scratch"
 
 
@@ -43,7 +46,7 @@ def load_weights(
             `rgb-imagenet` if it is cached or, with nothing cached, is available; else `rgb-scratch`. Once either is
             cached no network is touched.
         progress: called while they are downloaded.
-        notify: called with one line when `auto` takes `rgb-scratch`.
+        notify: called with one line the first time that `auto` takes `rgb-scratch`.
 
     Raises:
         WeightsUnavailableError: official weights are unavailable from every source.
@@ -57,25 +60,38 @@ def load_weights(
         return _load_auto(progress, notify)
     if text in CATALOGUE:
         return _load_official(pull(text, progress=progress, notify=notify), text)
-    return read_weights(Path(text))
+    return read_weights(local_file(text))
+
+
+def local_file(text: str) -> Path:
+    """Return the path of weights that are no official ones.
+
+    Raises:
+        WeightsError: it is an address.
+    """
+    if _ADDRESS.match(text):
+        raise WeightsError(
+            f"{text}: an address, but weights are read from local files; download it, and give its path",
+            option="weights",
+        )
+    return Path(text)
 
 
 def _load_auto(progress: DownloadProgress, notify: Notify) -> Weights:
     cached = next((name for name in (PREFERRED, FALLBACK) if cached_path(name) is not None), None)
-    reason = f"{PREFERRED} is not cached"
     if cached is None:
         try:
             pull(PREFERRED, progress=progress, notify=notify)
             cached = PREFERRED
         except WeightsUnavailableError as preferred_error:
-            reason = f"{PREFERRED} is unavailable now"
             try:
                 pull(FALLBACK, progress=progress, notify=notify)
             except WeightsUnavailableError as error:
                 raise WeightsUnavailableError(f"{preferred_error}; {error}") from error
             cached = FALLBACK
     if cached == FALLBACK:
-        notify(f"using the weights {FALLBACK}, because {reason} (quovadis weights pull {PREFERRED} fetches it)")
+        message = f"using the weights {FALLBACK}, because {PREFERRED} is not in the cache"
+        notify_once("weights", f"{message} (quovadis weights pull {PREFERRED} fetches it)", notify)
     return _load_official(pull(cached), cached)
 
 
@@ -114,8 +130,12 @@ def read_weights(path: Path) -> Weights:
     refuse_foreign(index_path(path))
     checkpoint = TensorFlowCheckpoint(path)
     for data_path in checkpoint.data_paths:
-        if data_path.is_file():
-            refuse_foreign(data_path, text_only=True)
+        if not data_path.exists():
+            raise WeightsError(
+                f"{checkpoint.index_path}: only the index of a TensorFlow checkpoint, whose values {data_path.name} "
+                "are not beside it: fetch them too"
+            )
+        refuse_foreign(data_path, text_only=True)
     refuse_other_network({name: checkpoint.entry(name).shape for name in checkpoint}, checkpoint.prefix)
     tensors = {original: checkpoint.read(name) for name, original in original_names(checkpoint).items()}
     weights = make_weights(tensors, checkpoint.prefix, checkpoint.prefix.name)

@@ -14,7 +14,7 @@ from quovadis.errors import WeightsError
 from quovadis.fetch.files import OfficialFile, is_correct
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.detect import weights_files
-from quovadis.weights.load import read_weights
+from quovadis.weights.load import local_file, read_weights
 from quovadis.weights.pull import cached_path, catalogue_entry
 from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
 
@@ -70,7 +70,7 @@ def verify(name_or_path: str | os.PathLike[str]) -> Verification:
     if not text:
         raise WeightsError("'': an empty name; give a file of weights, or an official name")
     expected: Mapping[str, OfficialFile] = {}
-    path = Path(text)
+    path = local_file(text)
     if text in CATALOGUE:
         cached = cached_path(text)
         if cached is None:

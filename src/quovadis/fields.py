@@ -1,0 +1,165 @@
+"""Options as dataclasses: what their fields may hold, and keywords in place of fields."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from quovadis.errors import ArchitectureError, QuovadisError
+
+_REFUSED = object()
+_NAMES: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "True or False"}
+
+
+def check_fields(options: Any, error: type[QuovadisError], **errors: type[QuovadisError]) -> None:
+    """Refuse values of other types than the fields of a dataclass have; called when one is made.
+
+    Numbers of numpy become Python's.
+
+    Args:
+        options: the dataclass.
+        error: raised for a value of another type, with the field as its option.
+        errors: others, by the field that they are of.
+    """
+    for name, kind in _types(type(options)).items():
+        given = getattr(options, name)
+        value = _accepted(given, kind)
+        if value is _REFUSED:
+            choices = [choice for choice in _choices(kind) if isinstance(choice, str)]
+            if isinstance(given, str) and choices and str not in _kinds(kind) and float not in _kinds(kind):
+                message = f'unknown {name} "{given}": choose {", ".join(choices)}'
+            else:
+                message = f"{name} must be {_described(kind)}, not {given!r}"
+            raise errors.get(name, error)(message, option=name)
+        if value is not given:
+            object.__setattr__(options, name, value)
+
+
+def with_keywords(keywords: Mapping[str, Any], *given: Any, free: bool = False) -> tuple[Any, ...]:
+    """Return options with keywords in the place of their fields, or of the fields of options that they hold.
+
+    Args:
+        keywords: values by the names of fields.
+        given: dataclasses, no two with a field of one name.
+        free: whether a field that may hold options of several classes becomes of the first class that has all the
+            keywords, because nobody has chosen one; if not, its class stays.
+
+    Raises:
+        TypeError: a keyword that is no field, as Python raises it for functions.
+        ArchitectureError: keywords that do not go together, or whose values are not possible.
+    """
+    known = {name: number for number, options in enumerate(given) for name in _all_names(type(options))}
+    unknown = [name for name in keywords if name not in known]
+    if unknown:
+        raise TypeError(f"unknown keyword {', '.join(map(repr, unknown))}; there are {', '.join(known)}")
+    parts: list[dict[str, Any]] = [{} for _ in given]
+    for name, value in keywords.items():
+        parts[known[name]][name] = value
+    return tuple(_replaced(options, part, free) for options, part in zip(given, parts, strict=True))
+
+
+def _replaced(options: Any, keywords: Mapping[str, Any], free: bool) -> Any:
+    own = {name: keywords[name] for name in _types(type(options)) if name in keywords}
+    for name, kind in _types(type(options)).items():
+        classes: list[Any] = [one for one in _kinds(kind) if is_dataclass(one)]
+        inner = {key: value for key, value in keywords.items() if any(key in _all_names(one) for one in classes)}
+        inner = {key: value for key, value in inner.items() if key not in own}
+        if not inner:
+            continue
+        held = own.get(name, getattr(options, name))
+        if not is_dataclass(held) or not inner.keys() <= set(_all_names(type(held))):
+            fitting = [one for one in classes if inner.keys() <= set(_all_names(one))]
+            if not fitting or not free or name in own:
+                raise _contradiction(name, held, inner, classes)
+            held = fitting[0]()
+        own[name] = _replaced(held, inner, free)
+    return replace(options, **own) if own else options
+
+
+def _contradiction(name: str, held: Any, inner: Mapping[str, Any], classes: Sequence[Any]) -> ArchitectureError:
+    odd = next((key for key in inner if key not in _all_names(type(held))), next(iter(inner)))
+    owners = " and ".join(one.__name__ for one in classes if odd in _all_names(one))
+    others = [key for key in inner if key != odd]
+    beside = f"`{others[0]}`" if others and not hasattr(held, odd) and hasattr(held, others[0]) else None
+    beside = beside or f"{name} of {type(held).__name__}"
+    return ArchitectureError(f"`{odd}` is for {owners}, and does not go with {beside}: leave one out", option=odd)
+
+
+def _all_names(options: Any) -> Iterator[str]:
+    """Yield the names of a class's fields, and of those of the options that they hold."""
+    for name, kind in _types(options).items():
+        yield name
+        for one in _kinds(kind):
+            if is_dataclass(one):
+                yield from _all_names(one)
+
+
+def _read_types(options: Any) -> Mapping[str, Any]:
+    hints = get_type_hints(options)
+    return {field.name: hints[field.name] for field in fields(options) if field.init}
+
+
+_types = cast("Callable[[Any], Mapping[str, Any]]", cache(_read_types))
+"""The types of a class's fields, by name."""
+
+
+def _kinds(kind: Any) -> Sequence[Any]:
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+
+
+def _choices(kind: Any) -> list[Any]:
+    return [choice for one in _kinds(kind) if get_origin(one) is Literal for choice in get_args(one)]
+
+
+def _accepted(value: Any, kind: Any) -> Any:
+    """Return a value as a field of a type is to hold it."""
+    for one in _kinds(kind):
+        accepted = _accepted_by(value, one)
+        if accepted is not _REFUSED:
+            return accepted
+    return _REFUSED
+
+
+def _accepted_by(value: Any, kind: Any) -> Any:
+    origin = get_origin(kind)
+    if origin is Literal:
+        # 1, of whatever type, is a choice; True, though equal to it, is none.
+        return next((one for one in get_args(kind) if _is_choice(value, one)), _REFUSED)
+    if kind is int or kind is float:
+        if isinstance(value, bool) or not isinstance(value, Integral if kind is int else Real) or value != value:
+            return _REFUSED
+        return int(value) if isinstance(value, Integral) else float(value)
+    if origin is not None and issubclass(origin, Sequence):
+        is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+        return value if is_list and all(_accepted(one, get_args(kind)[0]) is one for one in value) else _REFUSED
+    if kind is Any:
+        return value
+    return value if isinstance(value, origin or kind) else _REFUSED
+
+
+def _is_choice(value: Any, choice: Any) -> bool:
+    return isinstance(value, Integral if isinstance(choice, int) else type(choice)) and (
+        not isinstance(value, bool) and bool(value == choice)
+    )
+
+
+def _described(kind: Any) -> str:
+    described = []
+    for one in _kinds(kind):
+        origin = get_origin(one)
+        if origin is Literal:
+            described += [repr(choice).replace("'", '"') for choice in get_args(one)]
+        elif one is NoneType:
+            described.append("None")
+        elif origin is os.PathLike:
+            described.append("a path")
+        elif origin is not None:
+            described.append(f"a list of {_described(get_args(one)[0])}")
+        else:
+            described.append(_NAMES.get(one, f"{one.__name__}"))
+    return " or ".join([", ".join(described[:-1]), described[-1]] if described[1:] else described)

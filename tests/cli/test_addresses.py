@@ -1,0 +1,111 @@
+"""An address stays as it was written, both slashes included, wherever a command speaks of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import quovadis as package
+from quovadis.cli import classify, features, fvd
+from quovadis.errors import OutputError, VideoError, WeightsError
+from quovadis.report.output import Pictures
+from quovadis.runs.tasks import video_key
+from quovadis.video import open_video
+from quovadis.video.source import network_instructions, short_name
+from support.command_line import quovadis
+from support.fake_engine import CornerEngine, MeanEngine, recognizer
+
+ADDRESS = "https://host.example/videos/x.mp4?token=a/b"
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUOVADIS_OFFLINE", "1")
+    for module, engine in ((classify, MeanEngine()), (features, MeanEngine()), (fvd, CornerEngine())):
+        monkeypatch.setattr(module, "load", lambda *_, engine=engine, **__: recognizer(engine))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("classify", ADDRESS),
+        ("classify", ADDRESS, "camera:none", "--workers", "2"),
+        ("features", ADDRESS),
+        ("fvd", ADDRESS, ADDRESS),
+        ("fvd", "https://host.example/x.npz", "b.npz"),
+        ("weights", "verify", "https://host.example/x.pt"),
+        ("convert", "https://host.example/x.pt", "x.onnx"),
+    ],
+    ids=" ".join,
+)
+def test_in_errors(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = quovadis(*arguments)
+    assert run.returncode == 1
+    assert "https://host.example/" in run.stderr
+    assert "https:/h" not in run.stderr
+    assert list(tmp_path.rglob("https*")) == []
+
+
+def test_in_records_and_keys() -> None:
+    run = quovadis("classify", ADDRESS, "--json")
+    assert [failure["source"] for failure in json.loads(run.stdout)["failures"]] == [ADDRESS]
+    assert video_key(ADDRESS) == ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (ADDRESS, "x.mp4"),
+        ("rtsp://user@host.example:554/live", "live"),
+        ("https://host.example", "https://host.example"),
+        ("file:///videos/x.mp4", "x.mp4"),
+        ("videos/what?.mp4", "what?.mp4"),
+        ("camera:0", "camera:0"),
+    ],
+)
+def test_titles_have_its_last_part(source: str, name: str) -> None:
+    assert short_name(source) == name
+
+
+def test_pictures_have_its_last_part(tmp_path: Path) -> None:
+    assert Pictures(tmp_path, several=True).path(ADDRESS) == tmp_path / "x.png"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate", "https://host.example/list.csv"),
+        ("evaluate", "list.csv", "--videos", "https://host.example/"),
+        ("evaluate", "--compare", "a.parquet", "https://host.example/b.parquet"),
+        ("classify", "archery.mp4", "-o", "s3://bucket/x.json"),
+        ("features", "archery.mp4", "-o", "s3://bucket/x"),
+        ("features", "archery.mp4", "-o", "file:///tmp/x"),
+        ("convert", "rgb-scratch", "s3://bucket/x.onnx"),
+    ],
+    ids=" ".join,
+)
+def test_where_only_a_local_path_will_do_it_is_a_wrong_command_line(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = quovadis(*arguments)
+    assert run.returncode == 2
+    assert "is an address; give a local path" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_python_takes_addresses_as_text_and_says_so() -> None:
+    with pytest.raises(VideoError, match="no such file; an address has two slashes after its colon"):
+        open_video(Path(ADDRESS))
+    with pytest.raises(WeightsError, match=r"https://host\.example/x\.pt: an address, but weights are read from local"):
+        package.load("https://host.example/x.pt")
+    with pytest.raises(OutputError, match=r"s3://bucket/x\.onnx: an address; give a local path"):
+        package.convert("rgb-scratch", "s3://bucket/x.onnx")
+
+
+def test_its_protocol_may_be_in_capital_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QUOVADIS_OFFLINE")
+    assert network_instructions("HTTP://Host.example/X.mp4").address == "http://Host.example/X.mp4"

@@ -1,0 +1,88 @@
+"""An engine can be closed: its threads and memory are free, and it refuses more work."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from quovadis.engines import Engine, NativeEngine, open_engine
+from quovadis.errors import EngineError
+from quovadis.weights import load_weights
+from support.fake_engine import ColourEngine
+
+CLIP = np.zeros((1, 9, 224, 224, 3), np.uint8)
+FIRST = np.zeros((55, 224, 224, 3), np.uint8)
+
+
+@pytest.fixture(params=["native", "openvino", "torch"])
+def engine(request: pytest.FixtureRequest, rgb_scratch_path: Path) -> Engine:
+    return open_engine(load_weights("rgb-scratch").tensors, name=request.param, threads=2)
+
+
+def test_a_closed_engine_refuses_to_run(engine: Engine) -> None:
+    engine.run(CLIP)
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        engine.run(CLIP)
+    assert engine.description["device"]
+
+
+def test_the_end_of_a_with_block_closes_the_engine() -> None:
+    with ColourEngine() as engine:
+        engine.run(CLIP)
+    with pytest.raises(EngineError, match="closed"):
+        engine.run(CLIP)
+    with pytest.raises(EngineError, match="closed"), engine:
+        pass
+
+
+@pytest.mark.parametrize("name", ["native", "openvino"])
+def test_streams_of_a_closed_engine_end_too(name: str, rgb_scratch_path: Path) -> None:
+    engine = open_engine(load_weights("rgb-scratch").tensors, name=name, threads=2)  # type: ignore[arg-type]
+    stream = engine.open_stream()
+    stream.push(FIRST)
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        stream.push(FIRST[:8])
+    with pytest.raises(EngineError, match="closed"):
+        engine.open_stream()
+
+
+def test_closing_ends_the_threads_and_frees_the_memory(rgb_scratch_path: Path) -> None:
+    tensors = load_weights("rgb-scratch").tensors
+    before = _threads()
+    engine = NativeEngine(tensors, threads=3)
+    engine.run(CLIP)
+    assert _threads() == before + 2
+    resident = _resident_bytes()
+    engine.close()
+    assert _threads() == before
+    # The transformed weights alone are more than 100 MB.
+    assert _resident_bytes() < resident - 100e6
+
+
+def test_calls_in_progress_finish(rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8]) -> None:
+    engine = NativeEngine(load_weights("rgb-scratch").tensors, threads=2)
+    clip = cricket_frames[np.newaxis]
+    expected = engine.run(clip).logits
+    found: list[NDArray[np.float32]] = []
+    begun = threading.Thread(target=lambda: found.append(engine.run(clip).logits))
+    begun.start()
+    while engine._free.qsize():
+        pass
+    engine.close()
+    begun.join(60)
+    np.testing.assert_array_equal(found[0], expected)
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * 4096

@@ -1,0 +1,102 @@
+"""Options of the wrong type are refused by one line that names them; what is of the right kind is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import inf, nan
+from typing import Any
+
+import numpy as np
+import pytest
+
+import quovadis
+from quovadis import (
+    ArrayFrames,
+    CentreClip,
+    Dense,
+    FeatureOptions,
+    ModelOptions,
+    QuovadisError,
+    Sampling,
+    SlidingWindows,
+    TimeSpan,
+    VideoLimits,
+)
+from quovadis.video.geometry import Geometry
+
+FRAMES = np.zeros((20, 8, 8, 3), np.uint8)
+Make = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("make", "option", "said"),
+    [
+        (lambda: Sampling(fps="12"), "fps", "fps must be a number or \"native\", not '12'"),
+        (lambda: Sampling(fps=0), "fps", "0 frames a second are not possible"),
+        (lambda: Sampling(fps=-1), "fps", "-1 frames a second are not possible"),
+        (lambda: Sampling(fps=nan), "fps", "not nan"),
+        (lambda: Sampling(fps=None), "fps", "not None"),
+        (lambda: Sampling(clips="centre"), "clips", "clips must be SlidingWindows, CentreClip or Dense, not 'centre'"),
+        (lambda: Sampling(span=3), "span", "span must be TimeSpan, not 3"),
+        (lambda: SlidingWindows(clip_frames=2.5), "clip_frames", "a whole number, not 2.5"),
+        (lambda: SlidingWindows(clip_frames=8), "clip_frames", "too short"),
+        (lambda: SlidingWindows(stride="8"), "stride", "a whole number or None, not '8'"),
+        (lambda: SlidingWindows(stride=True), "stride", "not True"),
+        (lambda: SlidingWindows(remainder="rest"), "remainder", 'unknown remainder "rest": choose mixed, loop'),
+        (lambda: CentreClip(clip_frames="64"), "clip_frames", "not '64'"),
+        (lambda: Dense(chunk_frames=8.0), "chunk_frames", "not 8.0"),
+        (lambda: TimeSpan(start_seconds="a"), "start_seconds", "a number, not 'a'"),
+        (lambda: TimeSpan(duration_seconds=inf), "duration_seconds", "endless"),
+        (lambda: ModelOptions(None), "weights", "weights must be text or a path, not None"),
+        (lambda: quovadis.load(None), "weights", "weights must be text or a path, not None"),
+        (lambda: quovadis.load(weights=5), "weights", "not 5"),
+        (lambda: ModelOptions(labels=5), "labels", "labels must be text, a path, a list of text or None, not 5"),
+        (lambda: ModelOptions(labels=["a", 5]), "labels", "a list of text"),
+        (lambda: ModelOptions(threads="2"), "threads", "threads must be a whole number or None, not '2'"),
+        (lambda: ModelOptions(threads=0), "threads", "too few"),
+        (lambda: ModelOptions(device=0), "device", "device must be text, not 0"),
+        (lambda: ModelOptions(engine="abacus"), "engine", 'unknown engine "abacus": choose auto, native'),
+        (lambda: ModelOptions(precision="f8"), "precision", 'unknown precision "f8": choose f32, f16'),
+        (lambda: VideoLimits(max_pixels="x"), "max_pixels", "a whole number, not 'x'"),
+        (lambda: VideoLimits(max_seconds=nan), "max_seconds", "not nan"),
+        (lambda: ArrayFrames(FRAMES, rate=0), "rate", "0 frames a second are not possible"),
+        (lambda: ArrayFrames(FRAMES, rate=-1), "rate", "-1 frames a second are not possible"),
+        (lambda: ArrayFrames(FRAMES, rate=nan), "rate", "not nan"),
+        (lambda: FeatureOptions(crops=2), "crops", "crops must be 1, 3, 5 or 10, not 2"),
+        (lambda: FeatureOptions(crops=True), "crops", "not True"),
+        (lambda: FeatureOptions(pool="most"), "pool", 'unknown pool "most": choose none, space, all'),
+        (lambda: FeatureOptions(sampling=CentreClip()), "sampling", "sampling must be Sampling, not CentreClip"),
+        (lambda: Geometry(crop="224"), "crop", "a whole number or None, not '224'"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_its_option(make: Make, option: str, said: str) -> None:
+    with pytest.raises(QuovadisError) as caught:
+        make()
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.option == option
+
+
+def test_numbers_of_numpy_become_pythons() -> None:
+    windows = SlidingWindows(clip_frames=np.int32(20), stride=np.uint8(5))  # type: ignore[arg-type]
+    assert (type(windows.clip_frames), type(windows.stride)) == (int, int)
+    sampling = Sampling(clips=windows, fps=np.float32(12.5), span=TimeSpan(start_seconds=np.float64(1)))
+    assert repr(sampling.fps) == "12.5"
+    assert repr(sampling.span.start_seconds) == "1.0"
+    assert Sampling(fps=Fraction(25)).fps == 25.0  # type: ignore[arg-type]
+    assert FeatureOptions(crops=np.int64(3)).crops == 3  # type: ignore[arg-type]
+    # Numbers of Python stay as they are.
+    assert repr(Sampling(fps=25).fps) == "25"
+    assert VideoLimits(max_seconds=inf).max_seconds == inf
+
+
+@pytest.mark.slow
+def test_a_device_of_torch_is_taken() -> None:
+    torch = pytest.importorskip("torch")
+    assert ModelOptions(device=torch.device("cuda", 1)).device == "cuda:1"
+    assert ModelOptions(device=torch.device("cpu", 0)).device == ModelOptions(device="cpu").device == "CPU"
+
+
+def test_any_list_of_names_is_taken() -> None:
+    assert ModelOptions(labels=(name for name in "ab")).labels == ("a", "b")  # type: ignore[arg-type]
