@@ -1,4 +1,4 @@
-# make demo   sets everything up and classifies a video (VIDEO=path for one's own)
+# make demo   sets everything up, classifies a video and shows its timeline (VIDEO=path for one's own)
 # make check  the checks that take under three minutes: for every edit
 # make test   installs the test extra and runs every check
 # make soak   stops runs at random moments and checks that no older file of results is harmed, and that runs go on
@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := -c constraints.txt
+# Errors alone: with one --quiet pip also warns of itself, its index and the user.
+INSTALL := $(BIN)/python -m pip install --quiet --quiet $(CONSTRAINTS)
 
 export QUOVADIS_ASSETS ?= $(abspath ../shared)
 
@@ -16,15 +18,15 @@ export QUOVADIS_ASSETS ?= $(abspath ../shared)
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e .
+	$(INSTALL) -e .
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[test]'
+	$(INSTALL) -e '.[test]'
 	touch $@
 
 demo: $(VENV)/installed
-	@video="$(VIDEO)"; [ -n "$$video" ] || video="$$($(BIN)/quovadis sample)" && $(BIN)/quovadis classify "$$video"
+	@video="$(VIDEO)"; [ -n "$$video" ] || video="$$($(BIN)/quovadis sample)" && $(BIN)/quovadis classify --timeline "$$video"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -40,15 +40,20 @@ def windows(source: Path, stride: int) -> list[np.ndarray]:
 def write_minute(video: Path, target: Path) -> None:
     """Encode a minute of H.264 of a video that repeats."""
     with open_video(video) as opened:
-        pictures = [frame.pixels for frame in islice(opened, 60 * RATE)]
+        # Small at once: 60 seconds of large frames would not fit into memory.
+        pictures = [_resized(frame.pixels) for frame in islice(opened, 60 * RATE)]
     with av.open(str(target), "w") as container:
         stream = container.add_stream("libx264", RATE, options={"preset": "veryfast", "g": "50"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for index, pixels in enumerate(islice(cycle(pictures), 60 * RATE)):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(WIDTH, HEIGHT, "yuv420p")
+            frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+
+
+def _resized(pixels: np.ndarray) -> np.ndarray:
+    return av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(WIDTH, HEIGHT, "yuv420p").to_ndarray()
 
 
 def repeat(minute: Path, target: Path, times: int) -> None:

@@ -1,7 +1,8 @@
 """One 79-frame clip through each engine: ours and its peers, each in a process of its own, taking turns.
 
-A peer gets the same clip as uint8 frames or, where its graph has no normalisation, as the floats that it takes, ready
-in memory; its answer is logits or probabilities of 400 classes, which are compared with ours. Run by `run.py`.
+A peer gets the same clip as its graph takes it, ready in memory: uint8 frames, floats of 0..255 where the graph
+normalises them, or floats of -1..1 where it does not. Its answer is logits or probabilities of 400 classes. A wrong
+answer ends the benchmark: a peer's time counts only if it computes the same. Run by `run.py`.
 
     python benchmarks/peers.py PEER FOLDER THREADS     serves one peer: a line in, a line of JSON out
 """
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypedDict
 
 import numpy as np
 from machine import peak_megabytes
@@ -29,9 +31,19 @@ ONNX = "i3d-rgb.onnx"
 CLIP = "clip.npy"
 CALIBRATION = "calibration.npy"
 
+FLOAT32_TOLERANCE = 1e-5
+INT8_TOLERANCE = 0.05
+"""The greatest difference that a probability may have from the expected one."""
+
 
 def prepare(folder: Path, clip: np.ndarray, calibration: np.ndarray) -> None:
-    """Write what peers read: the clip, the calibration clips, the graph as a frozen graph and as ONNX."""
+    """Write what peers read: the clip, the calibration clips, the graph as a frozen graph and as ONNX.
+
+    Args:
+        folder: where to write.
+        clip: uint8, shape 1, 79, 224, 224, 3.
+        calibration: more clips of this shape, for int8.
+    """
     from quovadis import convert
 
     np.save(folder / CLIP, clip)
@@ -80,17 +92,12 @@ def _openvino(folder: Path, threads: int, *, nncf: bool = False) -> Run:
         model = nncf_package.quantize(model, dataset, subset_size=len(np.load(folder / CALIBRATION)))
     config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
     request = core.compile_model(model, "CPU", config).create_infer_request()
-    return _float_run(folder, lambda x: request.infer({0: x}, share_inputs=True)[0].copy())
+    x = _normalized(np.load(folder / CLIP))
+    return lambda clip: request.infer({0: x}, share_inputs=True)[0].copy()
 
 
 def _openvino_nncf(folder: Path, threads: int) -> Run:
     return _openvino(folder, threads, nncf=True)
-
-
-def _float_run(folder: Path, run: Run) -> Run:
-    """Leave normalising out of what is timed: it is not in the peer's graph."""
-    x = _normalized(np.load(folder / CLIP))
-    return lambda clip: run(x)
 
 
 def _onnxruntime(folder: Path, threads: int) -> Run:
@@ -99,12 +106,10 @@ def _onnxruntime(folder: Path, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(folder / ONNX), options, providers=["CPUExecutionProvider"])
-    name, shape = session.get_inputs()[0].name, session.get_inputs()[0].shape
-    x = _normalized(np.load(folder / CLIP))
-    if shape[2] == x.shape[-1]:
-        x = np.ascontiguousarray(x.transpose(0, 1, 4, 2, 3))
-    output = next(item.name for item in session.get_outputs() if item.shape[1:] == [400])
-    return lambda clip: session.run([output], {name: x})[0]
+    # Our ONNX takes pixels of 0..255 in B,D,C,H,W: mean and scale are in the graph.
+    x = np.ascontiguousarray(np.load(folder / CLIP).transpose(0, 1, 4, 2, 3), np.float32)
+    name = session.get_inputs()[0].name
+    return lambda clip: session.run(None, {name: x})[0]
 
 
 def _torch(folder: Path, threads: int, *, compiled: bool = False) -> Run:
@@ -153,14 +158,15 @@ class Peer:
 
     title: str
     setup: Setup
+    tolerance: float = FLOAT32_TOLERANCE
 
 
 PEERS: dict[str, Peer] = {
     "ours": Peer("quovadis, f32", _ours),
-    "ours-int8": Peer("quovadis, int8", _ours_int8),
+    "ours-int8": Peer("quovadis, int8", _ours_int8, INT8_TOLERANCE),
     "ours-avx2": Peer("quovadis, f32, AVX2 only", _ours_avx2),
     "openvino": Peer("OpenVINO, f32", _openvino),
-    "openvino-nncf": Peer("OpenVINO + NNCF default, int8", _openvino_nncf),
+    "openvino-nncf": Peer("OpenVINO + NNCF default, int8", _openvino_nncf, INT8_TOLERANCE),
     "onnxruntime": Peer("onnxruntime, f32", _onnxruntime),
     "torch-compile": Peer("torch.compile with freezing, f32", _torch_compiled),
     "tensorflow": Peer("TensorFlow, original graph, f32", _tensorflow),
@@ -168,7 +174,33 @@ PEERS: dict[str, Peer] = {
 }
 
 
+def require_correct(name: str, probabilities: np.ndarray, expected: np.ndarray) -> float:
+    """Return the greatest difference of a peer's probabilities, shape 400, from the expected ones.
+
+    Raises:
+        SystemExit: it is more than the peer's tolerance, or the answer is no 400 numbers.
+    """
+    if probabilities.shape != expected.shape:
+        raise SystemExit(f"{PEERS[name].title}: an answer of shape {probabilities.shape} in place of {expected.shape}")
+    difference = float(np.abs(probabilities - expected).max())
+    # Written so that NaN fails too.
+    if not difference <= PEERS[name].tolerance:
+        raise SystemExit(
+            f"{PEERS[name].title} gives a wrong answer: a probability is {difference:.2g} from the expected one, and"
+            f" {PEERS[name].tolerance:g} is allowed; check which pixels and layout its graph takes"
+        )
+    return difference
+
+
 # --- taking turns ---------------------------------------------------------------------------------------------------
+
+
+class Answer(TypedDict):
+    """What a peer says of one run."""
+
+    seconds: float
+    peak_megabytes: float
+    probabilities: list[float]
 
 
 class _Process:
@@ -182,7 +214,7 @@ class _Process:
         )
         self.name = name
 
-    def ask(self) -> dict[str, object]:
+    def ask(self) -> Answer:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
@@ -199,23 +231,37 @@ class _Process:
         self._process.wait()
 
 
-def measure(names: list[str], folder: Path, threads: int, rounds: int) -> list[dict[str, object]]:
-    """Run the clip in every peer, `rounds` times in turn, after one run to warm up. Seconds are medians."""
-    processes = {}
-    for name in names:
-        print(f"starting {PEERS[name].title}", file=sys.stderr, flush=True)
-        processes[name] = _Process(name, folder, threads)
-        # One after the other, so that compiling one does not disturb the next.
-        processes[name].ask()
+def measure(names: list[str], folder: Path, threads: int, rounds: int, expected: np.ndarray) -> list[dict[str, object]]:
+    """Run the clip in every peer, `rounds` times in turn, after one run to warm up. Seconds are medians.
+
+    Args:
+        names: peers, with `openvino` among them.
+        folder: what `prepare` wrote.
+        threads: that compute.
+        rounds: how often each peer's time is taken.
+        expected: probabilities of the clip, shape 400.
+
+    Raises:
+        SystemExit: a peer died, or gave a wrong answer.
+    """
+    processes: dict[str, _Process] = {}
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    answers = {}
-    for _ in range(rounds):
-        for name, process in processes.items():
-            answers[name] = process.ask()
-            seconds[name].append(float(answers[name]["seconds"]))  # type: ignore[arg-type]
-    for process in processes.values():
-        process.close()
-    ours = np.array(answers["ours"]["probabilities"])
+    differences: dict[str, float] = {}
+    answers: dict[str, Answer] = {}
+    try:
+        for name in names:
+            print(f"starting {PEERS[name].title}", file=sys.stderr, flush=True)
+            processes[name] = _Process(name, folder, threads)
+            # One after the other, so that compiling one does not disturb the next.
+            require_correct(name, np.array(processes[name].ask()["probabilities"]), expected)
+        for _ in range(rounds):
+            for name, process in processes.items():
+                answers[name] = process.ask()
+                differences[name] = require_correct(name, np.array(answers[name]["probabilities"]), expected)
+                seconds[name].append(answers[name]["seconds"])
+    finally:
+        for process in processes.values():
+            process.close()
     stock = np.array(seconds["openvino"])
     return [
         {
@@ -226,11 +272,20 @@ def measure(names: list[str], folder: Path, threads: int, rounds: int) -> list[d
             "greatest": max(seconds[name]),
             "of_openvino": median(np.array(seconds[name]) / stock),
             "peak_megabytes": answers[name]["peak_megabytes"],
-            "probability_difference": float(np.abs(np.array(answers[name]["probabilities"]) - ours).max()),
+            "probability_difference": differences[name],
             "runs": seconds[name],
         }
         for name in names
     ]
+
+
+def probabilities_of(output: np.ndarray) -> np.ndarray:
+    """Return a peer's logits or probabilities as probabilities, one row."""
+    values = np.asarray(output, np.float64).reshape(-1)
+    if abs(values.sum() - 1) > 1e-3:
+        values = np.exp(values - values.max())
+        values /= values.sum()
+    return values
 
 
 def _serve(name: str, folder: Path, threads: int) -> None:
@@ -240,12 +295,11 @@ def _serve(name: str, folder: Path, threads: int) -> None:
         start = time.perf_counter()
         output = run(clip)
         seconds = time.perf_counter() - start
-        values = np.asarray(output, np.float64).reshape(-1)
-        if abs(values.sum() - 1) > 1e-3:
-            values = np.exp(values - values.max())
-            values /= values.sum()
-        peak = peak_megabytes("self")
-        answer = {"seconds": seconds, "peak_megabytes": peak, "probabilities": values.round(7).tolist()}
+        answer = Answer(
+            seconds=seconds,
+            peak_megabytes=peak_megabytes("self"),
+            probabilities=probabilities_of(output).round(7).tolist(),
+        )
         print(f"answer {json.dumps(answer)}", flush=True)
 
 

@@ -22,16 +22,19 @@ import drawing
 import footage
 import int8_agreement
 import machine
+import numpy as np
+import oracle
 import peers
 import roofline
 import whole_files
 from rich.console import Console
 from rich.table import Table
 
+from quovadis import load
 from quovadis.samples import sample_clip
 
 ROOT = Path(__file__).resolve().parents[1]
-CLIPS = Path(os.environ.get("QUOVADIS_ASSETS", ROOT.parent / "shared")) / "clips"
+CLIPS = oracle.ASSETS / "clips"
 
 
 PARTS = ("single_clip", "dense", "overlap", "commands", "int8_agreement")
@@ -69,8 +72,9 @@ def _measure(found: dict[str, Any], folder: Path, arguments: argparse.Namespace)
     footage.write_minute(sample_clip(), minute)
     if "single_clip" in wanted:
         found["roofline"] = roofline.measure(threads)
-        peers.prepare(folder, frames[None, :79], frames[: 79 * 6].reshape(-1, 79, *frames.shape[1:]))
-        found["single_clip"] = peers.measure(list(peers.PEERS), folder, threads, 5 if quick else 15)
+        clip, expected = _clip_and_answer(frames)
+        peers.prepare(folder, clip, frames[: 79 * 6].reshape(-1, 79, *frames.shape[1:]))
+        found["single_clip"] = peers.measure(list(peers.PEERS), folder, threads, 5 if quick else 15, expected)
     if "dense" in wanted:
         found["dense"] = [
             dense.measure(frames, precision=precision, threads=threads, rounds=1 if quick else 2)
@@ -94,6 +98,15 @@ def _measure(found: dict[str, Any], folder: Path, arguments: argparse.Namespace)
             found["int8_agreement"] = int8_agreement.measure(arguments.clips, stride=40, threads=threads)
         else:
             print(f"int8 is not compared with float32: there is no folder {arguments.clips}; name one with --clips")
+
+
+def _clip_and_answer(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the original's sample and what DeepMind's graph says of it; without them the first frames and OpenVINO."""
+    if oracle.ASSETS.is_dir():
+        return oracle.clip(), peers.probabilities_of(oracle.logits())
+    print(f"no folder {oracle.ASSETS}: peers are compared with our graph on OpenVINO, not with DeepMind's")
+    clip = frames[np.newaxis, :79]
+    return clip, load("rgb-scratch", engine="openvino").run(clip).probabilities[0]
 
 
 PRECISIONS = ("f32", "int8")

@@ -89,6 +89,7 @@ def test_numbers_of_numpy_become_pythons() -> None:
     # Numbers of Python stay as they are.
     assert repr(Sampling(fps=25).fps) == "25"
     assert VideoLimits(max_seconds=inf).max_seconds == inf
+    assert repr(VideoLimits(max_frames=1e9).max_frames) == "1000000000"  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -12,144 +12,118 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from quovadis.version import __version__
+from quovadis.version import __version__ as __version__
 
+# What type checkers see; `_NAMES` and `_MODULES` say the same to Python, and a test holds them together.
 if TYPE_CHECKING:
-    from quovadis.architecture import ENDPOINTS
-    from quovadis.engines import EngineOutput
-    from quovadis.errors import (
-        ArchitectureError,
-        DatasetError,
-        EngineError,
-        LabelsError,
-        MetricError,
-        MissingDependencyError,
-        OutputError,
-        QuovadisError,
-        TruncatedVideoError,
-        VideoError,
-        VideoLimitError,
-        WeightsError,
-        WeightsUnavailableError,
-    )
-    from quovadis.export import Conversion, convert
-    from quovadis.features import FeatureOptions, VideoFeatures
-    from quovadis.options import ModelOptions
-    from quovadis.recognizer import Recognizer, load
-    from quovadis.results import ClipPrediction, Prediction, Segment, StepPrediction, VideoPrediction, WeightsIdentity
-    from quovadis.video import (
-        Address,
-        ArrayFrames,
-        Camera,
-        CentreClip,
-        Dense,
-        FileObject,
-        FrameFolder,
-        LocalFile,
-        Sampling,
-        SlidingWindows,
-        TimeSpan,
-        VideoLimits,
-        VideoSource,
-    )
+    from quovadis import architecture as architecture
+    from quovadis import datasets as datasets
+    from quovadis import engines as engines
+    from quovadis import environment as environment
+    from quovadis import errors as errors
+    from quovadis import evaluation as evaluation
+    from quovadis import export as export
+    from quovadis import features as features
+    from quovadis import fvd as fvd
+    from quovadis import labels as labels
+    from quovadis import limits as limits
+    from quovadis import metrics as metrics
+    from quovadis import options as options
+    from quovadis import recognizer as recognizer
+    from quovadis import results as results
+    from quovadis import torch as torch
+    from quovadis import video as video
+    from quovadis import weights as weights
+    from quovadis.architecture import ENDPOINTS as ENDPOINTS
+    from quovadis.engines import EngineOutput as EngineOutput
+    from quovadis.errors import ArchitectureError as ArchitectureError
+    from quovadis.errors import DatasetError as DatasetError
+    from quovadis.errors import EngineError as EngineError
+    from quovadis.errors import LabelsError as LabelsError
+    from quovadis.errors import MetricError as MetricError
+    from quovadis.errors import MissingDependencyError as MissingDependencyError
+    from quovadis.errors import OutputError as OutputError
+    from quovadis.errors import QuovadisError as QuovadisError
+    from quovadis.errors import TruncatedVideoError as TruncatedVideoError
+    from quovadis.errors import VideoError as VideoError
+    from quovadis.errors import VideoLimitError as VideoLimitError
+    from quovadis.errors import WeightsError as WeightsError
+    from quovadis.errors import WeightsUnavailableError as WeightsUnavailableError
+    from quovadis.export import Conversion as Conversion
+    from quovadis.export import convert as convert
+    from quovadis.features import FeatureOptions as FeatureOptions
+    from quovadis.features import VideoFeatures as VideoFeatures
+    from quovadis.limits import VideoLimits as VideoLimits
+    from quovadis.options import ModelOptions as ModelOptions
+    from quovadis.recognizer import Recognizer as Recognizer
+    from quovadis.recognizer import load as load
+    from quovadis.results import ClipPrediction as ClipPrediction
+    from quovadis.results import Prediction as Prediction
+    from quovadis.results import Segment as Segment
+    from quovadis.results import StepPrediction as StepPrediction
+    from quovadis.results import VideoPrediction as VideoPrediction
+    from quovadis.results import WeightsIdentity as WeightsIdentity
+    from quovadis.video import Address as Address
+    from quovadis.video import ArrayFrames as ArrayFrames
+    from quovadis.video import Camera as Camera
+    from quovadis.video import CentreClip as CentreClip
+    from quovadis.video import Dense as Dense
+    from quovadis.video import FileObject as FileObject
+    from quovadis.video import FrameFolder as FrameFolder
+    from quovadis.video import LocalFile as LocalFile
+    from quovadis.video import Sampling as Sampling
+    from quovadis.video import SlidingWindows as SlidingWindows
+    from quovadis.video import TimeSpan as TimeSpan
+    from quovadis.video import VideoSource as VideoSource
 
-__all__ = [
-    "ENDPOINTS",
-    "Address",
-    "ArchitectureError",
-    "ArrayFrames",
-    "Camera",
-    "CentreClip",
-    "ClipPrediction",
-    "Conversion",
-    "DatasetError",
-    "Dense",
-    "EngineError",
-    "EngineOutput",
-    "FeatureOptions",
-    "FileObject",
-    "FrameFolder",
-    "LabelsError",
-    "LocalFile",
-    "MetricError",
-    "MissingDependencyError",
-    "ModelOptions",
-    "OutputError",
-    "Prediction",
-    "QuovadisError",
-    "Recognizer",
-    "Sampling",
-    "Segment",
-    "SlidingWindows",
-    "StepPrediction",
-    "TimeSpan",
-    "TruncatedVideoError",
-    "VideoError",
-    "VideoFeatures",
-    "VideoLimitError",
-    "VideoLimits",
-    "VideoPrediction",
-    "VideoSource",
-    "WeightsError",
-    "WeightsIdentity",
-    "WeightsUnavailableError",
-    "__version__",
-    "convert",
-    "load",
-]
-
-_HOMES = {
-    "Address": "quovadis.video",
-    "ArchitectureError": "quovadis.errors",
-    "ArrayFrames": "quovadis.video",
-    "Camera": "quovadis.video",
-    "CentreClip": "quovadis.video",
-    "ClipPrediction": "quovadis.results",
-    "Conversion": "quovadis.export",
-    "DatasetError": "quovadis.errors",
-    "Dense": "quovadis.video",
-    "ENDPOINTS": "quovadis.architecture",
-    "EngineError": "quovadis.errors",
-    "EngineOutput": "quovadis.engines",
-    "FeatureOptions": "quovadis.features",
-    "FileObject": "quovadis.video",
-    "FrameFolder": "quovadis.video",
-    "LabelsError": "quovadis.errors",
-    "LocalFile": "quovadis.video",
-    "MetricError": "quovadis.errors",
-    "MissingDependencyError": "quovadis.errors",
-    "ModelOptions": "quovadis.options",
-    "OutputError": "quovadis.errors",
-    "Prediction": "quovadis.results",
-    "QuovadisError": "quovadis.errors",
-    "Recognizer": "quovadis.recognizer",
-    "Sampling": "quovadis.video",
-    "Segment": "quovadis.results",
-    "SlidingWindows": "quovadis.video",
-    "StepPrediction": "quovadis.results",
-    "TimeSpan": "quovadis.video",
-    "TruncatedVideoError": "quovadis.errors",
-    "VideoError": "quovadis.errors",
-    "VideoFeatures": "quovadis.features",
-    "VideoLimitError": "quovadis.errors",
-    "VideoLimits": "quovadis.limits",
-    "VideoPrediction": "quovadis.results",
-    "VideoSource": "quovadis.video",
-    "WeightsError": "quovadis.errors",
-    "WeightsIdentity": "quovadis.results",
-    "WeightsUnavailableError": "quovadis.errors",
-    "convert": "quovadis.export",
-    "load": "quovadis.recognizer",
+_NAMES = {
+    "architecture": ("ENDPOINTS",),
+    "engines": ("EngineOutput",),
+    "errors": (
+        "ArchitectureError",
+        "DatasetError",
+        "EngineError",
+        "LabelsError",
+        "MetricError",
+        "MissingDependencyError",
+        "OutputError",
+        "QuovadisError",
+        "TruncatedVideoError",
+        "VideoError",
+        "VideoLimitError",
+        "WeightsError",
+        "WeightsUnavailableError",
+    ),
+    "export": ("Conversion", "convert"),
+    "features": ("FeatureOptions", "VideoFeatures"),
+    "limits": ("VideoLimits",),
+    "options": ("ModelOptions",),
+    "recognizer": ("Recognizer", "load"),
+    "results": ("ClipPrediction", "Prediction", "Segment", "StepPrediction", "VideoPrediction", "WeightsIdentity"),
+    "video": (
+        "Address",
+        "ArrayFrames",
+        "Camera",
+        "CentreClip",
+        "Dense",
+        "FileObject",
+        "FrameFolder",
+        "LocalFile",
+        "Sampling",
+        "SlidingWindows",
+        "TimeSpan",
+        "VideoSource",
+    ),
 }
-"""Where each public name is. They are imported when they are asked for, which takes a second or more."""
-
-_MODULES = frozenset(
-    {
-        *("architecture", "engines", "environment", "errors", "export", "features", "labels", "metrics", "recognizer"),
-        *("results", "video", "weights"),
-    }
-)
+"""Public names, by the module of the package that has them. They are imported when they are asked for, which takes a
+second or more."""
+_HOMES = {name: f"quovadis.{module}" for module, names in _NAMES.items() for name in names}
+_MODULES = {*_NAMES, "datasets", "environment", "evaluation", "fvd", "labels", "metrics", "torch", "weights"}
 """Modules that are there as attributes without being imported by name."""
+_NEEDS_EXTRA = {"torch"}
+"""Of these, what tools that look at everything in the package leave alone: it may not be installed."""
+
+__all__ = sorted(["__version__", *_HOMES])
 
 if not TYPE_CHECKING:
 
@@ -166,4 +140,4 @@ if not TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *__all__, *_MODULES} - _NEEDS_EXTRA)

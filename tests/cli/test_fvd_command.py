@@ -123,7 +123,7 @@ def test_a_length_that_is_too_long_does_not_cost_the_others_theirs(
     message = (
         f"{folder / 'real'}: has no clips of 12 frames, but of 9; ask for these, or measure it again with --frames 12"
     )
-    assert message in document["lacking"]
+    assert message in document["missing"]
     assert f"quovadis: error: {message}" in run.stderr.splitlines()
 
 

@@ -75,9 +75,7 @@ def test_fail_fast_stops_at_the_first_bad_file(rgb_scratch_path: Path, cricket_g
 
 
 def test_csv_has_a_row_for_each_class_of_video_and_clips(rgb_scratch_path: Path, cricket_gif: Path) -> None:
-    run = quovadis(
-        "classify", cricket_gif, "--weights", "rgb-scratch", "--clip-frames", "16", "--format", "csv", "--top", "2"
-    )
+    run = quovadis("classify", cricket_gif, "-w", "rgb-scratch", "--clip-frames", "16", "--format", "csv", "--top", "2")
     rows = list(csv.DictReader(io.StringIO(run.stdout)))
     # 79 frames: four clips of 16, and the last with 15 looped.
     assert [row["scope"] for row in rows] == ["video"] * 2 + ["clip"] * 2 * 5
@@ -157,9 +155,8 @@ def test_an_interrupted_run_keeps_the_results_it_has(
 
 
 def test_a_reader_that_leaves_the_pipe_is_no_traceback(rgb_scratch_path: Path, cricket_gif: Path) -> None:
-    command = (
-        f"{sys.executable} -m quovadis classify {cricket_gif} {' '.join(SHORT)} --format csv --top 400 | head -n 1"
-    )
+    options = " ".join((*SHORT, "--format", "csv", "--top", "400"))
+    command = f"{sys.executable} -m quovadis classify {cricket_gif} {options} | head -n 1"
     run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=SAFETY_NET)
     assert run.stdout.startswith("source,")
     assert run.stderr == ""

@@ -31,7 +31,7 @@ def fresh_home(rgb_scratch_path: Path, tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.fixture
 def fake_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands run an engine without a network."""
-    monkeypatch.setattr("quovadis.cli.options.load", lambda *_, **__: recognizer(MeanEngine()))
+    monkeypatch.setattr("quovadis.recognizer.load", lambda *_, **__: recognizer(MeanEngine()))
 
 
 def test_a_notice_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,17 @@ CLIP = np.zeros((1, 9, 224, 224, 3), np.uint8)
 FIRST = np.zeros((55, 224, 224, 3), np.uint8)
 
 
+Tensors = Mapping[str, NDArray[np.float32]]
+
+
+@pytest.fixture(scope="module")
+def tensors(rgb_scratch_path: Path) -> Tensors:
+    return load_weights(rgb_scratch_path).tensors
+
+
 @pytest.fixture(params=["native", "openvino", "torch"])
-def engine(request: pytest.FixtureRequest, rgb_scratch_path: Path) -> Engine:
-    return open_engine(load_weights("rgb-scratch").tensors, name=request.param, threads=2)
+def engine(request: pytest.FixtureRequest, tensors: Tensors) -> Engine:
+    return open_engine(tensors, name=request.param, threads=2)
 
 
 def test_a_closed_engine_refuses_to_run(engine: Engine) -> None:
@@ -42,8 +51,8 @@ def test_the_end_of_a_with_block_closes_the_engine() -> None:
 
 
 @pytest.mark.parametrize("name", ["native", "openvino"])
-def test_streams_of_a_closed_engine_end_too(name: str, rgb_scratch_path: Path) -> None:
-    engine = open_engine(load_weights("rgb-scratch").tensors, name=name, threads=2)  # type: ignore[arg-type]
+def test_streams_of_a_closed_engine_end_too(name: str, tensors: Tensors) -> None:
+    engine = open_engine(tensors, name=name, threads=2)  # type: ignore[arg-type]
     stream = engine.open_stream()
     stream.push(FIRST)
     engine.close()
@@ -53,8 +62,7 @@ def test_streams_of_a_closed_engine_end_too(name: str, rgb_scratch_path: Path) -
         engine.open_stream()
 
 
-def test_closing_ends_the_threads_and_frees_the_memory(rgb_scratch_path: Path) -> None:
-    tensors = load_weights("rgb-scratch").tensors
+def test_closing_ends_the_threads_and_frees_the_memory(tensors: Tensors) -> None:
     before = _threads()
     engine = NativeEngine(tensors, threads=3)
     engine.run(CLIP)
@@ -66,8 +74,8 @@ def test_closing_ends_the_threads_and_frees_the_memory(rgb_scratch_path: Path) -
     assert _resident_bytes() < resident - 100e6
 
 
-def test_calls_in_progress_finish(rgb_scratch_path: Path, cricket_frames: NDArray[np.uint8]) -> None:
-    engine = NativeEngine(load_weights("rgb-scratch").tensors, threads=2)
+def test_calls_in_progress_finish(tensors: Tensors, cricket_frames: NDArray[np.uint8]) -> None:
+    engine = NativeEngine(tensors, threads=2)
     clip = cricket_frames[np.newaxis]
     expected = engine.run(clip).logits
     found: list[NDArray[np.float32]] = []

@@ -31,16 +31,16 @@ from support.fake_engine import ColourEngine, recognizer
 from support.ledgers import done_in
 
 KNOWN = {
-    "deepmind": {"top-1": (6, 12), "top-5": (9, 12)},
+    "deepmind": {"top1": (6, 12), "top5": (9, 12)},
     "omz": {
-        "accuracy@top1": (17, 36),
-        "accuracy@top5": (28, 36),
-        "clip_accuracy: clip": (17, 36),
-        "clip_accuracy: video": (5, 12),
+        "accuracy_top1": (17, 36),
+        "accuracy_top5": (28, 36),
+        "clip_accuracy_clip": (17, 36),
+        "clip_accuracy_video": (5, 12),
         # The last by key is wrong, and not counted.
-        "clip_accuracy: video, without the last": (5, 11),
+        "clip_accuracy_video_without_last": (5, 11),
     },
-    "multiview": {"top-1": (5, 12), "top-5": (10, 12), "top-1 of single views": (17, 36)},
+    "multiview": {"top1": (5, 12), "top5": (10, 12), "top1_single_views": (17, 36)},
 }
 """Worked out by hand from the colours of the videos."""
 
@@ -304,9 +304,9 @@ def test_missing_and_unreadable_videos_are_told_and_listed_and_the_rest_is_evalu
     assert "not a video" in predictions.failures[0].reason
     found = counts(summarize(predictions))
     # Of the two one was right and the other among the best five.
-    assert found["top-1"] == (5, 10)
-    assert found["top-1, failures counted as wrong"] == (5, 12)
-    assert found["top-5, failures counted as wrong"] == (7, 12)
+    assert found["top1"] == (5, 10)
+    assert found["top1_failures_as_wrong"] == (5, 12)
+    assert found["top5_failures_as_wrong"] == (7, 12)
     assert predictions.counts == "10 of 12 videos evaluated, 1 missing, 1 unreadable"
 
 

@@ -32,23 +32,21 @@ def test_the_reference_of_open_model_zoo_comes_out_exactly() -> None:
     ]
     given = predictions(scored(ranks), [0] * 400, protocol="omz")
     summary = summarize(given)
-    assert share(summary, "accuracy@top1") == (778, 1200)
-    assert share(summary, "accuracy@top5") == (1015, 1200)
-    assert share(summary, "clip_accuracy: clip") == (778, 1200)
-    assert share(summary, "clip_accuracy: video") == (293, 400)
-    assert share(summary, "clip_accuracy: video, without the last") == (292, 399)
-    assert summary.metric("clip_accuracy: mean").value == (778 / 1200 + 293 / 400) / 2
-    assert summary.metric("clip_accuracy: mean, without the last").value == (778 / 1200 + 292 / 399) / 2
+    assert share(summary, "accuracy_top1") == (778, 1200)
+    assert share(summary, "accuracy_top5") == (1015, 1200)
+    assert share(summary, "clip_accuracy_clip") == (778, 1200)
+    assert share(summary, "clip_accuracy_video") == (293, 400)
+    assert share(summary, "clip_accuracy_video_without_last") == (292, 399)
+    assert summary.metric("clip_accuracy_mean").value == (778 / 1200 + 293 / 400) / 2
+    assert summary.metric("clip_accuracy_mean_without_last").value == (778 / 1200 + 292 / 399) / 2
 
 
 def test_a_name_means_one_figure_and_compatibility_says_which_comes_first() -> None:
     given = predictions(scored([[0, 0, 1], [1, 1, 1], [0, 0, 0]]), [0, 0, 0], protocol="omz")
     corrected, compatible = summarize(given), summarize(given, omz_compatible=True)
     assert {m.name: m.value for m in corrected.metrics} == {m.name: m.value for m in compatible.metrics}
-    ours, theirs = (
-        [f"clip_accuracy: {what}{ending}" for what in ("video", "mean")] for ending in ("", ", without the last")
-    )
-    head = ["accuracy@top1", "accuracy@top5", "clip_accuracy: clip"]
+    ours, theirs = ([f"clip_accuracy_{what}{ending}" for what in ("video", "mean")] for ending in ("", "_without_last"))
+    head = ["accuracy_top1", "accuracy_top5", "clip_accuracy_clip"]
     assert [metric.name for metric in corrected.metrics[:7]] == [*head, *ours, *theirs]
     assert [metric.name for metric in compatible.metrics[:7]] == [*head, *theirs, *ours]
     assert (corrected.to_dict()["omz_compatible"], compatible.to_dict()["omz_compatible"]) == (False, True)
@@ -66,27 +64,39 @@ def test_a_video_counts_by_the_mean_of_its_softmaxes() -> None:
     summary = summarize(predictions(logits, [1], protocol="multiview"))
     mean = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=1, keepdims=True)
     assert mean.mean(axis=0).argmax() == 0
-    assert share(summary, "top-1") == (0, 1)
-    assert share(summary, "top-1 of single views") == (1, 3)
+    assert share(summary, "top1") == (0, 1)
+    assert share(summary, "top1_single_views") == (1, 3)
 
 
 def test_failures_are_counted_as_wrong_in_figures_of_their_own() -> None:
     failures = tuple(Failure(f"gone {n}", "", 0, "missing", "no such video") for n in range(2))
     logits = scored([[0, 0, 0], [1, 1, 1]])
     videos = summarize(predictions(logits[:, :1], [0, 0], protocol="deepmind", failures=failures))
-    assert share(videos, "top-1") == (1, 2)
-    assert share(videos, "top-1, failures counted as wrong") == (1, 4)
-    assert share(videos, "top-5, failures counted as wrong") == (2, 4)
+    assert share(videos, "top1") == (1, 2)
+    assert share(videos, "top1_failures_as_wrong") == (1, 4)
+    assert share(videos, "top5_failures_as_wrong") == (2, 4)
     clips = summarize(predictions(logits, [0, 0], protocol="omz", failures=failures))
-    assert share(clips, "accuracy@top1, failures counted as wrong") == (3, 12)
-    assert share(clips, "clip_accuracy: clip, failures counted as wrong") == (3, 12)
-    assert share(clips, "clip_accuracy: video, failures counted as wrong") == (1, 4)
-    assert clips.metric("clip_accuracy: mean, failures counted as wrong").value == 0.25
+    assert share(clips, "accuracy_top1_failures_as_wrong") == (3, 12)
+    assert share(clips, "clip_accuracy_clip_failures_as_wrong") == (3, 12)
+    assert share(clips, "clip_accuracy_video_failures_as_wrong") == (1, 4)
+    assert clips.metric("clip_accuracy_mean_failures_as_wrong").value == 0.25
 
 
 def test_single_views_have_no_figures_of_their_own_where_they_are_the_videos() -> None:
     names = [metric.name for metric in summarize(predictions(scored([[0]]), [0], protocol="deepmind")).metrics]
-    assert names == ["top-1", "top-5", "mean class accuracy"]
+    assert names == ["top1", "top5", "mean_class_accuracy"]
+
+
+def test_every_figure_has_an_identifier_for_programs_and_a_title_for_people() -> None:
+    failures = (Failure("gone", "gone.mp4", 0, "missing", "gone"),)
+    given = predictions(scored([[0, 1, 1], [0, 0, 0]]), [0, 0], protocol="omz", failures=failures)
+    titles = {metric.name: metric.title for metric in summarize(given).metrics}
+    assert all(name.isidentifier() and name.islower() for name in titles)
+    assert titles["accuracy_top1"] == "accuracy@top1"
+    assert titles["accuracy_top5_failures_as_wrong"] == "accuracy@top5, failures counted as wrong"
+    assert titles["clip_accuracy_video_without_last"] == "clip_accuracy: video, without the last"
+    assert titles["clip_accuracy_mean_failures_as_wrong"] == "clip_accuracy: mean, failures counted as wrong"
+    assert len(titles) == len(summarize(given).metrics)
 
 
 def test_classes_pairs_and_worst_videos() -> None:
@@ -100,7 +110,7 @@ def test_classes_pairs_and_worst_videos() -> None:
         ("class 0", 3, pytest.approx(1 / 3), 1.0),
         ("class 2", 2, 0.5, 1.0),
     ]
-    assert summary.metric("mean class accuracy").value == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert summary.metric("mean_class_accuracy").value == pytest.approx((1 / 3 + 1 / 2) / 2)
     assert [(p.label, p.predicted, p.videos) for p in summary.confused] == [
         ("class 0", "class 1", 2),
         ("class 2", "class 0", 1),
@@ -119,7 +129,7 @@ def test_nothing_evaluated_has_no_figures_but_says_so() -> None:
 
 
 def test_a_metric_carries_its_wilson_interval() -> None:
-    metric = summarize(predictions(scored([[0]] * 8 + [[1]] * 2), [0] * 10, protocol="deepmind")).metric("top-1")
+    metric = summarize(predictions(scored([[0]] * 8 + [[1]] * 2), [0] * 10, protocol="deepmind")).metric("top1")
     found = metric.to_dict()
     assert (found["successes"], found["trials"], found["value"]) == (8, 10, 0.8)
     assert (found["lower"], found["upper"]) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))

@@ -239,9 +239,9 @@ def test_features_of_other_crops_and_windows_do_not_go_on_in_one_folder(tmp_path
     run([path], tmp_path / "out", WINDOWS)
     for changed, said in (
         (replace(WINDOWS, crops=3), "crops"),
-        (replace(WINDOWS, sampling=sampling("loop")), "remainder"),
-        (replace(WINDOWS, sampling=sampling("drop")), "remainder"),
-        (replace(WINDOWS, scaler="pillow"), "scaler"),
+        (replace(WINDOWS, sampling=sampling("loop")), "windows"),
+        (replace(WINDOWS, sampling=sampling("drop")), "windows"),
+        (replace(WINDOWS, scaler="pillow"), "preset"),
     ):
         with pytest.raises(OutputError, match=said):
             run([path], tmp_path / "out", changed)

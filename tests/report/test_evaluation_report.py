@@ -137,11 +137,11 @@ def test_json_holds_the_right_figures_and_is_the_same_each_time(tmp_path: Path) 
         "unreadable": 1,
     }
     metrics = {metric["name"]: metric for metric in report["metrics"]}
-    assert (metrics["top-1"]["value"], metrics["top-5"]["value"]) == (0.6, 1.0)
+    assert (metrics["top1"]["value"], metrics["top5"]["value"]) == (0.6, 1.0)
     # Wilson's interval of 3 in 5, from the formula in its common form.
-    assert metrics["top-1"]["lower"] == pytest.approx(0.2307, abs=1e-4)
-    assert metrics["top-1"]["upper"] == pytest.approx(0.8824, abs=1e-4)
-    assert metrics["top-1, failures counted as wrong"]["trials"] == 7
+    assert metrics["top1"]["lower"] == pytest.approx(0.2307, abs=1e-4)
+    assert metrics["top1"]["upper"] == pytest.approx(0.8824, abs=1e-4)
+    assert metrics["top1_failures_as_wrong"]["trials"] == 7
     assert [row["same_weights"] for row in report["published"]] == [False, False, False, False, True]
     assert [row["same_protocol"] for row in report["published"]] == [False, False, False, True, True]
     assert report["failures"][1] == {

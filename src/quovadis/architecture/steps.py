@@ -26,5 +26,5 @@ def check_chunk(chunk_frames: int) -> None:
     """
     if chunk_frames < TEMPORAL_STRIDE or chunk_frames % TEMPORAL_STRIDE:
         raise ArchitectureError(
-            f"chunks must be a multiple of {TEMPORAL_STRIDE} frames, not {chunk_frames}", option="chunk_frames"
+            f"invalid `chunk_frames={chunk_frames}`: must be a multiple of {TEMPORAL_STRIDE}", option="chunk_frames"
         )

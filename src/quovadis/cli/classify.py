@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal, ParamSpec
 
@@ -33,7 +33,7 @@ from quovadis.options import ModelOptions
 from quovadis.report.output import OutputFormat, ResultOutput, check_outputs
 from quovadis.report.progress import ClipProgress, VideoProgress
 from quovadis.results import VideoPrediction
-from quovadis.results.timeline import DEFAULT_THRESHOLD, with_segments
+from quovadis.results.timeline import DEFAULT_THRESHOLD
 from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
 
 Arguments = ParamSpec("Arguments")
@@ -72,14 +72,16 @@ def classify(
             "--dense", help="Run each frame once, with a prediction every 8 frames.", rich_help_panel=SAMPLING
         ),
     ] = False,
-    window: Annotated[
+    window_steps: Annotated[
         int,
-        typer.Option(min=1, help="Dense: steps of 8 frames averaged into a prediction.", rich_help_panel=SAMPLING),
+        typer.Option(
+            "--window", min=1, help="Dense: steps of 8 frames averaged into a prediction.", rich_help_panel=SAMPLING
+        ),
         Needs("dense", "timeline"),
     ] = 9,
-    chunk: Annotated[
+    chunk_frames: Annotated[
         int,
-        typer.Option(min=8, help="Dense: frames a call, a multiple of 8.", rich_help_panel=SAMPLING),
+        typer.Option("--chunk", min=8, help="Dense: frames a call, a multiple of 8.", rich_help_panel=SAMPLING),
         Needs("dense", "timeline"),
     ] = 16,
     timeline: Annotated[
@@ -139,17 +141,17 @@ def classify(
         quovadis classify clip.mp4 --format csv --top 1
     """
     file_format = "json" if common.as_json else file_format
+    check_resume(common.resume, [output, plot], sources)
     with command_line_checks():
         clips: SlidingWindows | CentreClip | Dense = SlidingWindows(clip_frames=clip_frames, stride=stride)
         if dense or timeline:
-            clips = Dense(window_steps=window, chunk_frames=chunk)
+            clips = Dense(window_steps=window_steps, chunk_frames=chunk_frames)
         elif clip == "centre":
             clips = CentreClip(clip_frames=clip_frames)
         span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
         sampling = Sampling(clips=clips, fps=fps, span=span)
         check_engine(model_options, dense=isinstance(clips, Dense))
         check_outputs(file_format, output, plot, several=len(sources) > 1)
-    check_resume(common.resume, [output, plot], sources)
     with ExitStack() as stack:
         results = stack.enter_context(
             ResultOutput(
@@ -172,7 +174,7 @@ def classify(
         run = None if common.workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=shown))
 
         def take(result: VideoPrediction) -> None:
-            results.result(with_segments(result, threshold) if timeline else result)
+            results.result(replace(result, timeline=result.segments(threshold)) if timeline else result)
 
         failures = classify_sources(
             model,

@@ -34,7 +34,7 @@ from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Co
 from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.options import ModelOptions
 from quovadis.recognizer import Recognizer
-from quovadis.report.distances import DistanceReport, set_document
+from quovadis.report.distances import distance_table
 from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode
@@ -227,7 +227,7 @@ def fvd(
             on_skip=display.leave_out,
             notify=notices(quiet=common.quiet),
         )
-    _show(found, DistanceReport(found, chosen, seed or 0, flag), stats, common)
+    _show(found, stats, common)
     if found.missing or display.faults:
         raise typer.Exit(1)
 
@@ -253,18 +253,18 @@ class _Display:
             notify_above(self._progress, said)
 
 
-def _show(found: SetComparison, report: DistanceReport, stats: Path | None, common: CommonOptions) -> None:
+def _show(found: SetComparison, stats: Path | None, common: CommonOptions) -> None:
     if found.fake is None:
         if common.as_json:
-            typer.echo(json.dumps(set_document(found.real, flag), indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(found.real.to_dict(flag), indent=2, ensure_ascii=False))
         elif not common.quiet:
             typer.echo(stats)
         return
     for warning in dict.fromkeys(text for distance in found.distances for text in distance.warnings):
         notify(f"warning: {warning}")
     if common.as_json:
-        typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(found.to_dict(flag), indent=2, ensure_ascii=False))
     else:
-        Console(highlight=False).print(report.table())
+        Console(highlight=False).print(distance_table(found))
     for sentence in found.missing:
         notify(f"error: {sentence}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -61,7 +60,6 @@ class _Rule:
         ]
 
 
-@dataclass(init=False)
 class Needs(_Rule):
     """Beside an option, in `Annotated`: it has an effect only with one of these."""
 
@@ -74,7 +72,6 @@ class Needs(_Rule):
             raise UsageError(f"{_given(context, name)} has no effect without {others}", context)
 
 
-@dataclass(init=False)
 class Excludes(_Rule):
     """Beside an option, in `Annotated`: it has no effect with any of these."""
 

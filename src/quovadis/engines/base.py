@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from quovadis.architecture import FIRST_FRAMES, FRAME_SIZE, INPUT_CHANNELS, TEMPORAL_STRIDE, check_input_size
 from quovadis.engines.pixel_range import check_pixel_range
 from quovadis.errors import ArchitectureError
+from quovadis.values import ArrayValue
 
 Pixels: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
 """RGB, 0..255: whole as decoded, or float32 as resizing without rounding makes them."""
 
 
-@dataclass(frozen=True)
-class EngineOutput:
+@dataclass(frozen=True, eq=False, repr=False)
+class EngineOutput(ArrayValue):
     """What the network makes of a batch of clips; every array is float32."""
 
     step_logits: NDArray[np.float32]
@@ -32,9 +33,13 @@ class EngineOutput:
     endpoints: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Feature maps that were asked for, shape batch, time, height, width, channels, by endpoint name."""
 
+    def __repr__(self) -> str:
+        arrays = {name: value for name, value in vars(self).items() if name != "endpoints"} | dict(self.endpoints)
+        return f"EngineOutput({', '.join(f'{name} {value.shape}' for name, value in arrays.items())})"
 
-@dataclass(frozen=True)
-class StreamOutput:
+
+@dataclass(frozen=True, eq=False)
+class StreamOutput(ArrayValue):
     """What the network makes of the next frames of a video; every array is float32."""
 
     step_logits: NDArray[np.float32]

@@ -16,10 +16,16 @@ from quovadis.metrics import Proportion, confusion_matrix
 
 MAX_PAIRS = 20
 MAX_VIDEOS = 20
-WITHOUT_LAST = ", without the last"
-"""Ends the names of the accuracy checker's own figures: it counts a video when the next one begins, never the last."""
-AS_WRONG = ", failures counted as wrong"
-"""Ends the names of figures that count what is missing or unreadable too."""
+WITHOUT_LAST = "without the last"
+"""Ends the titles of the accuracy checker's own figures: it counts a video when the next one begins, never the last."""
+AS_WRONG = "failures counted as wrong"
+"""Ends the titles of figures that count what is missing or unreadable too."""
+_ENDINGS = {
+    "": ("", ""),
+    WITHOUT_LAST: ("_without_last", f", {WITHOUT_LAST}"),
+    AS_WRONG: ("_failures_as_wrong", f", {AS_WRONG}"),
+}
+"""How a figure's name and its title end."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,9 @@ class Metric:
     """One figure."""
 
     name: str
+    """Identifies the figure for programs, such as `top1`."""
+    title: str
+    """What people read, such as "top-1"."""
     value: float
     """In 0..1; not a number if nothing was evaluated."""
     counts: Proportion | None
@@ -34,7 +43,11 @@ class Metric:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figure in JSON's types, with the ends of its Wilson 95 % interval."""
-        result: dict[str, Any] = {"name": self.name, "value": None if math.isnan(self.value) else self.value}
+        result: dict[str, Any] = {
+            "name": self.name,
+            "title": self.title,
+            "value": None if math.isnan(self.value) else self.value,
+        }
         if self.counts is not None:
             lower, upper = self.counts.interval
             result |= {"successes": self.counts.successes, "trials": self.counts.trials, "lower": lower, "upper": upper}
@@ -130,46 +143,61 @@ def summarize(predictions: Predictions, *, omz_compatible: bool = False) -> Summ
     metrics = _clip_metrics(predictions, omz_compatible) if is_omz else _video_metrics(predictions)
     classes = _classes(predictions)
     if classes:
-        metrics.append(Metric("mean class accuracy", float(np.mean([item.top1 for item in classes])), None))
+        metrics.append(
+            Metric("mean_class_accuracy", "mean class accuracy", float(np.mean([item.top1 for item in classes])), None)
+        )
     return Summary(tuple(metrics), classes, _confused(predictions), _worst(predictions), omz_compatible)
 
 
 def _video_metrics(predictions: Predictions) -> list[Metric]:
     ranks = predictions.video_ranks
-    metrics = [_share(f"top-{k}", int((ranks < k).sum()), len(ranks)) for k in (1, 5)]
+    metrics = [_share(f"top{k}", f"top-{k}", int((ranks < k).sum()), len(ranks)) for k in (1, 5)]
     if failed := len(predictions.failures):
-        metrics += [_share(f"top-{k}{AS_WRONG}", int((ranks < k).sum()), len(ranks) + failed) for k in (1, 5)]
+        metrics += [
+            _share(f"top{k}", f"top-{k}", int((ranks < k).sum()), len(ranks) + failed, AS_WRONG) for k in (1, 5)
+        ]
     views = predictions.view_ranks
     if len(views) > len(ranks):
-        metrics += [_share(f"top-{k} of single views", int((views < k).sum()), len(views)) for k in (1, 5)]
+        metrics += [
+            _share(f"top{k}_single_views", f"top-{k} of single views", int((views < k).sum()), len(views))
+            for k in (1, 5)
+        ]
     return metrics
 
 
 def _clip_metrics(predictions: Predictions, compatible: bool) -> list[Metric]:
     clips, videos = predictions.view_ranks, predictions.video_ranks
-    metrics = [_share(f"accuracy@top{k}", int((clips < k).sum()), len(clips)) for k in (1, 5)]
+    metrics = [_share(f"accuracy_top{k}", f"accuracy@top{k}", int((clips < k).sum()), len(clips)) for k in (1, 5)]
     right_clips, right_videos = int((clips < 1).sum()), int((videos < 1).sum())
-    clip = _share("clip_accuracy: clip", right_clips, len(clips))
+    clip = _share("clip_accuracy_clip", "clip_accuracy: clip", right_clips, len(clips))
     corrected = _with_mean(clip, "", right_videos, len(videos))
     theirs = _with_mean(clip, WITHOUT_LAST, int((videos[:-1] < 1).sum()), max(len(videos) - 1, 0))
     metrics += [clip, *theirs, *corrected] if compatible else [clip, *corrected, *theirs]
     if failed := len(predictions.failures):
         trials = len(clips) + CLIPS * failed
-        metrics += [_share(f"accuracy@top{k}{AS_WRONG}", int((clips < k).sum()), trials) for k in (1, 5)]
-        clip = _share(f"clip_accuracy: clip{AS_WRONG}", right_clips, trials)
+        metrics += [
+            _share(f"accuracy_top{k}", f"accuracy@top{k}", int((clips < k).sum()), trials, AS_WRONG) for k in (1, 5)
+        ]
+        clip = _share("clip_accuracy_clip", "clip_accuracy: clip", right_clips, trials, AS_WRONG)
         metrics += [clip, *_with_mean(clip, AS_WRONG, right_videos, len(videos) + failed)]
     return metrics
 
 
 def _with_mean(clip: Metric, ending: str, right: int, trials: int) -> tuple[Metric, Metric]:
     """Return `clip_accuracy` over videos, and its mean with the one over clips."""
-    video = _share(f"clip_accuracy: video{ending}", right, trials)
-    return video, Metric(f"clip_accuracy: mean{ending}", (clip.value + video.value) / 2, None)
+    video = _share("clip_accuracy_video", "clip_accuracy: video", right, trials, ending)
+    name, title = _ended("clip_accuracy_mean", "clip_accuracy: mean", ending)
+    return video, Metric(name, title, (clip.value + video.value) / 2, None)
 
 
-def _share(name: str, successes: int, trials: int) -> Metric:
+def _share(name: str, title: str, successes: int, trials: int, ending: str = "") -> Metric:
     counts = Proportion(successes, trials)
-    return Metric(name, counts.value, counts)
+    return Metric(*_ended(name, title, ending), counts.value, counts)
+
+
+def _ended(name: str, title: str, ending: str) -> tuple[str, str]:
+    name_end, title_end = _ENDINGS[ending]
+    return name + name_end, title + title_end
 
 
 def _classes(predictions: Predictions) -> tuple[ClassAccuracy, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quovadis.fvd.compare import CompareOptions, SetComparison, compare_sets
+from quovadis.fvd.compare import CompareOptions, SetComparison, SetLike, compare_sets, compare_videos
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.options import PRESETS, Covariance, FVDOptions, Preset, SetPlan, plan_sets
 from quovadis.fvd.set_sources import SetSource, are_files, load_set
@@ -26,6 +26,7 @@ __all__ = [
     "LengthStatistics",
     "Preset",
     "SetComparison",
+    "SetLike",
     "SetPlan",
     "SetSource",
     "SetVideo",
@@ -36,6 +37,7 @@ __all__ = [
     "check_lengths",
     "comparable_options",
     "compare_sets",
+    "compare_videos",
     "distances",
     "list_videos",
     "load_set",

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.errors import MetricError, Spell, in_python, spell_options
+from quovadis.escape import shortened
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
-from quovadis.fvd.options import Covariance, FVDOptions, SetPlan
+from quovadis.fvd.options import (
+    DEFAULT_WEIGHTS,
+    PRESETS,
+    ClipChoice,
+    Covariance,
+    FeatureKind,
+    FVDOptions,
+    Preset,
+    SetPlan,
+    plan_sets,
+)
 from quovadis.fvd.set_sources import SetSource, are_files, load_set
-from quovadis.fvd.set_videos import SetVideo
+from quovadis.fvd.set_videos import SetInput, SetVideo
 from quovadis.fvd.statistics import Statistics, check_lengths
 from quovadis.fvd.video_set import SkippedVideo, set_dimension, set_settings, set_statistics
+from quovadis.metrics.bootstrap import MIN_RESAMPLES
+from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
-from quovadis.recognizer import Recognizer
+from quovadis.recognizer import Recognizer, load
 from quovadis.runs.executor import VideoObserver
 from quovadis.runs.ledger import Ledger
+from quovadis.version import __version__
 from quovadis.video import VideoLimits
+from quovadis.video.bilinear import CoordinateMode
 
+_logger = logging.getLogger("quovadis")
+SetLike: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Iterable[str | os.PathLike[str] | NDArray[Any]]"
+"""A set of videos as a user gives it: one path or array, or several."""
 Observe: TypeAlias = Callable[[str], AbstractContextManager[VideoObserver]]
 """Given a title, makes the observer of a part of the work."""
 
@@ -54,8 +78,17 @@ class CompareOptions:
     restart: bool = False
     """Start over, whatever that file has."""
 
+    def __post_init__(self) -> None:
+        if self.covariance not in get_args(Covariance):
+            raise MetricError(
+                f"covariance must be one of {', '.join(get_args(Covariance))}, not {self.covariance}",
+                option="covariance",
+            )
+        if 0 < self.resamples < MIN_RESAMPLES or self.resamples < 0:
+            raise MetricError(f"a bootstrap needs {MIN_RESAMPLES} `resamples` or more; 200 is usual")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class SetComparison:
     """Two sets, their distances, and what these depend on."""
 
@@ -66,16 +99,168 @@ class SetComparison:
     """By length of clips, the shortest first."""
     missing: Sequence[str] = ()
     """Why lengths that were asked for have no distance."""
+    covariance: Covariance = "unbiased"
+    seed: int = 0
+    """Of the bootstrap."""
+
+    def __repr__(self) -> str:
+        figures = [f"FVD {one.fvd:.4f} ({one.clips_a} and {one.clips_b} clips)" for one in self.distances]
+        names = " and ".join(shortened(one.source) for one in (self.real, self.fake) if one is not None)
+        return f"SetComparison({names}: {', '.join(figures) or 'no distance'})"
+
+    def to_dict(self, spell: Spell = in_python) -> dict[str, Any]:
+        """Return the distances and all that they depend on in JSON's types; `spell` says how options are written."""
+        return {
+            "quovadis": __version__,
+            "covariance": self.covariance,
+            "bootstrap_seed": self.seed,
+            "real": self.real.to_dict(spell),
+            "fake": None if self.fake is None else self.fake.to_dict(spell),
+            "distances": [distance.to_dict() for distance in self.distances],
+            "missing": [spell_options(sentence, spell) for sentence in self.missing],
+        }
+
+
+def compare_videos(
+    real: SetLike,
+    fake: SetLike,
+    *,
+    frames: int | Sequence[int] | None = None,
+    preset: Preset | None = None,
+    model: Recognizer | ModelOptions | str | os.PathLike[str] | None = None,
+    clips: ClipChoice | None = None,
+    fake_clips: ClipChoice | None = None,
+    clips_per_video: int | None = None,
+    seed: int | None = None,
+    frame_step: int | None = None,
+    coordinate_mode: CoordinateMode | None = None,
+    features: FeatureKind | None = None,
+    covariance: Covariance | None = None,
+    with_kvd: bool = True,
+    resamples: int = 0,
+    most_videos: int | None = None,
+    limits: VideoLimits | None = None,
+    allow_partial: bool = False,
+    workers: int = 2,
+    stats_path: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    restart: bool = False,
+    on_skip: Callable[[SkippedVideo], None] | None = None,
+    notify: Notify | None = None,
+) -> SetComparison:
+    """Return how far generated videos are from real ones: what the command `quovadis fvd` computes.
+
+    Args:
+        real: the real videos: a folder, which is searched; a video; a `.npy` file of videos or features; a `.npz` file
+            of statistics; an array, uint8 RGB of shape N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D; or
+            several of these, such as a list of paths.
+        fake: the generated videos, in the same forms.
+        frames: of a clip, 9 or more; several lengths are measured at once; None: 16.
+        preset: whose conventions to follow where nothing else is asked for; None: the original's.
+        model: a recognizer that is loaded, or what `quovadis.load` takes; None: `rgb-scratch`, the original metric's
+            network. Nothing is loaded where both sets are features or statistics.
+        clips: which clips of each video, `first` or `random`; None: as the preset has it.
+        fake_clips: of each generated video; None: as `clips`.
+        clips_per_video: of videos with random clips; None: 1.
+        seed: of random clips and the bootstrap; None: 0.
+        frame_step: frames from one frame of a clip to the next; None: 1.
+        coordinate_mode: how frames are stretched to 224x224; None: as the preset has it.
+        features: `logits` or `pooled`; None: logits.
+        covariance: `unbiased` or `population`; None: as the preset has it.
+        with_kvd: whether to compute the kernel distance too.
+        resamples: of the bootstrap, which gives an interval; 200 is usual, 0 for none.
+        most_videos: how many videos to take of each set; None: all.
+        limits: the most pixels, frames and seconds to accept of a video; None: the defaults of `VideoLimits`.
+        allow_partial: take what is there of damaged or cut-off videos.
+        workers: videos processed at once, 1 or more.
+        stats_path: a `.npz` file of the real set's statistics: read if it is there, else written.
+        resume: a file in which the features of each video are kept, and found again; None: nothing is kept.
+        restart: start over, whatever that file has.
+        on_skip: called with each video that is left out; None: `notify` is told.
+        notify: called with a line on what should be known; None: a warning of the logger `quovadis`.
+
+    Raises:
+        MetricError: sets that are not there, hold nothing, or cannot be compared.
+        ArchitectureError: values that cannot be, or that do not go together.
+        OutputError: the statistics or the file to resume from cannot be written, or the latter does not fit.
+        EngineError: the device failed.
+    """
+    say = notify or _logger.warning
+    lengths = (frames,) if isinstance(frames, int) else tuple(frames or ())
+    plans = plan_sets(
+        preset,
+        frames=lengths,
+        clips=clips,
+        fake_clips=fake_clips,
+        clips_per_video=clips_per_video,
+        seed=seed,
+        frame_step=frame_step,
+        coordinate_mode=coordinate_mode,
+        features=features,
+    )
+    options = CompareOptions(
+        frames=lengths,
+        covariance=covariance or PRESETS[preset or "original"].covariance,
+        seed=seed or 0,
+        same_weights=model is not None,
+        with_kvd=with_kvd,
+        resamples=resamples,
+        most_videos=most_videos,
+        limits=limits or VideoLimits(),
+        allow_partial=allow_partial,
+        workers=workers,
+        stats_path=None if stats_path is None else Path(stats_path),
+        resume=None if resume is None else Path(resume),
+        restart=restart,
+    )
+    found = compare_sets(
+        _inputs(real),
+        _inputs(fake),
+        plans,
+        lambda: _network(model, say),
+        options,
+        on_skip=on_skip or (lambda video: say(f"left out: {video.name}: {video.reason}")),
+        notify=say,
+    )
+    warnings = dict.fromkeys(text for distance in found.distances for text in distance.warnings)
+    for sentence in (*warnings, *found.missing):
+        say(sentence)
+    return found
+
+
+def _inputs(videos: SetLike) -> list[SetInput]:
+    if isinstance(videos, str | os.PathLike | np.ndarray):
+        videos = [videos]
+    sources = list(videos) if isinstance(videos, Iterable) else [videos]
+    for source in sources:
+        if not isinstance(source, str | os.PathLike | np.ndarray):
+            raise MetricError(f"a set of videos is made of paths and arrays, not of {type(source).__name__}")
+    if not sources:
+        raise MetricError("a set without videos: give a folder, or a list of files or arrays")
+    return [source if isinstance(source, np.ndarray) else os.fspath(source) for source in sources]
+
+
+def _network(model: Recognizer | ModelOptions | str | os.PathLike[str] | None, notify: Notify) -> Recognizer:
+    if not isinstance(model, Recognizer):
+        asked = model if isinstance(model, ModelOptions) else ModelOptions(model or DEFAULT_WEIGHTS)
+        # A distance is compared with other people's, which are float32's.
+        return load(replace(asked, precision="f32"), needs_labels=False, notify=notify)
+    precision = model.engine.description["precision"]
+    if precision != "f32":
+        raise MetricError(
+            f"distances are computed in float32, not in {precision}: load the model with `precision='f32'`"
+        )
+    return model
 
 
 def compare_sets(
-    real: Sequence[str],
-    fake: Sequence[str],
+    real: Sequence[SetInput],
+    fake: Sequence[SetInput],
     plans: tuple[SetPlan, SetPlan],
     network: Callable[[], Recognizer],
     options: CompareOptions,
     *,
-    observe: Observe,
+    observe: Observe | None = None,
     on_skip: Callable[[SkippedVideo], None] | None = None,
     notify: Notify = ignore_notice,
 ) -> SetComparison:
@@ -89,7 +274,7 @@ def compare_sets(
         plans: how each set is to be measured.
         network: loads the network; not called where there is nothing to run it on.
         options: how the sets are compared.
-        observe: given a title, makes the observer of a set, and of the bootstrap.
+        observe: given a title, makes the observer of a set, and of the bootstrap; None: nothing is shown.
         on_skip: called with each video that is left out.
         notify: called with a line where statistics that are there are used.
 
@@ -99,8 +284,10 @@ def compare_sets(
         EngineError: the device failed.
     """
     network = cache(network)
+    if options.resume is not None and any(isinstance(source, np.ndarray) for source in (*real, *fake)):
+        raise MetricError("arrays in memory cannot be found again: leave `resume` out, or give `.npy` files")
 
-    def load(sources: Sequence[str], plan: SetPlan, stats_path: Path | None) -> SetSource:
+    def load(sources: Sequence[SetInput], plan: SetPlan, stats_path: Path | None) -> SetSource:
         wanted = dict(plan.named)
         if options.same_weights and are_files(sources, stats_path):
             wanted["weights_sha256"] = network().weights.sha256
@@ -118,7 +305,7 @@ def compare_sets(
     def measure(chosen: FVDOptions, source: str, videos: Sequence[SetVideo]) -> Statistics:
         if found:
             chosen = comparable_options(found[0], source, set_settings(network(), chosen), chosen)
-        with observe(source) as observer:
+        with nullcontext() if observe is None else observe(source) as observer:
             return set_statistics(
                 network(),
                 source,
@@ -134,7 +321,7 @@ def compare_sets(
     if fake:
         sides.append(load(fake, plans[1], None))
     planned = [
-        (" + ".join(one.sources), set_settings(network(), chosen), chosen, set_dimension(network(), chosen))
+        (one.name, set_settings(network(), chosen), chosen, set_dimension(network(), chosen))
         for one, chosen in zip(sides, (plan.options for plan in plans), strict=False)
         if one.has_videos
     ]
@@ -154,10 +341,10 @@ def compare_sets(
     return _distances(found[0], found[1], options, observe)
 
 
-def _distances(a: Statistics, b: Statistics, options: CompareOptions, observe: Observe) -> SetComparison:
+def _distances(a: Statistics, b: Statistics, options: CompareOptions, observe: Observe | None) -> SetComparison:
     missing: list[str] = []
     with ExitStack() as stack:
-        observer = stack.enter_context(observe("bootstrap")) if options.resamples else None
+        observer = stack.enter_context(observe("bootstrap")) if observe and options.resamples else None
         if observer is not None:
             observer.start(options.resamples * len(options.frames or a.lengths), 0)
         found = distances(
@@ -171,4 +358,4 @@ def _distances(a: Statistics, b: Statistics, options: CompareOptions, observe: O
             on_resample=None if observer is None else lambda: observer.advance(""),
             on_missing=missing.append,
         )
-    return SetComparison(a, b, found, missing)
+    return SetComparison(a, b, found, missing, options.covariance, options.seed)

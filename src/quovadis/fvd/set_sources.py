@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, OutputError
-from quovadis.fvd.set_videos import SetVideo, list_videos
+from quovadis.fvd.set_videos import IN_MEMORY, SetInput, SetVideo, list_videos
 from quovadis.fvd.statistics import (
     LengthStatistics,
     Statistics,
@@ -24,24 +24,33 @@ from quovadis.fvd.statistics import (
     save_statistics,
 )
 from quovadis.progress import Notify, ignore_notice
+from quovadis.runs.tasks import video_path
 from quovadis.video import VideoLimits
 from quovadis.video.source import is_address, local_path
 
 Measure: TypeAlias = Callable[[str, Sequence[SetVideo]], Statistics]
 """Runs the network over the videos of a source."""
 
+_SEVERAL = 2
+_MAX_LISTED = 3
+"""Of the sources that a message names."""
+
 
 @dataclass(frozen=True)
 class SetSource:
     """One set of a comparison, looked through before the network runs."""
 
-    sources: tuple[str, ...]
     parts: tuple[Statistics | Videos, ...]
-    """All sources, in order."""
+    """What it is put together from, in order."""
     stats_path: Path | None = None
     """Where the statistics of all are to be written."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """What was asked for of videos and is no setting, for the record."""
+
+    @property
+    def name(self) -> str:
+        """What errors call the set."""
+        return " + ".join(part.source for part in self.parts)
 
     @property
     def precomputed(self) -> list[Statistics]:
@@ -84,7 +93,7 @@ class Videos:
 
 
 def load_set(
-    sources: Sequence[str],
+    sources: Sequence[SetInput],
     *,
     wanted: Mapping[str, Any] = MappingProxyType({}),
     frames: Sequence[int] = (),
@@ -97,7 +106,9 @@ def load_set(
     """Look several sources through, so that mistakes are known before the network runs for hours.
 
     Args:
-        sources: folders of videos, of frames or of `.npy` files, `.npy` of videos or features, `.npz` of statistics.
+        sources: folders of videos, of frames or of `.npy` files, `.npy` of videos or features, `.npz` of statistics,
+            videos; or arrays as `.npy` files hold them. Videos that are given one by one are one part of the set, as if
+            the folder that they have in common had been given.
         wanted: settings that statistics from files must have been measured with, by name.
         frames: lengths of clips that they must have.
         most_videos: how many videos, or rows of features, to take of all sources together, in natural order of their
@@ -111,7 +122,8 @@ def load_set(
         MetricError: a source that is not there, holds nothing, or is named twice; statistics of other settings.
         OutputError: the statistics cannot be written.
     """
-    if not all(sources):
+    paths = [source for source in sources if not isinstance(source, np.ndarray)]
+    if not all(paths):
         raise MetricError("'': an empty name; give a file or a folder")
     if stats_path is not None:
         if stats_path.suffix.lower() != ".npz":
@@ -122,17 +134,19 @@ def load_set(
             statistics = _from_file(stats_path, wanted, frames)
             _check_most_videos(statistics, stats_path, most_videos)
             counts = ", ".join(f"{part.moments.count:,}" for part in statistics.lengths.values())
-            notify(f"{stats_path} is there: its statistics of {counts} clips are used, not {', '.join(sources)}")
-            return SetSource(tuple(sources), (statistics,))
+            notify(f"{stats_path} is there: its statistics of {counts} clips are used, not {_listed(paths)}")
+            return SetSource((statistics,))
         if not os.access(stats_path.parent, os.W_OK):
             raise OutputError(
                 f"{stats_path}: cannot write the statistics: no folder {stats_path.parent} that can be written"
             )
-    _check_named_once(sources)
+    _check_named_once(paths)
     parts: list[Statistics | Videos] = []
+    singles: list[tuple[str, SetVideo]] = []
+    arrays: list[SetVideo] = []
     left = most_videos
     for source in sources:
-        if _is_file_of_statistics(source):
+        if isinstance(source, str) and _is_file_of_statistics(source):
             if is_address(source):
                 raise MetricError(f"{source}: statistics are read from local files; download it, and give its path")
             if most_videos is not None:
@@ -142,10 +156,45 @@ def load_set(
         videos = list_videos(source, limits, allow_partial=allow_partial)[:left]
         left = None if left is None else left - len(videos)
         # A source is looked at, and may be missing, also where no more is taken of it.
-        if len(videos):
-            parts.append(_of_features(source, videos) if isinstance(videos, np.ndarray) else Videos(source, videos))
+        if isinstance(videos, np.ndarray):
+            if len(videos):
+                parts.append(_of_features(IN_MEMORY if isinstance(source, np.ndarray) else source, videos))
+        elif isinstance(source, np.ndarray):
+            arrays += videos
+        elif not is_address(source) and [video.name for video in videos] == [local_path(source).name]:
+            singles += [(source, video) for video in videos]
+        elif videos:
+            parts.append(Videos(source, videos))
+    parts += _together(singles)
+    if arrays:
+        names = [f"{IN_MEMORY}[{number}]" for number in range(len(arrays))]
+        parts.append(Videos(IN_MEMORY, [replace(video, name=name) for video, name in zip(arrays, names, strict=True)]))
     asked = {"most_videos": most_videos, "allow_partial": allow_partial}
-    return SetSource(tuple(sources), tuple(parts), stats_path, asked)
+    return SetSource(tuple(parts), stats_path, asked)
+
+
+def _together(singles: Sequence[tuple[str, SetVideo]]) -> list[Videos]:
+    """Return videos that were given one by one as those of the folder that they have in common."""
+    if len(singles) < _SEVERAL:
+        return [Videos(source, [video]) for source, video in singles]
+    paths = [video_path(source) for source, _ in singles]
+    folder = Path(os.path.commonpath([path.parent for path in paths]))
+    return [
+        Videos(
+            str(folder),
+            [
+                replace(video, name=path.relative_to(folder).as_posix())
+                for path, (_, video) in zip(paths, singles, strict=True)
+            ],
+        )
+    ]
+
+
+def _listed(sources: Sequence[str]) -> str:
+    if not sources:
+        return IN_MEMORY
+    more = len(sources) - _MAX_LISTED
+    return ", ".join(sources[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _check_most_videos(statistics: Statistics, stats_path: Path, most_videos: int | None) -> None:
@@ -159,19 +208,21 @@ def _check_most_videos(statistics: Statistics, stats_path: Path, most_videos: in
 
 
 def _check_named_once(sources: Sequence[str]) -> None:
-    paths = [source if is_address(source) else str(local_path(source).resolve()) for source in sources]
-    for number, path in enumerate(paths):
-        if path in paths[:number]:
-            raise MetricError(f"{sources[number]}: named twice in one set; a video counts once")
+    seen = set()
+    for source in sources:
+        path = source if is_address(source) else str(local_path(source).resolve())
+        if path in seen:
+            raise MetricError(f"{source}: named twice in one set; a video counts once")
+        seen.add(path)
 
 
-def are_files(sources: Sequence[str], stats_path: Path | None) -> bool:
+def are_files(sources: Sequence[SetInput], stats_path: Path | None) -> bool:
     """Tell whether any of a set is read from a file of statistics, whose settings are then given."""
     return (stats_path is not None and stats_path.exists()) or any(map(_is_file_of_statistics, sources))
 
 
-def _is_file_of_statistics(source: str) -> bool:
-    return source.lower().endswith(".npz")
+def _is_file_of_statistics(source: SetInput) -> bool:
+    return isinstance(source, str) and source.lower().endswith(".npz")
 
 
 def _from_file(path: Path, wanted: Mapping[str, Any], frames: Sequence[int]) -> Statistics:

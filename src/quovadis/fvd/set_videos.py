@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from quovadis.video import ArrayFrames, SourceReader, VideoLimits, VideoSource, 
 from quovadis.video.folders import walk_folders
 from quovadis.video.images import natural_key
 from quovadis.video.source import STANDARD_INPUT, is_address, local_path
+
+SetInput: TypeAlias = "str | NDArray[Any]"
+"""A path, or what a `.npy` file may hold."""
+IN_MEMORY = "<array>"
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class SetVideo:
 
 
 def list_videos(
-    source: str, limits: VideoLimits | None = None, *, allow_partial: bool = False
+    source: SetInput, limits: VideoLimits | None = None, *, allow_partial: bool = False
 ) -> list[SetVideo] | NDArray[np.floating[Any]]:
     """Return the videos that `source` names, or the features that it holds.
 
@@ -45,7 +49,7 @@ def list_videos(
     count, nor pictures that lie beside videos or `.npy` files.
 
     Args:
-        source: a path.
+        source: a path, or an array as a `.npy` file holds it.
         limits: the most pixels, frames and seconds to accept of a video; None: the defaults.
         allow_partial: take what is there of damaged or cut-off videos.
 
@@ -55,6 +59,8 @@ def list_videos(
     Raises:
         MetricError: nothing is there, a folder cannot be read, or an array is of another dtype or shape.
     """
+    if isinstance(source, np.ndarray):
+        return _videos_or_features(IN_MEMORY, IN_MEMORY, source)
     if not source:
         raise MetricError("'': an empty name; give a file or a folder")
     if source == STANDARD_INPUT:
@@ -63,10 +69,7 @@ def list_videos(
     if not is_address(source) and not path.exists():
         raise MetricError(f"{source}: no such file or folder")
     if _is_array_file(path):
-        array = _array(path)
-        if array.ndim == 2 and array.dtype.kind == "f" and array.size:
-            return np.array(array)
-        return list(_array_members(path, path.name, array))
+        return _videos_or_features(path, path.name, _array(path))
     if not path.is_dir():
         return [SetVideo(path.name, video_source(source), limits or VideoLimits(), allow_partial)]
     try:
@@ -92,6 +95,12 @@ def list_videos(
     return [member for file in sorted(found, key=natural_key) for member in found[file]]
 
 
+def _videos_or_features(path: Path | str, name: str, array: NDArray[Any]) -> list[SetVideo] | NDArray[np.floating[Any]]:
+    if array.ndim == 2 and array.dtype.kind == "f" and array.size:
+        return np.array(array)
+    return list(_array_members(path, name, array))
+
+
 def _is_array_file(path: Path) -> bool:
     return path.suffix.lower() == ".npy" and path.is_file()
 
@@ -110,7 +119,7 @@ def _array(path: Path) -> NDArray[Any]:
     return array
 
 
-def _array_members(path: Path, name: str, array: NDArray[Any]) -> Iterator[SetVideo]:
+def _array_members(path: Path | str, name: str, array: NDArray[Any]) -> Iterator[SetVideo]:
     if array.dtype != np.uint8 or array.ndim not in (4, 5) or array.shape[-1] != 3 or 0 in array.shape:
         raise MetricError(
             f"{path}: an array of {array.dtype} and shape {array.shape}; wanted are videos, uint8 RGB of shape "

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.durable import atomic_write
-from quovadis.errors import MetricError, OutputError
+from quovadis.errors import MetricError, OutputError, Spell, in_python, spell_options
+from quovadis.escape import shortened
 from quovadis.metrics import Moments
 
 _FORMAT = "quovadis fvd 1"
@@ -62,7 +63,7 @@ class LengthStatistics:
         return np.arange(self.moments.count, dtype=np.int64) if self.videos is None else self.videos
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Statistics:
     """A set of videos."""
 
@@ -75,6 +76,24 @@ class Statistics:
     provenance: tuple[Mapping[str, Any], ...] = ()
     """How each part was measured, in JSON's types: its source, videos and those left out, weights, engine, version. No
     part of what is compared."""
+
+    def __repr__(self) -> str:
+        counts = [f"{part.moments.count} of {length} frames" for length, part in self.lengths.items()]
+        return f"Statistics({shortened(self.source)}: clips: {', '.join(counts)})"
+
+    def to_dict(self, spell: Spell = in_python) -> dict[str, Any]:
+        """Return what the set is of, and how it was measured, in JSON's types; `spell` says how options are written."""
+        measured = [
+            {
+                name: value
+                if name != "left_out"
+                else [{**video, "reason": spell_options(video["reason"], spell)} for video in value]
+                for name, value in part.items()
+            }
+            for part in self.provenance
+        ]
+        settings = None if self.settings is None else dict(self.settings)
+        return {"source": self.source, "settings": settings, "measured": measured}
 
 
 def merge_statistics(sets: Sequence[Statistics]) -> Statistics:

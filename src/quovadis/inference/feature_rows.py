@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import tee
 from math import nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,17 @@ from numpy.typing import NDArray
 from quovadis.architecture import SHORTEST_FRAMES
 from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import VideoError
+from quovadis.escape import shortened
+from quovadis.extras import import_extra
 from quovadis.inference.dense import TimeStep, dense_steps
 from quovadis.inference.feature_options import LAST_ENDPOINT, FeatureOptions
+from quovadis.notebook import html_table
+from quovadis.values import ArrayValue
 from quovadis.video import CountedFrames, Dense, Frame, SourceLike, Video, VideoLimits, open_video, sliding_clips
 from quovadis.video.crops import CROPS, Crop, CropConverter
 from quovadis.video.geometry import Converter, FrameConverter
+
+MAX_HTML_ROWS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +41,16 @@ class FeatureRow:
     """Whether frames were repeated to fill the window, or in dense mode the step."""
 
 
-@dataclass(frozen=True, eq=False)
-class VideoFeatures:
+@dataclass(frozen=True, eq=False, repr=False)
+class VideoFeatures(ArrayValue):
     """Features of one video."""
 
     source: str
-    values: NDArray[np.float32] = field(repr=False)
+    values: NDArray[np.float32]
     """Shape windows and that of a row."""
-    start_seconds: NDArray[np.float64] = field(repr=False)
+    start_seconds: NDArray[np.float64]
     """Of each window."""
-    end_seconds: NDArray[np.float64] = field(repr=False)
+    end_seconds: NDArray[np.float64]
     """Of each window: the time of the frame after it."""
     frames_per_second: float
     """Rate of the frames that windows are counted in; not a number where nothing tells."""
@@ -51,6 +58,44 @@ class VideoFeatures:
     """Names of the axes of `values`, such as windows, crops, channels."""
     notes: tuple[str, ...] = ()
     """Plain sentences on what was unusual."""
+
+    def to_pandas(self) -> Any:
+        """Return a pandas `DataFrame` with a row for each window, named by its times, and a column for each value.
+
+        Columns are numbered from 0; where a row has several axes, such as crops and channels, along each of them.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        pandas = import_extra("pandas", "a table of features")
+        rows = pandas.MultiIndex.from_arrays(
+            [self.start_seconds, self.end_seconds], names=["start_seconds", "end_seconds"]
+        )
+        sizes, names = self.values.shape[1:], self.axes[1:] or None
+        columns = pandas.MultiIndex.from_product([range(size) for size in sizes], names=names)
+        if len(sizes) == 1:
+            columns = columns.get_level_values(0)
+        return pandas.DataFrame(self.values.reshape(len(self.values), -1), index=rows, columns=columns)
+
+    def _shape(self) -> str:
+        return " x ".join(f"{size} {name}" for size, name in zip(self.values.shape, self.axes, strict=False))
+
+    def _span(self) -> str:
+        return f"{self.start_seconds[0]:.2f}-{self.end_seconds[-1]:.2f} s"
+
+    def __repr__(self) -> str:
+        return f"VideoFeatures({shortened(self.source)}: {self._shape() or self.values.shape}, {self._span()})"
+
+    def _repr_html_(self) -> str:
+        shown = [
+            (f"{start:.2f}", f"{end:.2f}", f"{values.mean():.4g}", f"{values.max():.4g}")
+            for start, end, values in zip(
+                self.start_seconds[:MAX_HTML_ROWS], self.end_seconds, self.values, strict=False
+            )
+        ]
+        more = len(self.values) - len(shown)
+        notes = (*self.notes, *((f"{more} more",) if more else ()))
+        return html_table(f"{self.source}: {self._shape()}", ("from (s)", "to (s)", "mean", "largest"), shown, notes)
 
 
 def video_features(

@@ -20,7 +20,7 @@ def summary_table(summary: Summary) -> FittedTable:
     table = shares_table("metric")
     for metric in summary.metrics:
         value = "–" if math.isnan(metric.value) else f"{100 * metric.value:.2f}"
-        table.add_row(metric.name, value, *_counts(metric.counts))
+        table.add_row(metric.title, value, *_counts(metric.counts))
     return table
 
 

@@ -25,14 +25,12 @@ from quovadis.architecture import (
 )
 from quovadis.report.fitted_table import Column, FittedTable
 
-PUBLISHED_ACCURACY = {
-    "rgb-imagenet": {
-        "Kinetics-400 validation": (65.96, 86.01),
-        "Kinetics-400 validation, 400 videos": (67.0, 88.7),
-        "Kinetics-400 test": (71.1, 89.3),
-    },
-    "rgb-scratch": {"Kinetics-400 test": (68.4, 88.0)},
-}
+PUBLISHED_ACCURACY = (
+    ("rgb-imagenet", "Kinetics-400 validation", 65.96, 86.01),
+    ("rgb-imagenet", "Kinetics-400 validation, 400 videos", 67.0, 88.7),
+    ("rgb-imagenet", "Kinetics-400 test", 71.1, 89.3),
+    ("rgb-scratch", "Kinetics-400 test", 68.4, 88.0),
+)
 """Top-1 and top-5 in per cent, as published: Open Model Zoo's `i3d-rgb-tf`, and kinetics-i3d's README."""
 
 
@@ -73,10 +71,10 @@ def model_card(frames: int = CLIP_FRAMES, size: int = FRAME_SIZE) -> dict[str, A
             },
             "output": output,
         },
-        "published_accuracy": {
-            weights: {data: {"top1": top1, "top5": top5} for data, (top1, top5) in rows.items()}
-            for weights, rows in PUBLISHED_ACCURACY.items()
-        },
+        "published_accuracy": [
+            {"weights": weights, "dataset": dataset, "top1": top1, "top5": top5}
+            for weights, dataset, top1, top5 in PUBLISHED_ACCURACY
+        ],
         "stages": [
             {
                 "name": row.name,
@@ -103,10 +101,9 @@ def model_card_table(card: dict[str, Any]) -> RenderableType:
             port = card[form][direction]
             sizes = ",".join(map(str, port["shape"]))
             facts.add_row(f"{form} {direction}", f"{port['name']}  {sizes}  {port['layout']}  {port['values']}")
-    for weights, rows in card["published_accuracy"].items():
-        for data, accuracy in rows.items():
-            published = f"top-1 {accuracy['top1']} %, top-5 {accuracy['top5']} % on {data} (published)"
-            facts.add_row(f"accuracy {weights}", published)
+    for row in card["published_accuracy"]:
+        published = f"top-1 {row['top1']} %, top-5 {row['top5']} % on {row['dataset']} (published)"
+        facts.add_row(f"accuracy {row['weights']}", published)
     shape = Column("output T,H,W,C", is_optional=True)
     stages = FittedTable(Column("stage", is_text=True), shape, Column("parameters"), Column("GFLOPs"))
     for stage in card["stages"]:

@@ -54,7 +54,7 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
     for prediction in result.top(count):
         values = np.array([clip.probabilities[prediction.index] for clip in result.clips])
         lines = axes.stairs(values, edges, baseline=None, linewidth=2, label=prediction.label)
-        for segment in result.segments or ():
+        for segment in result.timeline or ():
             if segment.index == prediction.index:
                 axes.axvspan(segment.start_seconds, segment.end_seconds, color=lines.get_edgecolor(), alpha=0.15, lw=0)
     axes.set(xlabel="seconds", ylabel="probability", ylim=(-0.02, 1.02), xlim=(edges[0], edges[-1]))

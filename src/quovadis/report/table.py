@@ -26,8 +26,8 @@ def prediction_table(result: VideoPrediction, count: int = 5, spell: Spell = in_
     `spell` says how options are written that the table advises.
     """
     parts: list[RenderableType] = [_header(result), _top_table(result, count)]
-    if result.segments is not None:
-        parts.append(_segments(result.segments, spell))
+    if result.timeline is not None:
+        parts.append(_segments(result.timeline, spell))
     elif len(result.clips) > 1:
         parts.append(_timeline(result.clips))
     parts.extend(Text(printable(f"note: {note}"), style="yellow") for note in result.notes)

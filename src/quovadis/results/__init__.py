@@ -5,19 +5,22 @@ from __future__ import annotations
 from quovadis.results.predictions import (
     ClipPrediction,
     Prediction,
-    Segment,
     StepPrediction,
     VideoPrediction,
     WeightsIdentity,
     softmax,
 )
+from quovadis.results.table import ResultTable, read_table
+from quovadis.results.timeline import Segment
 
 __all__ = [
     "ClipPrediction",
     "Prediction",
+    "ResultTable",
     "Segment",
     "StepPrediction",
     "VideoPrediction",
     "WeightsIdentity",
+    "read_table",
     "softmax",
 ]

@@ -14,27 +14,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 from quovadis.errors import QuovadisError, Spell, in_python
-from quovadis.results import Prediction, VideoPrediction
+from quovadis.results.predictions import ROW_COLUMNS, VideoPrediction
 from quovadis.version import __version__
 
 TextFormat: TypeAlias = Literal["json", "jsonl", "csv"]
 RecordFormat: TypeAlias = Literal["json", "jsonl", "csv", "parquet"]
 
-CSV_COLUMNS = (
-    "source",
-    "scope",
-    "clip",
-    "start_seconds",
-    "end_seconds",
-    "rank",
-    "index",
-    "label",
-    "probability",
-    "weights",
-    "weights_sha256",
-    "incomplete",
-    "error",
-)
+CSV_COLUMNS = (*ROW_COLUMNS, "error")
 
 
 class TextSink(Protocol):
@@ -128,28 +114,7 @@ class CSVWriter:
 
     def result(self, result: VideoPrediction) -> None:
         """Write one video's rows."""
-        first, last = result.clips[0], result.clips[-1]
-        common = {
-            "source": result.source,
-            "weights": result.weights.name,
-            "weights_sha256": result.weights.sha256,
-            "incomplete": str(result.incomplete).lower(),
-        }
-        spans: list[tuple[dict[str, Any], list[Prediction]]] = [
-            ({"scope": "video", **_times(first.start_seconds, last.end_seconds)}, result.top(self._count))
-        ]
-        for clip in result.clips:
-            times = _times(clip.start_seconds, clip.end_seconds)
-            spans.append(({"scope": "clip", "clip": clip.index, **times}, clip.top(self._count)))
-        for index, segment in enumerate(result.segments or ()):
-            times = _times(segment.start_seconds, segment.end_seconds)
-            best = Prediction(segment.index, segment.label, segment.score)
-            spans.append(({"scope": "segment", "clip": index, **times}, [best]))
-        self._write(
-            {**common, **span, "rank": rank, **vars(prediction)}
-            for span, predictions in spans
-            for rank, prediction in enumerate(predictions, start=1)
-        )
+        self._write({**row, "incomplete": str(row["incomplete"]).lower()} for row in result.to_rows(self._count))
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Write a row with nothing but the source and the error."""
@@ -185,10 +150,6 @@ def record_writer(record_format: TextFormat, stream: TextSink, count: int, spell
     `spell` says how options are written that errors name.
     """
     return _WRITERS[record_format](stream, count, spell)
-
-
-def _times(start_seconds: float, end_seconds: float) -> dict[str, float]:
-    return {"start_seconds": round(start_seconds, 6), "end_seconds": round(end_seconds, 6)}
 
 
 def failure_dict(source: str, error: QuovadisError, spell: Spell = in_python) -> dict[str, Any]:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from quovadis.results import ClipPrediction, Segment, VideoPrediction
+if TYPE_CHECKING:
+    from quovadis.results.predictions import ClipPrediction
 
 DEFAULT_THRESHOLD = 0.3
 
 
-def with_segments(result: VideoPrediction, threshold: float = DEFAULT_THRESHOLD) -> VideoPrediction:
-    """Return `result` with its timeline."""
-    return replace(result, segments=merge_segments(result.clips, threshold))
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a video of which the network says one thing."""
+
+    index: int
+    """Of the class."""
+    label: str
+    start_seconds: float
+    end_seconds: float
+    score: float
+    """Mean probability of the class over the stretch."""
 
 
 def merge_segments(clips: Iterable[ClipPrediction], threshold: float = DEFAULT_THRESHOLD) -> tuple[Segment, ...]:

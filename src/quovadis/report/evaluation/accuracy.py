@@ -23,9 +23,7 @@ from quovadis.report.evaluation.content import (
     interval_percent,
 )
 
-_PUBLISHED_FIELD = MappingProxyType(
-    {"top-1": "top1", "top-5": "top5", "accuracy@top1": "top1", "accuracy@top5": "top5"}
-)
+_PUBLISHED_FIELD = MappingProxyType({"top1": "top1", "top5": "top5", "accuracy_top1": "top1", "accuracy_top5": "top5"})
 """What was published of our metrics, by the metric's name."""
 
 
@@ -60,7 +58,7 @@ def accuracy_section(predictions: Predictions, summary: Summary) -> Section:
         first = "those without it come first" if summary.omz_compatible else "those of all videos come first"
         paragraphs.append(
             "Open Model Zoo's accuracy checker never counts the last video: figures of clip_accuracy that leave it out "
-            f'too end in "{WITHOUT_LAST.strip(", ")}"; {first}.'
+            f'too end in "{WITHOUT_LAST}"; {first}.'
         )
     if predictions.failures:
         paragraphs.append("What is missing or unreadable counts in no figure, unless its name says so.")
@@ -95,9 +93,9 @@ def published_section(predictions: Predictions) -> Section:
 def _metric_row(metric: Metric) -> tuple[str, ...]:
     counts = metric.counts
     if counts is None:
-        return metric.name, fine_percent(metric.value), "", ""
+        return metric.title, fine_percent(metric.value), "", ""
     interval = interval_percent(counts.interval) if counts.trials else NOTHING
-    return metric.name, fine_percent(metric.value), f"{counts.successes:,} of {counts.trials:,}", interval
+    return metric.title, fine_percent(metric.value), f"{counts.successes:,} of {counts.trials:,}", interval
 
 
 def _bar(metric: Metric, published: tuple[Comparable, ...]) -> Bar:
@@ -110,7 +108,7 @@ def _bar(metric: Metric, published: tuple[Comparable, ...]) -> Bar:
             text = f"published {_published_percent(value)} ({figure.part}; protocol {figure.protocol})"
             marks.append(Mark(value / 100, text, row.same_protocol))
     interval = None if metric.counts is None else metric.counts.interval
-    return Bar(metric.name, metric.value, interval, tuple(marks))
+    return Bar(metric.title, metric.value, interval, tuple(marks))
 
 
 def _published_percent(value: float) -> str:
