@@ -25,7 +25,7 @@ from typing import Literal, TypeAlias, get_args
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-EXTRAS = ("plot", "parquet", "evaluation", "hdf5", "onnx")
+EXTRAS = ("plot", "parquet", "evaluation", "hdf5", "pandas", "onnx")
 """Those that bring neither PyTorch nor TensorFlow."""
 SHOWN = ("av", "openvino", "numpy")
 FORBIDDEN = re.compile(r"^(torch|tensorflow|nvidia-|jax)")

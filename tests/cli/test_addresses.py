@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 import quovadis as package
-from quovadis.cli import classify, features, fvd
 from quovadis.errors import OutputError, VideoError, WeightsError
 from quovadis.report.output import Pictures
 from quovadis.runs.tasks import video_key
 from quovadis.video import open_video
 from quovadis.video.source import network_instructions, short_name
-from support.command_line import quovadis
-from support.fake_engine import CornerEngine, MeanEngine, recognizer
+from support.command_line import load_fakes, quovadis
+from support.fake_engine import CornerEngine, MeanEngine
 
 ADDRESS = "https://host.example/videos/x.mp4?token=a/b"
 
@@ -23,8 +22,7 @@ ADDRESS = "https://host.example/videos/x.mp4?token=a/b"
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUOVADIS_OFFLINE", "1")
-    for module, engine in ((classify, MeanEngine()), (features, MeanEngine()), (fvd, CornerEngine())):
-        monkeypatch.setattr(module, "load", lambda *_, engine=engine, **__: recognizer(engine))
+    load_fakes(monkeypatch, classify=MeanEngine(), features=MeanEngine(), fvd=CornerEngine())
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from quovadis.cli import features
-from support.command_line import quovadis
-from support.fake_engine import MeanEngine, recognizer
+from support.command_line import load_fakes, quovadis
+from support.fake_engine import MeanEngine
 from support.killed_runs import write_videos
 
 
 @pytest.fixture(autouse=True)
 def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(features, "load", lambda *_, **__: recognizer(MeanEngine()))
+    load_fakes(monkeypatch, features=MeanEngine())
     monkeypatch.chdir(tmp_path)
     return write_videos(tmp_path / "videos", {"a.mp4": 30})
 

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from quovadis.cli import classify, fvd
 from quovadis.interrupts import INTERRUPTED
 from quovadis.runs.ledger import Ledger
-from support.command_line import quovadis
-from support.fake_engine import CornerEngine, FakeEngine, MeanEngine, recognizer
+from support.command_line import load_fakes, quovadis
+from support.fake_engine import CornerEngine, FakeEngine, MeanEngine
 from support.killed_runs import run_process, write_videos
 from support.ledgers import done_in
 
@@ -41,8 +40,7 @@ def command(name: str, videos: Path, *more: str | Path) -> list[str | Path]:
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The engine of both commands in this process."""
     corners, means = CornerEngine(), MeanEngine()
-    monkeypatch.setattr(fvd, "load", lambda *arguments, **options: recognizer(corners))
-    monkeypatch.setattr(classify, "load", lambda *arguments, **options: recognizer(means))
+    load_fakes(monkeypatch, fvd=corners, classify=means)
     return means
 
 
@@ -95,7 +93,7 @@ def test_the_real_set_is_measured_once_for_several_fake_ones(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = CornerEngine()
-    monkeypatch.setattr(fvd, "load", lambda *arguments, **options: recognizer(engine))
+    load_fakes(monkeypatch, fvd=engine)
     more = ("--frames", "9", "--resume", tmp_path / "done.sqlite", "--json")
     quovadis("fvd", videos / "real", videos / "fake", *more)
     assert len(engine.shapes) == 8
@@ -111,9 +109,9 @@ def test_another_precision_is_refused_and_another_version_is_not(
 ) -> None:
     run = command("classify", videos, "--resume", tmp_path / "done.sqlite")
     first, second = MeanEngine(), MeanEngine("2")
-    monkeypatch.setattr(classify, "load", lambda *arguments, **options: recognizer(first))
+    load_fakes(monkeypatch, classify=first)
     assert quovadis(*run).returncode == 1
-    monkeypatch.setattr(classify, "load", lambda *arguments, **options: recognizer(second))
+    load_fakes(monkeypatch, classify=second)
     results = json.loads(quovadis(*run).stdout)["results"]
     assert {one["engine"]["version"] for one in results} == {"1"}
     assert second.shapes == []
@@ -214,7 +212,7 @@ def test_a_restart_that_is_stopped_while_the_network_loads_has_discarded_nothing
     def load(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fvd, "load", load)
+    monkeypatch.setattr("quovadis.cli.options.load", load)
     stopped = quovadis(*run, "--restart")
     assert "stopped before the first new result" in stopped.stderr
     assert "goes on from here" not in stopped.stderr

@@ -15,12 +15,11 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from quovadis.cli import classify, features, fvd
 from quovadis.errors import VideoError
 from quovadis.interrupts import INTERRUPTED
 from quovadis.video import open_video, spool
-from support.command_line import quovadis
-from support.fake_engine import CornerEngine, MeanEngine, recognizer
+from support.command_line import load_fakes, quovadis
+from support.fake_engine import CornerEngine, MeanEngine
 from support.killed_runs import write_videos
 
 
@@ -62,9 +61,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MeanEngine:
     means = MeanEngine()
-    for module in (classify, features):
-        monkeypatch.setattr(module, "load", lambda *_, **__: recognizer(means))
-    monkeypatch.setattr(fvd, "load", lambda *_, **__: recognizer(CornerEngine()))
+    load_fakes(monkeypatch, classify=means, features=means, fvd=CornerEngine())
     monkeypatch.chdir(tmp_path)
     return means
 

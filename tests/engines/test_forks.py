@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from quovadis import Dense, FeatureOptions, Recognizer, Sampling, SlidingWindows, TimeSpan, load
@@ -220,10 +221,28 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     return done.stdout
 
 
-def test_torch_computes_on_one_thread_and_says_so(tensors: Tensors) -> None:
+def test_cuda_says_at_once_what_to_do_instead(tensors: Tensors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by the device's name alone: this needs no GPU."""
+    engine = TorchEngine(tensors, device="cpu")
+    monkeypatch.setattr(engine, "_device", torch.device("cuda", 0))
+    error = in_forked_child(lambda: engine.run(CLIP))
+    assert isinstance(error, EngineError)
+    assert "cuda:0 cannot be used in a process forked" in str(error)
+    assert 'multiprocessing.get_context("spawn")' in str(error)
+    assert in_forked_child(engine.close) is None
+
+
+def test_torch_computes_on_one_thread_and_says_so(tensors: Tensors, caplog: pytest.LogCaptureFixture) -> None:
     engine = TorchEngine(tensors, device="cpu", threads=2)
     expected = engine.run(CLIP).logits
-    np.testing.assert_allclose(in_forked_child(lambda: engine.run(CLIP).logits), expected, atol=1e-4)
+
+    def child() -> tuple[NDArray[np.float32], str]:
+        return engine.run(CLIP).logits, caplog.text
+
+    found, log = in_forked_child(child)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert "on one thread in a forked process" in log
+    assert not caplog.records
     opened = in_forked_child(lambda: TorchEngine(tensors, device="cpu", threads=2).run(CLIP).logits)
     np.testing.assert_allclose(opened, expected, atol=1e-4)
     np.testing.assert_array_equal(engine.run(CLIP).logits, expected)

@@ -108,6 +108,12 @@ def test_features_are_written_for_other_tools(run: Run, assets: Path, tmp_path: 
 
 
 @pytest.mark.extras
+def test_results_turn_into_tables(run: Run, assets: Path) -> None:
+    code = "import sys, quovadis; print(*quovadis.load('rgb-scratch').classify(sys.argv[1]).to_pandas(1)['label'])"
+    assert set(run("-c", code, assets / "clips" / "archery.avi", program="python").split()) == {"archery"}
+
+
+@pytest.mark.extras
 def test_weights_are_converted_to_onnx_and_run_there(run: Run, tmp_path: Path) -> None:
     run("convert", "rgb-scratch", tmp_path / "i3d.onnx")
     assert (tmp_path / "i3d.onnx").stat().st_size > 40_000_000

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from quovadis.cli.main import main
+from quovadis.cli.spelling import running
+from support.fake_engine import FakeEngine, recognizer
 
 SAFETY_NET = 900
 """Seconds after which a process is taken to hang, also on a busy machine."""
@@ -56,6 +58,11 @@ def quovadis_process(*arguments: str | Path, **environment: str) -> subprocess.C
         check=False,
         env={**os.environ, "COLUMNS": "120", **environment},
     )
+
+
+def load_fakes(patch: pytest.MonkeyPatch, **engines: FakeEngine) -> None:
+    """Let commands in this process run on engines without a network, given by the command's name."""
+    patch.setattr("quovadis.cli.options.load", lambda *_, **__: recognizer(engines[running().info_name]))
 
 
 def invoke_features(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -148,7 +148,7 @@ def closed_file() -> io.BytesIO:
         (Failing(zipfile.BadZipFile("Bad CRC-32")), "cannot be read: Bad CRC-32"),
         (Failing(ConnectionResetError(104, "reset by peer")), "cannot be read: reset by peer"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_video_is_one_line(given: object, said: str) -> None:
     with pytest.raises(VideoError, match=said):

@@ -149,13 +149,13 @@ def test_what_a_generator_raises_reaches_its_user() -> None:
         (FRAMES.transpose(0, 3, 1, 2), r"channels come last: frames\.transpose\(0, 2, 3, 1\)"),
         (FRAMES[:0], "is empty"),
         ([], "no frames: the list is empty"),
-        ([FRAMES[0], 5], "a frame in memory must be uint8 RGB of shape height, width, 3, not int"),
+        ([FRAMES[0], 5], "frames in memory must be uint8 RGB of shape height, width, 3, not int"),
         ([FRAMES[0] / 255], "give values of 0 to 255 as uint8"),
         ([FRAMES[0].transpose(2, 0, 1)], r"channels come last: frames\.transpose\(1, 2, 0\)"),
         ([Image.new("I;16", (8, 8))], 'mode "I;16" has no 8-bit values'),
         (["a.mp4", "b.mp4"], r"a list of paths is several videos, not one: classify_many\(paths\)"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_anything_else_is_one_error_that_says_what_to_give(given: Any, said: str) -> None:
     model = recognizer(MeanEngine())

@@ -21,7 +21,6 @@ from quovadis.cli.options import (
     check_engine,
     check_resume,
     load,
-    notices,
     notify,
     notify_above,
     resumable,
@@ -225,7 +224,7 @@ def fvd(
             ),
             observe=display.observe,
             on_skip=display.leave_out,
-            notify=notices(quiet=common.quiet),
+            notify=notify,
         )
     _show(found, stats, common)
     if found.missing or display.faults:

@@ -21,12 +21,9 @@ _PLAIN = {"Value error, ": "", "Input should be ": "must be ", "Invalid value fo
 def usage_message(error: Any) -> str:
     """Return what is wrong with a command line, in one line without the ornaments of Typer's sentences."""
     said = " ".join(error.format_message().split()).removesuffix(".")
-    for ornament, plain in (
-        ("Value error, ", ""),
-        ("Input should be ", "must be "),
-        ("Invalid value for ", "invalid "),
-    ):
+    for ornament, plain in _PLAIN.items():
         said = said.replace(ornament, plain)
+    said = re.sub(r"'(-[\w-]+)'", r"\1", said)
     return said if said[1:2].isupper() else f"{said[:1].lower()}{said[1:]}"
 
 

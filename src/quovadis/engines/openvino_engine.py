@@ -181,6 +181,8 @@ class OpenVINOEngine(BaseEngine):
             self._streaming = None
 
     def _after_fork(self) -> None:
+        # Another thread may have held it.
+        self._compiling = Lock()
         # OpenVINO's destructors wait for its threads, which this process lacks: it would hang when it ends.
         for inherited in (self._core, *self._compiled_models):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))

@@ -211,7 +211,7 @@ def to_frame(given: Any) -> NDArray[np.uint8]:
 
 
 def _rgb(given: Any, layout: str) -> NDArray[np.uint8]:
-    what, wanted = "frames in memory" if layout == _ARRAY else "a frame in memory", f"uint8 RGB of shape {layout}"
+    wanted = f"frames in memory must be uint8 RGB of shape {layout}"
     if is_tensor(given):
         shape, dtype = tuple(given.shape), str(given.dtype).removeprefix("torch.")
         # A tensor that is not uint8 may be of a type that arrays do not have.
@@ -222,11 +222,11 @@ def _rgb(given: Any, layout: str) -> NDArray[np.uint8]:
         array = np.asarray(given)
         shape, dtype = array.shape, str(array.dtype)
     else:
-        raise VideoError(f"{what} must be {wanted}, not {type(given).__name__}")
+        raise VideoError(f"{wanted}, not {type(given).__name__}")
     if dtype != "uint8" or array.ndim != layout.count(",") + 1 or array.shape[-1] != 3:
-        raise VideoError(f"{what} must be {wanted}, not {dtype} of shape {shape}{_advice(shape, dtype, layout)}")
+        raise VideoError(f"{wanted}, not {dtype} of shape {shape}{_advice(shape, dtype, layout)}")
     if 0 in shape:
-        raise VideoError(f"{what} must be {wanted}; this array, of shape {shape}, is empty")
+        raise VideoError(f"{wanted}; this array, of shape {shape}, is empty")
     return array
 
 
