@@ -59,7 +59,7 @@ def settings(half: Sequence[list[Measured]], sample: Measured) -> Iterator[tuple
     for count in COUNTS:
         if count <= len(in_turn):
             yield f"{count} of as many videos as there are", [window.maxima for window in in_turn[:count]]
-    for count in COUNTS[1:]:
+    for count in COUNTS[2:]:
         yield f"1, and {count - 1} other views of it", in_turn[0].views[:count]
     for count in COUNTS[2:]:
         both = [views for pair in zip(in_turn[0].views, in_turn[1].views, strict=True) for views in pair]

@@ -27,8 +27,8 @@ LEVELS = 256
 WEIGHT_QMAX = 127
 CALIBRATION_CLIPS = 12
 """Clips that calibration looks at: those of videos, and where these are fewer, other views of them."""
-ENOUGH_VIDEOS = 4
-"""Videos from which on more of them hardly help; measured by `benchmarks/calibration.py`."""
+ENOUGH_VIDEOS = 2
+"""Videos from which on, with other views of their clips, more hardly help: see `benchmarks/calibration.py`."""
 
 
 @dataclass(frozen=True)
