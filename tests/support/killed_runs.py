@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from quovadis.cli import main as cli
 from quovadis.cli import classify, fvd
+from quovadis.cli import main as cli
 from quovadis.runs.ledger import Ledger
 from support.fake_engine import CornerEngine, MeanEngine, recognizer
 from support.synthetic import write_video
