@@ -154,9 +154,10 @@ def test_a_file_to_resume_from_spares_videos(videos: Path, engine: FakeEngine) -
 def test_a_file_to_resume_from_is_for_nothing_else(
     name: str, option: str, videos: Path, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    both = tmp_path / "one.json"
+    # Of several videos pictures go into a folder.
+    both = tmp_path / ("one" if option == "--plot" else "one.json")
     refused = quovadis(
-        *command(name, videos, "--resume", both, option, tmp_path / "." / ".." / tmp_path.name / "one.json")
+        *command(name, videos, "--resume", both, option, tmp_path / "." / ".." / tmp_path.name / both.name)
     )
     assert refused.returncode == 2
     assert "give a file of its own" in " ".join(refused.stderr.split())
@@ -212,7 +213,7 @@ def test_a_restart_that_is_stopped_while_the_network_loads_has_discarded_nothing
     def load(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("quovadis.cli.options.load", load)
+    monkeypatch.setattr("quovadis.cli.fvd.load", load)
     stopped = quovadis(*run, "--restart")
     assert "stopped before the first new result" in stopped.stderr
     assert "goes on from here" not in stopped.stderr

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from quovadis.cli.main import main
-from quovadis.cli.spelling import running
 from support.fake_engine import FakeEngine, recognizer
 
 SAFETY_NET = 900
@@ -62,7 +61,8 @@ def quovadis_process(*arguments: str | Path, **environment: str) -> subprocess.C
 
 def load_fakes(patch: pytest.MonkeyPatch, **engines: FakeEngine) -> None:
     """Let commands in this process run on engines without a network, given by the command's name."""
-    patch.setattr("quovadis.cli.options.load", lambda *_, **__: recognizer(engines[running().info_name]))
+    for name, engine in engines.items():
+        patch.setattr(f"quovadis.cli.{name}.load", lambda *_, engine=engine, **__: recognizer(engine))
 
 
 def invoke_features(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from quovadis.cli import classify, fvd
 from quovadis.cli import main as cli
-from quovadis.cli import options
 from quovadis.runs.ledger import Ledger
 from support.fake_engine import CornerEngine, MeanEngine, recognizer
 from support.synthetic import write_video
@@ -20,7 +20,8 @@ from support.synthetic import write_video
 def main(kill_after: int, moment: str, arguments: list[str]) -> None:
     """Run a command, and be killed just before or after the result of a video is kept; 0: never."""
     engine = CornerEngine() if arguments[0] == "fvd" else MeanEngine()
-    options.load = lambda *_, **__: recognizer(engine)  # type: ignore[attr-defined]
+    for module in (classify, fvd):
+        module.load = lambda *_, **__: recognizer(engine)  # type: ignore[attr-defined]
     store, left = Ledger.store, kill_after
 
     def store_and_die(self: Ledger, *values: object) -> None:
