@@ -2,6 +2,7 @@
 
 Videos are divided into halves again and again: the network is calibrated on clips of one half, and compared with
 float32 on all windows of the other. Files whose names differ by a number alone count as one video.
+Ctrl-C prints what has been measured.
 
     python benchmarks/calibration.py [--clips FOLDER] [--splits 6] [--sample VIDEO]
 """
@@ -11,7 +12,9 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -20,7 +23,7 @@ import machine
 import numpy as np
 from footage import windows
 
-from quovadis.engines import open_engine
+from quovadis.engines import Engine, open_engine
 from quovadis.engines.calibration import ActivationMaxima, Maxima, calibrate
 from quovadis.samples import sample_clip
 from quovadis.video.augment import augmented
@@ -66,6 +69,13 @@ def settings(half: Sequence[list[Measured]], sample: Measured) -> Iterator[tuple
     yield "1, the sample, and 10 other views of both", [*in_turn[0].views[:6], *sample.views[:6]]
 
 
+def _compare(window: Measured, int8: Engine) -> tuple[bool, float]:
+    """Return whether the best class is the same, and by how much its probability differs."""
+    a, b = window.probabilities, int8.run(window.pixels[np.newaxis]).probabilities[0]
+    top = a.argmax()
+    return bool(top == b.argmax()), float(abs(a[top] - b[top]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, default=CLIPS, help="folder of videos")
@@ -87,19 +97,23 @@ def main() -> None:
     videos = list(names.values())
     sample = measure(windows(arguments.sample or sample_clip(), 79)[0])
     rows: dict[str, list[tuple[bool, float]]] = {}
-    for split in range(arguments.splits):
-        shuffled = random.Random(split // 2).sample(videos, len(videos))
-        halves = shuffled[: len(videos) // 2], shuffled[len(videos) // 2 :]
-        half, rest = halves if split % 2 == 0 else halves[::-1]
-        for name, maxima in settings(half, sample):
-            int8 = open_engine(weights.tensors, threads=arguments.threads, quantization=calibrate(maxima))
-            for window in (window for video in rest for window in video):
-                a, b = window.probabilities, int8.run(window.pixels[np.newaxis]).probabilities[0]
-                top = a.argmax()
-                rows.setdefault(name, []).append((bool(top == b.argmax()), float(abs(a[top] - b[top]))))
+    done = 0
+    with suppress(KeyboardInterrupt):
+        for split in range(arguments.splits):
+            shuffled = random.Random(split // 2).sample(videos, len(videos))
+            halves = shuffled[: len(videos) // 2], shuffled[len(videos) // 2 :]
+            half, rest = halves if split % 2 == 0 else halves[::-1]
+            found = {}
+            for name, maxima in settings(half, sample):
+                int8 = open_engine(weights.tensors, threads=arguments.threads, quantization=calibrate(maxima))
+                found[name] = [_compare(window, int8) for video in rest for window in video]
+            for name, compared in found.items():
+                rows.setdefault(name, []).extend(compared)
+            done += 1
+            print(f"{done} of {arguments.splits} halves", file=sys.stderr)
     for key, value in machine.describe(arguments.threads).items():
         print(f"{key}: {value}")
-    print(f"{len(videos)} videos, {sum(map(len, videos))} windows, {arguments.splits} halves, {int8.description}")
+    print(f"{len(videos)} videos, {sum(map(len, videos))} windows, {done} halves, engine {exact.description}")
     print("| clips | predictions | top-1 agreement | mean change of its probability | worst |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, found in rows.items():

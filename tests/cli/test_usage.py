@@ -59,7 +59,7 @@ def test_a_value_that_an_option_can_never_have_is_refused(arguments: list[str]) 
         ("classify a.mp4 --no-such-option", "--no-such-option"),
         ("classify a.mp4 --fps 0", "frames a second"),
         ("classify a.mp4 --fps fast", "native"),
-        ("classify a.mp4 --fps nan", "frames a second"),
+        ("classify a.mp4 --fps nan", "native"),
         ("classify a.mp4 --dense --chunk 12", "invalid --chunk 12: must be a multiple of 8"),
         ("classify a.mp4 --duration 0", "duration"),
         ("classify a.mp4 --start nan", "--start"),
