@@ -46,6 +46,8 @@ NOT_RUN = {
 
 SHORTENED = {
     r"--bootstrap 200": ("--bootstrap 2", "200 resamples take minutes"),
+    r"--frames 128": ("--frames 32", "clips of 128 frames take ten seconds"),
+    r"--crops 10": ("--crops 3", "ten crops take fifteen seconds"),
     r"--protocol multiview": ("--protocol multiview --clips 1", "30 views of a video take half a minute"),
 }
 """What is run in place of words of a command, and why."""
