@@ -49,7 +49,7 @@ test-matrix: $(VENV)/installed-test
 	$(BIN)/python scripts/test_matrix.py
 
 bench: $(VENV)/installed-test
-	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[benchmark]'
+	$(INSTALL) -e '.[benchmark]'
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/start_up.py
 	$(BIN)/python benchmarks/accuracy.py

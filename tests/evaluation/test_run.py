@@ -250,7 +250,7 @@ def test_a_video_that_has_changed_is_evaluated_anew(listed: Dataset, tmp_path: P
 
 def test_a_folder_with_other_settings_is_refused(listed: Dataset, tmp_path: Path) -> None:
     run(listed.first(1), tmp_path, "omz")
-    with pytest.raises(OutputError, match="protocol: omz, now deepmind"):
+    with pytest.raises(OutputError, match='made with .*`protocol="omz"`, and this run is with .*`protocol="deepmind"`'):
         run(listed.first(1), tmp_path, "deepmind")
 
 
@@ -280,7 +280,7 @@ def test_a_folder_with_another_calibration_is_refused(listed: Dataset, tmp_path:
     predictions, _ = run(listed.first(1), tmp_path, engine=Calibrated("aa"))
     assert predictions.settings["calibration_sha256"] == "aa"
     assert run(listed.first(2), tmp_path, engine=Calibrated("aa"))[1].earlier == 1
-    with pytest.raises(OutputError, match="calibration_sha256: aa, now bb"):
+    with pytest.raises(OutputError, match="calibration aa…, and this run is with calibration bb…"):
         run(listed, tmp_path, engine=Calibrated("bb"))
 
 
