@@ -250,7 +250,9 @@ def test_a_video_that_has_changed_is_evaluated_anew(listed: Dataset, tmp_path: P
 
 def test_a_folder_with_other_settings_is_refused(listed: Dataset, tmp_path: Path) -> None:
     run(listed.first(1), tmp_path, "omz")
-    with pytest.raises(OutputError, match=r'made with .*`protocol="omz"`, and this run is with .*`protocol="deepmind"`'):
+    with pytest.raises(
+        OutputError, match=r'made with .*`protocol="omz"`, and this run is with .*`protocol="deepmind"`'
+    ):
         run(listed.first(1), tmp_path, "deepmind")
 
 
