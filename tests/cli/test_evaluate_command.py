@@ -78,7 +78,7 @@ def test_the_real_clips_are_evaluated_stopped_and_evaluated_on(
     )
     assert run.returncode == INTERRUPTED
     assert "Traceback" not in run.stderr
-    assert "stopped; the same command goes on from here" in run.stderr
+    assert "stopped; the same command resumes from here" in run.stderr
     assert done_in(stopped / LEDGER_NAME) >= 1
     again = evaluate(annotation, *SMALL, "-o", stopped, "--json")
     assert again.returncode == 0, again.stderr

@@ -132,7 +132,7 @@ def test_terminated_it_says_what_ctrl_c_says_and_leaves_nothing_half_done(
         _, errors = process.communicate(timeout=900)
     assert process.returncode == TERMINATED
     assert "Traceback" not in errors
-    assert errors.splitlines()[-1] == "quovadis: stopped; the same command goes on from here"
+    assert errors.splitlines()[-1] == "quovadis: stopped; the same command resumes from here"
     assert "sign_language_thanks.npy" in listing(out)
     assert "arm_wrestling.npy" not in listing(out)
     assert not list(out.glob(".*.part"))

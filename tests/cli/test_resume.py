@@ -198,7 +198,7 @@ def test_a_restart_that_is_stopped_says_whether_the_earlier_results_are_still_th
     monkeypatch.setattr(Ledger, "store", stop_after)
     stopped = quovadis(*run, "--restart")
     assert stopped.stderr.splitlines()[-1] == (
-        "quovadis: stopped; the same command without --restart goes on from here"
+        "quovadis: stopped; the same command without --restart resumes from here"
     )
     assert done_in(ledger) == 1
 
@@ -216,7 +216,7 @@ def test_a_restart_that_is_stopped_while_the_network_loads_has_discarded_nothing
     monkeypatch.setattr("quovadis.cli.fvd.load", load)
     stopped = quovadis(*run, "--restart")
     assert "stopped before the first new result" in stopped.stderr
-    assert "goes on from here" not in stopped.stderr
+    assert "resumes from here" not in stopped.stderr
     assert done_in(tmp_path / "done.sqlite") == earlier
 
 

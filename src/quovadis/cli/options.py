@@ -74,7 +74,7 @@ def resumable(ledger: Path, *, restart: bool) -> Iterator[None]:
         if earlier is not None and _file_number(ledger) == earlier:
             notify("stopped before the first new result: all that the earlier run has done is still there")
         else:
-            notify(f"stopped; the same command {'without --restart ' if restart else ''}goes on from here")
+            notify(f"stopped; the same command {'without --restart ' if restart else ''}resumes from here")
         raise
 
 

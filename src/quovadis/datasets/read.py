@@ -1,4 +1,4 @@
-"""A dataset of any form, told by what it is."""
+"""Reads a dataset of any form, which is detected from its content."""
 
 from __future__ import annotations
 

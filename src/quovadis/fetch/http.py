@@ -52,7 +52,7 @@ def download(
 ) -> None:
     """Fetch `file` from `address` to `destination`.
 
-    The bytes gather in `destination` with `.part` added, which a later call, of this or another process, goes on from.
+    The bytes gather in `destination` with `.part` added, which a later call, of this or another process, resumes from.
     Since the content is known by its hash, a part needs no validator of the server's: a wrong one is found at the end,
     thrown away, and fetched once more from the start.
 

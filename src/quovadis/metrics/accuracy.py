@@ -23,7 +23,7 @@ class WilsonInterval(NamedTuple):
 
 @dataclass(frozen=True)
 class Proportion:
-    """Successes among trials, such as videos classified rightly.
+    """Successes among trials, such as videos classified correctly.
 
     Raises:
         MetricError: a negative number, or more successes than trials.

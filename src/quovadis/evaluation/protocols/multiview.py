@@ -48,13 +48,13 @@ class MultiviewProtocol:
             ArchitectureError: another number or size.
         """
         if clips < 1 or crops not in (1, 3):
-            raise ArchitectureError(f"{clips} clips and {crops} crops cannot be: give 1 or more clips and 1 or 3 crops")
+            raise ArchitectureError(f"{clips} clips and {crops} crops: there must be 1 or more clips, and 1 or 3 crops")
         self._clips = clips
         self._crops = crops
         usual = SHORT_SIDE if crops == 3 else FRAME_SIZE
         self._size = usual if crop_size is None else crop_size
         if not _SMALLEST_CROP <= self._size <= SHORT_SIDE:
-            raise ArchitectureError(f"crops of {self._size} pixels cannot be: give {_SMALLEST_CROP} to {SHORT_SIDE}")
+            raise ArchitectureError(f"crops must be of {_SMALLEST_CROP} to {SHORT_SIDE} pixels, not {self._size}")
 
     @property
     def settings(self) -> Mapping[str, int | float | str]:

@@ -151,7 +151,7 @@ def _worst(predictions: Predictions, summary: Summary) -> Section:
 
 
 def _none_wrong(predictions: Predictions) -> str:
-    return "Every evaluated video was classified rightly." if predictions.keys else "No video was evaluated."
+    return "Every evaluated video was classified correctly." if predictions.keys else "No video was evaluated."
 
 
 def _matrix(predictions: Predictions) -> Section:
