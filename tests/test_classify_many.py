@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from quovadis import ArchitectureError, EngineError, VideoError, VideoPrediction
@@ -121,7 +123,14 @@ def test_leaving_early_stops_the_videos_in_work() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("quovadis-clip")]
 
 
-@pytest.mark.parametrize("given", ["clip.mp4", Path("clip.mp4"), b"content", FileObject(b""), None, 5])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("clip.mp4", Path("clip.mp4"), b"content", bytearray(b"content"), io.BytesIO(b"content"), FileObject(b"")),
+        *(frames(0, 9), torch.zeros((9, 8, 8, 3)), {"a": frames(0, 9)}, None, 5),
+    ],
+    ids=lambda given: type(given).__name__,
+)
 def test_one_video_is_not_many(given: Any) -> None:
     with pytest.raises(VideoError, match="classify_many takes several videos: give a list"):
         recognizer().classify_many(given)

@@ -146,5 +146,12 @@ def test_options_of_another_kind_are_refused(model: Recognizer) -> None:
             model.classify(FRAMES, wrong)  # type: ignore[arg-type]
     with pytest.raises(ArchitectureError, match="Sampling is no FeatureOptions"):
         model.features(FRAMES, Sampling())  # type: ignore[arg-type]
+    for held in (
+        {"clips": "centre", "clip_frames": 16},
+        {"clips": CentreClip, "clip_frames": 16},
+        {"clips": None, "stride": 3},
+    ):
+        with pytest.raises(ArchitectureError, match=r"^clips must be"):
+            model.classify(FRAMES, **held)  # type: ignore[arg-type]
     with pytest.raises(ArchitectureError, match="int is no VideoLimits"):
         model.classify(FRAMES, limits=5)  # type: ignore[arg-type]

@@ -163,3 +163,14 @@ def test_ranges_are_the_greatest_activations_with_headroom_and_shared_where_bran
     assert len(shared) == 1
     last = {found.ranges[scope] for scope in found.ranges if scope.startswith("Mixed_5c") and "0b" in scope}
     assert len(last) == 3
+
+
+def test_the_run_that_calibrates_computes_with_what_later_runs_read(weights: Weights, home: Path) -> None:
+    first = quantization_for(weights, "int8", [noise(0), noise(1)], (), lambda _: None)
+    later = quantization_for(weights, "int8", None, (), lambda _: None)
+    assert first is not None
+    assert later is not None
+    assert first.ranges == later.ranges
+    for scope, scale in first.scales.items():
+        assert scale.dtype == np.float32
+        np.testing.assert_array_equal(scale, later.scales[scope])

@@ -194,7 +194,7 @@ def _weights(problems: list[str]) -> dict[str, str]:
         if not is_whole:
             problems.append(f'{name}: not the official file; run `quovadis.weights.pull("{name}", force=True)`')
     if is_offline() and not any(state == "verified" for state in found.values()):
-        problems.append(f"no weights are cached, and {OFFLINE_VARIABLE} forbids to fetch them")
+        problems.append(f"no weights are cached, and {OFFLINE_VARIABLE} forbids downloading them")
     return found
 
 

@@ -72,6 +72,9 @@ def _replaced(options: Any, keywords: Mapping[str, Any], free: bool) -> Any:
         if not inner:
             continue
         held = own.get(name, getattr(options, name))
+        if _accepted(held, kind) is _REFUSED:
+            # Raises, and says what it must be.
+            replace(options, **{name: held})
         if not is_dataclass(held) or not inner.keys() <= set(_all_names(type(held))):
             fitting = [one for one in classes if inner.keys() <= set(_all_names(one))]
             if not fitting or not free or name in own:
@@ -82,7 +85,8 @@ def _replaced(options: Any, keywords: Mapping[str, Any], free: bool) -> Any:
 
 
 def _contradiction(name: str, held: Any, inner: Mapping[str, Any], classes: Sequence[Any]) -> ArchitectureError:
-    odd = next((key for key in inner if key not in _all_names(type(held))), next(iter(inner)))
+    names = set(_all_names(type(held))) if is_dataclass(held) else set()
+    odd = next((key for key in inner if key not in names), next(iter(inner)))
     owners = " and ".join(one.__name__ for one in classes if odd in _all_names(one))
     others = [key for key in inner if key != odd]
     beside = f"`{others[0]}`" if others and not hasattr(held, odd) and hasattr(held, others[0]) else None

@@ -54,6 +54,6 @@ class VideoLimits:
             what: there is too much of, with its verb: "its frames are".
             limit: which of them.
         """
-        most = f"{getattr(self, limit):,.0f}" if limit != "max_seconds" else f"{self.max_seconds:.0f}"
+        most = f"{getattr(self, limit):,.0f}" if limit != "max_seconds" else f"{self.max_seconds:,.10g} seconds"
         unit = {"max_pixels": " pixels", "max_spooled_bytes": " bytes"}.get(limit, "")
         return VideoLimitError(f"{name}: {what} more than the limit of {most}{unit}; `{limit}` raises it")

@@ -32,7 +32,8 @@ class ModelOptions:
     `quovadis.weights` reads and with any number of classes."""
     _: KW_ONLY
     labels: str | os.PathLike[str] | Sequence[str] | None = field(
-        default=None, metadata={"help": "Class names, one a line, if not those of the weights.", "metavar": "FILE"}
+        default=None,
+        metadata={"help": "Class names, one per line, in place of those of the weights.", "metavar": "FILE"},
     )
     """Class names in output order, or a text file with one a line; None: the weights' own."""
     device: str = field(default="CPU", metadata={"help": "CPU, cuda, or an OpenVINO device such as GPU, NPU or AUTO."})

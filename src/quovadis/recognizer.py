@@ -38,9 +38,9 @@ from quovadis.video import (
     SourceReader,
     VideoLimits,
     VideoSource,
-    open_video,
     video_source,
 )
+from quovadis.video.spool import BinaryFile
 from quovadis.weights import Weights, load_weights
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.load import AUTO
@@ -186,7 +186,9 @@ class Recognizer(AbstractContextManager["Recognizer"]):
             EngineError: the device failed; this ends the whole.
             TypeError: a keyword that is no field.
         """
-        if isinstance(sources, str | os.PathLike | bytes | VideoSource) or not isinstance(sources, Iterable):
+        one = (str, os.PathLike, bytes, bytearray, memoryview, BinaryFile, VideoSource, Mapping)
+        is_array = 0 < getattr(sources, "ndim", 0) < 5
+        if isinstance(sources, one) or is_array or not isinstance(sources, Iterable):
             raise VideoError("classify_many takes several videos: give a list of them, or one to classify")
         sampling, limits = _chosen(Sampling, sampling, limits, keywords)
         at_once = self.engine.max_concurrent_clips if workers is None else workers
@@ -270,7 +272,12 @@ class Recognizer(AbstractContextManager["Recognizer"]):
         dense = sampling.clips
         if not isinstance(dense, Dense):
             raise ArchitectureError(f"a stream is sampled by Dense, not by {type(dense).__name__}", option="clips")
-        video = open_video(source, fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
+        return self._stream(video_source(source), sampling, dense, limits, allow_partial)
+
+    def _stream(
+        self, source: VideoSource, sampling: Sampling, dense: Dense, limits: VideoLimits, allow_partial: bool
+    ) -> Iterator[StepPrediction]:
+        video = source.open(fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
         yield from predict_steps(self.engine, self.labels, video, dense)
 
 

@@ -125,7 +125,7 @@ def test_a_cache_that_cannot_be_written_is_a_problem(tmp_path: Path, monkeypatch
 
 def test_no_weights_and_no_network_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUOVADIS_OFFLINE", "1")
-    assert doctor(code=1)["problems"] == ["no weights are cached, and QUOVADIS_OFFLINE forbids to fetch them"]
+    assert doctor(code=1)["problems"] == ["no weights are cached, and QUOVADIS_OFFLINE forbids downloading them"]
 
 
 def test_of_a_proxy_only_the_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

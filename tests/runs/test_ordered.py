@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
+from quovadis.errors import VideoError
 from quovadis.runs.ordered import map_ordered
+from support.forks import in_forked_child
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])
@@ -43,3 +45,12 @@ def test_an_error_comes_where_its_result_would_have(at_once: int) -> None:
 def test_a_stop_iteration_that_is_let_out_is_not_the_end_of_the_items(at_once: int) -> None:
     with pytest.raises(RuntimeError, match="StopIteration"):
         list(map_ordered(lambda item: next(iter(range(item))), [1, 0, 1], at_once))
+
+
+def test_a_child_that_was_forked_in_the_middle_is_told_instead_of_waiting() -> None:
+    results = map_ordered(lambda item: item, range(9), 2)
+    assert next(results) == 0
+    error = in_forked_child(lambda: list(results), seconds=20)
+    assert isinstance(error, VideoError)
+    assert "begin again in the child" in str(error)
+    assert list(results) == list(range(1, 9))

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quovadis.errors import VideoError
 from quovadis.video import Prefetch
+from support.forks import in_forked_child
 
 
 @given(items=st.lists(st.integers()), size=st.integers(1, 5))
@@ -71,3 +73,18 @@ def test_a_live_source_loses_its_oldest_waiting_items() -> None:
         rest = list(taken)
     assert ahead.dropped == 16
     assert rest == list(range(17, 31))
+
+
+def test_a_child_that_was_forked_in_the_middle_is_told_instead_of_waiting() -> None:
+    with Prefetch(range(100), 3) as ahead:
+        taken = iter(ahead)
+        assert next(taken) == 0
+
+        def go_on() -> None:
+            with ahead:
+                list(taken)
+
+        error = in_forked_child(go_on, seconds=20)
+        assert isinstance(error, VideoError)
+        assert "open it again in the child" in str(error)
+        assert list(taken) == list(range(1, 100))

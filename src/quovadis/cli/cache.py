@@ -21,7 +21,7 @@ app = typer.Typer(
 
 
 def list_cache(as_json: AsJSON = False) -> None:
-    """List what lies in the cache: size, date, and what it belongs to."""
+    """List what is in the cache: size, date, and what it belongs to."""
     items = cached_items()
     if as_json:
         document = {
@@ -41,7 +41,7 @@ def clear(
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Remove what lies in the cache; it is fetched or made again when it is needed."""
+    """Remove what is in the cache; it is fetched or made again when it is needed."""
     items = [item for item in cached_items() if kind in ("all", item.kind)]
     if not items:
         notify("nothing to remove")
@@ -56,7 +56,7 @@ def clear(
 
 def _ask(items: list[CachedItem]) -> None:
     if not sys.stdin.isatty():
-        raise typer.BadParameter("nobody can be asked here: give --yes to remove without asking")
+        raise typer.BadParameter("there is no terminal to ask on: give --yes to remove without asking")
     for item in items:
         typer.echo(f"{item.kind}: {item.name}, {megabytes(item.bytes)}", err=True)
     if not typer.confirm(f"Remove {_summary(items)}?", err=True):

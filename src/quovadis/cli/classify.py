@@ -50,7 +50,7 @@ def classify(
     ],
     clip: Annotated[
         Literal["all", "centre"],
-        typer.Option(help="Clips over all of the video, or the one in its centre.", rich_help_panel=SAMPLING),
+        typer.Option(help="all: clips over the whole video; centre: one clip in its middle.", rich_help_panel=SAMPLING),
         Excludes("timeline", "dense"),
     ] = "all",
     clip_frames: Annotated[
@@ -81,7 +81,7 @@ def classify(
     ] = 9,
     chunk_frames: Annotated[
         int,
-        typer.Option("--chunk", min=8, help="Dense: frames a call, a multiple of 8.", rich_help_panel=SAMPLING),
+        typer.Option("--chunk", min=8, help="Dense: frames per call, a multiple of 8.", rich_help_panel=SAMPLING),
         Needs("dense", "timeline"),
     ] = 16,
     timeline: Annotated[
@@ -110,7 +110,7 @@ def classify(
         OutputFormat | None,
         typer.Option(
             "--format",
-            help="What to print or write; parquet is for files.",
+            help="Format of the results; parquet only with -o.",
             show_default="by the suffix of -o, else table",
             rich_help_panel=OUTPUT,
         ),

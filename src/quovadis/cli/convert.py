@@ -39,7 +39,7 @@ def convert(
         ),
     ],
     destination: Annotated[
-        Path, typer.Argument(help="File to write; folder, for a repository or a recipe.", show_default=False)
+        Path, typer.Argument(help="File to write, or the folder of a model repository or a recipe.", show_default=False)
     ],
     to: Annotated[
         str | None,

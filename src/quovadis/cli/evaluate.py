@@ -74,11 +74,13 @@ def evaluate(
         Excludes(file_format="folders"),
     ] = None,
     file_format: Annotated[
-        DatasetFormat, typer.Option("--dataset-format", help="Form of the dataset.", rich_help_panel=DATASET)
+        DatasetFormat, typer.Option("--dataset-format", help="Format of the dataset.", rich_help_panel=DATASET)
     ] = "auto",
     split: Annotated[
         str | None,
-        typer.Option(help="Part of the dataset.", show_default="of JSON validation, else all", rich_help_panel=DATASET),
+        typer.Option(
+            help="Part of the dataset.", show_default="validation for JSON, else all", rich_help_panel=DATASET
+        ),
         Excludes(file_format=("folders", "list")),
     ] = None,
     subset: Annotated[
@@ -86,7 +88,10 @@ def evaluate(
     ] = None,
     protocol: Annotated[
         ProtocolName,
-        typer.Option(help="Whole videos; Open Model Zoo's three clips; clips and crops.", rich_help_panel=PROTOCOL),
+        typer.Option(
+            help="deepmind: whole videos; omz: Open Model Zoo's three clips; multiview: several clips and crops.",
+            rich_help_panel=PROTOCOL,
+        ),
     ] = "deepmind",
     clips: Annotated[
         int | None,
@@ -109,7 +114,7 @@ def evaluate(
         bool,
         typer.Option(
             "--omz-compatible",
-            help="First clip_accuracy without the last video, as Open Model Zoo.",
+            help="Leave out the last video in the first clip_accuracy, as Open Model Zoo does.",
             rich_help_panel=PROTOCOL,
         ),
         Needs(protocol="omz"),

@@ -55,7 +55,7 @@ def features(
         Preset | None,
         typer.Option(
             "--like",
-            help="As v-iashin/video_features does, or as the paper: 25 fps, a feature every 8 frames.",
+            help="video_features: as v-iashin/video_features does; i3d: as the paper, 25 fps, a feature per 8 frames.",
             rich_help_panel=SAMPLING,
         ),
     ] = None,
@@ -69,7 +69,10 @@ def features(
     ] = "Mixed_5c",
     pool: Annotated[
         Pool,
-        typer.Option(help="Average over space, over all, or keep the whole map.", rich_help_panel=SAMPLING),
+        typer.Option(
+            help="none: keep the whole map; space: average over space; all: over space and time.",
+            rich_help_panel=SAMPLING,
+        ),
         DENSE_HAS_NO_WINDOWS,
     ] = "all",
     clip_frames: Annotated[
@@ -96,7 +99,7 @@ def features(
         Windows | None,
         typer.Option(
             help="Frames left at the end: full drops them, loop repeats them to fill a window, join extends the last.",
-            show_default="loop 9 frames or more, join fewer; video_features full",
+            show_default="loop for 9 frames or more, join for fewer; with --like video_features, full",
             rich_help_panel=SAMPLING,
         ),
         DENSE_HAS_NO_WINDOWS,
@@ -130,7 +133,7 @@ def features(
             "-o",
             metavar="FOLDER",
             help="Folder for the files.",
-            show_default="features, or a name by the options",
+            show_default="features, followed by the options that differ from the defaults",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -139,7 +142,7 @@ def features(
         typer.Option(
             "--format",
             help="Format of the files.",
-            show_default="npy, or as --like has it",
+            show_default="npy, or that of --like",
             rich_help_panel=OUTPUT,
         ),
     ] = None,

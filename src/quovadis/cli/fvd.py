@@ -21,6 +21,7 @@ from quovadis.cli.options import (
     check_engine,
     check_resume,
     load,
+    notices,
     notify,
     notify_above,
     resumable,
@@ -68,12 +69,17 @@ def fvd(
     stats: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.npz", help="Keep REAL's statistics here: read if there, else written.", rich_help_panel=SETS
+            metavar="FILE.npz", help="File of REAL's statistics: read if it exists, else written.", rich_help_panel=SETS
         ),
     ] = None,
     most_videos: Annotated[
         int | None,
-        typer.Option("--videos", min=2, help="Take so many videos of each set, by name.", rich_help_panel=SETS),
+        typer.Option(
+            "--videos",
+            min=2,
+            help="Take the first N videos of each set, in order of their names.",
+            rich_help_panel=SETS,
+        ),
     ] = None,
     frames: Annotated[
         list[int] | None,
@@ -104,7 +110,9 @@ def fvd(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Of random clips and the bootstrap.", show_default="0", rich_help_panel=SAMPLING),
+        typer.Option(
+            min=0, help="Seed of the random clips and of the bootstrap.", show_default="0", rich_help_panel=SAMPLING
+        ),
         Needs("bootstrap", clips="random", fake_clips="random", preset="stylegan-v"),
     ] = None,
     frame_step: Annotated[
@@ -120,7 +128,7 @@ def fvd(
         Preset | None,
         typer.Option(
             "--like",
-            help="Whose pixels, clips and covariance, if not given themselves.",
+            help="Implementation whose --resize, --clips and --covariance are the defaults.",
             show_default="original",
             rich_help_panel=METRIC,
         ),
@@ -131,7 +139,11 @@ def fvd(
     ] = None,
     covariance: Annotated[
         Covariance | None,
-        typer.Option(help="Divided by N - 1 or by N.", show_default="by --like", rich_help_panel=METRIC),
+        typer.Option(
+            help="Divide the covariance by N - 1 (unbiased) or by N (population).",
+            show_default="by --like",
+            rich_help_panel=METRIC,
+        ),
         Needs("fake"),
     ] = None,
     features: Annotated[
@@ -224,7 +236,7 @@ def fvd(
             ),
             observe=display.observe,
             on_skip=display.leave_out,
-            notify=notify,
+            notify=notices(quiet=common.quiet),
         )
     _show(found, stats, common)
     if found.missing or display.faults:

@@ -53,7 +53,7 @@ app.add_typer(cache.app, name="cache", cls=CommandGroup, rich_help_panel=INSTALL
 
 @app.callback(invoke_without_command=True)
 def version_option(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
     debug: Debug = False,
 ) -> None:
     """Recognise human actions in video with I3D."""

@@ -25,7 +25,7 @@ from quovadis.video import VideoLimits
 
 MODEL, LIMITS = ModelOptions(), VideoLimits()
 """What they are where nothing is given."""
-QUIET_HELP = "Show no progress, no notices, and no table of what a file has."
+QUIET_HELP = "Show no progress or notices, and no table of results that are written to a file."
 JSON_HELP = "Print JSON."
 
 
@@ -191,5 +191,5 @@ Calibration = Annotated[
     Needs(precision="int8"),
 ]
 Labels = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Class names, one a line, if not those of the weights.")
+    Path | None, typer.Option(metavar="FILE", help="Class names, one per line, in place of those of the weights.")
 ]

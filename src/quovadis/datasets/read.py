@@ -44,7 +44,7 @@ def read_dataset(
         file_format: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line,
             but for empty ones and comments, names the columns of Kinetics is `kinetics-csv`, any other is a `list`, of
             paths and classes or of MMAction2's frame folders.
-        split: which part to take where the form has parts; None: of JSON validation, else all.
+        split: which part to take where the form has parts; None: validation for JSON, else all.
         subset: how many of the videos that exist to take, from the beginning; None: all.
 
     Raises:

@@ -61,7 +61,8 @@ def calibrate(maxima: Iterable[Maxima]) -> Quantization:
         raise EngineError("there is no clip to calibrate 8-bit integers on: name a video of your own")
     greatest = {scope: np.max([clip[scope] for clip in clips], axis=0) for scope in quantized_scopes()}
     scales = equalizing_scales(greatest)
-    ranges = {scope: HEADROOM * float(np.max(greatest[scope] * scales[scope])) for scope in greatest}
+    # As float32, as which they are kept: the first run is to compute what later ones do.
+    ranges = {scope: float(np.float32(HEADROOM * np.max(greatest[scope] * scales[scope]))) for scope in greatest}
     # Branches that are concatenated share a range; those of the last stage go to the head, which is not quantised.
     for stage in STAGES[:-1]:
         if isinstance(stage, Mixed):

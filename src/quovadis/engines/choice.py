@@ -102,7 +102,8 @@ def check_choice(
     if floats == "f16" and not _is_cuda(device):
         raise EngineError('half precision is for NVIDIA GPUs: choose `device="cuda"`, or `precision="f32"`')
     if name == "native" and device.upper() != "CPU":
-        raise EngineError(f'the engine native runs on CPU, not "{device}": choose `engine="openvino"`')
+        other = "torch" if _is_cuda(device) else "openvino"
+        raise EngineError(f'the engine native runs on CPU, not "{device}": choose `engine="{other}"`')
     if runs_on_torch(name, device):
         if is_int8:
             raise EngineError(

@@ -223,7 +223,7 @@ def _options(
 ) -> ExportOptions:
     for option in given:
         if option not in admitted:
-            raise OutputError(f"`{option}` says nothing to the format {name}; leave it out")
+            raise OutputError(f"`{option}` has no effect with the format {name}; leave it out")
     values: dict[str, Any] = {str(option): value for option, value in given.items()}
     for option, choices in (("layout", get_args(Layout)), ("compress", get_args(Compression))):
         if values.get(option, choices[0]) not in choices:

@@ -44,7 +44,7 @@ def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType
     ):
         shares.add_row(name, f"{100 * share.value:.2f}", *_counts(share))
     lines = [
-        f"right only in a: {comparison.correct_only_in_a:,}, only in b: {comparison.correct_only_in_b:,}; "
+        f"correct only in a: {comparison.correct_only_in_a:,}, only in b: {comparison.correct_only_in_b:,}; "
         f"exact McNemar test: p = {comparison.p_value:.4g}",
         f"logits differ by {comparison.logit_difference_mean:.3g} on average, "
         f"{comparison.logit_difference_max:.3g} at most",

@@ -229,7 +229,7 @@ def check_spares_videos(output: Path | None, sources: Sequence[str]) -> None:
     if output is None or output in STDOUT or not output.is_file():
         return
     if is_video_name(output.name) or any(_is_same(output, source) for source in sources):
-        raise OutputError(f"{output}: this is a video, which results would replace; give another name")
+        raise OutputError(f"{output}: the results would overwrite this video; give another name")
 
 
 def is_same_file(one: Path | None, other: Path | None) -> bool:

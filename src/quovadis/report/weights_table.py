@@ -37,10 +37,10 @@ def verification_table(checked: Verification) -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    table.add_row("weights", checked.official_name or ("not official" if checked.sha256 else "none that can be used"))
+    table.add_row("weights", checked.official_name or ("not official" if checked.sha256 else "no usable weights"))
     if checked.sha256 is not None:
         table.add_row("identity", f"sha256 {checked.sha256}")
-        table.add_row("checksums", f"hold on {checked.tensors} tensors, {checked.parameters:,} values")
+        table.add_row("checksums", f"correct for {checked.tensors} tensors, {checked.parameters:,} values")
         table.add_row("classes", str(checked.num_classes))
     for file in checked.files:
         state = {True: ", the official file", False: ", NOT the official file", None: ""}

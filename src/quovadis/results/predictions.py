@@ -249,7 +249,8 @@ class VideoPrediction(ClassScores):
         Raises:
             MissingDependencyError: pandas is not installed.
         """
-        frame = _data_frame(self.to_rows(count))
+        rows = self.to_rows(count)
+        frame = _data_frame(rows) if rows else _data_frame([dict.fromkeys(ROW_COLUMNS)]).iloc[:0]
         # Rows of the whole video have no clip, which must not turn the other numbers into floats.
         return frame.astype({"clip": "Int64"})[[name for name in ROW_COLUMNS if name in frame]]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
+
+from quovadis.errors import VideoError
 
 Item = TypeVar("Item")
 Other = TypeVar("Other")
@@ -33,13 +36,20 @@ def map_ordered(
         return
     with ThreadPoolExecutor(at_once, "quovadis-clip") as executor:
         working: deque[Future[Other]] = deque()
+        process = os.getpid()
+
+        def first() -> Other:
+            if os.getpid() != process:
+                raise VideoError("these videos were in work when the process was forked: begin again in the child")
+            return working.popleft().result()
+
         try:
             for item in items:
                 working.append(executor.submit(make, item))
                 if len(working) == at_once:
-                    yield working.popleft().result()
+                    yield first()
             while working:
-                yield working.popleft().result()
+                yield first()
         finally:
             if stop is not None:
                 stop.set()

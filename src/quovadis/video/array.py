@@ -50,11 +50,13 @@ class ArrayFrames(BaseSource):
     def __post_init__(self) -> None:
         check_fields(self, VideoError)
         if self.rate is not None and not 0 < self.rate <= 1000:
-            raise VideoError(f"{self.rate} frames a second are not possible: give a rate up to 1000", option="rate")
+            raise VideoError(
+                f"{self.rate} frames per second is out of range: give a rate above 0, up to 1000", option="rate"
+            )
         self._is_read = False
 
     def open(self, **options: Unpack[OpenOptions]) -> Video:
-        """Open the frames, to which limits do not apply, since they are in memory already.
+        """Open the frames. Limits apply to those of a generator alone, since others are in memory already.
 
         Raises:
             VideoError: an array has another dtype or shape, or is empty; or a generator was opened before. Reading
@@ -77,7 +79,9 @@ class ArrayFrames(BaseSource):
             # What makes frames one by one may make each in the same memory.
             shares = converter is FrameConverter and not is_once
             decoder = ArrayDecoder(part, rate, first, count=count, share_memory=shares)
-            video = Video(self.name, decoder, fps="native", converter=converter)
+            # What is in memory already is not limited; a generator may never end.
+            limits = options.get("limits") if is_once else None
+            video = Video(self.name, decoder, fps="native", converter=converter, limits=limits)
         # A generator runs in the thread of its user, and no further than its frames are needed.
         video.reads_ahead = not is_once
         return video

@@ -180,7 +180,7 @@ class Decoder:
         promised = None if self.live else declared_seconds(self._container, self._stream)
         self.report.seconds_declared = declared = None if promised is None else float(promised)
         if declared is not None and declared > self._limits.max_seconds:
-            raise self._limits.exceeded(self._name, f"{declared:.0f} seconds are", "max_seconds")
+            raise self._limits.exceeded(self._name, f"{declared:,.2f} seconds are", "max_seconds")
 
     def close(self) -> None:
         """Close the video; safe to call twice."""
@@ -310,7 +310,7 @@ class Decoder:
         if self.report.frames_decoded > self._limits.max_frames:
             raise self._limits.exceeded(self._name, "its frames are", "max_frames")
         if self.report.seconds_found > self._limits.max_seconds:
-            raise self._limits.exceeded(self._name, f"{self.report.seconds_found:.0f} seconds are", "max_seconds")
+            raise self._limits.exceeded(self._name, f"{self.report.seconds_found:,.2f} seconds are", "max_seconds")
 
     # --- the account at the end -------------------------------------------------------------------------------------
 
@@ -324,7 +324,7 @@ class Decoder:
         notes = [] if shortfall is None else [shortfall]
         if report.damaged_packets:
             parts = "1 part" if report.damaged_packets == 1 else f"{report.damaged_packets} parts"
-            notes.append(f"damaged: {parts} of it could not be decoded")
+            notes.append(f"damaged: {parts} of the video could not be decoded")
         report.incomplete = bool(notes)
         report.notes = (*notes, *self._clock_notes())
 

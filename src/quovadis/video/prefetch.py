@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
+
+from quovadis.errors import VideoError
 
 Item = TypeVar("Item")
 
@@ -29,6 +32,7 @@ class Prefetch(AbstractContextManager["Prefetch[Item]"], Generic[Item]):
         self._ended = self._stopped = False
         self.dropped = 0
         """Items left out so far."""
+        self._process = os.getpid()
         self._thread = threading.Thread(target=self._work, name="quovadis-prefetch", daemon=True)
 
     def _work(self) -> None:
@@ -55,6 +59,8 @@ class Prefetch(AbstractContextManager["Prefetch[Item]"], Generic[Item]):
         """Start the thread, and yield the items in order; iterable once."""
         self._thread.start()
         while True:
+            if os.getpid() != self._process:
+                raise VideoError("this video was being read when the process was forked: open it again in the child")
             with self._changed:
                 # With a time limit, so that Ctrl-C is heard while nothing comes.
                 while not self._changed.wait_for(lambda: self._waiting or self._ended, timeout=0.2):
@@ -69,6 +75,9 @@ class Prefetch(AbstractContextManager["Prefetch[Item]"], Generic[Item]):
 
     def __exit__(self, *exception: object) -> None:
         """Stop the thread once it has finished the item at hand."""
+        if self._process != os.getpid():
+            # The thread is not in this process, and may have held the lock when it was forked.
+            return
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

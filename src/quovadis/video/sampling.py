@@ -151,7 +151,7 @@ class TimeSpan:
         if not 0 <= start < inf or not (duration is None or 0 < duration < inf):
             option = "duration_seconds" if 0 <= start < inf else "start_seconds"
             raise ArchitectureError(
-                "the start must be 0 seconds or later, and the duration more than 0 seconds, and neither endless",
+                "the start must be 0 or more seconds, the duration more than 0, and both finite",
                 option=option,
             )
 
@@ -178,7 +178,7 @@ class Sampling:
         check_fields(self, ArchitectureError)
         if self.fps != "native" and not 0 < self.fps <= 1000:
             raise ArchitectureError(
-                f'{self.fps} frames a second are not possible: give a rate up to 1000, or "native"',
+                f'{self.fps} frames per second is out of range: give a rate above 0, up to 1000, or "native"',
                 option="fps",
             )
 

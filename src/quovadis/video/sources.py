@@ -298,7 +298,9 @@ def _check_file(path: Path, name: str) -> None:
                 raise VideoError(f"{name}: empty file")
     except FileNotFoundError as error:
         looks_like_address = re.match(r"[A-Za-z][\w+.-]+:[/\\](?![/\\])", name)
-        advice = "; an address has two slashes after its colon, of which a Path keeps one" if looks_like_address else ""
+        advice = (
+            "; an address needs two slashes after its colon (pathlib.Path removes one)" if looks_like_address else ""
+        )
         raise VideoError(f"{name}: no such file{advice}") from error
     except (OSError, ValueError) as error:
         raise VideoError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

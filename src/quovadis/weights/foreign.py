@@ -327,7 +327,7 @@ FOREIGN_KINDS: tuple[ForeignKind, ...] = (
     # --- nothing that is known
     ForeignKind(
         'not a TensorFlow checkpoint or other weights file, but text that begins "{found}"',
-        f"{_AGAIN} and look at what the download says",
+        f"{_AGAIN} and check what the download prints",
         lambda s: None if re.match(r"<\?xml|<net", s.text) else quoted(s.text),
     ),
     ForeignKind("not a PyTorch state dict, or damaged: it does not begin as PyTorch's files do", _AGAIN, _not_torch),
