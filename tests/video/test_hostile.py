@@ -119,7 +119,8 @@ CONTAINERS = {
     "mp4": (".mp4", {}, {"movflags": "faststart"}),
     "mp4 with its index at the end": (".mp4", {}, {}),
     "mov": (".mov", {}, {"movflags": "faststart"}),
-    "matroska": (".mkv", {}, {}),
+    # The encoder orders frames by its threads, and says how long the video is only by the last of them.
+    "matroska": (".mkv", {"options": {"threads": "2"}}, {}),
     "webm": (".webm", {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}, {}),
     "avi": (".avi", {"codec": "mpeg4"}, {}),
     "flv": (".flv", {"codec": "flv1"}, {}),
