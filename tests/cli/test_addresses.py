@@ -96,7 +96,7 @@ def test_where_only_a_local_path_will_do_it_is_a_wrong_command_line(
 
 
 def test_python_takes_addresses_as_text_and_says_so() -> None:
-    with pytest.raises(VideoError, match="no such file; an address has two slashes after its colon"):
+    with pytest.raises(VideoError, match="no such file; an address needs two slashes after its colon"):
         open_video(Path(ADDRESS))
     with pytest.raises(WeightsError, match=r"https://host\.example/x\.pt: an address, but weights are read from local"):
         package.load("https://host.example/x.pt")

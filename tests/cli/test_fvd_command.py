@@ -172,7 +172,7 @@ def test_statistics_alone_are_told_as_json_too(folder: Path, rgb_scratch_path: P
 def test_kept_statistics_stand_for_the_real_videos(first_run: subprocess.CompletedProcess[str], folder: Path) -> None:
     kept = folder / "real.npz"
     # The folder is not looked at: it need not be there.
-    run = fvd(folder / "absent", folder / "fake", *SMALL, "--stats", kept, "--json", "--quiet")
+    run = fvd(folder / "absent", folder / "fake", *SMALL, "--stats", kept, "--json")
     found, expected = distance_in(run), distance_in(first_run)
     said = f"quovadis: {kept} is there: its statistics of {REAL} clips are used, not {folder / 'absent'}"
     assert said in run.stderr

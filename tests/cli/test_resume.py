@@ -146,7 +146,7 @@ def test_a_file_to_resume_from_spares_videos(videos: Path, engine: FakeEngine) -
     for name in ("classify", "fvd"):
         refused = quovadis(*command(name, videos, "--resume", path, "--restart"))
         assert refused.returncode == 1
-        assert "this is a video" in refused.stderr
+        assert "would overwrite this video" in refused.stderr
     assert path.read_bytes() == before
 
 

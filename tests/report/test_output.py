@@ -19,7 +19,7 @@ def video(tmp_path: Path) -> Path:
 
 def test_a_video_is_not_written_over_though_it_is_none_of_the_sources(video: Path) -> None:
     # As `-o *.mp4` has it, where the shell puts one video behind the option and leaves the others as sources.
-    with pytest.raises(OutputError, match="this is a video"):
+    with pytest.raises(OutputError, match="would overwrite this video"):
         check_spares_videos(video, ["another.mp4"])
 
 
@@ -31,7 +31,7 @@ def test_a_source_is_not_written_over_whatever_its_name(video: Path, is_link: bo
     if is_link:
         source = output.with_name("link")
         source.symlink_to(output)
-    with pytest.raises(OutputError, match="this is a video"):
+    with pytest.raises(OutputError, match="would overwrite this video"):
         check_spares_videos(output, ["missing.mp4", "", "https://example.org/v.mp4", str(source)])
 
 

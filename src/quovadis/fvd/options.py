@@ -48,7 +48,7 @@ class FVDOptions:
     def __post_init__(self) -> None:
         if not self.frames or min(self.frames) < MINIMUM_FRAMES:
             raise ArchitectureError(
-                f"clips must have {MINIMUM_FRAMES} frames or more, which the network needs, not {self.frames}",
+                f"clips of {self.frames} frames are too short: the network needs {MINIMUM_FRAMES} or more",
                 option="frames",
             )
         if len(set(self.frames)) < len(self.frames):

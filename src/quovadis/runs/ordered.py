@@ -34,22 +34,26 @@ def map_ordered(
         for item in items:
             yield make(item)
         return
-    with ThreadPoolExecutor(at_once, "quovadis-clip") as executor:
-        working: deque[Future[Other]] = deque()
-        process = os.getpid()
+    executor = ThreadPoolExecutor(at_once, "quovadis-clip")
+    working: deque[Future[Other]] = deque()
+    process = os.getpid()
 
-        def first() -> Other:
-            if os.getpid() != process:
-                raise VideoError("these videos were in work when the process was forked: begin again in the child")
-            return working.popleft().result()
+    def check_process() -> None:
+        if os.getpid() != process:
+            raise VideoError("these videos were in work when the process was forked: begin again in the child")
 
-        try:
-            for item in items:
-                working.append(executor.submit(make, item))
-                if len(working) == at_once:
-                    yield first()
-            while working:
-                yield first()
-        finally:
+    try:
+        for item in items:
+            check_process()
+            working.append(executor.submit(make, item))
+            if len(working) == at_once:
+                yield working.popleft().result()
+        while working:
+            check_process()
+            yield working.popleft().result()
+    finally:
+        # A forked child has none of the threads, and locks that they may have held.
+        if os.getpid() == process:
             if stop is not None:
                 stop.set()
+            executor.shutdown()
