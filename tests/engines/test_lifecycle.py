@@ -76,8 +76,8 @@ def test_closing_ends_the_threads(tensors: Tensors) -> None:
 def test_closing_frees_the_memory(rgb_scratch_path: Path) -> None:
     # In a process of its own, which holds nothing else.
     code = (
-        "import sys, numpy as np, psutil; from quovadis.engines import NativeEngine; "
-        "from quovadis.weights import read_weights; engine = NativeEngine(read_weights(sys.argv[1]).tensors); "
+        "import sys, numpy as np, psutil; from pathlib import Path; from quovadis.engines import NativeEngine; "
+        "from quovadis.weights import read_weights; engine = NativeEngine(read_weights(Path(sys.argv[1])).tensors); "
         "engine.run(np.zeros((1, 16, 224, 224, 3), np.uint8)); before = psutil.Process().memory_info().rss; "
         "engine.close(); print(before - psutil.Process().memory_info().rss)"
     )
