@@ -62,12 +62,15 @@ class ModelOptions:
         if isinstance(self.labels, Iterable) and not isinstance(self.labels, str | bytes | os.PathLike):
             # Compared and hashed like all others.
             object.__setattr__(self, "labels", tuple(self.labels))
-        if type(self.device).__module__ == "torch":
-            # A `torch.device`.
-            object.__setattr__(self, "device", str(self.device))
-        if isinstance(self.device, str) and self.device.lower() in ("cpu", "cpu:0"):
-            # As OpenVINO spells it.
-            object.__setattr__(self, "device", "CPU")
+        object.__setattr__(self, "device", spelled_device(self.device))
         check_fields(self, EngineError, weights=WeightsError, labels=LabelsError)
         if self.threads is not None and self.threads < 1:
             raise EngineError(f"{self.threads} threads are too few: give 1 or more", option="threads")
+
+
+def spelled_device(device: object) -> object:
+    """Return a device as engines name it: a `torch.device` as its text, every spelling of the CPU as `CPU`."""
+    # PyTorch is not imported to ask whether it is one of its devices.
+    if type(device).__module__ == "torch" and type(device).__name__ == "device":
+        device = str(device)
+    return "CPU" if isinstance(device, str) and device.lower() in ("cpu", "cpu:0") else device

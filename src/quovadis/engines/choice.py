@@ -15,7 +15,7 @@ from quovadis.engines.native_library import has_integers, why_missing, why_unava
 from quovadis.engines.processors import check_threads
 from quovadis.engines.quantization import Quantization
 from quovadis.errors import EngineError
-from quovadis.options import EngineName, Hint
+from quovadis.options import EngineName, Hint, spelled_device
 
 if TYPE_CHECKING:
     import torch
@@ -119,12 +119,10 @@ def runs_on_torch(name: EngineName, device: str) -> bool:
 
 
 def _device_name(device: object) -> str:
-    # PyTorch is not imported to ask whether it is one of its devices.
-    if type(device).__module__ == "torch" and type(device).__name__ == "device":
-        device = str(device)
+    device = spelled_device(device)
     if not isinstance(device, str):
         raise EngineError(f'`device` must be a name such as "CPU" or "cuda:0", not {device!r}', option="device")
-    return "CPU" if device.upper() == "CPU" else device
+    return device
 
 
 def why_slower(name: EngineName, device: str) -> str | None:
