@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import pytest
 
 from quovadis.errors import VideoError
 from quovadis.interrupts import INTERRUPTED
+from quovadis.limits import VideoLimits
 from quovadis.video import open_video, spool
 from support.command_line import load_fakes, quovadis
 from support.fake_engine import CornerEngine, MeanEngine
@@ -185,6 +187,17 @@ def test_ctrl_c_while_it_is_waited_for_leaves_nothing(
     run = quovadis("classify", "-")
     assert run.returncode == INTERRUPTED
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_is_removed_as_the_kind_it_was_made_as(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (videos / "a.mp4").open("rb") as content:
+        copy = spool.SpooledFile("a.mp4", content, VideoLimits())
+    path = copy.path
+    monkeypatch.setattr(spool, "_HAS_NAMELESS", not spool._HAS_NAMELESS)
+    assert path.exists()
+    del copy
+    gc.collect()
+    assert not path.exists()
 
 
 def test_python_takes_it_too(videos: Path, pipe: PipeIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ class SpooledFile:
         except OSError as error:
             raise _unwritable(name, error) from error
         self.path = _OPEN_FILES / str(file.fileno()) if _HAS_NAMELESS else Path(file.name)
-        self._remove = weakref.finalize(self, _remove, file)
+        self._remove = weakref.finalize(self, _remove, file, self.path)
         try:
             _copy(name, content, file, limits)
         except BaseException:
@@ -60,10 +60,10 @@ def _named_file() -> IO[bytes]:
     return tempfile.NamedTemporaryFile(prefix="quovadis-", delete=False)
 
 
-def _remove(file: IO[bytes]) -> None:
+def _remove(file: IO[bytes], path: Path) -> None:
     file.close()
-    if not _HAS_NAMELESS:
-        Path(file.name).unlink(missing_ok=True)
+    if path.parent != _OPEN_FILES:
+        path.unlink(missing_ok=True)
 
 
 def _copy(name: str, content: BinaryFile, file: IO[bytes], limits: VideoLimits) -> None:
