@@ -17,6 +17,7 @@ from quovadis.durable import atomic_write
 from quovadis.errors import MetricError, OutputError, Spell, in_python, spell_options
 from quovadis.escape import shortened
 from quovadis.metrics import Moments
+from quovadis.values import ArrayEquality
 
 _FORMAT = "quovadis fvd 1"
 _MAY_DIFFER_IN_A_SET = ("seed",)
@@ -30,7 +31,7 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True, eq=False)
-class LengthStatistics:
+class LengthStatistics(ArrayEquality):
     """Clips of one length."""
 
     moments: Moments
@@ -64,7 +65,7 @@ class LengthStatistics:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Statistics:
+class Statistics(ArrayEquality):
     """A set of videos."""
 
     source: str

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
-from quovadis.errors import VideoError
+from quovadis.errors import QuovadisError, VideoError
 from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
@@ -68,7 +68,7 @@ class ArrayFrames(BaseSource):
         is_once = isinstance(frames, Iterator)
         count = len(frames) if isinstance(frames, Sized) else None
         if fps not in ("native", rate):
-            video = Video(self.name, ArrayDecoder(frames, rate, count=count), **options)
+            video = Video(self.name, ArrayDecoder(self.name, frames, rate, count=count), **options)
         else:
             first = round(span.start_seconds * rate)
             last = None if span.duration_seconds is None else first + round(span.duration_seconds * rate)
@@ -78,7 +78,7 @@ class ArrayFrames(BaseSource):
             converter = options.get("converter", FrameConverter)
             # What makes frames one by one may make each in the same memory.
             shares = converter is FrameConverter and not is_once
-            decoder = ArrayDecoder(part, rate, first, count=count, share_memory=shares)
+            decoder = ArrayDecoder(self.name, part, rate, first, count=count, share_memory=shares)
             # What is in memory already is not limited; a generator may never end.
             limits = options.get("limits") if is_once else None
             video = Video(self.name, decoder, fps="native", converter=converter, limits=limits)
@@ -104,12 +104,24 @@ class ArrayFrames(BaseSource):
             if self._is_read:
                 raise VideoError(f"{self.name}: its frames can be read only once; give a list, or open a video file")
             self._is_read = True
-        elif isinstance(self.frames, Sized) and not len(self.frames):
+            return self._first_and_rest(self.frames)
+        if isinstance(self.frames, Sized) and not len(self.frames):
             raise VideoError(f"{self.name}: no frames: the {type(self.frames).__name__} is empty")
         return cast("Iterable[Any]", self.frames)
 
+    def _first_and_rest(self, frames: Iterator[Any]) -> Iterator[Any]:
+        is_empty = True
+        for frame in frames:
+            is_empty = False
+            yield frame
+        if is_empty:
+            kind = type(frames).__name__
+            raise VideoError(
+                f"{self.name}: no frames: the {kind} is at its end, perhaps because it was read before; give a new one"
+            )
+
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
-        return ArrayDecoder(self._opened(), self.rate or FRAMES_PER_SECOND)
+        return ArrayDecoder(self.name, self._opened(), self.rate or FRAMES_PER_SECOND)
 
 
 class ArrayDecoder:
@@ -120,6 +132,7 @@ class ArrayDecoder:
 
     def __init__(
         self,
+        name: str,
         frames: Iterable[Any],
         fps: float,
         first: int = 0,
@@ -130,12 +143,14 @@ class ArrayDecoder:
         """Take the frames.
 
         Args:
+            name: what errors call them.
             frames: what `to_frame` takes.
             fps: frames a second, for their times.
             first: index of the first frame, for its time.
             count: how many there are; None: not known.
             share_memory: whether frames of 224x224 are not copied; only where a converter leaves these as they are.
         """
+        self._name = name
         self._frames = frames
         self._rate = Fraction(fps)
         self._first = first
@@ -160,9 +175,9 @@ class ArrayDecoder:
         """Yield every frame as it is asked for.
 
         Raises:
-            VideoError: one is no frame, or has another dtype or shape.
+            VideoError: one is no frame, or has another dtype or shape, or their iterable raises anything.
         """
-        for index, given in enumerate(self._frames, start=self._first):
+        for index, given in enumerate(self._given(), start=self._first):
             pixels = np.ascontiguousarray(to_frame(given))
             # FFmpeg may read a little past the end of what it scales: that must be memory of its own.
             shares = self._share_memory and pixels.shape[:2] == (FRAME_SIZE, FRAME_SIZE)
@@ -170,6 +185,18 @@ class ArrayDecoder:
             frame = make(pixels, format="rgb24")
             self.report.frames_decoded += 1
             yield DecodedFrame(frame, Fraction(1), UPRIGHT, index / self._rate, 1 / self._rate)
+
+    def _given(self) -> Iterator[Any]:
+        """Yield what the user gave; an error in there is not ours."""
+        try:
+            # Not `yield from`, which would close the user's generator with this one.
+            for given in self._frames:  # noqa: UP028
+                yield given
+        except QuovadisError:
+            raise
+        except Exception as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+            raise VideoError(f"{self._name}: the iterable of frames raised {said}") from error
 
 
 def is_tensor(given: object) -> bool:
@@ -182,6 +209,28 @@ def is_picture(given: object) -> bool:
     """Tell whether something is a picture of Pillow, which is not imported for that."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(given, pillow.Image)
+
+
+def array_of_tensor(tensor: Any) -> NDArray[Any]:
+    """Return a tensor of PyTorch, on whatever device, as an array with its channels last.
+
+    Channels are taken to be first, as torchvision and torchcodec have them, if the axis before height and width has 3
+    entries and the last one does not: H,W of frames 3,H,W, T,3,H,W or N,T,3,H,W. Of five axes it may also be the
+    second, N,3,T,H,W, as networks have it.
+
+    Args:
+        tensor: of any shape and dtype; floats that arrays do not have, such as bfloat16, become float32.
+    """
+    plain = tensor.detach().cpu()
+    try:
+        array: NDArray[Any] = plain.numpy()
+    except TypeError:
+        array = plain.float().numpy()
+    if array.ndim > 2 and array.shape[-1] != 3:
+        axis = 1 if array.ndim == 5 and array.shape[1] == 3 and array.shape[2] != 3 else -3
+        if array.shape[axis] == 3:
+            array = np.moveaxis(array, axis, -1)
+    return array
 
 
 def to_frames(given: Any) -> NDArray[np.uint8]:
@@ -218,10 +267,7 @@ def _rgb(given: Any, layout: str) -> NDArray[np.uint8]:
     wanted = f"frames in memory must be uint8 RGB of shape {layout}"
     if is_tensor(given):
         shape, dtype = tuple(given.shape), str(given.dtype).removeprefix("torch.")
-        # A tensor that is not uint8 may be of a type that arrays do not have.
-        array = given.detach().cpu().numpy() if dtype == "uint8" else np.empty(shape, np.float32)
-        if len(shape) == layout.count(",") + 1 and shape[-3] == 3 and shape[-1] != 3:
-            array = np.moveaxis(array, -3, -1)
+        array = array_of_tensor(given)
     elif hasattr(given, "__array__"):
         array = np.asarray(given)
         shape, dtype = array.shape, str(array.dtype)

@@ -247,7 +247,8 @@ def video_source(given: SourceLike) -> VideoSource:
             return Camera(given.removeprefix(CAMERA_PREFIX))
         return Address(given) if is_address(given) else _local(local_path(given), given)
     if isinstance(given, os.PathLike):
-        return _local(Path(given), os.fspath(given))
+        # The paths of a folder that was listed by bytes are bytes.
+        return _local(Path(os.fsdecode(given)), os.fsdecode(given))
     if isinstance(given, np.ndarray) or is_tensor(given):
         return ArrayFrames(given)
     if isinstance(given, VideoSource) and not isinstance(given, type):
@@ -262,6 +263,16 @@ def video_source(given: SourceLike) -> VideoSource:
         f"{type(given).__name__} is no video: give a path, an address, bytes, an open binary file, a VideoSource, or "
         "frames: an array or a tensor of uint8, or an iterable of arrays, tensors or PIL pictures"
     )
+
+
+def source_name(given: SourceLike) -> str:
+    """Return what errors call the source that a user names, whether it is one or not."""
+    if isinstance(given, str | os.PathLike):
+        return os.fsdecode(given)
+    try:
+        return video_source(given).name
+    except VideoError:
+        return f"<{type(given).__name__}>"
 
 
 def _local(path: Path, written: str) -> LocalFile | FrameFolder:
