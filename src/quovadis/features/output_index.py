@@ -226,7 +226,7 @@ class OutputIndex:
         # What is there under the names of a video that no earlier run knew is not ours.
         left = None if task.key in self._begun else self._entries[task.key].any_file(self._folder)
         if left is not None:
-            return type(error)(f"{error}; its earlier features are left as they are: {left}")
+            return error.restated(f"{error}; its earlier features are left as they are: {left}", type(error))
         self._ledger.update({}, forget=[task.key])
         del self._entries[task.key]
         return error

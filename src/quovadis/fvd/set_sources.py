@@ -236,4 +236,4 @@ def _of_features(source: str, features: NDArray[Any]) -> Statistics:
     try:
         return Statistics(source, None, {0: LengthStatistics.of(features)}, ({"source": source},))
     except MetricError as error:
-        raise MetricError(f"{source}: {error}") from error
+        raise error.restated(f"{source}: {error}", MetricError) from error

@@ -116,7 +116,8 @@ def merge_statistics(sets: Sequence[Statistics]) -> Statistics:
         try:
             lengths = {frames: part.merged(other.lengths[frames]) for frames, part in merged.lengths.items()}
         except MetricError as error:
-            raise MetricError(f"{other.source} cannot be merged with {merged.source}: {error}") from error
+            message = f"{other.source} cannot be merged with {merged.source}: {error}"
+            raise error.restated(message, MetricError) from error
         merged = Statistics(
             f"{merged.source} + {other.source}",
             merged.settings or other.settings,

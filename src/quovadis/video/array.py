@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
-from quovadis.errors import QuovadisError, VideoError
+from quovadis.errors import VideoError
+from quovadis.faults import mark_as_users
 from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
@@ -68,7 +69,7 @@ class ArrayFrames(BaseSource):
         is_once = isinstance(frames, Iterator)
         count = len(frames) if isinstance(frames, Sized) else None
         if fps not in ("native", rate):
-            video = Video(self.name, ArrayDecoder(self.name, frames, rate, count=count), **options)
+            video = Video(self.name, ArrayDecoder(frames, rate, count=count), **options)
         else:
             first = round(span.start_seconds * rate)
             last = None if span.duration_seconds is None else first + round(span.duration_seconds * rate)
@@ -78,7 +79,7 @@ class ArrayFrames(BaseSource):
             converter = options.get("converter", FrameConverter)
             # What makes frames one by one may make each in the same memory.
             shares = converter is FrameConverter and not is_once
-            decoder = ArrayDecoder(self.name, part, rate, first, count=count, share_memory=shares)
+            decoder = ArrayDecoder(part, rate, first, count=count, share_memory=shares)
             # What is in memory already is not limited; a generator may never end.
             limits = options.get("limits") if is_once else None
             video = Video(self.name, decoder, fps="native", converter=converter, limits=limits)
@@ -121,7 +122,7 @@ class ArrayFrames(BaseSource):
             )
 
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
-        return ArrayDecoder(self.name, self._opened(), self.rate or FRAMES_PER_SECOND)
+        return ArrayDecoder(self._opened(), self.rate or FRAMES_PER_SECOND)
 
 
 class ArrayDecoder:
@@ -132,7 +133,6 @@ class ArrayDecoder:
 
     def __init__(
         self,
-        name: str,
         frames: Iterable[Any],
         fps: float,
         first: int = 0,
@@ -143,14 +143,12 @@ class ArrayDecoder:
         """Take the frames.
 
         Args:
-            name: what errors call them.
             frames: what `to_frame` takes.
             fps: frames a second, for their times.
             first: index of the first frame, for its time.
             count: how many there are; None: not known.
             share_memory: whether frames of 224x224 are not copied; only where a converter leaves these as they are.
         """
-        self._name = name
         self._frames = frames
         self._rate = Fraction(fps)
         self._first = first
@@ -175,7 +173,8 @@ class ArrayDecoder:
         """Yield every frame as it is asked for.
 
         Raises:
-            VideoError: one is no frame, or has another dtype or shape, or their iterable raises anything.
+            VideoError: one is no frame, or has another dtype or shape.
+            Exception: whatever the user's own iterable raises.
         """
         for index, given in enumerate(self._given(), start=self._first):
             pixels = np.ascontiguousarray(to_frame(given))
@@ -187,16 +186,14 @@ class ArrayDecoder:
             yield DecodedFrame(frame, Fraction(1), UPRIGHT, index / self._rate, 1 / self._rate)
 
     def _given(self) -> Iterator[Any]:
-        """Yield what the user gave; an error in there is not ours."""
+        """Yield what the user gave; what that raises reaches him as it is, marked as his own."""
         try:
             # Not `yield from`, which would close the user's generator with this one.
             for given in self._frames:  # noqa: UP028
                 yield given
-        except QuovadisError:
-            raise
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-            raise VideoError(f"{self._name}: the iterable of frames raised {said}") from error
+            mark_as_users(error)
+            raise
 
 
 def is_tensor(given: object) -> bool:
