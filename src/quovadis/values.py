@@ -37,7 +37,20 @@ class ArrayValue(ArrayEquality):
 
         Bytes of file names that are no text are escaped, so that the JSON can be encoded.
         """
-        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        return {one.name: in_json_types(getattr(self, one.name)) for one in fields(self)}
+
+
+def in_json_types(value: Any) -> Any:
+    """Return a value, or what is in a list or a mapping, in JSON's types: see `ArrayValue.to_dict`."""
+    if isinstance(value, np.ndarray):
+        return in_json_types(value.tolist())
+    if isinstance(value, Mapping):
+        return {name: in_json_types(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_json_types(item) for item in value]
+    if isinstance(value, str):
+        return escaped(value)
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 def _equal(a: object, b: object) -> bool:
@@ -52,15 +65,3 @@ def _equal(a: object, b: object) -> bool:
     if is_dataclass(a) and not isinstance(a, ArrayEquality | type) and type(a) is type(b):
         return all(_equal(getattr(a, one.name), getattr(b, one.name)) for one in fields(a))
     return type(a) is type(b) and a == b
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, str):
-        return escaped(value)
-    return None if isinstance(value, float) and isnan(value) else value

@@ -53,7 +53,7 @@ def check_pixel_range(clips: NDArray[Any]) -> None:
 def _undo_scaling(lowest: float, highest: float, sample: NDArray[Any]) -> str | None:
     """Return what values in such a range look like, if they are no pixels, and what makes pixels of them."""
     if lowest < -_NORMALIZED and highest <= -_CENTRED * lowest:
-        mean = "255" if highest <= 0 else "128" if -128 <= lowest and highest <= 128 else "the mean"
+        mean = "255" if highest <= 0 else "128" if lowest >= -128 and highest <= 128 else "the mean"
         return f"centred already: add {mean}{' that was taken away' if mean == 'the mean' else ''}"
     # Of a black video values lie in the ranges below too, but then they are whole, or most are.
     if lowest < -_NORMALIZED or highest > _NORMALIZED or np.mean(sample != np.rint(sample)) <= 0.5:

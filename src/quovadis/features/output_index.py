@@ -15,7 +15,8 @@ from quovadis.errors import OutputError, VideoError
 from quovadis.features.formats import FeatureFormat, file_names
 from quovadis.features.names import output_names
 from quovadis.runs.ledger import Ledger
-from quovadis.runs.tasks import VideoTask, video_key, video_path
+from quovadis.runs.tasks import VideoTask
+from quovadis.video.keys import video_key, video_path
 from quovadis.video.source import is_address
 
 

@@ -24,8 +24,8 @@ from quovadis.fvd.statistics import (
     save_statistics,
 )
 from quovadis.progress import Notify, ignore_notice
-from quovadis.runs.tasks import video_path
 from quovadis.video import VideoLimits
+from quovadis.video.keys import video_path
 from quovadis.video.source import is_address, local_path
 
 Measure: TypeAlias = Callable[[str, Sequence[SetVideo]], Statistics]

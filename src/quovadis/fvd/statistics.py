@@ -17,7 +17,7 @@ from quovadis.durable import atomic_write
 from quovadis.errors import MetricError, OutputError, Spell, in_python, spell_options
 from quovadis.escape import shortened
 from quovadis.metrics import Moments
-from quovadis.values import ArrayEquality
+from quovadis.values import ArrayEquality, in_json_types
 
 _FORMAT = "quovadis fvd 1"
 _MAY_DIFFER_IN_A_SET = ("seed",)
@@ -94,7 +94,8 @@ class Statistics(ArrayEquality):
             for part in self.provenance
         ]
         settings = None if self.settings is None else dict(self.settings)
-        return {"source": self.source, "settings": settings, "measured": measured}
+        found: dict[str, Any] = in_json_types({"source": self.source, "settings": settings, "measured": measured})
+        return found
 
 
 def merge_statistics(sets: Sequence[Statistics]) -> Statistics:

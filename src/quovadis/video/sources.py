@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import VideoError
-from quovadis.escape import escaped
+from quovadis.escape import escaped, shortened
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource, open_animation
 from quovadis.video.array import ArrayFrames, is_picture, is_tensor
@@ -44,6 +44,9 @@ SourceLike: TypeAlias = "VideoSource | str | os.PathLike[str] | bytes | BinaryFi
 standard input as `-`; a path, which is a local file or folder; the content of a file, as bytes or as an open binary
 file; or frames: an array or a tensor, uint8 RGB of shape frames, height, width, 3 (of a tensor also frames, 3, height,
 width), or any iterable of such frames or of pictures of Pillow."""
+
+
+_MAX_PATH_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,11 @@ class FileObject(BaseSource):
 
     def _copy(self, limits: VideoLimits) -> SpooledFile:
         if isinstance(self.content, bytes | bytearray | memoryview):
+            if _is_path(self.content):
+                raise VideoError(
+                    f"{shortened(self.content)}: the name of a file in place of its content; give the name as text: "
+                    "os.fsdecode(name)"
+                )
             return SpooledFile(self.name, BytesIO(self.content), limits)
         if self._is_begun:
             raise VideoError(f"{self.name}: was read in part before an error; open it again, and give that")
@@ -300,6 +308,12 @@ _standard_input: tuple[TextIO, FileObject] | None = None
 def open_video(source: SourceLike, **options: Unpack[OpenOptions]) -> Video:
     """Open what a user names, as `video_source` and `VideoSource.open` say."""
     return video_source(source).open(**options)
+
+
+def _is_path(content: bytes | bytearray | memoryview) -> bool:
+    """Tell whether bytes are the name of something that is there, which no content of a video is."""
+    name = bytes(content[:_MAX_PATH_BYTES])
+    return 0 < len(name) < _MAX_PATH_BYTES and b"\0" not in name and os.path.lexists(name)
 
 
 def _check_file(path: Path, name: str) -> None:

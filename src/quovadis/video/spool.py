@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO, Protocol, runtime_checkable
 
@@ -88,6 +89,8 @@ def _read(name: str, content: BinaryFile) -> bytes:
         chunk = content.read(_CHUNK_BYTES)
     except QuovadisError:
         raise
+    except UnsupportedOperation as error:
+        raise VideoError(f'{name}: opened for writing: open it with the mode "rb"') from error
     except Exception as error:
         # Responses and archives have errors of their own.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
