@@ -89,8 +89,8 @@ def with_keywords(keywords: Mapping[str, Any], *given: Any, free: bool = False) 
     unknown = [name for name in keywords if name not in known]
     if unknown:
         nearest = get_close_matches(unknown[0], known, 1)
-        meant = f": did you mean {nearest[0]!r}?" if nearest else ";"
-        raise TypeError(f"unknown keyword {', '.join(map(repr, unknown))}{meant} there are {', '.join(known)}")
+        meant = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+        raise TypeError(f"unknown keyword {', '.join(map(repr, unknown))}{meant}; there are {', '.join(known)}")
     parts: list[dict[str, Any]] = [{} for _ in given]
     for name, value in keywords.items():
         parts[known[name]][name] = value
