@@ -13,10 +13,15 @@ import torch
 
 import quovadis
 from quovadis import (
+    Address,
     ArrayFrames,
+    Camera,
     CentreClip,
     Dense,
     FeatureOptions,
+    FileObject,
+    FrameFolder,
+    LocalFile,
     ModelOptions,
     QuovadisError,
     Sampling,
@@ -24,7 +29,11 @@ from quovadis import (
     TimeSpan,
     VideoLimits,
 )
+from quovadis.architecture import check_endpoints
 from quovadis.fvd import FVDOptions
+from quovadis.labels import check_labels
+from quovadis.results.timeline import merge_segments
+from quovadis.video import discover_videos
 from quovadis.video.geometry import Geometry
 
 FRAMES = np.zeros((20, 8, 8, 3), np.uint8)
@@ -75,6 +84,29 @@ Make = Callable[..., Any]
         (lambda: ModelOptions(precision="f8"), "precision", 'unknown precision "f8": choose f32, f16'),
         (lambda: VideoLimits(max_pixels="x"), "max_pixels", "a whole number, not 'x'"),
         (lambda: VideoLimits(max_seconds=nan), "max_seconds", "not nan"),
+        (lambda: LocalFile(3), "path", "path must be text or a path, not 3"),
+        (lambda: FrameFolder("frames", range(3), "yes"), "extracted", "extracted must be True or False, not 'yes'"),
+        (lambda: FrameFolder("frames", 3), "frames", "frames must be range or None, not 3"),
+        (lambda: Address(3), "address", "address must be text, not 3"),
+        (lambda: Camera(0), "device", "device must be text, not 0"),
+        (lambda: FileObject("clip.mp4"), "content", "not 'clip.mp4'"),
+        (lambda: LocalFile("clip.mp4").open(fps="12"), "fps", "fps must be a number"),
+        (lambda: LocalFile("clip.mp4").open(allow_partial="no"), "allow_partial", "must be True or False, not 'no'"),
+        (lambda: LocalFile("clip.mp4").open(limits=3), "limits", "limits must be VideoLimits, not 3"),
+        (lambda: LocalFile("clip.mp4").count_frames("x"), "fps", "not 'x'"),
+        (lambda: ArrayFrames(FRAMES).open(fps="12"), "fps", "fps must be a number"),
+        (lambda: ArrayFrames(FRAMES).open(span=3), "span", "span must be TimeSpan, not 3"),
+        (lambda: discover_videos(None), "source", "source must be text or a path, not None"),
+        (lambda: merge_segments([], None), "threshold", "threshold must be a number, not None"),
+        (lambda: merge_segments([], "0.5"), "threshold", "not '0.5'"),
+        (lambda: merge_segments([], nan), "threshold", "not nan"),
+        (lambda: merge_segments([], -1), "threshold", "threshold must be in 0..1, not -1"),
+        (lambda: merge_segments([], 2), "threshold", "threshold must be in 0..1, not 2"),
+        (lambda: check_endpoints(None), "endpoints", "endpoints must be a name or a list of names, not None"),
+        (lambda: check_endpoints(4), "endpoints", "a list of names, not 4"),
+        (lambda: check_endpoints(b"Mixed_4f"), "endpoints", "a list of names, not b'Mixed_4f'"),
+        (lambda: check_endpoints(["Mixed_4f", 3]), "endpoints", "no endpoint is called int"),
+        (lambda: check_labels(["a", "a"], "labels"), "labels", "stands twice"),
         (lambda: ArrayFrames(FRAMES, rate=0), "rate", "0 frames per second is out of range"),
         (lambda: ArrayFrames(FRAMES, rate=-1), "rate", "-1 frames per second is out of range"),
         (lambda: ArrayFrames(FRAMES, rate=nan), "rate", "not nan"),

@@ -279,11 +279,11 @@ def _chosen(
 ) -> tuple[Any, ...]:
     """Return options of a kind and limits, the defaults where nothing is given, with keywords in place of fields."""
     check_values(bool, ArchitectureError, allow_partial=allow_partial)
-    for value, wanted in ((given, kind), (limits, VideoLimits)):
+    name = "sampling" if kind is Sampling else "options"
+    for option, value, wanted in ((name, given, kind), ("limits", limits, VideoLimits)):
         if not isinstance(value, wanted | None):
-            raise ArchitectureError(
-                f"{type(value).__name__} is no {wanted.__name__}: give one, or its fields as keywords of the call"
-            )
+            message = f"{type(value).__name__} is no {wanted.__name__}: give one, or its fields as keywords of the call"
+            raise ArchitectureError(message, option=option)
     return with_keywords(keywords, given or kind(), limits or VideoLimits(), free=given is None)
 
 

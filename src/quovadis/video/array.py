@@ -26,8 +26,7 @@ from quovadis.video.fingerprints import array_fingerprint
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.geometry import FrameConverter
 from quovadis.video.orientation import UPRIGHT
-from quovadis.video.reader import OpenOptions, Video
-from quovadis.video.sampling import WHOLE_VIDEO
+from quovadis.video.reader import OpenOptions, Video, checked_view
 
 _ARRAY, _FRAME = "frames, height, width, 3", "height, width, 3"
 
@@ -63,8 +62,9 @@ class ArrayFrames(BaseSource):
             VideoError: an array has another dtype or shape, or is empty; or a generator was opened before. Reading
                 raises one where an item is no frame.
         """
+        view = checked_view(options)
+        fps, span = view.fps, view.span
         frames = self._opened()
-        fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
         rate = self.rate or (FRAMES_PER_SECOND if fps == "native" else fps)
         is_once = isinstance(frames, Iterator)
         count = len(frames) if isinstance(frames, Sized) else None
@@ -290,6 +290,8 @@ def _advice(shape: tuple[int, ...], dtype: str, layout: str) -> str:
         return ": leave alpha out: frames[..., :3]"
     if len(shape) == axes and shape[-3] == 3:
         return f": channels come last: frames.transpose({'0, 2, 3, 1' if axes == 4 else '1, 2, 0'})"
+    if len(shape) == axes == 4 and shape[0] == 3:
+        return ": channels come last: move the first axis to the end"
     if len(shape) == axes - 1:
         is_picture = axes == 4 and shape[-1] == 3
         return ": a single frame; give frame[None]" if is_picture else ": grey, so give numpy.stack([frames] * 3, -1)"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import VideoError
 from quovadis.escape import escaped, shortened
+from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource, open_animation
 from quovadis.video.array import ArrayFrames, is_picture, is_tensor
@@ -55,6 +56,9 @@ class _LocalSource(BaseSource):
     """Where it lies; whatever it looks like, no camera and no address."""
     written: str | None = None
     """How the user wrote the path, for messages; None: as it is."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, VideoError)
 
     @property
     def name(self) -> str:
@@ -120,6 +124,7 @@ class FileObject(BaseSource):
     """What errors call the video; empty: the open file's own name."""
 
     def __post_init__(self) -> None:
+        check_fields(self, VideoError)
         own = getattr(self.content, "name", None)
         is_bytes = isinstance(self.content, bytes | bytearray | memoryview)
         self.name = self.name or ("<bytes>" if is_bytes else own if isinstance(own, str) and own else "<file object>")
@@ -207,6 +212,9 @@ class Address(BaseSource):
     address: str
     """Such as `https://…` or `rtsp://…`."""
 
+    def __post_init__(self) -> None:
+        check_fields(self, VideoError)
+
     @property
     def name(self) -> str:
         """What errors call the video."""
@@ -226,7 +234,10 @@ class Camera(BaseSource):
     """A camera of this machine, which has no end of its own."""
 
     device: str
-    """Its number, or what the system calls it, such as `/dev/video3`."""
+    """Its number, as text, or what the system calls it, such as `/dev/video3`."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, VideoError)
 
     @property
     def name(self) -> str:
