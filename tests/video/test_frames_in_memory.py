@@ -138,7 +138,7 @@ def test_an_iterator_at_its_end_says_so() -> None:
     model.classify(frames)
     for given in (frames, (frame for frame in ())):
         with pytest.raises(
-            VideoError, match="no frames: the (iterator|generator) is at its end, perhaps because it was read"
+            VideoError, match=r"no frames: the (iterator|generator) is at its end, perhaps because it was read"
         ):
             model.classify(given)
 
