@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from quovadis import ArchitectureError, EngineError, VideoError, VideoPrediction
 from quovadis.video import FileObject
@@ -82,13 +83,33 @@ def test_an_error_of_the_device_ends_the_whole() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_unexpected_exception_is_that_videos_error(workers: int) -> None:
+    class Broken(MeanEngine):
+        def answer(self, clip: Clip, steps: int) -> Answer:
+            if clip.mean() == 1:
+                raise RuntimeError("a bug")
+            return super().answer(clip, steps)
+
+    sources = [FileObject(b"", "empty.mp4"), frames(1), frames(5)]
+    found = list(recognizer(Broken()).classify_many(sources, workers=workers))
+    assert [type(error).__name__ for _, _, error in found] == ["VideoError", "UnexpectedError", "NoneType"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_an_iterable_of_frames_raises_is_said_to_be_its_own(workers: int) -> None:
     def broken() -> Iterator[NDArray[np.uint8]]:
         yield frames(0)[0]
-        raise RuntimeError("the camera is gone")
+        raise KeyError("frame_7")
 
-    sources = [FileObject(b"", "empty.mp4"), broken(), frames(5)]
-    found = list(recognizer(MeanEngine()).classify_many(sources, workers=workers))
-    assert [type(error).__name__ for _, _, error in found] == ["VideoError", "UnexpectedError", "NoneType"]
+    class Frames:
+        def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+            return broken()
+
+    found = list(recognizer(MeanEngine()).classify_many([broken(), Frames(), frames(5)], workers=workers))
+    assert [type(error) for _, _, error in found] == [VideoError, VideoError, type(None)]
+    for _, _, error in found[:2]:
+        assert str(error) == "<frames>: its iterable of frames raised KeyError: 'frame_7'"
+        assert error is not None
+        assert isinstance(error.__cause__, KeyError)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -136,8 +157,40 @@ def test_one_video_is_not_many(given: Any) -> None:
         recognizer().classify_many(given)
 
 
-@pytest.mark.parametrize("workers", [0, -1, 1.5, "2"])
+FRAME = frames(0)[0]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[FRAME, FRAME], (FRAME,), [Image.fromarray(FRAME)], [torch.from_numpy(FRAME)], [FRAME[..., 0]]],
+    ids=["arrays", "tuple", "pictures", "tensors", "grey"],
+)
+def test_a_list_of_frames_is_one_video(given: Any) -> None:
+    engine = MeanEngine()
+    for one in (given, np.stack(given)):
+        with pytest.raises(VideoError, match=r"classify_many takes several videos"):
+            recognizer(engine).classify_many(one)
+    with pytest.raises(VideoError, match=r"these are the frames of one: give \[frames\]"):
+        next(recognizer(engine).classify_many(frame for frame in given))
+    assert not engine.shapes
+
+
+def test_several_videos_may_be_an_array_of_names_or_of_videos() -> None:
+    model = recognizer(MeanEngine())
+    names: Any = np.array(["absent.mp4", "missing.mp4"])
+    assert [str(error) for _, _, error in model.classify_many(names)] == [f"{name}: no such file" for name in names]
+    found = list(model.classify_many(np.stack([frames(1), frames(2)]), clip_frames=9))
+    assert [value_of(result) for _, result, _ in found] == [1, 2]
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True])
 def test_workers_are_a_number(workers: Any) -> None:
     with pytest.raises(ArchitectureError) as caught:
         recognizer().classify_many([], workers=workers)
     assert caught.value.option == "workers"
+
+
+def test_workers_may_be_a_number_of_numpy() -> None:
+    workers: Any = np.int64(2)
+    found = list(recognizer(MeanEngine()).classify_many([frames(1), frames(2)], workers=workers, clip_frames=9))
+    assert [value_of(result) for _, result, _ in found] == [1, 2]

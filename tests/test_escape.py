@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quovadis.escape import escaped, printable
+from quovadis.escape import abbreviated, escaped, printable, quoted, shortened
 
 
 @given(st.binary())
@@ -16,9 +17,20 @@ def test_any_name_becomes_text(name: bytes) -> None:
 
 
 def test_text_stays_as_it_is() -> None:
-    for name in ("clip.mp4", "čaj 茶\u3000🎬.mp4", "a\\b"):
+    # Of what is not shown, joiners alone stay: they are part of letters and of pictures.
+    for name in ("clip.mp4", "čaj 茶\u3000🎬.mp4", "a\\b", "👩\u200d🚀 می\u200cخواهم"):
         assert escaped(name) == printable(name) == name
 
 
 def test_what_terminals_obey_is_shown_and_not_done() -> None:
+    assert printable("exe.\u202e4pm.\u2066\u200f\ufeff\u2028mp4") == r"exe.\u202e4pm.\u2066\u200f\ufeff\u2028mp4"
     assert printable("b\x1b[31mred\nnew\x9b1m.mp4") == r"b\x1b[31mred\nnew\x9b1m.mp4"
+
+
+def test_long_values_lose_their_middle_and_stay_in_one_line() -> None:
+    assert shortened("clip.mp4") == "'clip.mp4'"
+    assert shortened(list(range(400))) == "[0, 1, 2, 3, 4, 5, ...]"
+    assert "\n" not in shortened(np.zeros((9, 9)))
+    assert abbreviated("a" * 80) == "a" * 80
+    assert abbreviated("a" * 40 + "b" * 41) == "a" * 39 + "…" + "b" * 39
+    assert quoted("clip.mp4") == '"clip.mp4"'

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import quovadis
 from quovadis import (
     ArchitectureError,
     CentreClip,
@@ -134,10 +135,34 @@ def test_a_stream_takes_fields_of_dense(model: Recognizer) -> None:
 
 def test_an_unknown_keyword_is_an_error_that_lists_those_there_are(model: Recognizer) -> None:
     for act in (model.classify, model.features, lambda frames, **keywords: next(model.stream(frames, **keywords))):
-        with pytest.raises(TypeError, match=r"unknown keyword 'strid'; there are .*stride.*max_frames"):
+        with pytest.raises(
+            TypeError, match=r"unknown keyword 'strid' \(did you mean 'stride'\?\); there are .*stride.*max_frames"
+        ):
             act(FRAMES, strid=8)  # type: ignore[operator]
     with pytest.raises(TypeError, match="unknown keyword 'pool'"):
         model.classify(FRAMES, pool="all")
+    with pytest.raises(TypeError, match=r"'devise' \(did you mean 'device'\?\); there are weights, labels, device,"):
+        quovadis.load("rgb-scratch", devise="cuda")
+
+
+def test_what_is_true_or_false_is_nothing_else(model: Recognizer) -> None:
+    for act in (
+        model.classify,
+        model.features,
+        model.stream,
+        lambda frames, **options: model.classify_many([frames], **options),
+    ):
+        for wrong in ("no", 1, None):
+            with pytest.raises(ArchitectureError, match=r"^allow_partial must be True or False, not") as caught:
+                act(FRAMES, allow_partial=wrong)  # type: ignore[operator]
+            assert caught.value.option == "allow_partial"
+    assert model.classify(FRAMES, allow_partial=np.True_)  # type: ignore[arg-type]
+
+
+def test_what_is_called_is_a_function(model: Recognizer) -> None:
+    for name in ("on_start", "on_clip"):
+        with pytest.raises(ArchitectureError, match=f"^{name} must be a function or None, not 3"):
+            model.classify(FRAMES, **{name: 3})  # type: ignore[arg-type]
 
 
 def test_options_of_another_kind_are_refused(model: Recognizer) -> None:

@@ -15,9 +15,10 @@ from quovadis.results.codec import VideoPredictionCodec
 from quovadis.runs.executor import ThreadExecutor, VideoObserver
 from quovadis.runs.ledger import Ledger
 from quovadis.runs.sources import discover_all
-from quovadis.runs.tasks import DoneVideo, VideoTask, video_key, video_path
+from quovadis.runs.tasks import DoneVideo, VideoTask
 from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.video import Sampling, VideoLimits
+from quovadis.video.keys import video_key, video_path
 from quovadis.video.source import short_name
 
 

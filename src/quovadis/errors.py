@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 Spell: TypeAlias = Callable[[str, str | None], str]
 """Given an option and its value in Python's notation (None: any), such as `precision` and `"f32"`, returns what to
@@ -45,6 +45,9 @@ def in_python(name: str, value: str | None) -> str:
 def spell_options(text: str, spell: Spell) -> str:
     """Return a message or a sentence with every option in it written as `spell` has it."""
     return _OPTION.sub(lambda found: spell(found[1], found[2] or found[3]), text)
+
+
+Error = TypeVar("Error", bound="QuovadisError")
 
 
 class QuovadisError(Exception):
@@ -71,6 +74,15 @@ class QuovadisError(Exception):
             return self._option
         names = (found[1] for found in _OPTION.finditer(str(self)))
         return next((name for name in names if name.isidentifier() and name.islower()), None)
+
+    def restated(self, message: str, kind: type[Error]) -> Error:
+        """Return an error that says more, for the same option: raise it `from` this one.
+
+        Args:
+            message: one line, as a rule with this error's own in it.
+            kind: the class of the error.
+        """
+        return kind(message, option=self.option)
 
     def spelled(self, spell: Spell) -> str:
         """Return the message with every option in it written as `spell` has it."""

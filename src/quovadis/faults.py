@@ -11,11 +11,12 @@ import os
 import sys
 
 from quovadis.environment import is_true
-from quovadis.errors import UnexpectedError
+from quovadis.errors import UnexpectedError, VideoError
 from quovadis.escape import printable
 
 DEBUG_VARIABLE = "QUOVADIS_DEBUG"
 
+_USERS = "raised by the iterable of frames that was given"
 _logger = logging.getLogger("quovadis")
 
 
@@ -28,6 +29,22 @@ def unexpected(name: str, error: Exception) -> UnexpectedError:
     """
     log_traceback(error)
     found = UnexpectedError(f"{name}: {describe(error)}")
+    found.__cause__ = error
+    return found
+
+
+def mark_as_users(error: Exception) -> None:
+    """Note, also for whoever reads its traceback, that an exception comes out of an iterable that the user gave."""
+    if _USERS not in getattr(error, "__notes__", ()):
+        error.add_note(_USERS)
+
+
+def users_error(name: str, error: Exception) -> VideoError | None:
+    """Return the error for a video whose own iterable of frames raised an exception; None: something else did."""
+    if _USERS not in getattr(error, "__notes__", ()):
+        return None
+    said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    found = VideoError(f"{name}: its iterable of frames raised {said}")
     found.__cause__ = error
     return found
 

@@ -3,41 +3,73 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from difflib import get_close_matches
 from functools import cache
-from numbers import Integral, Real
+from numbers import Real
+from operator import index
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from quovadis.errors import ArchitectureError, QuovadisError
+from quovadis.escape import quoted, shortened
 
 _REFUSED = object()
-_NAMES: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "True or False"}
+_NAMES: Mapping[Any, str] = {
+    **{int: "a whole number", float: "a number", str: "text", bool: "True or False"},
+    **{NoneType: "None", os.PathLike: "a path", Callable: "a function", Iterable: "a list"},
+}
+OPTIONAL_FUNCTION = Callable[..., object] | None
+"""What a caller may give to be called, for `check_values`."""
 
 
 def check_fields(options: Any, error: type[QuovadisError], **errors: type[QuovadisError]) -> None:
-    """Refuse values of other types than the fields of a dataclass have; called when one is made.
+    """Refuse values that the fields of a dataclass cannot hold; called when one is made.
 
-    Numbers of numpy become Python's.
+    These are values of other types, and values below the `min` of a field's metadata. Numbers of numpy become Python's.
 
     Args:
         options: the dataclass.
-        error: raised for a value of another type, with the field as its option.
+        error: raised for a value that is refused, with the field as its option.
         errors: others, by the field that they are of.
     """
+    least = {field.name: field.metadata.get("min") for field in fields(options)}
     for name, kind in _types(type(options)).items():
         given = getattr(options, name)
-        value = _accepted(given, kind)
-        if value is _REFUSED:
-            choices = [choice for choice in _choices(kind) if isinstance(choice, str)]
-            if isinstance(given, str) and choices and str not in _kinds(kind) and float not in _kinds(kind):
-                message = f'unknown {name} "{given}": choose {", ".join(choices)}'
-            else:
-                message = f"{name} must be {_described(kind)}, not {given!r}"
-            raise errors.get(name, error)(message, option=name)
+        value = check_value(name, given, kind, errors.get(name, error), at_least=least[name])
         if value is not given:
             object.__setattr__(options, name, value)
+
+
+def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *, at_least: float | None = None) -> Any:
+    """Return a value as an option of a type holds it: numbers of numpy as Python's.
+
+    Args:
+        name: of the option.
+        given: the value.
+        kind: what it must be: a class, a union, a `Literal`, or a sequence of one of these. A whole number is
+            everything that Python takes as an index, but for booleans.
+        error: raised for another value, with the option.
+        at_least: the least that a number may be.
+    """
+    value = _accepted(given, kind)
+    if value is _REFUSED:
+        choices = [choice for choice in _choices(kind) if isinstance(choice, str)]
+        if isinstance(given, str) and choices and str not in _kinds(kind) and float not in _kinds(kind):
+            message = f"unknown {name} {quoted(given)}: choose {', '.join(choices)}"
+        else:
+            message = f"{name} must be {_described(kind)}, not {shortened(given)}"
+        raise error(message, option=name)
+    if at_least is not None and value is not None and not value >= at_least:
+        raise error(f"{name} must be {at_least} or more, not {value}", option=name)
+    return value
+
+
+def check_values(kind: Any, error: type[QuovadisError], **given: Any) -> None:
+    """Refuse values of other types than `kind`, as `check_value` does, by the names of their options."""
+    for name, value in given.items():
+        check_value(name, value, kind, error)
 
 
 def with_keywords(keywords: Mapping[str, Any], *given: Any, free: bool = False) -> tuple[Any, ...]:
@@ -56,7 +88,9 @@ def with_keywords(keywords: Mapping[str, Any], *given: Any, free: bool = False) 
     known = {name: number for number, options in enumerate(given) for name in _all_names(type(options))}
     unknown = [name for name in keywords if name not in known]
     if unknown:
-        raise TypeError(f"unknown keyword {', '.join(map(repr, unknown))}; there are {', '.join(known)}")
+        nearest = get_close_matches(unknown[0], known, 1)
+        meant = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+        raise TypeError(f"unknown keyword {', '.join(map(repr, unknown))}{meant}; there are {', '.join(known)}")
     parts: list[dict[str, Any]] = [{} for _ in given]
     for name, value in keywords.items():
         parts[known[name]][name] = value
@@ -134,22 +168,46 @@ def _accepted_by(value: Any, kind: Any) -> Any:
     if origin is Literal:
         # 1, of whatever type, is a choice; True, though equal to it, is none.
         return next((one for one in get_args(kind) if _is_choice(value, one)), _REFUSED)
+    if kind is bool:
+        return bool(value) if _is_boolean(value) else _REFUSED
     if kind is int or kind is float:
-        if isinstance(value, bool) or not isinstance(value, Integral if kind is int else Real) or value != value:
-            return _REFUSED
-        return int(value) if isinstance(value, Integral) else float(value)
+        number: float | None = _index(value)
+        if number is None and kind is float and isinstance(value, Real) and not _is_boolean(value):
+            number = float(value)
+        # Not a number is equal to nothing, and no number to compute with.
+        return _REFUSED if number is None or number != number else number
     if origin is not None and issubclass(origin, Sequence):
-        is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-        return value if is_list and all(_accepted(one, get_args(kind)[0]) is one for one in value) else _REFUSED
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+            return _REFUSED
+        items = [_accepted(one, get_args(kind)[0]) for one in value]
+        if any(item is _REFUSED for item in items):
+            return _REFUSED
+        is_same = isinstance(value, origin) and all(a is b for a, b in zip(items, value, strict=True))
+        return value if is_same else tuple(items)
     if kind is Any:
         return value
     return value if isinstance(value, origin or kind) else _REFUSED
 
 
+def _index(value: Any) -> int | None:
+    """Return a whole number of any type as Python's; None: it is none."""
+    if _is_boolean(value) or isinstance(value, int):
+        return None if _is_boolean(value) else value
+    try:
+        return index(value)
+    except TypeError:
+        return None
+
+
+def _is_boolean(value: Any) -> bool:
+    # Also numpy's, and one element of an array or a tensor; none of these is imported to ask.
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")).removeprefix("torch.") == "bool"
+
+
 def _is_choice(value: Any, choice: Any) -> bool:
-    return isinstance(value, Integral if isinstance(choice, int) else type(choice)) and (
-        not isinstance(value, bool) and bool(value == choice)
-    )
+    if isinstance(choice, int):
+        return _index(value) == choice
+    return isinstance(value, type(choice)) and bool(value == choice)
 
 
 def _described(kind: Any) -> str:
@@ -158,12 +216,10 @@ def _described(kind: Any) -> str:
         origin = get_origin(one)
         if origin is Literal:
             described += [repr(choice).replace("'", '"') for choice in get_args(one)]
-        elif one is NoneType:
-            described.append("None")
-        elif origin is os.PathLike:
-            described.append("a path")
+        elif origin in _NAMES:
+            described.append(_NAMES[origin])
         elif origin is not None:
             described.append(f"a list of {_described(get_args(one)[0])}")
         else:
-            described.append(_NAMES.get(one, f"{one.__name__}"))
+            described.append(_NAMES.get(one, one.__name__))
     return " or ".join([", ".join(described[:-1]), described[-1]] if described[1:] else described)

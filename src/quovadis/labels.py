@@ -87,9 +87,9 @@ def check_labels(labels: Sequence[str], origin: str, num_classes: int | None = N
     seen: set[str] = set()
     for line, label in enumerate(labels, start=1):
         if not label:
-            raise LabelsError(f"{origin}: class name {line} is empty; give one name a line")
+            raise LabelsError(f"{origin}: class name {line} is empty; give one name a line", option="labels")
         if label in seen:
-            raise LabelsError(f'{origin}: the class name "{label}" stands twice; names must differ')
+            raise LabelsError(f'{origin}: the class name "{label}" stands twice; names must differ', option="labels")
         seen.add(label)
     if num_classes not in (None, len(labels)):
         raise LabelsError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from math import floor, isfinite
 from typing import Literal, TypeAlias
 
@@ -20,7 +20,7 @@ class VideoLimits:
     """The most that one video may hold; each limit is checked where it binds, before memory or time is spent.
 
     Raises:
-        VideoError: when made with a limit that is not above 0, or no number.
+        VideoError: when made with a limit that is no number, or less than 1 or 0.001 seconds.
     """
 
     max_pixels: int = field(default=1 << 24, metadata={"help": "Refuse larger frames.", "min": 1})
@@ -42,9 +42,6 @@ class VideoLimits:
                 # Such as 1e9; of whole things it admits as many as the number below.
                 object.__setattr__(self, name, floor(value))
         check_fields(self, VideoError)
-        for limit in fields(self):
-            if not getattr(self, limit.name) > 0:
-                raise VideoError(f"{limit.name} must be above 0, not {getattr(self, limit.name)}", option=limit.name)
 
     def exceeded(self, name: str, what: str, limit: LimitName) -> VideoLimitError:
         """Return the error for a video or an image that holds more than one of the limits.

@@ -64,8 +64,10 @@ class ModelOptions:
             object.__setattr__(self, "labels", tuple(self.labels))
         object.__setattr__(self, "device", spelled_device(self.device))
         check_fields(self, EngineError, weights=WeightsError, labels=LabelsError)
-        if self.threads is not None and self.threads < 1:
-            raise EngineError(f"{self.threads} threads are too few: give 1 or more", option="threads")
+        if not self.device:
+            raise EngineError(
+                'device is empty: give "CPU", "cuda" or another (is a variable not set?)', option="device"
+            )
 
 
 def spelled_device(device: object) -> object:

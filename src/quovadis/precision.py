@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from quovadis.runs.executor import video_error
 from quovadis.version import __version__
 from quovadis.video import SlidingWindows, SourceLike, discover_videos, sliding_clips, video_source
 from quovadis.video.augment import augmented
+from quovadis.video.sources import source_name
 from quovadis.weights import Weights
 
 
@@ -106,7 +106,7 @@ def calibration_videos(sources: Sequence[SourceLike], notify: Notify) -> list[Vi
         try:
             videos.extend(discover_videos(source) if isinstance(source, str) else [source])
         except Exception as error:
-            notify(f"not used for calibration: {video_error(_name(source), error)}")
+            notify(f"not used for calibration: {video_error(source_name(source), error)}")
     found: list[VideoClips] = []
     missing = CALIBRATION_CLIPS
     for index, video in enumerate(videos):
@@ -119,10 +119,10 @@ def calibration_videos(sources: Sequence[SourceLike], notify: Notify) -> list[Vi
                 if not opened.live:
                     windows = sliding_clips(opened.frames_ahead(), SlidingWindows())
                     clips = [clip.pixels[:CLIP_FRAMES] for clip in islice(windows, each)]
-                    found.append(VideoClips(_name(video), clips))
+                    found.append(VideoClips(source_name(video), clips))
                     missing -= len(clips)
         except Exception as error:
-            notify(f"not used for calibration: {video_error(_name(video), error)}")
+            notify(f"not used for calibration: {video_error(source_name(video), error)}")
     if missing == CALIBRATION_CLIPS:
         raise EngineError("int8 has to be calibrated once on real clips, but no video is there; give one")
     return [video for video in found if video.clips]
@@ -151,7 +151,3 @@ def _tell(used: Quantization | None, notify: Notify) -> None:
     if used.provenance.is_small:
         line += f': {ENOUGH_VIDEOS} videos or more are better; name them once, `calibration=["SOURCE"]`'
     notify(line)
-
-
-def _name(source: SourceLike) -> str:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else video_source(source).name

@@ -17,8 +17,8 @@ from quovadis.engines import CompiledGraphCache, Engine, EngineOutput, open_engi
 from quovadis.engines.base import Pixels
 from quovadis.engines.choice import runs_on_torch, why_slower
 from quovadis.environment import compiled_graphs_folder
-from quovadis.errors import ArchitectureError, EngineError, VideoError
-from quovadis.fields import with_keywords
+from quovadis.errors import ArchitectureError, EngineError
+from quovadis.fields import OPTIONAL_FUNCTION, check_value, check_values, with_keywords
 from quovadis.inference.feature_options import FeatureOptions
 from quovadis.inference.feature_rows import VideoFeatures, video_features
 from quovadis.inference.predictions import predict_steps, predict_video
@@ -31,16 +31,10 @@ from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, We
 from quovadis.runs.executor import Cancelled, Done, finish
 from quovadis.runs.ordered import map_ordered
 from quovadis.version import __version__
-from quovadis.video import (
-    Dense,
-    Sampling,
-    SourceLike,
-    SourceReader,
-    VideoLimits,
-    VideoSource,
-    video_source,
-)
-from quovadis.video.spool import BinaryFile
+from quovadis.video import Dense, Sampling, SourceLike, SourceReader, VideoLimits, VideoSource, video_source
+from quovadis.video.array import array_of_tensor, is_tensor
+from quovadis.video.source_lists import listed_videos, several_videos
+from quovadis.video.sources import source_name
 from quovadis.weights import Weights, load_weights
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.load import AUTO
@@ -102,18 +96,20 @@ class Recognizer(AbstractContextManager["Recognizer"]):
         description = self.engine.description.items()
         return {k: v for k, v in description if k in MAKER_NAMES} | {"quovadis": __version__}
 
-    def run(self, clips: Pixels, endpoints: Sequence[str] = ()) -> EngineOutput:
+    def run(self, clips: Pixels | Any, endpoints: str | Sequence[str] = ()) -> EngineOutput:
         """Run the network on clips as they are: logits by step and by clip, softmax, features, feature maps.
 
         Args:
-            clips: RGB, 0..255, uint8 or float32, shape batch, frames, height, width, 3, with at least 9 frames.
-            endpoints: names out of `quovadis.ENDPOINTS` whose feature maps are wanted too.
+            clips: RGB, 0..255, uint8 or float32, shape batch, frames, height, width, 3, with at least 9 frames; an
+                array, or a tensor, which may have its channels second or third.
+            endpoints: a name, or names, out of `quovadis.ENDPOINTS` whose feature maps are wanted too.
 
         Raises:
-            ArchitectureError: a shape or dtype that the network cannot take, or an unknown endpoint.
+            ArchitectureError: a shape or dtype that the network cannot take, floats that are NaN or far from 0..255,
+                or an unknown endpoint.
             EngineError: the device failed.
         """
-        return self.engine.run(clips, endpoints)
+        return self.engine.run(array_of_tensor(clips) if is_tensor(clips) else clips, endpoints)
 
     def classify(
         self,
@@ -151,7 +147,8 @@ class Recognizer(AbstractContextManager["Recognizer"]):
             EngineError: the device failed.
             TypeError: a keyword that is no field.
         """
-        sampling, limits = _chosen(Sampling, sampling, limits, keywords)
+        sampling, limits = _chosen(Sampling, sampling, limits, allow_partial, keywords)
+        check_values(OPTIONAL_FUNCTION, ArchitectureError, on_start=on_start, on_clip=on_clip)
         reader = SourceReader(video_source(source), limits, allow_partial=allow_partial)
         return predict_video(
             self.engine, self.weights, self.labels, reader, sampling, on_start=on_start, on_clip=on_clip
@@ -181,19 +178,15 @@ class Recognizer(AbstractContextManager["Recognizer"]):
             keywords: as for `classify`.
 
         Raises:
-            VideoError: one video is given and not several.
+            VideoError: one video is given, or its frames, and not several videos.
             ArchitectureError: values of keywords that are not possible, or do not go together.
             EngineError: the device failed; this ends the whole.
             TypeError: a keyword that is no field.
         """
-        one = (str, os.PathLike, bytes, bytearray, memoryview, BinaryFile, VideoSource, Mapping)
-        is_array = 0 < getattr(sources, "ndim", 0) < 5
-        if isinstance(sources, one) or is_array or not isinstance(sources, Iterable):
-            raise VideoError("classify_many takes several videos: give a list of them, or one to classify")
-        sampling, limits = _chosen(Sampling, sampling, limits, keywords)
-        at_once = self.engine.max_concurrent_clips if workers is None else workers
-        if not isinstance(at_once, int) or at_once < 1:
-            raise ArchitectureError(f"workers must be 1 or more, not {at_once!r}", option="workers")
+        sources = several_videos(sources)
+        sampling, limits = _chosen(Sampling, sampling, limits, allow_partial, keywords)
+        workers = check_value("workers", workers, int | None, ArchitectureError, at_least=1)
+        at_once = workers or self.engine.max_concurrent_clips
         stop = Event()
 
         def check(_: ClipPrediction) -> None:
@@ -202,7 +195,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
 
         def make(source: SourceLike) -> Done[SourceLike, VideoPrediction]:
             classify = partial(self.classify, source, sampling, limits=limits, allow_partial=allow_partial)
-            return finish(source, _name, partial(classify, on_clip=check))
+            return finish(source, source_name, partial(classify, on_clip=check))
 
         return map_ordered(make, sources, at_once, stop=stop)
 
@@ -232,7 +225,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
             EngineError: the device failed.
             TypeError: a keyword that is no field.
         """
-        options, limits = _chosen(FeatureOptions, options, limits, keywords)
+        options, limits = _chosen(FeatureOptions, options, limits, allow_partial, keywords)
         return video_features(self.engine, source, options, limits=limits, allow_partial=allow_partial)
 
     def stream(
@@ -268,7 +261,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
             sampling = Sampling(clips=_STEP_BY_STEP)
         elif isinstance(sampling, Sampling) and not isinstance(sampling.clips, Dense):
             sampling = replace(sampling, clips=_STEP_BY_STEP)
-        sampling, limits = _chosen(Sampling, sampling, limits, keywords)
+        sampling, limits = _chosen(Sampling, sampling, limits, allow_partial, keywords)
         dense = sampling.clips
         if not isinstance(dense, Dense):
             raise ArchitectureError(f"a stream is sampled by Dense, not by {type(dense).__name__}", option="clips")
@@ -281,20 +274,17 @@ class Recognizer(AbstractContextManager["Recognizer"]):
         yield from predict_steps(self.engine, self.labels, video, dense)
 
 
-def _chosen(kind: type[Any], given: Any, limits: VideoLimits | None, keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+def _chosen(
+    kind: type[Any], given: Any, limits: VideoLimits | None, allow_partial: object, keywords: Mapping[str, Any]
+) -> tuple[Any, ...]:
     """Return options of a kind and limits, the defaults where nothing is given, with keywords in place of fields."""
-    for value, wanted in ((given, kind), (limits, VideoLimits)):
+    check_values(bool, ArchitectureError, allow_partial=allow_partial)
+    name = "sampling" if kind is Sampling else "options"
+    for option, value, wanted in ((name, given, kind), ("limits", limits, VideoLimits)):
         if not isinstance(value, wanted | None):
-            raise ArchitectureError(
-                f"{type(value).__name__} is no {wanted.__name__}: give one, or its fields as keywords of the call"
-            )
+            message = f"{type(value).__name__} is no {wanted.__name__}: give one, or its fields as keywords of the call"
+            raise ArchitectureError(message, option=option)
     return with_keywords(keywords, given or kind(), limits or VideoLimits(), free=given is None)
-
-
-def _name(source: SourceLike) -> str:
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    return str(getattr(source, "name", f"<{type(source).__name__}>"))
 
 
 def _load_again(options: ModelOptions, settings: Mapping[str, str]) -> Recognizer:
@@ -324,8 +314,8 @@ def load(
     *,
     loaded: Weights | None = None,
     needs_labels: bool = True,
-    calibration: Sequence[SourceLike] | None = None,
-    calibration_fallback: Sequence[SourceLike] = (),
+    calibration: Iterable[SourceLike] | None = None,
+    calibration_fallback: Iterable[SourceLike] = (),
     notify: Notify | None = None,
     progress: DownloadProgress | None = None,
     **options: Any,
@@ -350,12 +340,17 @@ def load(
     Raises:
         WeightsError: weights that are unavailable or cannot be read.
         LabelsError: class names that cannot be read or do not fit.
-        EngineError: no such engine or device, or int8 without any calibration.
+        EngineError: no such engine or device, int8 without any calibration, or a value of the wrong type.
         MissingDependencyError: PyTorch is wanted and is not installed.
+        TypeError: a keyword that is no option.
     """
+    check_values(OPTIONAL_FUNCTION, EngineError, notify=notify, progress=progress)
+    check_values(Weights | None, EngineError, loaded=loaded)
+    check_values(bool, EngineError, needs_labels=needs_labels)
+    check_values(Iterable | None, EngineError, calibration=calibration, calibration_fallback=calibration_fallback)
     notify = notify or _logger.warning
-    chosen = replace(weights, **options) if isinstance(weights, ModelOptions) else ModelOptions(weights, **options)
-    names = class_names(chosen.labels)
+    (chosen,) = with_keywords(options, weights if isinstance(weights, ModelOptions) else ModelOptions(weights))
+    names, videos = class_names(chosen.labels), (listed_videos(calibration), listed_videos(calibration_fallback))
     is_from_options = loaded is None
     if loaded is None:
         loaded = load_weights(chosen.weights, notify=notify, progress=progress or ignore_download_progress)
@@ -381,7 +376,7 @@ def load(
         cache=CompiledGraphCache(compiled_graphs_folder()),
         weights_sha256=loaded.sha256,
         floats="f32" if precision == "f32" else "f16" if precision == "f16" else None,
-        quantization=quantization_for(loaded, precision or "f32", calibration, calibration_fallback, notify),
+        quantization=quantization_for(loaded, precision or "f32", *videos, notify),
     )
     labels = loaded.class_names(names, labels_origin(chosen.labels))
     identity = WeightsIdentity(loaded.name, loaded.sha256)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from math import isnan
 from typing import Any
 
 import numpy as np
 
+from quovadis.escape import escaped
+
 
 @dataclass(frozen=True, eq=False)
-class ArrayValue:
-    """A result with arrays among its fields.
+class ArrayEquality:
+    """A dataclass with arrays among its fields, compared by value.
 
     Two are equal if all their fields are, arrays element by element, where not-a-number equals itself. Because arrays
     can change, results have no hash: they cannot be keys of a dictionary or members of a set.
@@ -25,9 +27,30 @@ class ArrayValue:
             return NotImplemented
         return all(_equal(getattr(self, one.name), getattr(other, one.name)) for one in fields(self))
 
+
+@dataclass(frozen=True, eq=False)
+class ArrayValue(ArrayEquality):
+    """A result with arrays among its fields, compared by value, and written in JSON's types."""
+
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields in JSON's types: arrays as nested lists, not-a-number as None."""
-        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        """Return all fields in JSON's types: arrays as nested lists, not-a-number as None.
+
+        Bytes of file names that are no text are escaped, so that the JSON can be encoded.
+        """
+        return {one.name: in_json_types(getattr(self, one.name)) for one in fields(self)}
+
+
+def in_json_types(value: Any) -> Any:
+    """Return a value, or what is in a list or a mapping, in JSON's types: see `ArrayValue.to_dict`."""
+    if isinstance(value, np.ndarray):
+        return in_json_types(value.tolist())
+    if isinstance(value, Mapping):
+        return {name: in_json_types(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_json_types(item) for item in value]
+    if isinstance(value, str):
+        return escaped(value)
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 def _equal(a: object, b: object) -> bool:
@@ -37,15 +60,8 @@ def _equal(a: object, b: object) -> bool:
         return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
     if isinstance(a, float) and isinstance(b, float):
         return a == b or (isnan(a) and isnan(b))
-    # Tuples of results compare these by value, too.
+    if isinstance(a, list | tuple) and type(a) is type(b):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    if is_dataclass(a) and not isinstance(a, ArrayEquality | type) and type(a) is type(b):
+        return all(_equal(getattr(a, one.name), getattr(b, one.name)) for one in fields(a))
     return type(a) is type(b) and a == b
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and isnan(value) else value

@@ -10,8 +10,8 @@ import pytest
 import quovadis as package
 from quovadis.errors import OutputError, VideoError, WeightsError
 from quovadis.report.output import Pictures
-from quovadis.runs.tasks import video_key
 from quovadis.video import open_video
+from quovadis.video.keys import video_key
 from quovadis.video.source import network_instructions, short_name
 from support.command_line import load_fakes, quovadis
 from support.fake_engine import CornerEngine, MeanEngine

@@ -34,8 +34,18 @@ def test_values_far_from_pixels_are_refused_with_where_they_lie(clip: Floats, fa
         check_clips(clip * np.float32(factor))
 
 
+@pytest.mark.parametrize("value", [1e9, -1e9])
+@pytest.mark.parametrize("place", [(0, 0, 0, 0, 0), (0, 5, 3, 3, 1), (0, 8, 223, 223, 2)])
+def test_one_value_far_from_pixels_is_found_wherever_it_is(clip: Floats, value: float, place: tuple[int, ...]) -> None:
+    clip[place] = value
+    with pytest.raises(ArchitectureError, match="these reach from"):
+        check_clips(clip)
+
+
 def test_the_overshoot_of_resizing_is_allowed(clip: Floats) -> None:
     check_clips(clip * np.float32(1.8) - np.float32(100))
+    # Of white lines on black, by Lanczos.
+    check_clips(np.where(clip > 128, np.float32(255), np.float32(-176)))
 
 
 @pytest.mark.parametrize(
@@ -44,13 +54,17 @@ def test_the_overshoot_of_resizing_is_allowed(clip: Floats) -> None:
         (lambda clip: clip / 255, "multiply them by 255"),
         (lambda clip: clip / 127.5 - 1, r"add 1 and multiply by 127\.5"),
         (lambda clip: (clip / 255 - 0.45) / 0.225, "multiply them by the deviation"),
+        (lambda clip: clip - 128, "add 128"),
+        (lambda clip: np.rint(clip) - 128, "add 128"),
+        (lambda clip: clip - 255, "add 255"),
+        (lambda clip: clip - np.float32([104, 117, 124]), "add the mean that was taken away"),
     ],
-    ids=["0..1", "-1..1", "ImageNet"],
+    ids=["0..1", "-1..1", "ImageNet", "-128..127", "whole -128..127", "-255..0", "Caffe"],
 )
-def test_clips_that_are_scaled_already_are_warned_of_with_what_undoes_it(
+def test_clips_that_are_scaled_or_centred_are_warned_of_with_what_undoes_it(
     clip: Floats, scaled: Callable[[Floats], Floats], undo: str
 ) -> None:
-    with pytest.warns(UserWarning, match=rf"must be in 0\.\.255.*scaled already: {undo}") as caught:
+    with pytest.warns(UserWarning, match=rf"must be in 0\.\.255.*(scaled|centred) already: {undo}") as caught:
         check_clips(scaled(clip))
     assert [warning.filename for warning in caught] == [__file__]
 

@@ -24,8 +24,8 @@ from quovadis.engines import EngineOutput
 from quovadis.errors import EngineError, OutputError
 from quovadis.features import FeatureOptions
 from quovadis.features.extract import LEDGER_NAME
-from quovadis.runs.tasks import video_key
 from quovadis.video import Sampling, SlidingWindows
+from quovadis.video.keys import video_key
 from support.fake_engine import MeanEngine
 from support.feature_runs import STACKS, WINDOWS, Observer, files, run
 from support.numbered_frames import write_gray

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import quovadis
 from quovadis.errors import ArchitectureError, MetricError
@@ -126,12 +129,12 @@ def test_a_model_in_another_precision_is_refused() -> None:
     ("arguments", "options", "message"),
     [
         ((REAL, []), {}, "a set without videos"),
-        ((REAL, [3]), {}, "made of paths and arrays, not of int"),
-        ((REAL, None), {}, "made of paths and arrays, not of NoneType"),
+        ((REAL, [3]), {}, "made of paths, arrays and tensors, not of int"),
+        ((REAL, None), {}, "made of paths, arrays and tensors, not of NoneType"),
         ((REAL, FAKE.astype(np.int32)), {}, "<array>: an array of int32"),
         ((REAL, "no/such/folder"), {}, "no/such/folder: no such file or folder"),
         ((REAL, FAKE), {"resamples": 1}, "2 `resamples` or more"),
-        ((REAL, FAKE), {"covariance": "none"}, "covariance must be one of unbiased, population, not none"),
+        ((REAL, FAKE), {"covariance": "none"}, 'unknown covariance "none": choose unbiased, population'),
         ((REAL, FAKE), {"resume": "kept.sqlite"}, "leave `resume` out"),
     ],
 )
@@ -141,6 +144,87 @@ def test_what_cannot_be_compared_is_refused_in_one_line(
     with pytest.raises(MetricError, match=message) as refused:
         distance(*arguments, **options)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("preset", "x", 'unknown preset "x": choose original, stylegan-v'),
+        ("preset", 3, 'preset must be "original", "stylegan-v" or None, not 3'),
+        ("frames", "16", "frames must be a whole number, not '16'"),
+        ("frames", 16.0, "frames must be a whole number, not 16.0"),
+        ("frames", [16, "32"], "frames must be a whole number, not '32'"),
+        ("frames", True, "not True"),
+        ("clips", "all", 'unknown clips "all": choose first, random'),
+        ("fake_clips", 1, "fake_clips must be"),
+        ("clips_per_video", 0, "clips_per_video must be 1 or more, not 0"),
+        ("frame_step", "2", "frame_step must be a whole number"),
+        ("seed", "x", "seed must be a whole number or None, not 'x'"),
+        ("seed", -1, "seed must be 0 or more, not -1"),
+        ("features", "pool", 'unknown features "pool": choose logits, pooled'),
+        ("coordinate_mode", 2, "coordinate_mode must be"),
+        ("covariance", 1, "covariance must be"),
+        ("with_kvd", "no", "with_kvd must be True or False, not 'no'"),
+        ("resamples", "5", "resamples must be a whole number, not '5'"),
+        ("resamples", -5, "resamples must be 0 or more, not -5"),
+        ("resamples", 1, "`resamples` or more"),
+        ("most_videos", "2", "most_videos must be a whole number or None, not '2'"),
+        ("most_videos", 0, "most_videos must be 2 or more, not 0"),
+        ("limits", 3, "limits must be VideoLimits, not 3"),
+        ("allow_partial", "no", "allow_partial must be True or False, not 'no'"),
+        ("workers", "2", "workers must be a whole number, not '2'"),
+        ("workers", 0, "workers must be 1 or more, not 0"),
+        ("workers", True, "workers must be a whole number, not True"),
+        ("restart", 1, "restart must be True or False, not 1"),
+        ("stats_path", 3, "stats_path must be text, a path or None, not 3"),
+        ("resume", b"kept.sqlite", "resume must be text, a path or None"),
+        ("on_skip", 3, "on_skip must be a function or None, not 3"),
+        ("notify", "loud", "notify must be a function or None, not 'loud'"),
+        ("model", 3, "model must be Recognizer, ModelOptions, text, a path or None, not 3"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_its_option(option: str, value: Any, said: str) -> None:
+    with pytest.raises((ArchitectureError, MetricError)) as refused:
+        compare_videos(np.eye(3, 4), np.eye(3, 4) + 1, **{option: value})
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert refused.value.option == option
+
+
+def test_whole_numbers_of_numpy_are_taken() -> None:
+    found = distance(
+        REAL, FAKE, frames=np.int64(9), resamples=np.uint8(3), most_videos=np.int32(3), workers=np.int64(1)
+    )
+    assert [(one.frames, one.clips_a, one.clips_b) for one in found.distances] == [(9, 3, 3)]
+    json.dumps(found.to_dict())
+
+
+def test_tensors_are_what_their_arrays_are() -> None:
+    expected = distance(REAL, FAKE).distances
+    real, fake = torch.from_numpy(REAL), torch.from_numpy(FAKE)
+    assert distance(real, fake.movedim(-1, 2)).distances == expected
+    assert distance(real.movedim(-1, 1), list(fake)).distances == expected
+    features = np.eye(4, 3, dtype=np.float32)
+    assert distance(torch.from_numpy(features), features).distances == distance(features, features).distances
+
+
+def test_comparisons_are_equal_by_value_and_after_pickling() -> None:
+    found = distance(REAL, FAKE, resamples=3)
+    assert found == distance(REAL, FAKE, resamples=3) == pickle.loads(pickle.dumps(found))
+    assert found.real == pickle.loads(pickle.dumps(found.real))
+    assert found != distance(REAL, REAL, resamples=3)
+    assert found.real != found.fake
+    assert found != "FVD"
+    unsure = replace(found, distances=[replace(found.distances[0], kvd=float("nan"))])
+    assert unsure == pickle.loads(pickle.dumps(unsure)) != found
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(found)
+
+
+def test_a_record_can_be_encoded_whatever_the_name(tmp_path: Path) -> None:
+    found = distance(REAL, FAKE)
+    odd = replace(found, real=replace(found.real, source="\udcff.mp4"))
+    assert json.loads(json.dumps(odd.to_dict(), ensure_ascii=False).encode())["real"]["source"] == "\\udcff.mp4"
 
 
 def test_clips_too_short_for_the_network_are_refused() -> None:

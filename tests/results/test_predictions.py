@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from quovadis import (
+    ArchitectureError,
     ClipPrediction,
     EngineOutput,
     FeatureOptions,
@@ -93,6 +94,10 @@ def test_results_have_no_hash(make: Any) -> None:
         ),
         (lambda: video_prediction().clips[1], """ClipPrediction(1, 3.16-6.32 s: '"quoted"' 50.0 %)"""),
         (step, """StepPrediction(4, 1.28-1.60 s: '"quoted"' 66.5 %)"""),
+        (
+            lambda: features(sampling=Sampling(clips=SlidingWindows(clip_frames=200))),
+            "VideoFeatures('<array>': 1 window x 1024 channels, 0.00-8.00 s)",
+        ),
         (features, "VideoFeatures('<array>': 3 windows x 1024 channels, 0.00-8.00 s)"),
         (
             lambda: features(crops=3, pool="space"),
@@ -133,6 +138,39 @@ def test_a_clip_and_a_step_as_dictionaries() -> None:
     assert list(found) == ["index", "start_seconds", "end_seconds", "delay_seconds", "top"]
     assert found["delay_seconds"] == 0.25
     assert [one["label"] for one in found["top"]] == ['"quoted"', "[red]markup[/red]"]
+
+
+@pytest.mark.parametrize("count", [None, "5", 2.0, -1, True])
+def test_the_number_of_classes_is_a_whole_number(count: Any) -> None:
+    result = video_prediction()
+    for act in (result.top, result.to_dict, result.to_rows, result.to_pandas, result.clips[0].top):
+        with pytest.raises(ArchitectureError, match=r"^count must be") as refused:
+            act(count)
+        assert refused.value.option == "count"
+    assert result.top(np.int64(2)) == result.top(2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        replace(video_prediction(source=HOSTILE), notes=(HOSTILE,)),
+        replace(features(), source=HOSTILE),
+    ],
+)
+def test_every_dictionary_can_be_encoded_whatever_the_name(result: Any) -> None:
+    document = json.loads(json.dumps(result.to_dict(), ensure_ascii=False).encode())
+    assert document["source"] == HOSTILE.replace("\udcff", "\\udcff")
+
+
+def test_tables_of_notebooks_have_short_captions_and_no_letters_that_turn_others_round() -> None:
+    for result in (
+        video_prediction(source="a" * 4000 + "\u202e.mp4"),
+        replace(features(), source="a" * 4000 + "\u202e"),
+    ):
+        caption = Outline(result._repr_html_()).text
+        assert "\u202e" not in caption
+        assert "aa…aa" in caption
+        assert len(caption) < 400
 
 
 @pytest.mark.parametrize("make", MAKERS)

@@ -127,8 +127,37 @@ def test_what_a_generator_raises_reaches_its_user() -> None:
         yield FRAMES[0]
         raise RuntimeError("the camera is gone")
 
-    with pytest.raises(RuntimeError, match="the camera is gone"):
+    with pytest.raises(RuntimeError, match="the camera is gone") as raised:
         recognizer(MeanEngine()).classify(broken())
+    assert raised.value.__notes__ == ["raised by the iterable of frames that was given"]
+
+
+def test_an_iterator_at_its_end_says_so() -> None:
+    frames = iter(FRAMES)
+    model = recognizer(MeanEngine())
+    model.classify(frames)
+    for given in (frames, (frame for frame in ())):
+        with pytest.raises(
+            VideoError, match=r"no frames: the (iterator|generator) is at its end, perhaps because it was read"
+        ):
+            model.classify(given)
+
+
+def test_a_generator_is_not_closed_by_who_takes_of_it() -> None:
+    given = (frame for frame in FRAMES)
+    steps = recognizer(MeanEngine()).stream(given, chunk_frames=8, duration_seconds=0.4)
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    assert next(given).shape == FRAMES[0].shape
+
+
+def test_clips_of_tensors_are_what_their_arrays_are() -> None:
+    torch = pytest.importorskip("torch")
+    model = recognizer(MeanEngine())
+    clips = np.stack([FRAMES[:9], FRAMES[9:18]])
+    given = torch.from_numpy(clips)
+    for tensor in (given, given.movedim(-1, 1), given.movedim(-1, 2), given.float()):
+        assert model.run(tensor) == model.run(clips)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +176,7 @@ def test_what_a_generator_raises_reaches_its_user() -> None:
         (FRAMES[..., :1], r"grey, so repeat the channel: frames\.repeat\(3, -1\)"),
         (np.concatenate([FRAMES, FRAMES[..., :1]], -1), r"leave alpha out: frames\[\.\.\., :3\]"),
         (FRAMES.transpose(0, 3, 1, 2), r"channels come last: frames\.transpose\(0, 2, 3, 1\)"),
+        (FRAMES.transpose(3, 0, 1, 2), "channels come last: move the first axis to the end"),
         (FRAMES[:0], "is empty"),
         ([], "no frames: the list is empty"),
         ([FRAMES[0], 5], "frames in memory must be uint8 RGB of shape height, width, 3, not int"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from quovadis.architecture.network import (
@@ -165,16 +165,21 @@ def folded_parameters(num_classes: int = NUM_CLASSES) -> int:
     return sum(row.parameters for row in summarize(num_classes=num_classes))
 
 
-def check_endpoints(endpoints: str | Sequence[str]) -> tuple[str, ...]:
+def check_endpoints(endpoints: str | Iterable[str], option: str = "endpoints") -> tuple[str, ...]:
     """Return the names, or the one name, once each, in the order of the network.
 
+    Args:
+        endpoints: the names.
+        option: where they were given, for the error.
+
     Raises:
-        ArchitectureError: a name that is no endpoint.
+        ArchitectureError: a name that is no endpoint, or something else than names.
     """
+    if isinstance(endpoints, bytes) or not isinstance(endpoints, Iterable):
+        raise ArchitectureError(f"{option} must be a name or a list of names, not {endpoints!r}", option=option)
     names = (endpoints,) if isinstance(endpoints, str) else tuple(endpoints)
     for name in names:
-        if name not in ENDPOINTS:
-            raise ArchitectureError(
-                f'no endpoint is called "{name}"; there are {", ".join(ENDPOINTS)}', option="endpoints"
-            )
+        if not isinstance(name, str) or name not in ENDPOINTS:
+            said = f'"{name}"' if isinstance(name, str) else type(name).__name__
+            raise ArchitectureError(f"no endpoint is called {said}; there are {', '.join(ENDPOINTS)}", option=option)
     return tuple(name for name in ENDPOINTS if name in names)

@@ -29,9 +29,8 @@ from quovadis.cli.options import (
 )
 from quovadis.cli.spelling import flag
 from quovadis.cli.usage import Needs, UsageError, command_line_checks
-from quovadis.fvd import PRESETS, CompareOptions, SetComparison, SkippedVideo, compare_sets, plan_sets
+from quovadis.fvd import MIN_VIDEOS, PRESETS, CompareOptions, SetComparison, SkippedVideo, compare_sets, plan_sets
 from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Covariance, FeatureKind, Preset
-from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.options import ModelOptions
 from quovadis.recognizer import Recognizer
 from quovadis.report.distances import distance_table
@@ -76,7 +75,7 @@ def fvd(
         int | None,
         typer.Option(
             "--videos",
-            min=2,
+            min=MIN_VIDEOS,
             help="Take the first N videos of each set, in order of their names.",
             rich_help_panel=SETS,
         ),
@@ -113,7 +112,7 @@ def fvd(
         typer.Option(
             min=0, help="Seed of the random clips and of the bootstrap.", show_default="0", rich_help_panel=SAMPLING
         ),
-        Needs("bootstrap", clips="random", fake_clips="random", preset="stylegan-v"),
+        Needs("resamples", clips="random", fake_clips="random", preset="stylegan-v"),
     ] = None,
     frame_step: Annotated[
         int | None,
@@ -159,9 +158,9 @@ def fvd(
         typer.Option("--kvd/--no-kvd", help="Compute the Kernel Video Distance too.", rich_help_panel=METRIC),
         Needs("fake"),
     ] = True,
-    bootstrap: Annotated[
+    resamples: Annotated[
         int,
-        typer.Option(min=0, help="Resamples for a 95 % interval; 200 is usual.", rich_help_panel=METRIC),
+        typer.Option("--bootstrap", min=0, help="Resamples for a 95 % interval; 200 is usual.", rich_help_panel=METRIC),
         Needs("fake"),
     ] = 0,
     weights: Annotated[
@@ -188,8 +187,6 @@ def fvd(
     """
     if fake is None and stats is None:
         raise UsageError("give a second set to compare with, or --stats to keep the first one's statistics")
-    if 0 < bootstrap < MIN_RESAMPLES:
-        raise UsageError(f"--bootstrap {bootstrap}: give {MIN_RESAMPLES} resamples or more; 200 is usual")
     real_sources, fake_sources = [real, *(more_real or [])], [] if fake is None else [fake, *(more_fake or [])]
     with command_line_checks():
         check_engine(model_options)
@@ -204,13 +201,27 @@ def fvd(
             coordinate_mode=centres,
             features=features,
         )
+        options = CompareOptions(
+            frames=tuple(frames or ()),
+            covariance=PRESETS[preset or "original"].covariance if covariance is None else covariance,
+            with_kvd=with_kvd,
+            resamples=resamples,
+            seed=seed or 0,
+            most_videos=most_videos,
+            same_weights=weights is not None,
+            limits=limits,
+            allow_partial=common.allow_partial,
+            workers=common.workers,
+            stats_path=stats,
+            resume=common.resume,
+            restart=common.restart,
+        )
     check_resume(common.resume, [stats], [*real_sources, *fake_sources])
-    chosen = PRESETS[preset or "original"].covariance if covariance is None else covariance
 
     def network() -> Recognizer:
         # A distance is compared with other people's, which are float32's.
-        options = replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32")
-        return load(options, quiet=common.quiet, needs_labels=False)
+        asked = replace(model_options, weights=weights or DEFAULT_WEIGHTS, precision="f32")
+        return load(asked, quiet=common.quiet, needs_labels=False)
 
     display = _Display(enabled=not common.quiet)
     with nullcontext() if common.resume is None else resumable(common.resume, restart=common.restart):
@@ -219,21 +230,7 @@ def fvd(
             fake_sources,
             plans,
             network,
-            CompareOptions(
-                frames=tuple(frames or ()),
-                covariance=chosen,
-                with_kvd=with_kvd,
-                resamples=bootstrap,
-                seed=seed or 0,
-                most_videos=most_videos,
-                same_weights=weights is not None,
-                limits=limits,
-                allow_partial=common.allow_partial,
-                workers=common.workers,
-                stats_path=stats,
-                resume=common.resume,
-                restart=common.restart,
-            ),
+            options,
             observe=display.observe,
             on_skip=display.leave_out,
             notify=notices(quiet=common.quiet),

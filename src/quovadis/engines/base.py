@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +133,15 @@ def check_stream_frames(frames: NDArray[np.uint8], *, is_first: bool, is_last: b
         raise ArchitectureError(f"a stream goes on with a multiple of {TEMPORAL_STRIDE} frames, not {count}")
 
 
+def _advice(clips: NDArray[Any], *, is_pixels: bool) -> str:
+    """Return how to make clips of what is nearly these."""
+    if not is_pixels and clips.dtype.kind in "fiu":
+        return f": give clips.astype(numpy.{'float32' if clips.dtype.kind == 'f' else 'uint8'})"
+    if clips.ndim == 4 and clips.shape[-1] == INPUT_CHANNELS:
+        return ": a single clip; give clip[None]"
+    return ""
+
+
 def check_clips(clips: Pixels) -> None:
     """Refuse arrays that are no batch of clips; warn of floats that seem to be scaled already.
 
@@ -144,7 +153,9 @@ def check_clips(clips: Pixels) -> None:
         raise ArchitectureError(f"the network takes {wanted}, not {type(clips).__name__}")
     is_pixels = clips.dtype == np.uint8 or clips.dtype == np.float32
     if not is_pixels or clips.ndim != 5 or clips.shape[-1] != INPUT_CHANNELS or clips.shape[0] == 0:
-        raise ArchitectureError(f"the network takes {wanted}, not {clips.dtype} of shape {clips.shape}")
+        raise ArchitectureError(
+            f"the network takes {wanted}, not {clips.dtype} of shape {clips.shape}{_advice(clips, is_pixels=is_pixels)}"
+        )
     check_input_size(*clips.shape[1:4])
     if clips.dtype == np.float32:
         check_pixel_range(clips)

@@ -13,7 +13,7 @@ from quovadis.features.formats import FeatureFormat
 from quovadis.inference.feature_options import PRESETS, FeatureOptions, Preset
 from quovadis.options import ModelOptions
 from quovadis.runs.settings import given_options
-from quovadis.runs.tasks import STANDARD_INPUT_KEY
+from quovadis.video.keys import STANDARD_INPUT_KEY
 from quovadis.video.source import STANDARD_INPUT, is_address, local_path, shown_name
 
 _LONGEST_BYTES = 200

@@ -15,7 +15,8 @@ from quovadis.errors import OutputError, VideoError
 from quovadis.features.formats import FeatureFormat, file_names
 from quovadis.features.names import output_names
 from quovadis.runs.ledger import Ledger
-from quovadis.runs.tasks import VideoTask, video_key, video_path
+from quovadis.runs.tasks import VideoTask
+from quovadis.video.keys import video_key, video_path
 from quovadis.video.source import is_address
 
 
@@ -226,7 +227,7 @@ class OutputIndex:
         # What is there under the names of a video that no earlier run knew is not ours.
         left = None if task.key in self._begun else self._entries[task.key].any_file(self._folder)
         if left is not None:
-            return type(error)(f"{error}; its earlier features are left as they are: {left}")
+            return error.restated(f"{error}; its earlier features are left as they are: {left}", type(error))
         self._ledger.update({}, forget=[task.key])
         del self._entries[task.key]
         return error

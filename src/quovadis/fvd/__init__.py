@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quovadis.fvd.compare import CompareOptions, SetComparison, SetLike, compare_sets, compare_videos
+from quovadis.fvd.compare import MIN_VIDEOS, CompareOptions, SetComparison, SetLike, compare_sets, compare_videos
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.options import PRESETS, Covariance, FVDOptions, Preset, SetPlan, plan_sets
 from quovadis.fvd.set_sources import SetSource, are_files, load_set
@@ -18,6 +18,7 @@ from quovadis.fvd.statistics import (
 from quovadis.fvd.video_set import SkippedVideo, set_dimension, set_settings, set_statistics
 
 __all__ = [
+    "MIN_VIDEOS",
     "PRESETS",
     "CompareOptions",
     "Covariance",

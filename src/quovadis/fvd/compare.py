@@ -9,13 +9,14 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, Spell, in_python, spell_options
 from quovadis.escape import shortened
+from quovadis.fields import OPTIONAL_FUNCTION, check_fields, check_values
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.options import (
     DEFAULT_WEIGHTS,
@@ -26,6 +27,7 @@ from quovadis.fvd.options import (
     FVDOptions,
     Preset,
     SetPlan,
+    clip_lengths,
     plan_sets,
 )
 from quovadis.fvd.set_sources import SetSource, are_files, load_set
@@ -38,38 +40,46 @@ from quovadis.progress import Notify, ignore_notice
 from quovadis.recognizer import Recognizer, load
 from quovadis.runs.executor import VideoObserver
 from quovadis.runs.ledger import Ledger
+from quovadis.values import ArrayEquality
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
+from quovadis.video.array import array_of_tensor, is_tensor
 from quovadis.video.bilinear import CoordinateMode
 
 _logger = logging.getLogger("quovadis")
-SetLike: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Iterable[str | os.PathLike[str] | NDArray[Any]]"
-"""A set of videos as a user gives it: one path or array, or several."""
+SetLike: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Iterable[Any]"
+"""A set of videos as a user gives it: one path, array or tensor, or several."""
+MIN_VIDEOS = 2
+"""Of a set: fewer have no covariance."""
 Observe: TypeAlias = Callable[[str], AbstractContextManager[VideoObserver]]
 """Given a title, makes the observer of a part of the work."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
-    """How two sets are compared, and what is taken of them."""
+    """How two sets are compared, and what is taken of them.
+
+    Raises:
+        MetricError: when made with values that cannot be.
+    """
 
     frames: tuple[int, ...] = ()
     """Lengths of clips that are wanted of files of statistics too; none: those that both sets have."""
     covariance: Covariance = "unbiased"
     with_kvd: bool = True
     """Whether to compute the kernel distance too."""
-    resamples: int = 0
+    resamples: int = field(default=0, metadata={"min": 0})
     """Of the bootstrap; 0 for none."""
-    seed: int = 0
+    seed: int = field(default=0, metadata={"min": 0})
     """Of the bootstrap."""
-    most_videos: int | None = None
+    most_videos: int | None = field(default=None, metadata={"min": MIN_VIDEOS})
     """How many videos to take of each set; None: all."""
     same_weights: bool = False
     """Whether statistics from files must be of the network's weights."""
     limits: VideoLimits = field(default_factory=VideoLimits)
     allow_partial: bool = False
     """Take what is there of damaged or cut-off videos."""
-    workers: int = 2
+    workers: int = field(default=2, metadata={"min": 1})
     """Videos processed at once."""
     stats_path: Path | None = None
     """File of the real set's statistics: read if it is there, else written."""
@@ -79,17 +89,16 @@ class CompareOptions:
     """Start over, whatever that file has."""
 
     def __post_init__(self) -> None:
-        if self.covariance not in get_args(Covariance):
+        check_fields(self, MetricError)
+        if 0 < self.resamples < MIN_RESAMPLES:
             raise MetricError(
-                f"covariance must be one of {', '.join(get_args(Covariance))}, not {self.covariance}",
-                option="covariance",
+                f"a bootstrap needs {MIN_RESAMPLES} `resamples` or more (200 is usual), or 0 for none, "
+                f"not {self.resamples}"
             )
-        if 0 < self.resamples < MIN_RESAMPLES or self.resamples < 0:
-            raise MetricError(f"a bootstrap needs {MIN_RESAMPLES} `resamples` or more; 200 is usual")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SetComparison:
+class SetComparison(ArrayEquality):
     """Two sets, their distances, and what these depend on."""
 
     real: Statistics
@@ -152,8 +161,8 @@ def compare_videos(
 
     Args:
         real: the real videos: a folder, which is searched; a video; a `.npy` file of videos or features; a `.npz` file
-            of statistics; an array, uint8 RGB of shape N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D; or
-            several of these, such as a list of paths.
+            of statistics; an array or a tensor, uint8 RGB of shape N,T,H,W,3 or T,H,W,3 (of a tensor the channels may
+            be first), or features, floats of shape N,D; or several of these, such as a list of paths.
         fake: the generated videos, in the same forms.
         frames: of a clip, 9 or more; several lengths are measured at once; None: 16.
         preset: whose conventions to follow where nothing else is asked for; None: the original's.
@@ -185,8 +194,11 @@ def compare_videos(
         OutputError: the statistics or the file to resume from cannot be written, or the latter does not fit.
         EngineError: the device failed.
     """
+    check_values(OPTIONAL_FUNCTION, MetricError, notify=notify, on_skip=on_skip)
+    check_values(str | os.PathLike[str] | None, MetricError, stats_path=stats_path, resume=resume)
+    check_values(Recognizer | ModelOptions | str | os.PathLike[str] | None, MetricError, model=model)
     say = notify or _logger.warning
-    lengths = (frames,) if isinstance(frames, int) else tuple(frames or ())
+    lengths = clip_lengths(frames)
     plans = plan_sets(
         preset,
         frames=lengths,
@@ -200,13 +212,13 @@ def compare_videos(
     )
     options = CompareOptions(
         frames=lengths,
-        covariance=covariance or PRESETS[preset or "original"].covariance,
-        seed=seed or 0,
+        covariance=PRESETS[preset or "original"].covariance if covariance is None else covariance,
+        seed=0 if seed is None else seed,
         same_weights=model is not None,
         with_kvd=with_kvd,
         resamples=resamples,
         most_videos=most_videos,
-        limits=limits or VideoLimits(),
+        limits=VideoLimits() if limits is None else limits,
         allow_partial=allow_partial,
         workers=workers,
         stats_path=None if stats_path is None else Path(stats_path),
@@ -229,12 +241,12 @@ def compare_videos(
 
 
 def _inputs(videos: SetLike) -> list[SetInput]:
-    if isinstance(videos, str | os.PathLike | np.ndarray):
-        videos = [videos]
-    sources = list(videos) if isinstance(videos, Iterable) else [videos]
+    one = isinstance(videos, str | bytes | os.PathLike | np.ndarray) or is_tensor(videos)
+    given = [videos] if one or not isinstance(videos, Iterable) else videos
+    sources: list[Any] = [array_of_tensor(source) if is_tensor(source) else source for source in given]
     for source in sources:
         if not isinstance(source, str | os.PathLike | np.ndarray):
-            raise MetricError(f"a set of videos is made of paths and arrays, not of {type(source).__name__}")
+            raise MetricError(f"a set of videos is made of paths, arrays and tensors, not of {type(source).__name__}")
     if not sources:
         raise MetricError("a set without videos: give a folder, or a list of files or arrays")
     return [source if isinstance(source, np.ndarray) else os.fspath(source) for source in sources]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 from quovadis.architecture import MINIMUM_FRAMES
 from quovadis.errors import ArchitectureError
+from quovadis.fields import check_fields, check_value
 from quovadis.video.bilinear import CoordinateMode
 
 Covariance: TypeAlias = Literal["unbiased", "population"]
@@ -34,11 +35,11 @@ class FVDOptions:
     """Frames of a clip; several lengths are measured at once."""
     clips: ClipChoice = "first"
     """`first`: the beginning of each video; `random`: clips that start anywhere, evenly."""
-    clips_per_video: int = 1
+    clips_per_video: int = field(default=1, metadata={"min": 1})
     """Of each video, if they are random."""
-    seed: int = 0
+    seed: int = field(default=0, metadata={"min": 0})
     """Of random clips; with a video's path in its set it decides where they start, whichever videos are beside it."""
-    frame_step: int = 1
+    frame_step: int = field(default=1, metadata={"min": 1})
     """Frames from one frame of a clip to the next, at the video's own rate."""
     coordinate_mode: CoordinateMode = "asymmetric"
     """How pictures are stretched to 224x224; see `quovadis.video.bilinear`."""
@@ -46,6 +47,7 @@ class FVDOptions:
     """`logits`: the clip's 400, as the original metric has it; `pooled`: the 1024 below them."""
 
     def __post_init__(self) -> None:
+        check_fields(self, ArchitectureError)
         if not self.frames or min(self.frames) < MINIMUM_FRAMES:
             raise ArchitectureError(
                 f"clips of {self.frames} frames are too short: the network needs {MINIMUM_FRAMES} or more",
@@ -53,17 +55,6 @@ class FVDOptions:
             )
         if len(set(self.frames)) < len(self.frames):
             raise ArchitectureError(f"clips of {self.frames} frames: give each length once", option="frames")
-        choices = (("clips", ClipChoice), ("features", FeatureKind), ("coordinate_mode", CoordinateMode))
-        for name, known in choices:
-            if getattr(self, name) not in get_args(known):
-                raise ArchitectureError(
-                    f"{name} must be one of {', '.join(get_args(known))}, not {getattr(self, name)}",
-                    option=name,
-                )
-        if self.clips_per_video < 1 or self.frame_step < 1:
-            raise ArchitectureError("clips of a video, and frames from one to the next, must be 1 or more")
-        if self.seed < 0:
-            raise ArchitectureError(f"a seed must be 0 or more, not {self.seed}", option="seed")
         if self.clips == "first" and self.clips_per_video > 1:
             raise ArchitectureError(
                 "a video has one beginning: take random clips to have several of each", option="clips"
@@ -115,7 +106,7 @@ class SetPlan:
 def plan_sets(
     preset: Preset | None = None,
     *,
-    frames: Sequence[int] | None = None,
+    frames: int | Sequence[int] | None = None,
     clips: ClipChoice | None = None,
     fake_clips: ClipChoice | None = None,
     clips_per_video: int | None = None,
@@ -128,7 +119,7 @@ def plan_sets(
 
     Args:
         preset: whose conventions to follow where nothing else is asked for; None: the original's.
-        frames: of clips; None: 16.
+        frames: of clips, one length or several; None: 16.
         clips: which clips of each video; None: as the convention has it.
         fake_clips: of each generated video; None: as `clips`.
         clips_per_video: of videos with random clips; None: 1.
@@ -140,6 +131,13 @@ def plan_sets(
     Raises:
         ArchitectureError: values that cannot be, or that do not go together.
     """
+    check_value("preset", preset, Preset | None, ArchitectureError)
+    check_value("clips", clips, ClipChoice | None, ArchitectureError)
+    check_value("fake_clips", fake_clips, ClipChoice | None, ArchitectureError)
+    clips_per_video = check_value("clips_per_video", clips_per_video, int | None, ArchitectureError, at_least=1)
+    frame_step = check_value("frame_step", frame_step, int | None, ArchitectureError, at_least=1)
+    seed = check_value("seed", seed, int | None, ArchitectureError, at_least=0)
+    lengths = clip_lengths(frames) or (DEFAULT_FRAMES,)
     convention = PRESETS[preset or "original"]
     given = {"frame_step": frame_step, "coordinate_mode": coordinate_mode, "features": features}
     if preset is not None and coordinate_mode is None:
@@ -158,6 +156,16 @@ def plan_sets(
         if seed is not None and which == "random":
             own["seed"] = seed
         defaults = {"coordinate_mode": convention.coordinate_mode, "clips": which}
-        lengths = tuple(dict.fromkeys(frames or [DEFAULT_FRAMES]))
         plans.append(SetPlan(FVDOptions(frames=lengths, **{**defaults, **own}), own))
     return plans[0], plans[1]
+
+
+def clip_lengths(frames: int | Iterable[int] | None) -> tuple[int, ...]:
+    """Return the lengths of clips that are asked for, one or several, each once; none where nothing is.
+
+    Raises:
+        ArchitectureError: they are no whole numbers.
+    """
+    several = isinstance(frames, Iterable) and not isinstance(frames, str | bytes)
+    asked: tuple[Any, ...] = () if frames is None else tuple(frames) if several else (frames,)  # type: ignore[arg-type]
+    return tuple(dict.fromkeys(check_value("frames", one, int, ArchitectureError) for one in asked))

@@ -24,8 +24,8 @@ from quovadis.fvd.statistics import (
     save_statistics,
 )
 from quovadis.progress import Notify, ignore_notice
-from quovadis.runs.tasks import video_path
 from quovadis.video import VideoLimits
+from quovadis.video.keys import video_path
 from quovadis.video.source import is_address, local_path
 
 Measure: TypeAlias = Callable[[str, Sequence[SetVideo]], Statistics]
@@ -236,4 +236,4 @@ def _of_features(source: str, features: NDArray[Any]) -> Statistics:
     try:
         return Statistics(source, None, {0: LengthStatistics.of(features)}, ({"source": source},))
     except MetricError as error:
-        raise MetricError(f"{source}: {error}") from error
+        raise error.restated(f"{source}: {error}", MetricError) from error

@@ -83,7 +83,8 @@ def list_videos(
         videos = [Path(video) for video in discover_videos(source)]
     except VideoError as error:
         if not found:
-            raise MetricError(f"{error}; give a folder of videos, of folders of frames, or of .npy files") from error
+            message = f"{error}; give a folder of videos, of folders of frames, or of .npy files"
+            raise error.restated(message, MetricError) from error
         videos = []
     except Exception as error:
         raise unexpected(source, error) from error

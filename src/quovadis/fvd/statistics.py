@@ -17,6 +17,7 @@ from quovadis.durable import atomic_write
 from quovadis.errors import MetricError, OutputError, Spell, in_python, spell_options
 from quovadis.escape import shortened
 from quovadis.metrics import Moments
+from quovadis.values import ArrayEquality, in_json_types
 
 _FORMAT = "quovadis fvd 1"
 _MAY_DIFFER_IN_A_SET = ("seed",)
@@ -30,7 +31,7 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True, eq=False)
-class LengthStatistics:
+class LengthStatistics(ArrayEquality):
     """Clips of one length."""
 
     moments: Moments
@@ -64,7 +65,7 @@ class LengthStatistics:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Statistics:
+class Statistics(ArrayEquality):
     """A set of videos."""
 
     source: str
@@ -93,7 +94,8 @@ class Statistics:
             for part in self.provenance
         ]
         settings = None if self.settings is None else dict(self.settings)
-        return {"source": self.source, "settings": settings, "measured": measured}
+        found: dict[str, Any] = in_json_types({"source": self.source, "settings": settings, "measured": measured})
+        return found
 
 
 def merge_statistics(sets: Sequence[Statistics]) -> Statistics:
@@ -115,7 +117,8 @@ def merge_statistics(sets: Sequence[Statistics]) -> Statistics:
         try:
             lengths = {frames: part.merged(other.lengths[frames]) for frames, part in merged.lengths.items()}
         except MetricError as error:
-            raise MetricError(f"{other.source} cannot be merged with {merged.source}: {error}") from error
+            message = f"{other.source} cannot be merged with {merged.source}: {error}"
+            raise error.restated(message, MetricError) from error
         merged = Statistics(
             f"{merged.source} + {other.source}",
             merged.settings or other.settings,

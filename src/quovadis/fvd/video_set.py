@@ -22,11 +22,12 @@ from quovadis.recognizer import Recognizer, with_makers
 from quovadis.results.codec import pack, readable, unpack
 from quovadis.runs.executor import ThreadExecutor, VideoObserver
 from quovadis.runs.ledger import Ledger
-from quovadis.runs.tasks import DoneVideo, VideoTask, video_key, video_path
+from quovadis.runs.tasks import DoneVideo, VideoTask
 from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.version import __version__
 from quovadis.video import clips_at
 from quovadis.video.converters import StretchConverter
+from quovadis.video.keys import video_key, video_path
 
 Features: TypeAlias = "dict[int, NDArray[np.float32]]"
 """Of the clips of one video, by their length: shape clips, dimensions."""

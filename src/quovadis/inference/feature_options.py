@@ -56,7 +56,7 @@ class FeatureOptions:
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
-        check_endpoints([self.endpoint])
+        check_endpoints(self.endpoint, "endpoint")
         if isinstance(self.sampling.clips, CentreClip):
             raise ArchitectureError("features are taken of all of a video: choose SlidingWindows or Dense")
         if self.is_dense and (self.endpoint != LAST_ENDPOINT or self.pool == "none"):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import SHORTEST_FRAMES
 from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import VideoError
-from quovadis.escape import shortened
+from quovadis.escape import abbreviated, shortened
 from quovadis.extras import import_extra
 from quovadis.inference.dense import TimeStep, dense_steps
 from quovadis.inference.feature_options import LAST_ENDPOINT, FeatureOptions
@@ -78,7 +78,8 @@ class VideoFeatures(ArrayValue):
         return pandas.DataFrame(self.values.reshape(len(self.values), -1), index=rows, columns=columns)
 
     def _shape(self) -> str:
-        return " x ".join(f"{size} {name}" for size, name in zip(self.values.shape, self.axes, strict=False))
+        named = zip(self.values.shape, self.axes, strict=False)
+        return " x ".join(f"{size} {name.removesuffix('s') if size == 1 else name}" for size, name in named)
 
     def _span(self) -> str:
         return f"{self.start_seconds[0]:.2f}-{self.end_seconds[-1]:.2f} s"
@@ -95,7 +96,9 @@ class VideoFeatures(ArrayValue):
         ]
         more = len(self.values) - len(shown)
         notes = (*self.notes, *((f"{more} more",) if more else ()))
-        return html_table(f"{self.source}: {self._shape()}", ("from (s)", "to (s)", "mean", "largest"), shown, notes)
+        return html_table(
+            f"{abbreviated(self.source)}: {self._shape()}", ("from (s)", "to (s)", "mean", "largest"), shown, notes
+        )
 
 
 def video_features(

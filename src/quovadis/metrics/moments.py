@@ -59,6 +59,16 @@ class Moments:
         moments._count, moments._mean, moments._scatter = number, vector.copy(), matrix
         return moments
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Moments):
+            return NotImplemented
+        return self._count == other._count and all(
+            np.array_equal(mine, its) for mine, its in ((self._mean, other._mean), (self._scatter, other._scatter))
+        )
+
+    # What can change is no key of a dictionary.
+    __hash__ = None  # type: ignore[assignment]
+
     def add(self, features: NDArray[Any]) -> None:
         """Take in a batch of features; if it is refused, nothing of it is taken in.
 

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.escape import escaped, shortened
+from quovadis.errors import ArchitectureError
+from quovadis.escape import abbreviated, escaped, shortened
 from quovadis.extras import import_extra
+from quovadis.fields import check_value
 from quovadis.notebook import html_table, percent
 from quovadis.results.timeline import DEFAULT_THRESHOLD, Segment, merge_segments
 from quovadis.values import ArrayValue
@@ -66,10 +68,15 @@ class ClassScores(ArrayValue):
         raise NotImplementedError
 
     def top(self, count: int = 5) -> list[Prediction]:
-        """Return the `count` most probable classes, best first."""
+        """Return the `count` most probable classes, best first.
+
+        Raises:
+            ArchitectureError: `count` is no whole number, or negative.
+        """
+        count = check_value("count", count, int, ArchitectureError, at_least=0)
         probabilities = self.probabilities
         # A stable sort of the negated values ranks ties by class index, on every platform alike.
-        order = np.argsort(-probabilities, kind="stable")[: max(count, 0)]
+        order = np.argsort(-probabilities, kind="stable")[:count]
         return [Prediction(int(index), self.labels[index], float(probabilities[index])) for index in order]
 
     def to_pandas(self, count: int = 5) -> Any:
@@ -209,13 +216,16 @@ class VideoPrediction(ClassScores):
 
         Args:
             threshold: in 0..1; clips whose best class is less probable belong to no segment.
+
+        Raises:
+            ArchitectureError: another threshold.
         """
         return merge_segments(self.clips, threshold)
 
     def to_dict(self, count: int = 5) -> dict[str, Any]:
         """Return the result in JSON's types, with the `count` best classes of the video and of each clip."""
         return {
-            "source": self.source,
+            "source": escaped(self.source),
             "weights": asdict(self.weights),
             "engine": dict(self.engine),
             "top": [asdict(best) for best in self.top(count)],
@@ -223,7 +233,7 @@ class VideoPrediction(ClassScores):
             "dense": self.mean_logits is not None,
             **({} if self.timeline is None else {"segments": [asdict(segment) for segment in self.timeline]}),
             "incomplete": self.incomplete,
-            "notes": list(self.notes),
+            "notes": list(map(escaped, self.notes)),
         }
 
     def to_rows(self, count: int = 5) -> list[dict[str, Any]]:
@@ -264,7 +274,7 @@ class VideoPrediction(ClassScores):
         return f"VideoPrediction({shortened(self.source)}: {self._best()}, {self._facts()})"
 
     def _repr_html_(self) -> str:
-        return self._html(f"{self.source}: {self._facts()}, {self.weights.name}", self.notes)
+        return self._html(f"{abbreviated(self.source)}: {self._facts()}, {self.weights.name}", self.notes)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

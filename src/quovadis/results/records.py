@@ -63,7 +63,7 @@ class JSONWriter:
 
     def result(self, result: VideoPrediction) -> None:
         """Keep one video's result."""
-        self._results.append(result.to_dict(self._count))
+        self._results.append(_result_dict(result, self._count))
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Keep one video that could not be classified."""
@@ -86,7 +86,7 @@ class JSONLinesWriter:
 
     def result(self, result: VideoPrediction) -> None:
         """Write one video's result."""
-        self._write(result.to_dict(self._count))
+        self._write(_result_dict(result, self._count))
 
     def failure(self, source: str, error: QuovadisError) -> None:
         """Write one video that could not be classified."""
@@ -150,6 +150,11 @@ def record_writer(record_format: TextFormat, stream: TextSink, count: int, spell
     `spell` says how options are written that errors name.
     """
     return _WRITERS[record_format](stream, count, spell)
+
+
+def _result_dict(result: VideoPrediction, count: int) -> dict[str, Any]:
+    # The streams write bytes that are no text as escapes of JSON, which Python reads back as the name that it was.
+    return {**result.to_dict(count), "source": result.source}
 
 
 def failure_dict(source: str, error: QuovadisError, spell: Spell = in_python) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from quovadis.results.predictions import VideoPrediction
 from quovadis.results.record_file import RecordFile
 from quovadis.results.records import failure_dict
 from quovadis.results.table import ResultRow, TableWriter, engine_text
-from quovadis.video.source import is_address, local_path
+from quovadis.video.keys import video_key
 
 
 class TableRecords:
@@ -37,7 +37,7 @@ class TableRecords:
         if not self._has_rows:
             # The classes are known now.
             self._table, self._has_rows = TableWriter(self._sink, labels=result.labels), True
-        key, engine = _key(result.source), engine_text(result.engine)
+        key, engine = video_key(result.source), engine_text(result.engine)
         self._table.append(
             ResultRow(
                 key=key,
@@ -93,8 +93,3 @@ class _Sink:
 
     def seekable(self) -> bool:
         return False
-
-
-def _key(source: str) -> str:
-    """Return what tells a video from others: its address, or its absolute path."""
-    return source if is_address(source) else str(local_path(source).absolute())

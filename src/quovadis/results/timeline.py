@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quovadis.errors import ArchitectureError
+from quovadis.fields import check_value
+
 if TYPE_CHECKING:
     from quovadis.results.predictions import ClipPrediction
 
@@ -35,7 +38,13 @@ def merge_segments(clips: Iterable[ClipPrediction], threshold: float = DEFAULT_T
     Args:
         clips: in order of time, as `VideoPrediction.clips` has them.
         threshold: in 0..1.
+
+    Raises:
+        ArchitectureError: another threshold.
     """
+    threshold = check_value("threshold", threshold, float, ArchitectureError)
+    if not 0 <= threshold <= 1:
+        raise ArchitectureError(f"threshold must be in 0..1, not {threshold}", option="threshold")
     segments: list[Segment] = []
     scores: list[float] = []
     open_index: int | None = None

@@ -19,7 +19,7 @@ from quovadis.errors import (
     VideoError,
     WeightsError,
 )
-from quovadis.faults import unexpected
+from quovadis.faults import unexpected, users_error
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -107,8 +107,8 @@ def video_error(name: str, error: Exception) -> VideoError:
     if isinstance(error, ENDS_THE_RUN):
         raise error
     if isinstance(error, QuovadisError):
-        return VideoError(f"{name}: {error}")
-    return unexpected(name, error)
+        return error.restated(f"{name}: {error}", VideoError)
+    return users_error(name, error) or unexpected(name, error)
 
 
 def map_unordered(

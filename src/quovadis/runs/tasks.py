@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from quovadis.escape import escaped
-from quovadis.video.source import STANDARD_INPUT, is_address, local_path
-from quovadis.video.sources import standard_input
-
-STANDARD_INPUT_KEY = "stdin://"
-"""What the keys of videos that were piped in begin with."""
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
 
@@ -22,7 +15,7 @@ class VideoTask(Generic[Payload]):
     """A video to be worked on."""
 
     key: str
-    """What tells it from all others of the run, and finds its result in a later one: see `video_key`."""
+    """What tells it from all others of the run, and finds its result in a later one: see `quovadis.video.keys`."""
     name: str
     """What the user calls it, for errors that do not say it."""
     path: Path | None
@@ -67,31 +60,3 @@ class Codec(Protocol[Result]):
             ValueError: it is something else.
         """
         ...
-
-
-def video_key(source: str) -> str:
-    """Return what tells a video from all others as text: its address, or its path as `resolved_path` writes it.
-
-    Of standard input it is the content.
-
-    Raises:
-        VideoError: standard input cannot be read.
-    """
-    if source == STANDARD_INPUT:
-        return f"{STANDARD_INPUT_KEY}{standard_input().fingerprint()}"
-    # Backslashes are doubled, so that no name looks like another one's escapes.
-    return escaped((source if is_address(source) else resolved_path(local_path(source))).replace("\\", "\\\\"))
-
-
-def video_path(source: str) -> Path:
-    """Return where a video lies, however its source is written; of an address, no path that exists."""
-    # Whatever may be called so, it is not the video.
-    path = Path(os.devnull, "stdin") if source == STANDARD_INPUT else local_path(source)
-    return path if is_address(source) else Path(resolved_path(path))
-
-
-def resolved_path(path: Path) -> str:
-    """Return the path as it is written without `..` and links to folders; a link to a video keeps its name."""
-    if path.name in ("", ".."):
-        return os.path.realpath(path)
-    return str(Path(os.path.realpath(path.parent)) / path.name)

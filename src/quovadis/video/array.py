@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.errors import VideoError
+from quovadis.faults import mark_as_users
 from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
@@ -25,8 +26,7 @@ from quovadis.video.fingerprints import array_fingerprint
 from quovadis.video.frames import DecodedFrame
 from quovadis.video.geometry import FrameConverter
 from quovadis.video.orientation import UPRIGHT
-from quovadis.video.reader import OpenOptions, Video
-from quovadis.video.sampling import WHOLE_VIDEO
+from quovadis.video.reader import OpenOptions, Video, checked_view
 
 _ARRAY, _FRAME = "frames, height, width, 3", "height, width, 3"
 
@@ -62,8 +62,9 @@ class ArrayFrames(BaseSource):
             VideoError: an array has another dtype or shape, or is empty; or a generator was opened before. Reading
                 raises one where an item is no frame.
         """
+        view = checked_view(options)
+        fps, span = view.fps, view.span
         frames = self._opened()
-        fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
         rate = self.rate or (FRAMES_PER_SECOND if fps == "native" else fps)
         is_once = isinstance(frames, Iterator)
         count = len(frames) if isinstance(frames, Sized) else None
@@ -104,9 +105,21 @@ class ArrayFrames(BaseSource):
             if self._is_read:
                 raise VideoError(f"{self.name}: its frames can be read only once; give a list, or open a video file")
             self._is_read = True
-        elif isinstance(self.frames, Sized) and not len(self.frames):
+            return self._first_and_rest(self.frames)
+        if isinstance(self.frames, Sized) and not len(self.frames):
             raise VideoError(f"{self.name}: no frames: the {type(self.frames).__name__} is empty")
         return cast("Iterable[Any]", self.frames)
+
+    def _first_and_rest(self, frames: Iterator[Any]) -> Iterator[Any]:
+        is_empty = True
+        for frame in frames:
+            is_empty = False
+            yield frame
+        if is_empty:
+            kind = type(frames).__name__
+            raise VideoError(
+                f"{self.name}: no frames: the {kind} is at its end, perhaps because it was read before; give a new one"
+            )
 
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
         return ArrayDecoder(self._opened(), self.rate or FRAMES_PER_SECOND)
@@ -161,8 +174,9 @@ class ArrayDecoder:
 
         Raises:
             VideoError: one is no frame, or has another dtype or shape.
+            Exception: whatever the user's own iterable raises.
         """
-        for index, given in enumerate(self._frames, start=self._first):
+        for index, given in enumerate(self._given(), start=self._first):
             pixels = np.ascontiguousarray(to_frame(given))
             # FFmpeg may read a little past the end of what it scales: that must be memory of its own.
             shares = self._share_memory and pixels.shape[:2] == (FRAME_SIZE, FRAME_SIZE)
@@ -170,6 +184,16 @@ class ArrayDecoder:
             frame = make(pixels, format="rgb24")
             self.report.frames_decoded += 1
             yield DecodedFrame(frame, Fraction(1), UPRIGHT, index / self._rate, 1 / self._rate)
+
+    def _given(self) -> Iterator[Any]:
+        """Yield what the user gave; what that raises reaches him as it is, marked as his own."""
+        try:
+            # Not `yield from`, which would close the user's generator with this one.
+            for given in self._frames:  # noqa: UP028
+                yield given
+        except Exception as error:
+            mark_as_users(error)
+            raise
 
 
 def is_tensor(given: object) -> bool:
@@ -182,6 +206,28 @@ def is_picture(given: object) -> bool:
     """Tell whether something is a picture of Pillow, which is not imported for that."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(given, pillow.Image)
+
+
+def array_of_tensor(tensor: Any) -> NDArray[Any]:
+    """Return a tensor of PyTorch, on whatever device, as an array with its channels last.
+
+    Channels are taken to be first, as torchvision and torchcodec have them, if the axis before height and width has 3
+    entries and the last one does not: H,W of frames 3,H,W, T,3,H,W or N,T,3,H,W. Of five axes it may also be the
+    second, N,3,T,H,W, as networks have it.
+
+    Args:
+        tensor: of any shape and dtype; floats that arrays do not have, such as bfloat16, become float32.
+    """
+    plain = tensor.detach().cpu()
+    try:
+        array: NDArray[Any] = plain.numpy()
+    except TypeError:
+        array = plain.float().numpy()
+    if array.ndim > 2 and array.shape[-1] != 3:
+        axis = 1 if array.ndim == 5 and array.shape[1] == 3 and array.shape[2] != 3 else -3
+        if array.shape[axis] == 3:
+            array = np.moveaxis(array, axis, -1)
+    return array
 
 
 def to_frames(given: Any) -> NDArray[np.uint8]:
@@ -218,10 +264,7 @@ def _rgb(given: Any, layout: str) -> NDArray[np.uint8]:
     wanted = f"frames in memory must be uint8 RGB of shape {layout}"
     if is_tensor(given):
         shape, dtype = tuple(given.shape), str(given.dtype).removeprefix("torch.")
-        # A tensor that is not uint8 may be of a type that arrays do not have.
-        array = given.detach().cpu().numpy() if dtype == "uint8" else np.empty(shape, np.float32)
-        if len(shape) == layout.count(",") + 1 and shape[-3] == 3 and shape[-1] != 3:
-            array = np.moveaxis(array, -3, -1)
+        array = array_of_tensor(given)
     elif hasattr(given, "__array__"):
         array = np.asarray(given)
         shape, dtype = array.shape, str(array.dtype)
@@ -247,6 +290,8 @@ def _advice(shape: tuple[int, ...], dtype: str, layout: str) -> str:
         return ": leave alpha out: frames[..., :3]"
     if len(shape) == axes and shape[-3] == 3:
         return f": channels come last: frames.transpose({'0, 2, 3, 1' if axes == 4 else '1, 2, 0'})"
+    if len(shape) == axes == 4 and shape[0] == 3:
+        return ": channels come last: move the first axis to the end"
     if len(shape) == axes - 1:
         is_picture = axes == 4 and shape[-1] == 3
         return ": a single frame; give frame[None]" if is_picture else ": grey, so give numpy.stack([frames] * 3, -1)"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol, Unpack, runtime_checkable
 
+from quovadis.errors import VideoError
+from quovadis.fields import check_values
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
-from quovadis.video.reader import Access, OpenOptions, Video
+from quovadis.video.reader import Access, OpenOptions, Video, checked_view
 from quovadis.video.sampling import FrameRate
 
 
@@ -56,6 +58,9 @@ class BaseSource(VideoSource, ABC):
         """Open the source, as `VideoSource.open` says."""
         limits = options.get("limits") or VideoLimits()
         allow_partial, threads = options.get("allow_partial", False), options.get("threads", 0)
+        check_values(bool, VideoError, allow_partial=allow_partial)
+        check_values(VideoLimits, VideoError, limits=limits)
+        checked_view(options)
         decoder = self._decoder(limits, allow_partial=allow_partial, threads=threads)
         video = Video(self.name, decoder, is_file=self._is_file, **options)
         video.source = self

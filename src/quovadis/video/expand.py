@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from quovadis.errors import VideoError
+from quovadis.fields import check_values
 from quovadis.video.folders import walk_folders
 from quovadis.video.images import images_in, natural_key
 from quovadis.video.series import animations_among
@@ -28,7 +30,7 @@ def is_video_name(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
-def discover_videos(source: str) -> list[str]:
+def discover_videos(source: str | os.PathLike[str]) -> list[str]:
     """Return the videos that `source` names.
 
     A file, an address or a camera is itself. A folder is searched through all its levels, links included: every video
@@ -36,8 +38,10 @@ def discover_videos(source: str) -> list[str]:
     files and folders do not count.
 
     Raises:
-        VideoError: a folder with neither, or one that cannot be read.
+        VideoError: a folder with neither, or one that cannot be read; or no name.
     """
+    check_values(str | os.PathLike[str], VideoError, source=source)
+    source = os.fspath(source)
     path = local_path(source)
     if is_address(source) or not path.is_dir():
         return [source]

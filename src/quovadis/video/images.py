@@ -115,7 +115,7 @@ class ImageSequence:
                 raise
             except VideoError as error:
                 if not self._allow_partial:
-                    raise VideoError(f"{error}; `allow_partial=True` passes over it") from error
+                    raise error.restated(f"{error}; `allow_partial=True` passes over it", VideoError) from error
                 report.damaged_packets += 1
                 continue
             seconds = report.frames_decoded / IMAGES_PER_SECOND

@@ -16,7 +16,7 @@ from quovadis.video.frames import DecodedFrame, Frame
 from quovadis.video.geometry import Converter, FrameConverter
 from quovadis.video.prefetch import Prefetch
 from quovadis.video.resample import ResampledFrame, resample, tick_of
-from quovadis.video.sampling import WHOLE_VIDEO, FrameRate, TimeSpan
+from quovadis.video.sampling import WHOLE_VIDEO, FrameRate, Sampling, TimeSpan
 
 AHEAD_FRAMES = 64
 """Frames decoded ahead of the network: 9.6 MB."""
@@ -50,6 +50,15 @@ class OpenOptions(View, Access):
     """How a video is opened."""
 
 
+def checked_view(options: OpenOptions) -> Sampling:
+    """Return the rate and the part of a video that are asked for.
+
+    Raises:
+        ArchitectureError: values that cannot be.
+    """
+    return Sampling(fps=options.get("fps", FRAMES_PER_SECOND), span=options.get("span", WHOLE_VIDEO))
+
+
 class Video(AbstractContextManager["Video"]):
     """A video open for reading; iterate once, inside a `with`, over `Frame`s."""
 
@@ -63,8 +72,12 @@ class Video(AbstractContextManager["Video"]):
             decoder: gives decoded frames.
             is_file: whether it is a file, which may turn out to hold no more than one frame.
             **options: how the video is looked at; those of the decoder play no part.
+
+        Raises:
+            ArchitectureError: a rate or a part that cannot be.
         """
-        fps, span = options.get("fps", FRAMES_PER_SECOND), options.get("span", WHOLE_VIDEO)
+        view = checked_view(options)
+        fps, span = view.fps, view.span
         self.name = name
         """The source, as it was given."""
         self.reads_ahead = True

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import VideoError
-from quovadis.escape import escaped
+from quovadis.escape import escaped, shortened
+from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource, open_animation
 from quovadis.video.array import ArrayFrames, is_picture, is_tensor
@@ -46,12 +47,18 @@ file; or frames: an array or a tensor, uint8 RGB of shape frames, height, width,
 width), or any iterable of such frames or of pictures of Pillow."""
 
 
+_MAX_PATH_BYTES = 4096
+
+
 @dataclass(frozen=True)
 class _LocalSource(BaseSource):
     path: str | os.PathLike[str]
     """Where it lies; whatever it looks like, no camera and no address."""
     written: str | None = None
     """How the user wrote the path, for messages; None: as it is."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, VideoError)
 
     @property
     def name(self) -> str:
@@ -117,6 +124,7 @@ class FileObject(BaseSource):
     """What errors call the video; empty: the open file's own name."""
 
     def __post_init__(self) -> None:
+        check_fields(self, VideoError)
         own = getattr(self.content, "name", None)
         is_bytes = isinstance(self.content, bytes | bytearray | memoryview)
         self.name = self.name or ("<bytes>" if is_bytes else own if isinstance(own, str) and own else "<file object>")
@@ -147,6 +155,11 @@ class FileObject(BaseSource):
 
     def _copy(self, limits: VideoLimits) -> SpooledFile:
         if isinstance(self.content, bytes | bytearray | memoryview):
+            if _is_path(self.content):
+                raise VideoError(
+                    f"{shortened(self.content)}: the name of a file in place of its content; give the name as text: "
+                    "os.fsdecode(name)"
+                )
             return SpooledFile(self.name, BytesIO(self.content), limits)
         if self._is_begun:
             raise VideoError(f"{self.name}: was read in part before an error; open it again, and give that")
@@ -199,6 +212,9 @@ class Address(BaseSource):
     address: str
     """Such as `https://…` or `rtsp://…`."""
 
+    def __post_init__(self) -> None:
+        check_fields(self, VideoError)
+
     @property
     def name(self) -> str:
         """What errors call the video."""
@@ -218,7 +234,10 @@ class Camera(BaseSource):
     """A camera of this machine, which has no end of its own."""
 
     device: str
-    """Its number, or what the system calls it, such as `/dev/video3`."""
+    """Its number, as text, or what the system calls it, such as `/dev/video3`."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, VideoError)
 
     @property
     def name(self) -> str:
@@ -247,7 +266,8 @@ def video_source(given: SourceLike) -> VideoSource:
             return Camera(given.removeprefix(CAMERA_PREFIX))
         return Address(given) if is_address(given) else _local(local_path(given), given)
     if isinstance(given, os.PathLike):
-        return _local(Path(given), os.fspath(given))
+        # The paths of a folder that was listed by bytes are bytes.
+        return _local(Path(os.fsdecode(given)), os.fsdecode(given))
     if isinstance(given, np.ndarray) or is_tensor(given):
         return ArrayFrames(given)
     if isinstance(given, VideoSource) and not isinstance(given, type):
@@ -262,6 +282,16 @@ def video_source(given: SourceLike) -> VideoSource:
         f"{type(given).__name__} is no video: give a path, an address, bytes, an open binary file, a VideoSource, or "
         "frames: an array or a tensor of uint8, or an iterable of arrays, tensors or PIL pictures"
     )
+
+
+def source_name(given: SourceLike) -> str:
+    """Return what errors call the source that a user names, whether it is one or not."""
+    if isinstance(given, str | os.PathLike):
+        return os.fsdecode(given)
+    try:
+        return video_source(given).name
+    except VideoError:
+        return f"<{type(given).__name__}>"
 
 
 def _local(path: Path, written: str) -> LocalFile | FrameFolder:
@@ -289,6 +319,12 @@ _standard_input: tuple[TextIO, FileObject] | None = None
 def open_video(source: SourceLike, **options: Unpack[OpenOptions]) -> Video:
     """Open what a user names, as `video_source` and `VideoSource.open` say."""
     return video_source(source).open(**options)
+
+
+def _is_path(content: bytes | bytearray | memoryview) -> bool:
+    """Tell whether bytes are the name of something that is there, which no content of a video is."""
+    name = bytes(content[:_MAX_PATH_BYTES])
+    return 0 < len(name) < _MAX_PATH_BYTES and b"\0" not in name and os.path.lexists(name)
 
 
 def _check_file(path: Path, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import IO, Protocol, runtime_checkable
 
@@ -11,6 +12,7 @@ from quovadis.errors import QuovadisError, VideoError
 from quovadis.limits import VideoLimits
 
 _CHUNK_BYTES = 1 << 20
+_AS_TEXT = 'opened as text: open it with the mode "rb"'
 _OPEN_FILES = Path("/proc/self/fd")
 """Where a file without a name has a path for as long as it is open (Linux)."""
 _HAS_NAMELESS = _OPEN_FILES.is_dir()
@@ -88,12 +90,16 @@ def _read(name: str, content: BinaryFile) -> bytes:
         chunk = content.read(_CHUNK_BYTES)
     except QuovadisError:
         raise
+    except UnicodeDecodeError as error:
+        raise VideoError(f"{name}: {_AS_TEXT}") from error
+    except UnsupportedOperation as error:
+        raise VideoError(f'{name}: opened for writing: open it with the mode "rb"') from error
     except Exception as error:
         # Responses and archives have errors of their own.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise VideoError(f"{name}: cannot be read: {reason}") from error
     if not isinstance(chunk, bytes | bytearray | memoryview):
-        how = 'opened as text: open it with the mode "rb"' if isinstance(chunk, str) else "not a blocking binary file"
+        how = _AS_TEXT if isinstance(chunk, str) else "not a blocking binary file"
         raise VideoError(f"{name}: {how}")
     return bytes(chunk)
 

@@ -87,7 +87,7 @@ def _load_auto(progress: DownloadProgress, notify: Notify) -> Weights:
             try:
                 pull(FALLBACK, progress=progress, notify=notify)
             except WeightsUnavailableError as error:
-                raise WeightsUnavailableError(f"{preferred_error}; {error}") from error
+                raise error.restated(f"{preferred_error}; {error}", WeightsUnavailableError) from error
             cached = FALLBACK
     if cached == FALLBACK:
         message = f"using the weights {FALLBACK}, because {PREFERRED} is not in the cache"
@@ -99,7 +99,8 @@ def _load_official(path: Path, name: str) -> Weights:
     try:
         weights = read_weights(path)
     except WeightsError as error:
-        raise WeightsError(f'{error} (`quovadis.weights.pull("{name}", force=True)`)') from error
+        message = f'{error} (`quovadis.weights.pull("{name}", force=True)`)'
+        raise error.restated(message, WeightsError) from error
     if weights.name != name:
         raise WeightsError(f'{path}: not the official {name}; run `quovadis.weights.pull("{name}", force=True)`')
     return weights
