@@ -1,4 +1,4 @@
-"""Names of files as text: on POSIX systems they may hold bytes that are none."""
+"""Text for people: names of files, which may hold bytes that are no text, and numbers of things."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def escaped(name: str) -> str:
 def printable(text: str) -> str:
     """Return a line in which control characters, which terminals obey and file names may hold, are escaped."""
     return "".join(letter if category(letter) != "Cc" else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, in the plural where it must be: 1 class, 2 classes, 3,000 videos."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
+
+
+def counted_are(number: int, noun: str) -> str:
+    """Return a number of things with its verb: 1 frame is, 2 frames are."""
+    return f"{counted(number, noun)} {'is' if number == 1 else 'are'}"
 
 
 def shortened(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from quovadis.cli.command import complete_weights, one_of
-from quovadis.cli.options import AsJSON, Labels, Quiet, notices, stderr
+from quovadis.cli.command import Quiet, complete_weights, one_of
+from quovadis.cli.options import AsJSON, Labels, notices, stderr
 from quovadis.cli.usage import Excludes, command_line_checks
 from quovadis.escape import printable
 from quovadis.export import convert as convert_weights

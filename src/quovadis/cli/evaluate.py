@@ -17,6 +17,7 @@ from quovadis.cli.options import (
     CommonOptions,
     check_engine,
     load,
+    notices,
     notify,
     notify_above,
     resumable,
@@ -188,6 +189,7 @@ def evaluate(
         resumable(output / LEDGER_NAME, restart=common.restart),
         VideoProgress(stderr(), title, enabled=not common.quiet) as progress,
     ):
+        tell_above = notices(quiet=common.quiet, above=progress)
 
         def tell_fault(error: UnexpectedError) -> None:
             faults.append(error)
@@ -205,7 +207,7 @@ def evaluate(
             observer=progress,
             on_failure=lambda failure: notify_above(progress, _failure_line(failure)),
             on_fault=tell_fault,
-            on_partial=lambda video: notify_above(progress, f"note: {video.path}: {'; '.join(video.notes)}"),
+            on_partial=lambda video: tell_above(f"note: {video.path}: {'; '.join(video.notes)}"),
         )
     _report(predictions, record, dataset, output, omz_compatible=omz_compatible, common=common)
     if faults:

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 
 from quovadis import samples
-from quovadis.cli.command import complete_weights
-from quovadis.cli.options import AsJSON, Quiet, notices, stderr
+from quovadis.cli.command import Quiet, complete_weights
+from quovadis.cli.options import AsJSON, notices, stderr
 from quovadis.cli.weights import check_weights
 from quovadis.report.model_card import model_card, model_card_table
 from quovadis.report.progress import DownloadDisplay

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 
 from quovadis import recognizer
-from quovadis.cli.command import MODEL_PANEL, OUTPUT, RUN, SAMPLING
+from quovadis.cli.command import MODEL_PANEL, OUTPUT, QUIET_HELP, RUN, SAMPLING
 from quovadis.cli.spelling import with_flags
 from quovadis.cli.usage import Needs, UsageError
 from quovadis.engines.choice import FloatPrecision, check_choice
@@ -25,7 +26,6 @@ from quovadis.video import VideoLimits
 
 MODEL, LIMITS = ModelOptions(), VideoLimits()
 """What they are where nothing is given."""
-QUIET_HELP = "Show no progress or notices, and no table of results that are written to a file."
 JSON_HELP = "Print JSON."
 
 
@@ -48,9 +48,16 @@ def _line(message: str) -> str:
     return f"quovadis: {printable(with_flags(message))}"
 
 
-def notices(*, quiet: bool) -> Notify:
-    """Return what says choices made for the user: nothing, where he wants to be told of errors alone."""
-    return ignore_notice if quiet else notify
+def notices(*, quiet: bool, above: VideoProgress | None = None) -> Notify:
+    """Return what says everything on stderr that is no error: with `--quiet` nothing.
+
+    Args:
+        quiet: whether the user wants to be told of errors alone.
+        above: a bar that may be drawn there.
+    """
+    if quiet:
+        return ignore_notice
+    return notify if above is None else partial(notify_above, above)
 
 
 def load(options: ModelOptions, *, quiet: bool, **settings: Any) -> recognizer.Recognizer:
@@ -177,7 +184,6 @@ FPS = Annotated[
         rich_help_panel=SAMPLING,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP, rich_help_panel=RUN)]
 AsJSON = Annotated[bool, typer.Option("--json", help=JSON_HELP, rich_help_panel=OUTPUT)]
 Calibration = Annotated[
     list[str] | None,

@@ -71,11 +71,15 @@ class Needs(_Rule):
 
 
 class Excludes(_Rule):
-    """Beside an option, in `Annotated`: it has no effect with any of these."""
+    """Beside an option, in `Annotated`: no effect with any of these, unless its value says the same."""
+
+    def __init__(self, *names: str, unless: object = ..., **values: object) -> None:
+        super().__init__(*names, **values)
+        self._unless = unless
 
     def check(self, context: Any, name: str) -> None:
         """Refuse the option, which was given, with any of these."""
-        for other in self.met(context):
+        for other in () if context.params[name] == self._unless else self.met(context):
             raise _no_effect(context, name, other)
 
 
