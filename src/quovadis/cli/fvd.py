@@ -38,6 +38,7 @@ from quovadis.report.distances import distance_table
 from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode
+from quovadis.video.source import STANDARD_INPUT
 
 SETS, METRIC = "Sets", "Metric"
 """Groups of options."""
@@ -113,7 +114,6 @@ def fvd(
         typer.Option(
             min=0, help="Seed of the random clips and of the bootstrap.", show_default="0", rich_help_panel=SAMPLING
         ),
-        Needs("bootstrap", clips="random", fake_clips="random", preset="stylegan-v"),
     ] = None,
     frame_step: Annotated[
         int | None,
@@ -133,7 +133,7 @@ def fvd(
             rich_help_panel=METRIC,
         ),
     ] = None,
-    centres: Annotated[
+    coordinate_mode: Annotated[
         CoordinateMode | None,
         typer.Option("--resize", help="How frames are stretched.", show_default="by --like", rich_help_panel=METRIC),
     ] = None,
@@ -186,6 +186,9 @@ def fvd(
         quovadis fvd real_videos/ --stats real.npz
         quovadis fvd real.npz generated.npy --bootstrap 200 --json
     """
+    for source in (real, fake, *(more_real or []), *(more_fake or [])):
+        if source == STANDARD_INPUT:
+            raise UsageError("- is standard input, which holds one video and no set; give a folder or a file")
     if fake is None and stats is None:
         raise UsageError("give a second set to compare with, or --stats to keep the first one's statistics")
     if 0 < bootstrap < MIN_RESAMPLES:
@@ -201,9 +204,11 @@ def fvd(
             clips_per_video=clips_per_video,
             seed=seed,
             frame_step=frame_step,
-            coordinate_mode=centres,
+            coordinate_mode=coordinate_mode,
             features=features,
         )
+    if seed is not None and not bootstrap and all(plan.options.clips == "first" for plan in plans):
+        raise UsageError("--seed has no effect without --bootstrap or --clips random")
     check_resume(common.resume, [stats], [*real_sources, *fake_sources])
     chosen = PRESETS[preset or "original"].covariance if covariance is None else covariance
 
@@ -271,8 +276,9 @@ def _show(found: SetComparison, stats: Path | None, common: CommonOptions) -> No
         elif not common.quiet:
             typer.echo(stats)
         return
+    tell = notices(quiet=common.quiet)
     for warning in dict.fromkeys(text for distance in found.distances for text in distance.warnings):
-        notify(f"warning: {warning}")
+        tell(f"warning: {warning}")
     if common.as_json:
         typer.echo(json.dumps(found.to_dict(flag), indent=2, ensure_ascii=False))
     else:

@@ -40,11 +40,13 @@ def info(
     checked = None if weights_name is None else check_weights(weights_name)
     if as_json:
         typer.echo(json.dumps({**card, "weights": None if checked is None else checked.to_dict()}, indent=2))
-        return
-    console = Console(highlight=False)
-    console.print(model_card_table(card))
-    if checked is not None:
-        console.print(verification_table(checked))
+    else:
+        console = Console(highlight=False)
+        console.print(model_card_table(card))
+        if checked is not None:
+            console.print("", verification_table(checked), sep="\n")
+    if checked is not None and not checked.ok:
+        raise typer.Exit(1)
 
 
 def sample(quiet: Quiet = False) -> None:

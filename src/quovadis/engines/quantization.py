@@ -118,7 +118,6 @@ class Quantization:
         if self.provenance is not None:
             arrays["provenance"] = np.array(json.dumps(asdict(self.provenance)))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
         except OSError as error:
