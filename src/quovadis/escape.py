@@ -5,6 +5,8 @@ from __future__ import annotations
 from reprlib import Repr
 from unicodedata import category
 
+from quovadis.errors import without_passwords
+
 _SHORT = Repr()
 _SHORT.maxstring = 80
 
@@ -15,8 +17,11 @@ def escaped(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a line in which control characters, which terminals obey and file names may hold, are escaped."""
-    return "".join(letter if category(letter) != "Cc" else letter.encode("unicode_escape").decode() for letter in text)
+    """Return a line for people: control characters, which terminals obey, escaped, passwords of addresses hidden."""
+    return "".join(
+        letter if category(letter) != "Cc" else letter.encode("unicode_escape").decode()
+        for letter in without_passwords(text)
+    )
 
 
 def counted(number: int, noun: str) -> str:
@@ -31,5 +36,5 @@ def counted_are(number: int, noun: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return a string as `repr` writes it, with its middle left out if it is long."""
-    return _SHORT.repr(text)
+    """Return a string as `repr` writes it, with its middle left out if it is long, and passwords hidden."""
+    return _SHORT.repr(without_passwords(text))

@@ -29,6 +29,7 @@ from quovadis.runs.executor import video_error
 from quovadis.version import __version__
 from quovadis.video import SlidingWindows, SourceLike, discover_videos, sliding_clips, video_source
 from quovadis.video.augment import augmented
+from quovadis.video.source import public_name
 from quovadis.weights import Weights
 
 
@@ -74,12 +75,13 @@ def quantization_for(
         )
     videos = calibration_videos(sources, notify)
     clips = with_views([clip for video in videos for clip in video.clips])
-    notify(f"calibrating int8 for {weights.name} on {len(clips)} clips; it is kept for the next time")
+    made_of = _provenance(weights, videos)
+    notify(f"calibrating int8 for {weights.name} on {_counted_clips(made_of)}; it is kept for the next time")
     # Imported late: only calibration needs OpenVINO.
     from quovadis.engines.calibration import ActivationMaxima, calibrate
 
     network = ActivationMaxima(weights.tensors)
-    found = replace(calibrate(network.of(clip) for clip in clips), provenance=_provenance(weights, videos))
+    found = replace(calibrate(network.of(clip) for clip in clips), provenance=made_of)
     found.save(path)
     _tell(found, notify)
     return found
@@ -143,6 +145,11 @@ def _provenance(weights: Weights, videos: Sequence[VideoClips]) -> Provenance:
     return Provenance(weights.name, tuple(made_of), views, datetime.now(UTC).date().isoformat(), __version__)
 
 
+def _counted_clips(made_of: Provenance) -> str:
+    given = f" ({CALIBRATION_CLIPS - made_of.views}, and {made_of.views} other views of them)" if made_of.views else ""
+    return f"{CALIBRATION_CLIPS} clips{given}"
+
+
 def _tell(used: Quantization | None, notify: Notify) -> None:
     """Say which calibration is in use, and what would make it better."""
     if used is None or used.provenance is None:
@@ -154,4 +161,4 @@ def _tell(used: Quantization | None, notify: Notify) -> None:
 
 
 def _name(source: SourceLike) -> str:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else video_source(source).name
+    return public_name(os.fspath(source)) if isinstance(source, str | os.PathLike) else video_source(source).name

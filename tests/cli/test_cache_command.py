@@ -98,6 +98,15 @@ def test_all_leaves_what_is_not_ours(home: Path) -> None:
     assert files(home) - {"weights/rgb-scratch/.lock", "samples/.lock"} == OTHERS
 
 
+def test_samples_of_earlier_versions_are_listed_and_cleared(home: Path) -> None:
+    (home / "samples" / "bikes.mp4").write_bytes(bytes(1000))
+    listed = quovadis("cache", "list").stdout
+    assert "bikes.mp4" in listed
+    assert "of an earlier version" in listed
+    assert quovadis("cache", "clear", "samples", "--yes", "-q").stderr == ""
+    assert not (home / "samples" / "bikes.mp4").exists()
+
+
 def test_it_asks_and_takes_no_for_an_answer(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.TextIOWrapper):
         def isatty(self) -> bool:
@@ -119,6 +128,7 @@ def test_where_nobody_can_be_asked_it_is_a_wrong_command_line(home: Path, monkey
     before = files(home)
     refused = quovadis("cache", "clear", "all")
     assert refused.returncode == 2
+    assert refused.stderr.startswith("quovadis: error: there is no terminal to ask on; give --yes")
     assert "--yes" in refused.stderr
     assert files(home) == before
 

@@ -141,9 +141,7 @@ def test_kept_statistics_of_other_settings_are_not_used_for_what_is_asked_for(
     kept = folder / "real.npz"
     run = fvd(folder / "real", "--stats", kept, "--features", "pooled", **offline)
     assert_one_line_error(run, f"{kept} was measured with other settings (--features: logits, not pooled)")
-    assert_one_line_error(
-        fvd(kept, kept, "--like", "stylegan-v", **offline), "--resize: asymmetric, not half-pixel"
-    )
+    assert_one_line_error(fvd(kept, kept, "--like", "stylegan-v", **offline), "--resize: asymmetric, not half-pixel")
     assert_one_line_error(fvd(kept, kept, "--frames", "16", **offline), "has no clips of 16 frames, but of 9")
 
 

@@ -365,7 +365,7 @@ def test_sets_of_other_weights_are_refused(source: Path) -> None:
     options = FVDOptions(frames=(9,))
     a = measured(source, options)
     b = set_statistics(recognizer(CornerEngine(), "1" * 64), "b", members_of(source), options)
-    with pytest.raises(MetricError, match=f"weights_sha256: {'0' * 64} and {'1' * 64}"):
+    with pytest.raises(MetricError, match=f"`weights`: SHA-256 {'0' * 12}… and {'1' * 12}…"):
         distances(a, b)
 
 

@@ -16,6 +16,7 @@ from quovadis.cli.options import (
     Calibration,
     CommonOptions,
     check_engine,
+    check_output_folder,
     load,
     notices,
     notify,
@@ -51,7 +52,8 @@ from quovadis.video import VideoLimits
 from quovadis.weights import load_weights
 
 DEFAULT_OUTPUT = Path("evaluation")
-
+REPORT_SUFFIXES = (".json", ".md", ".html", ".parquet", ".csv", ".png", ".txt")
+"""Of files that a report is looked for in."""
 
 DATASET, PROTOCOL = "Dataset", "Protocol"
 """Groups of options."""
@@ -162,6 +164,7 @@ def evaluate(
         chosen = make_protocol(protocol, clips=clips, crops=crops, crop_size=crop_size)
         check_engine(model_options)
     output = output or DEFAULT_OUTPUT
+    check_output_folder(output, REPORT_SUFFIXES)
     check_evaluation_dependencies()
     own_names = class_names(model_options.labels)
     with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
@@ -241,6 +244,8 @@ def _report(
 
 
 def _compare(a: Path, b: Path, output: Path | None, common: CommonOptions) -> None:
+    if output is not None:
+        check_output_folder(output, REPORT_SUFFIXES)
     comparison = compare_predictions(read_predictions(a), read_predictions(b))
     document = comparison_document(comparison, a, b)
     written = None if output is None else write_comparison(document, output)

@@ -20,6 +20,7 @@ from quovadis.cli.options import (
     Calibration,
     CommonOptions,
     check_engine,
+    check_output_folder,
     load,
     notices,
     notify,
@@ -42,6 +43,8 @@ from quovadis.video import VideoLimits
 from quovadis.video.crops import Crops
 from quovadis.video.source import shown_name
 
+FEATURE_SUFFIXES = (".npy", ".npz", ".json", ".csv", ".parquet", ".h5", ".hdf5", ".pt")
+"""Of files of features, those of other programs too."""
 DENSE_HAS_NO_WINDOWS = Excludes("dense", preset="i3d")
 
 
@@ -180,6 +183,7 @@ def features(
         )
     file_format = file_format or ("video_features" if preset == "video_features" else "npy")
     output = output or default_folder(preset, options, file_format, model_options)
+    check_output_folder(output, FEATURE_SUFFIXES)
     expanded, unusable = _discover(sources, output, common, limits)
     model = load(
         model_options,

@@ -188,7 +188,7 @@ def fvd(
     """
     for source in (real, fake, *(more_real or []), *(more_fake or [])):
         if source == STANDARD_INPUT:
-            raise UsageError("- is standard input, which holds one video and no set; give a folder or a file")
+            raise UsageError("- is standard input, which is no set of videos; a file of this name is ./-")
     if fake is None and stats is None:
         raise UsageError("give a second set to compare with, or --stats to keep the first one's statistics")
     if 0 < bootstrap < MIN_RESAMPLES:

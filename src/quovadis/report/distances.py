@@ -12,7 +12,6 @@ from quovadis.escape import printable
 from quovadis.fvd import SetComparison
 from quovadis.report.fitted_table import Column, FittedTable
 
-
 _NAMES = {"coordinate_mode": "resize", "weights_sha256": "weights, SHA-256"}
 """What people call settings, where it is something else."""
 

@@ -143,7 +143,9 @@ class Decoder:
                 instructions.address, "r", format=instructions.demuxer, options=options, timeout=timeout, **_METADATA
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f"{self._name}: {self._why_not_open(error)}") from error
+            # What FFmpeg says of an address holds the password in it.
+            cause = None if self._kind == "network" else error
+            raise VideoError(f"{self._name}: {self._why_not_open(error)}") from cause
         return container
 
     def _why_not_open(self, error: Exception) -> str:
