@@ -208,7 +208,9 @@ def _calibrations(problems: list[str]) -> list[str]:
     items = [item for item in cached_items() if item.kind == "calibrations"]
     for item in items:
         if item.is_unusable:
-            problems.append(f"{abbreviated(item.paths[0])}: calibration {item.belongs_to}; delete it: it is not used")
+            problems.append(
+                f"{abbreviated(item.paths[0])}: a calibration that is {item.belongs_to}, and is not used: delete it"
+            )
     return [item.belongs_to for item in items]
 
 

@@ -120,9 +120,8 @@ def test_official_weights_are_verified(rgb_scratch_path: Path, quovadis_home: Pa
 def test_a_cache_that_cannot_be_written_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("QUOVADIS_HOME", str(tmp_path / "file" / "cache"))
-    assert any(
-        "the cache cannot be written: Not a directory; set QUOVADIS_HOME" in line for line in doctor(code=1)["problems"]
-    )
+    (problem,) = doctor(code=1)["problems"]
+    assert "the cache cannot be written: Not a directory; set QUOVADIS_HOME" in problem
 
 
 def test_a_cache_that_cannot_be_made_is_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,8 +138,8 @@ def test_a_damaged_calibration_is_a_problem(home: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"cut off")
     assert doctor(code=1)["problems"] == [
-        f"{Path('~', 'cache', 'quantization', path.name)}: calibration damaged, or of another version; "
-        "delete it: it is not used"
+        f"{Path('~', 'cache', 'quantization', path.name)}: a calibration that is damaged, or of another version, "
+        "and is not used: delete it"
     ]
 
 

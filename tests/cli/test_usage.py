@@ -160,6 +160,8 @@ def test_what_is_wrong_with_a_file_or_the_machine_exits_with_1(tmp_path: Path) -
         ["classify", "absent.mp4", "-o", tmp_path / "absent" / "r.json"],
         ["evaluate", tmp_path / "absent.csv", "-w", tmp_path / "absent.pt"],
         ["info", tmp_path / "absent.pt"],
+        ["info", __file__],
+        ["info", __file__, "--json"],
         ["convert", tmp_path / "absent.pt", tmp_path / "i3d.onnx"],
     ):
         run = quovadis(*arguments)

@@ -191,7 +191,8 @@ def _pairs(a: Statistics, b: Statistics, frames: Sequence[int] | None) -> tuple[
             missing += [f"{source}: {clip} is too few; give {_MIN_CLIPS} or more" for source in few]
         else:
             pairs[length] = pair
-    return pairs, missing
+    # A set may be compared with itself.
+    return pairs, list(dict.fromkeys(missing))
 
 
 def _common(a: Statistics, b: Statistics) -> dict[int, _Pair]:
