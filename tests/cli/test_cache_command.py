@@ -61,6 +61,13 @@ def test_the_list_says_of_each_thing_its_size_its_date_and_what_it_belongs_to(ho
     assert "mine" not in listed.stdout
 
 
+def test_a_narrow_terminal_has_what_can_be_removed_and_its_size(home: Path) -> None:
+    lines = quovadis("cache", "list", COLUMNS="40").stdout.splitlines()
+    assert lines[0].split() == ["kind", "name", "size"]
+    assert lines[1].split() == ["weights", "rgb-scratch", "1.0", "kB"]
+    assert lines[5] == ""
+
+
 def test_as_json_it_is_the_same_with_totals(home: Path) -> None:
     found = json.loads(quovadis("cache", "list", "--json").stdout)
     assert found["folder"] == str(home)

@@ -35,11 +35,19 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            help="auto, an official name, or a file of weights.", show_default=False, autocompletion=complete_weights
+            metavar="SOURCE",
+            help="auto, an official name, or a file of weights.",
+            show_default=False,
+            autocompletion=complete_weights,
         ),
     ],
     destination: Annotated[
-        Path, typer.Argument(help="File to write, or the folder of a model repository or a recipe.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="DESTINATION",
+            help="File to write, or the folder of a model repository or a recipe.",
+            show_default=False,
+        ),
     ],
     to: Annotated[
         str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -27,10 +27,11 @@ from quovadis.cli.options import (
     resumable,
     stderr,
 )
-from quovadis.cli.spelling import flag
+from quovadis.cli.spelling import flag, running
 from quovadis.cli.usage import Needs, UsageError, command_line_checks
 from quovadis.fvd import PRESETS, CompareOptions, SetComparison, SkippedVideo, compare_sets, plan_sets
-from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Covariance, FeatureKind, Preset
+from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Covariance, FeatureKind, Preset, SetPlan
+from quovadis.fvd.set_sources import check_stats_name
 from quovadis.metrics.bootstrap import MIN_RESAMPLES
 from quovadis.options import ModelOptions
 from quovadis.recognizer import Recognizer
@@ -186,14 +187,12 @@ def fvd(
         quovadis fvd real_videos/ --stats real.npz
         quovadis fvd real.npz generated.npy --bootstrap 200 --json
     """
-    for source in (real, fake, *(more_real or []), *(more_fake or [])):
-        if source == STANDARD_INPUT:
-            raise UsageError("- is standard input, which is no set of videos; a file of this name is ./-")
     if fake is None and stats is None:
         raise UsageError("give a second set to compare with, or --stats to keep the first one's statistics")
     if 0 < bootstrap < MIN_RESAMPLES:
         raise UsageError(f"--bootstrap {bootstrap}: give {MIN_RESAMPLES} resamples or more; 200 is usual")
     real_sources, fake_sources = [real, *(more_real or [])], [] if fake is None else [fake, *(more_fake or [])]
+    _check_names([*real_sources, *fake_sources], stats)
     with command_line_checks():
         check_engine(model_options)
         plans = plan_sets(
@@ -207,8 +206,7 @@ def fvd(
             coordinate_mode=coordinate_mode,
             features=features,
         )
-    if seed is not None and not bootstrap and all(plan.options.clips == "first" for plan in plans):
-        raise UsageError("--seed has no effect without --bootstrap or --clips random")
+    _check_seed(seed, plans, bootstrap)
     check_resume(common.resume, [stats], [*real_sources, *fake_sources])
     chosen = PRESETS[preset or "original"].covariance if covariance is None else covariance
 
@@ -248,6 +246,20 @@ def fvd(
         raise typer.Exit(1)
 
 
+def _check_names(sources: Sequence[str], stats: Path | None) -> None:
+    if STANDARD_INPUT in sources:
+        raise UsageError("- is standard input, which is no set of videos; a file of this name is ./-", running())
+    with command_line_checks():
+        if stats is not None:
+            check_stats_name(stats)
+
+
+def _check_seed(seed: int | None, plans: Sequence[SetPlan], resamples: int) -> None:
+    # What decides is whether clips are random in the end: `--clips` may contradict `--like`.
+    if seed is not None and not resamples and all(plan.options.clips == "first" for plan in plans):
+        raise UsageError("--seed has no effect without --bootstrap or --clips random", running())
+
+
 class _Display:
     """Shows how far a comparison is, and says which videos are left out of it."""
 
@@ -264,7 +276,10 @@ class _Display:
 
     def leave_out(self, video: SkippedVideo) -> None:
         self.faults += video.is_fault
-        said = f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {video.reason}"
+        # Most reasons begin with the video's path.
+        path, _, rest = video.reason.partition(": ")
+        reason = rest if path.endswith(video.name) else video.reason
+        said = f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {reason}"
         if self._progress is not None:
             notify_above(self._progress, said)
 

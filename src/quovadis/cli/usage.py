@@ -25,6 +25,8 @@ def usage_message(error: Any) -> str:
     for ornament, plain in _PLAIN.items():
         said = said.replace(ornament, plain)
     said = re.sub(r"'(-[\w-]+)'", r"\1", said)
+    said = re.sub(r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"unexpected: \1", said)
+    said = re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", said)
     return said if said[1:2].isupper() else f"{said[:1].lower()}{said[1:]}"
 
 

@@ -93,6 +93,18 @@ class Videos:
     videos: Sequence[SetVideo]
 
 
+def check_stats_name(stats_path: Path) -> None:
+    """Refuse a name that no file of statistics has.
+
+    Raises:
+        OutputError: it does not end in `.npz`.
+    """
+    if stats_path.suffix.lower() != ".npz":
+        raise OutputError(
+            f"{stats_path}: statistics are kept in a file that ends in .npz; call it {stats_path.stem}.npz"
+        )
+
+
 def load_set(
     sources: Sequence[SetInput],
     *,
@@ -127,10 +139,7 @@ def load_set(
     if not all(paths):
         raise MetricError("'': an empty name; give a file or a folder")
     if stats_path is not None:
-        if stats_path.suffix.lower() != ".npz":
-            raise OutputError(
-                f"{stats_path}: statistics are kept in a file that ends in .npz; call it {stats_path.stem}.npz"
-            )
+        check_stats_name(stats_path)
         if stats_path.exists():
             statistics = _from_file(stats_path, wanted, frames)
             _check_most_videos(statistics, stats_path, most_videos)
