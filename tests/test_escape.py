@@ -7,7 +7,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quovadis.escape import escaped, printable
+from quovadis.escape import counted, counted_are, escaped, printable, there_are
 
 
 @given(st.binary())
@@ -22,3 +22,10 @@ def test_text_stays_as_it_is() -> None:
 
 def test_what_terminals_obey_is_shown_and_not_done() -> None:
     assert printable("b\x1b[31mred\nnew\x9b1m.mp4") == r"b\x1b[31mred\nnew\x9b1m.mp4"
+
+
+def test_numbers_of_things_agree_with_noun_and_verb() -> None:
+    assert [counted(number, "clip") for number in (0, 1, 2, 1000)] == ["0 clips", "1 clip", "2 clips", "1,000 clips"]
+    assert [counted(number, "class") for number in (1, 2)] == ["1 class", "2 classes"]
+    assert [counted_are(number, "frame") for number in (1, 3)] == ["1 frame is", "3 frames are"]
+    assert [there_are(number, "frame") for number in (1, 3)] == ["there is 1 frame", "there are 3 frames"]

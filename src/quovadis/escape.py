@@ -35,6 +35,11 @@ def counted_are(number: int, noun: str) -> str:
     return f"{counted(number, noun)} {'is' if number == 1 else 'are'}"
 
 
+def there_are(number: int, noun: str) -> str:
+    """Return that there is a number of things: there is 1 frame, there are 2 frames."""
+    return f"there {'is' if number == 1 else 'are'} {counted(number, noun)}"
+
+
 def shortened(text: str) -> str:
     """Return a string as `repr` writes it, with its middle left out if it is long, and passwords hidden."""
     return _SHORT.repr(without_passwords(text))
