@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quovadis.durable import atomic_write
+from quovadis.durable import atomic_write, check_folder
 
 
 def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
@@ -24,6 +24,25 @@ def write_half(path: Path) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text("half")
         raise KeyboardInterrupt
+
+
+def test_a_missing_folder_is_made_for_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file"
+    check_folder(path.parent, path.name)
+    # The attempt leaves nothing.
+    assert list(tmp_path.iterdir()) == []
+    with atomic_write(path) as temporary:
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"
+    assert [one.name for one in path.parent.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_made_is_found_out_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder, name in ((tmp_path / "file" / "a", "x"), (tmp_path / "a" / "b", "n" * 300)):
+        with pytest.raises(OSError, match=r"Not a directory|too long"):
+            check_folder(folder, name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_fails_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quovadis.escape import abbreviated, escaped, printable, quoted, shortened
+from quovadis.escape import abbreviated, counted, counted_are, escaped, printable, quoted, shortened, there_are
 
 
 @given(st.binary())
@@ -34,3 +34,10 @@ def test_long_values_lose_their_middle_and_stay_in_one_line() -> None:
     assert abbreviated("a" * 80) == "a" * 80
     assert abbreviated("a" * 40 + "b" * 41) == "a" * 39 + "…" + "b" * 39
     assert quoted("clip.mp4") == '"clip.mp4"'
+
+
+def test_numbers_of_things_agree_with_noun_and_verb() -> None:
+    assert [counted(number, "clip") for number in (0, 1, 2, 1000)] == ["0 clips", "1 clip", "2 clips", "1,000 clips"]
+    assert [counted(number, "class") for number in (1, 2)] == ["1 class", "2 classes"]
+    assert [counted_are(number, "frame") for number in (1, 3)] == ["1 frame is", "3 frames are"]
+    assert [there_are(number, "frame") for number in (1, 3)] == ["there is 1 frame", "there are 3 frames"]

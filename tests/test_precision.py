@@ -75,7 +75,8 @@ def test_few_clips_are_filled_up_with_other_views_of_them(weights: Weights) -> N
     assert FakeNetwork.clips == CALIBRATION_CLIPS
     assert found.provenance is not None
     assert found.provenance.views == CALIBRATION_CLIPS - 2
-    assert lines[0] == f"calibrating int8 for fake on {CALIBRATION_CLIPS} clips; it is kept for the next time"
+    clips = f"{CALIBRATION_CLIPS} clips (2, and {CALIBRATION_CLIPS - 2} other views of them)"
+    assert lines[0] == f"calibrating int8 for fake on {clips}; it is kept for the next time"
 
 
 def test_what_short_videos_lack_the_later_ones_give() -> None:

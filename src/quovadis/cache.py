@@ -19,12 +19,13 @@ from quovadis.engines.quantization import Quantization
 from quovadis.environment import compiled_graphs_folder, home, quantization_folder, samples_folder, weights_folder
 from quovadis.errors import CacheError
 from quovadis.progress import Notify
-from quovadis.samples import SOURCES
+from quovadis.samples import EARLIER_NAMES, SOURCES
 from quovadis.weights.catalogue import CATALOGUE
 
 CacheKind: TypeAlias = Literal["weights", "samples", "compiled", "calibrations"]
 CACHE_KINDS: tuple[CacheKind, ...] = get_args(CacheKind)
 
+_UNUSABLE = "damaged, or of another version"
 _CALIBRATION = re.compile(r"[0-9a-f]{64}\.npz")
 _UNFINISHED = re.compile(r"tmp.*\.part|\.[0-9a-f]{64}\.npz\.\d+\.part")
 _ABANDONED_SECONDS = 3600
@@ -43,6 +44,8 @@ class CachedItem:
     bytes: int
     modified: str
     """When it was last written, in UTC, as in 2026-11-27T09:30:00+00:00."""
+    is_unusable: bool = False
+    """Whether it is damaged, or of another version, so that it is made again when it is needed."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in JSON's types."""
@@ -96,23 +99,25 @@ def _weights() -> Iterator[CachedItem]:
 
 
 def _samples() -> Iterator[CachedItem]:
-    for source in SOURCES:
-        name = source.file.name
-        yield from _item("samples", name, "quovadis sample", _fetched(samples_folder(), [name]))
+    for name in (*(source.file.name for source in SOURCES), *EARLIER_NAMES):
+        text = "quovadis sample" + (" of an earlier version" if name in EARLIER_NAMES else "")
+        yield from _item("samples", name, text, _fetched(samples_folder(), [name]))
 
 
 def _compiled() -> Iterator[CachedItem]:
     folder = compiled_graphs_folder()
     for path, key in CompiledGraphCache(folder).stored():
-        yield from _item("compiled", path.stem[:12], _compiled_for(key), [path])
+        text = _compiled_for(key)
+        yield from _item("compiled", path.stem[:12], text or _UNUSABLE, [path], is_unusable=text is None)
     yield from _unfinished("compiled", folder)
 
 
-def _compiled_for(key: str) -> str:
+def _compiled_for(key: str) -> str | None:
+    """Return what a graph was compiled for; None: it is damaged, or of another version."""
     try:
         software, _, device, _, weights, calibration, graph = ast.literal_eval(key)
     except (ValueError, SyntaxError):
-        return "damaged, or of another version"
+        return None
     ours, openvino = software.split()
     precision = "int8" if calibration else "f32"
     versions = f"quovadis {ours}, OpenVINO {openvino.partition('-')[0]}"
@@ -125,8 +130,8 @@ def _calibrations() -> Iterator[CachedItem]:
         if _CALIBRATION.fullmatch(path.name):
             found = Quantization.load(path)
             made_of = None if found is None else found.provenance
-            text = "damaged, or of another version" if made_of is None else f"{made_of.weights}: {made_of}"
-            yield from _item("calibrations", path.stem[:12], text, [path])
+            text = _UNUSABLE if made_of is None else f"{made_of.weights}: {made_of}"
+            yield from _item("calibrations", path.stem[:12], text, [path], is_unusable=made_of is None)
     yield from _unfinished("calibrations", folder)
 
 
@@ -143,11 +148,14 @@ def _fetched(folder: Path, names: Sequence[str]) -> list[Path]:
     return [path for name in names for path in (folder / name, folder / f"{name}.part") if path.is_file()]
 
 
-def _item(kind: CacheKind, name: str, belongs_to: str, paths: Sequence[Path]) -> Iterator[CachedItem]:
+def _item(
+    kind: CacheKind, name: str, belongs_to: str, paths: Sequence[Path], *, is_unusable: bool = False
+) -> Iterator[CachedItem]:
     """Yield the item of these files, unless there are none."""
     with suppress(OSError):
         states = [path.stat() for path in paths]
         if states:
             modified = datetime.fromtimestamp(max(state.st_mtime for state in states), UTC)
             size = sum(state.st_size for state in states)
-            yield CachedItem(kind, name, belongs_to, tuple(paths), size, modified.isoformat(timespec="seconds"))
+            date = modified.isoformat(timespec="seconds")
+            yield CachedItem(kind, name, belongs_to, tuple(paths), size, date, is_unusable)

@@ -19,7 +19,7 @@ from quovadis.runs.tasks import DoneVideo, VideoTask
 from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.video import Sampling, VideoLimits
 from quovadis.video.keys import video_key, video_path
-from quovadis.video.source import short_name
+from quovadis.video.source import public_name, short_name
 
 
 class ClipObserver(Protocol):
@@ -90,7 +90,7 @@ def classify_sources(
     def fail(source: str, error: QuovadisError) -> None:
         nonlocal failures
         failures += 1
-        on_failure(source, error)
+        on_failure(public_name(source), error)
 
     sources = discover_all(arguments, fail, limits=limits, fail_fast=options.fail_fast)
     if failures and options.fail_fast:
@@ -119,7 +119,7 @@ def classify_sources(
 
     def take(video: DoneVideo[str, VideoPrediction]) -> None:
         # The same video may have been given in another way.
-        on_result(replace(video.result, source=video.task.name))
+        on_result(replace(video.result, source=public_name(video.task.name)))
 
     ledger = None
     with ExitStack() as stack:
@@ -139,11 +139,11 @@ def classify_sources(
                 fail_fast=options.fail_fast,
                 observer=observer,
                 on_done=take,
-                on_failure=lambda task, error: on_failure(task.name, error),
+                on_failure=lambda task, error: on_failure(public_name(task.name), error),
             )
         except BaseException:
             if on_stop is not None:
-                on_stop(sources)
+                on_stop([public_name(source) for source in sources])
             raise
     return failures + outcome.failures
 

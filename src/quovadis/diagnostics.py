@@ -159,13 +159,17 @@ def _ffmpeg_program() -> str | None:
 
 def _cache(problems: list[str]) -> Section:
     from quovadis.cache import CACHE_KINDS, cached_items
+    from quovadis.durable import check_folder
     from quovadis.environment import HOME_VARIABLE, home
 
     folder = home()
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    is_writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
-    if not is_writable:
-        problems.append(f"{abbreviated(folder)}: the cache cannot be written; set {HOME_VARIABLE} to another folder")
+    try:
+        check_folder(folder)
+        is_writable = True
+    except OSError as error:
+        is_writable = False
+        said = f"the cache cannot be written: {error.strerror}; set {HOME_VARIABLE} to another folder"
+        problems.append(f"{abbreviated(folder)}: {said}")
     items = cached_items()
     return {
         "folder": abbreviated(folder),
@@ -201,7 +205,13 @@ def _weights(problems: list[str]) -> dict[str, str]:
 def _calibrations(problems: list[str]) -> list[str]:
     from quovadis.cache import cached_items
 
-    return [item.belongs_to for item in cached_items() if item.kind == "calibrations" and item.name]
+    items = [item for item in cached_items() if item.kind == "calibrations"]
+    for item in items:
+        if item.is_unusable:
+            problems.append(
+                f"{abbreviated(item.paths[0])}: a calibration that is {item.belongs_to}, and is not used: delete it"
+            )
+    return [item.belongs_to for item in items]
 
 
 def _extras(problems: list[str], *, imports: bool) -> Section:
@@ -240,9 +250,14 @@ def _installed(package: str) -> str | None:
 
 
 def _environment(problems: list[str]) -> Section:
+    from quovadis.errors import without_passwords
+
     variables = {name: value for name, value in sorted(os.environ.items()) if name.startswith("QUOVADIS_")}
     proxies = [name for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") if _is_set(name)]
-    return {"variables": {name: abbreviated(value) for name, value in variables.items()}, "proxies": proxies}
+    return {
+        "variables": {name: without_passwords(abbreviated(value)) for name, value in variables.items()},
+        "proxies": proxies,
+    }
 
 
 def _is_set(name: str) -> bool:

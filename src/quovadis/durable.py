@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -31,16 +31,51 @@ def atomic_replace(temporary: Path, destination: Path) -> None:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Lend a place to write a file at, which then appears under its own name, on disk, or not at all.
 
+    The file's folder is made if it is not there.
+
     Raises:
         OSError: it cannot be written.
     """
-    # Of this process alone: another may write the same file.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = _temporary(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
         atomic_replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    # Of this process alone: another may write the same file.
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def check_folder(folder: Path, name: str = "attempt") -> None:
+    """Check that files can be written to a folder, there or not, by an attempt: nothing else tells for certain.
+
+    Of the attempt nothing is left, neither the folder nor those above it.
+
+    Args:
+        folder: of the files.
+        name: of one of them.
+
+    Raises:
+        OSError: the folder cannot be made, or no file can be written to it.
+    """
+    made: list[Path] = []
+    attempt = _temporary(folder / name)
+    try:
+        for missing in reversed([path for path in (folder, *folder.parents) if not os.path.lexists(path)]):
+            with suppress(FileExistsError):
+                missing.mkdir()
+                made.append(missing)
+        attempt.touch()
+        attempt.unlink()
+    finally:
+        for path in reversed(made):
+            # Not of whoever has put something in it by now.
+            with suppress(OSError):
+                path.rmdir()
 
 
 @contextmanager

@@ -35,6 +35,8 @@ its arguments in their parentheses."""
 
 _OPTION = re.compile(r"(?<![\w./\\-])`([A-Za-z_][\w.]*)(?:=([^`]+)|(\([^`]*\)))?`(?![\w/\\-]|\.\w)")
 """An option between backticks; those within the name of a file, such as "`device`.mp4", are of the name."""
+_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*):[^\s/?#]*@")
+"""A user and his password before the last @ of an address' host."""
 
 
 def in_python(name: str, value: str | None) -> str:
@@ -50,8 +52,13 @@ def spell_options(text: str, spell: Spell) -> str:
 Error = TypeVar("Error", bound="QuovadisError")
 
 
+def without_passwords(text: str) -> str:
+    """Return a text in which every password of an address is hidden: `rtsp://user:***@host/live`."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
 class QuovadisError(Exception):
-    """Root of every error that Quovadis raises on purpose."""
+    """Root of every error that Quovadis raises on purpose; passwords in addresses are hidden in its message."""
 
     def __init__(self, message: str = "", *, option: str | None = None) -> None:
         """Make the error.
@@ -60,7 +67,7 @@ class QuovadisError(Exception):
             message: one line.
             option: the keyword whose value is at fault, where the message names none.
         """
-        super().__init__(message)
+        super().__init__(without_passwords(message))
         self._option = option
 
     @property

@@ -1,9 +1,11 @@
-"""Names of files as text: on POSIX systems they may hold bytes that are none."""
+"""Text for people: names of files, which may hold bytes that are no text, and numbers of things."""
 
 from __future__ import annotations
 
 from reprlib import Repr
 from unicodedata import category
+
+from quovadis.errors import without_passwords
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
@@ -19,18 +21,36 @@ def escaped(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a line in which characters that are not shown are escaped, which file names may hold.
+    """Return a line for people: passwords of addresses hidden, and characters that are not shown escaped.
 
     Terminals obey control characters; others, such as U+202E, change the direction of the text around them.
     """
     return "".join(
         letter.encode("unicode_escape").decode() if category(letter) in _HARMFUL and letter not in _JOINERS else letter
-        for letter in text
+        for letter in without_passwords(text)
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, in the plural where it must be: 1 class, 2 classes, 3,000 videos."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
+
+
+def counted_are(number: int, noun: str) -> str:
+    """Return a number of things with its verb: 1 frame is, 2 frames are."""
+    return f"{counted(number, noun)} {'is' if number == 1 else 'are'}"
+
+
+def there_are(number: int, noun: str) -> str:
+    """Return that there is a number of things: there is 1 frame, there are 2 frames."""
+    return f"there {'is' if number == 1 else 'are'} {counted(number, noun)}"
+
+
 def shortened(value: object) -> str:
-    """Return a value as `repr` writes it, in one line, with its middle left out if it is long."""
+    """Return a value as `repr` writes it, in one line, with its middle left out if it is long, and passwords hidden."""
+    if isinstance(value, str):
+        value = without_passwords(value)
     return " ".join(_SHORT.repr(value).split())
 
 

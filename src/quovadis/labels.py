@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from quovadis.errors import LabelsError
+from quovadis.escape import counted
 
 LABELS_NAME = "labels.txt"
 """The file beside weights that names their classes, where the weights' own file has no place for names."""
@@ -93,7 +94,8 @@ def check_labels(labels: Sequence[str], origin: str, num_classes: int | None = N
         seen.add(label)
     if num_classes not in (None, len(labels)):
         raise LabelsError(
-            f"{origin}: {len(labels)} class names, but the network has {num_classes} classes", option="labels"
+            f"{origin}: {counted(len(labels), 'class name')}, but the network has {num_classes} classes",
+            option="labels",
         )
     return tuple(labels)
 

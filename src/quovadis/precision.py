@@ -74,12 +74,13 @@ def quantization_for(
         )
     videos = calibration_videos(sources, notify)
     clips = with_views([clip for video in videos for clip in video.clips])
-    notify(f"calibrating int8 for {weights.name} on {len(clips)} clips; it is kept for the next time")
+    made_of = _provenance(weights, videos)
+    notify(f"calibrating int8 for {weights.name} on {_counted_clips(made_of)}; it is kept for the next time")
     # Imported late: only calibration needs OpenVINO.
     from quovadis.engines.calibration import ActivationMaxima, calibrate
 
     network = ActivationMaxima(weights.tensors)
-    found = replace(calibrate(network.of(clip) for clip in clips), provenance=_provenance(weights, videos))
+    found = replace(calibrate(network.of(clip) for clip in clips), provenance=made_of)
     found.save(path)
     _tell(found, notify)
     return found
@@ -141,6 +142,11 @@ def _provenance(weights: Weights, videos: Sequence[VideoClips]) -> Provenance:
     ]
     views = CALIBRATION_CLIPS - sum(video.clips for video in made_of)
     return Provenance(weights.name, tuple(made_of), views, datetime.now(UTC).date().isoformat(), __version__)
+
+
+def _counted_clips(made_of: Provenance) -> str:
+    given = f" ({CALIBRATION_CLIPS - made_of.views}, and {made_of.views} other views of them)" if made_of.views else ""
+    return f"{CALIBRATION_CLIPS} clips{given}"
 
 
 def _tell(used: Quantization | None, notify: Notify) -> None:

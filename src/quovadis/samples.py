@@ -33,6 +33,8 @@ SOURCES: tuple[RepositoryFile | PackageFile, ...] = (
     ),
 )
 """The original repository's sample, a cricket shot; then a back flip off a wall, from the package sports2d (BSD)."""
+EARLIER_NAMES = ("bikes.mp4",)
+"""Samples that earlier versions have left in the cache."""
 
 
 def sample_clip(*, progress: DownloadProgress = ignore_download_progress, notify: Notify = ignore_notice) -> Path:

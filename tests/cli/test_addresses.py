@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 import quovadis as package
-from quovadis.errors import OutputError, VideoError, WeightsError
+from quovadis.errors import OutputError, VideoError, WeightsError, without_passwords
+from quovadis.features.names import output_names
 from quovadis.report.output import Pictures
 from quovadis.video import open_video
 from quovadis.video.keys import video_key
 from quovadis.video.source import network_instructions, short_name
+from quovadis.video.sources import Address
 from support.command_line import load_fakes, quovadis
 from support.fake_engine import CornerEngine, MeanEngine
 
@@ -45,6 +47,47 @@ def test_in_errors(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pyte
     assert "https://host.example/" in run.stderr
     assert "https:/h" not in run.stderr
     assert list(tmp_path.rglob("https*")) == []
+
+
+SECRET = "rtsp://jane:se:cr@t@host.invalid:554/live"
+HIDDEN = "rtsp://jane:***@host.invalid:554/live"
+
+
+@pytest.mark.parametrize("output", [(), ("--json",), ("--format", "csv"), ("--workers", "2"), ("--debug",)], ids=str)
+def test_a_password_is_shown_nowhere(output: tuple[str, ...]) -> None:
+    run = quovadis("classify", SECRET, *output)
+    assert run.returncode == 1
+    assert HIDDEN in run.stderr
+    assert "cr@t" not in run.stdout + run.stderr
+    if "--json" in output:
+        assert [failure["source"] for failure in json.loads(run.stdout)["failures"]] == [HIDDEN]
+
+
+@pytest.mark.parametrize("command", ["features", "fvd", "weights verify", "convert"])
+def test_nor_is_it_by_other_commands(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = quovadis(*command.split(), SECRET, *{"fvd": [SECRET], "convert": ["x.onnx"]}.get(command, []))
+    assert run.returncode == 1
+    assert HIDDEN in run.stderr
+    assert "cr@t" not in run.stdout + run.stderr + "".join(path.name for path in tmp_path.rglob("*"))
+
+
+def test_what_is_made_of_an_address_with_a_password_does_not_hold_it() -> None:
+    source = Address(SECRET)
+    # What opens it has it.
+    assert source.address == SECRET
+    assert (source.name, video_key(SECRET), source.fingerprint()) == (HIDDEN, HIDDEN, HIDDEN)
+    assert "cr@t" not in repr(source) + str(VideoError(f"{SECRET}: gone"))
+    others = [SECRET, "rtsp://joe:pw@host.invalid:554/live", "rtsp://host.invalid/door"]
+    assert output_names(others) == ["live-2", "live-3", "door"]
+
+
+@pytest.mark.parametrize(
+    "plain",
+    ["rtsp://host:554/a@b", "https://jane@host/x.mp4?at=a:b@c", "C:/clips/a:b@c.mp4", "at 12:30 to jane@host.example"],
+)
+def test_what_is_no_password_is_left_as_it_is(plain: str) -> None:
+    assert without_passwords(plain) == plain
 
 
 def test_in_records_and_keys() -> None:

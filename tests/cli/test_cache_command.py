@@ -61,6 +61,13 @@ def test_the_list_says_of_each_thing_its_size_its_date_and_what_it_belongs_to(ho
     assert "mine" not in listed.stdout
 
 
+def test_a_narrow_terminal_has_what_can_be_removed_and_its_size(home: Path) -> None:
+    lines = quovadis("cache", "list", COLUMNS="40").stdout.splitlines()
+    assert lines[0].split() == ["kind", "name", "size"]
+    assert lines[1].split() == ["weights", "rgb-scratch", "1.0", "kB"]
+    assert lines[5] == ""
+
+
 def test_as_json_it_is_the_same_with_totals(home: Path) -> None:
     found = json.loads(quovadis("cache", "list", "--json").stdout)
     assert found["folder"] == str(home)
@@ -98,6 +105,15 @@ def test_all_leaves_what_is_not_ours(home: Path) -> None:
     assert files(home) - {"weights/rgb-scratch/.lock", "samples/.lock"} == OTHERS
 
 
+def test_samples_of_earlier_versions_are_listed_and_cleared(home: Path) -> None:
+    (home / "samples" / "bikes.mp4").write_bytes(bytes(1000))
+    listed = quovadis("cache", "list").stdout
+    assert "bikes.mp4" in listed
+    assert "of an earlier version" in listed
+    assert quovadis("cache", "clear", "samples", "--yes", "-q").stderr == ""
+    assert not (home / "samples" / "bikes.mp4").exists()
+
+
 def test_it_asks_and_takes_no_for_an_answer(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.TextIOWrapper):
         def isatty(self) -> bool:
@@ -119,6 +135,7 @@ def test_where_nobody_can_be_asked_it_is_a_wrong_command_line(home: Path, monkey
     before = files(home)
     refused = quovadis("cache", "clear", "all")
     assert refused.returncode == 2
+    assert refused.stderr.startswith("quovadis: error: there is no terminal to ask on; give --yes")
     assert "--yes" in refused.stderr
     assert files(home) == before
 

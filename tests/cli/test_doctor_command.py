@@ -120,12 +120,45 @@ def test_official_weights_are_verified(rgb_scratch_path: Path, quovadis_home: Pa
 def test_a_cache_that_cannot_be_written_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("QUOVADIS_HOME", str(tmp_path / "file" / "cache"))
-    assert any("the cache cannot be written; set QUOVADIS_HOME" in line for line in doctor(code=1)["problems"])
+    (problem,) = doctor(code=1)["problems"]
+    assert "the cache cannot be written: Not a directory; set QUOVADIS_HOME" in problem
+
+
+def test_a_cache_that_cannot_be_made_is_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "deep")
+    for folder in (tmp_path / "link", Path("/proc/quovadis")):
+        monkeypatch.setenv("QUOVADIS_HOME", str(folder))
+        found = doctor(code=1)
+        assert found["cache"]["writable"] is False
+        assert "the cache cannot be written" in found["problems"][0]
+
+
+def test_a_damaged_calibration_is_a_problem(home: Path) -> None:
+    path = home / "quantization" / f"{'ab' * 32}.npz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"cut off")
+    assert doctor(code=1)["problems"] == [
+        f"{Path('~', 'cache', 'quantization', path.name)}: a calibration that is damaged, or of another version, "
+        "and is not used: delete it"
+    ]
+
+
+def test_sizes_are_named_by_their_unit_once() -> None:
+    shown = quovadis("doctor").stdout
+    assert "  memory: " in shown
+    assert "  size: 0.0 MB\n" in shown
+    assert "  size by kind: weights 0.0 MB" in shown
+    assert "bytes" not in shown
 
 
 def test_no_weights_and_no_network_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUOVADIS_OFFLINE", "1")
     assert doctor(code=1)["problems"] == ["no weights are cached, and QUOVADIS_OFFLINE forbids downloading them"]
+
+
+def test_a_password_of_a_mirror_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUOVADIS_MIRROR", "https://jane:secret@mirror.invalid/i3d")
+    assert doctor()["environment"]["variables"]["QUOVADIS_MIRROR"] == "https://jane:***@mirror.invalid/i3d"
 
 
 def test_of_a_proxy_only_the_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,3 +56,28 @@ def test_one_folder_for_two_is_refused_by_the_flags_that_differ(options: list[st
     assert now in asked
     assert line.endswith("; give another folder to --output, or --restart to start over")
     assert "_" not in line.replace("video_features", "").replace("Mixed_", "")
+
+
+@pytest.mark.parametrize("command", [("features", "videos"), ("evaluate", "list.csv")], ids=lambda one: one[0])
+def test_a_folder_that_is_meant_as_a_file_is_refused(command: tuple[str, ...], tmp_path: Path) -> None:
+    wrong = quovadis(*command, "-o", "x.json")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith(
+        "quovadis: error: --output: results go into a folder, and x.json is called as a file is\n"
+    )
+    assert not (tmp_path / "x.json").exists()
+    (tmp_path / "existing.csv").write_text("of someone else")
+    taken = quovadis(*command, "-o", "existing.csv")
+    assert taken.returncode == 1
+    assert (
+        taken.stderr
+        == "quovadis: error: existing.csv: is a file, but results go into a folder; give another one to --output\n"
+    )
+    below = quovadis(*command, "-o", "existing.csv/out")
+    assert below.returncode == 1
+    assert "existing.csv/out: cannot be written: " in below.stderr
+
+
+def test_a_folder_may_be_called_anything_once_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "run.json").mkdir()
+    assert quovadis("features", "videos", "-o", "run.json").returncode == 0

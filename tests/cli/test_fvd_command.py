@@ -132,7 +132,7 @@ def test_stylegan_v_compares_random_clips_with_first_ones(folder: Path, rgb_scra
     assert run.returncode == 0, run.stderr
     assert "clips: random of the real, first of the fake videos" in run.stdout
     assert "covariance: population" in run.stdout
-    assert "coordinate_mode: half-pixel" in run.stdout
+    assert "resize: half-pixel" in run.stdout
 
 
 def test_kept_statistics_of_other_settings_are_not_used_for_what_is_asked_for(
@@ -140,10 +140,8 @@ def test_kept_statistics_of_other_settings_are_not_used_for_what_is_asked_for(
 ) -> None:
     kept = folder / "real.npz"
     run = fvd(folder / "real", "--stats", kept, "--features", "pooled", **offline)
-    assert_one_line_error(run, f"{kept} was measured with other settings (features: logits, not pooled)")
-    assert_one_line_error(
-        fvd(kept, kept, "--like", "stylegan-v", **offline), "coordinate_mode: asymmetric, not half-pixel"
-    )
+    assert_one_line_error(run, f"{kept} was measured with other settings (--features: logits, not pooled)")
+    assert_one_line_error(fvd(kept, kept, "--like", "stylegan-v", **offline), "--resize: asymmetric, not half-pixel")
     assert_one_line_error(fvd(kept, kept, "--frames", "16", **offline), "has no clips of 16 frames, but of 9")
 
 
@@ -156,7 +154,7 @@ def test_mistakes_in_any_source_are_told_before_the_network_is_loaded(
         assert_one_line_error(fvd(*arguments, *more, **offline), str(absent))
     kept = folder / "real.npz"
     for options, needle in (
-        (("--clips", "random", "--seed", "7"), "clips: first, not random"),
+        (("--clips", "random", "--seed", "7"), "--clips: first, not random"),
         (("--stats", kept, "--videos", "2"), f"of {REAL} videos, and --videos asks for 2"),
     ):
         sources = (kept, kept) if "--seed" in options else (real, real)
@@ -174,7 +172,7 @@ def test_kept_statistics_stand_for_the_real_videos(first_run: subprocess.Complet
     # The folder is not looked at: it need not be there.
     run = fvd(folder / "absent", folder / "fake", *SMALL, "--stats", kept, "--json")
     found, expected = distance_in(run), distance_in(first_run)
-    said = f"quovadis: {kept} is there: its statistics of {REAL} clips are used, not {folder / 'absent'}"
+    said = f"quovadis: {kept} exists: its statistics of {REAL} clips are used in place of {folder / 'absent'}"
     assert said in run.stderr
     assert found["fvd"] == pytest.approx(expected["fvd"], rel=1e-9)
     assert found["kvd"] == pytest.approx(expected["kvd"], rel=1e-9)
@@ -198,9 +196,9 @@ def test_a_set_to_be_measured_otherwise_is_refused_before_it_is_measured(
     first_run: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     run = fvd(folder / "real.npz", folder / "fake", *SMALL, "--like", "stylegan-v")
-    assert_one_line_error(run, "other settings (coordinate_mode: asymmetric, not half-pixel, clips: first, not random)")
+    assert_one_line_error(run, "other settings (--resize: asymmetric, not half-pixel, --clips: first, not random)")
     run = fvd(folder / "real", folder / "fake", *SMALL, "--stats", folder / "real.npz", "--features", "pooled")
-    assert_one_line_error(run, "other settings (features: logits, not pooled)")
+    assert_one_line_error(run, "other settings (--features: logits, not pooled)")
 
 
 def test_features_need_no_weights(tmp_path: Path, offline: dict[str, str]) -> None:
@@ -227,7 +225,7 @@ def test_what_cannot_be_measured_is_one_line_and_needs_no_network(tmp_path: Path
     assert_one_line_error(fvd(absent, features, **offline), f"{absent}: no such file or folder")
     assert_one_line_error(fvd(features, f"{absent}.npz", **offline), f"{absent}.npz: no such file")
     assert_one_line_error(
-        fvd(features, features, "--stats", absent / "a.npz", **offline), f"{absent / 'a.npz'}: cannot write"
+        fvd(features, features, "--stats", f"{features}/a.npz", **offline), f"{features}/a.npz: cannot write"
     )
 
 

@@ -115,7 +115,8 @@ def test_several_videos_draw_into_a_folder(rgb_scratch_path: Path, cricket_gif: 
 
 
 def test_an_output_that_cannot_be_written_is_said_before_any_work(cricket_gif: Path, tmp_path: Path) -> None:
-    run = quovadis("classify", cricket_gif, "--weights", "absent", "-o", tmp_path / "absent" / "result.json")
+    (tmp_path / "file").touch()
+    run = quovadis("classify", cricket_gif, "--weights", "absent", "-o", tmp_path / "file" / "result.json")
     assert_one_line_error(run, "result.json", "cannot write")
 
 

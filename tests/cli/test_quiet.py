@@ -13,6 +13,7 @@ import pytest
 from quovadis.notices import notify_once
 from quovadis.progress import ignore_notice
 from support.command_line import quovadis
+from support.commands import COMMANDS
 from support.fake_engine import MeanEngine, recognizer
 
 RUN = ("--threads", "2", "--clip-frames", "16", "--duration", "0.64")
@@ -91,6 +92,32 @@ def test_every_format_is_named_by_one_option(cricket_gif: Path, tmp_path: Path) 
     assert (tmp_path / "results.txt").read_text().startswith("source,")
     printed("--format", "parquet", "-o", tmp_path / "results")
     assert (tmp_path / "results").read_bytes()[:4] == b"PAR1"
+
+
+@pytest.mark.usefixtures("fake_network")
+def test_quiet_features_say_nothing_of_what_is_unusual(cricket_gif: Path, tmp_path: Path) -> None:
+    # Stacks of another length than the original's, and a video that is shorter than a window.
+    for options in (("--like", "video_features", "--clip-frames", "12"), ("--clip-frames", "100")):
+        command = ("features", cricket_gif, *options, "-o", tmp_path / "-".join(options))
+        heard = quovadis(*command).stderr
+        assert heard.startswith("quovadis: note: ")
+        quiet = quovadis(*command, "--restart", "-q")
+        assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+
+
+def test_every_command_takes_quiet(tmp_path: Path) -> None:
+    for name, command in COMMANDS.items():
+        assert {"--quiet", "-q"} <= {flag for one in command.params for flag in one.opts}, name
+    home = str(tmp_path / "home")
+    assert quovadis("cache", "clear", "all", "-q", QUOVADIS_HOME=home).stderr == ""
+    for listed in (("cache", "list"), ("weights", "list"), ("info",)):
+        assert quovadis(*listed, "-q", QUOVADIS_HOME=home).stdout == quovadis(*listed, QUOVADIS_HOME=home).stdout
+
+
+def test_saying_json_twice_is_no_mistake() -> None:
+    twice = quovadis("info", "--json", "--format", "json")
+    assert (twice.returncode, twice.stdout) == (0, quovadis("info", "--json").stdout)
+    assert quovadis("classify", "absent.mp4", "--json", "--format", "json").returncode == 1
 
 
 @pytest.mark.parametrize("command", [("info",), ("weights", "list"), ("cache", "list"), ("doctor",)], ids=" ".join)

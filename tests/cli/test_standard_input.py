@@ -160,7 +160,7 @@ def test_it_is_given_once(command: str, videos: Path, pipe: PipeIn) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(("evaluate", "-"), 2), (("convert", "rgb-scratch", "-"), 2), (("fvd", "-", "x"), 1), (("fvd", "x.npy", "-"), 1)],
+    [(("evaluate", "-"), 2), (("convert", "rgb-scratch", "-"), 2), (("fvd", "-", "x"), 2), (("fvd", "x.npy", "-"), 2)],
 )
 def test_other_commands_refuse_it(arguments: tuple[str, ...], code: int, videos: Path, pipe: PipeIn) -> None:
     pipe(videos / "a.mp4")

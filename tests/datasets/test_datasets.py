@@ -99,6 +99,16 @@ def test_missing_videos_are_kept(tmp_path: Path, videos: Path) -> None:
     assert len(found.examples) == 2
 
 
+def test_addresses_are_told_from_videos_that_are_missing(tmp_path: Path, videos: Path) -> None:
+    address = "https://host.example/one.mp4"
+    found = read(tmp_path / "list.txt", f"one 5\n{address} 5\n", videos=videos)
+    assert [(example.key, example.why_missing) for example in found.missing] == [
+        (address, "an address, but only local videos are evaluated: download it")
+    ]
+    with pytest.raises(DatasetError, match="its videos are addresses, but only local ones are evaluated"):
+        read(tmp_path / "list.txt", f"{address} 5\n", videos=videos)
+
+
 def test_a_subset_is_the_first_that_exist_in_order_of_annotation(tmp_path: Path, videos: Path) -> None:
     found = read(tmp_path / "list.txt", "gone 5\none 5\nlost 5\nwith space 5\narchery/two 5\n", videos=videos, subset=2)
     assert [example.key for example in found.examples] == ["gone", "one", "lost", "with space"]

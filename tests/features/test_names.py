@@ -106,7 +106,10 @@ def test_a_name_that_is_taken_stays_with_its_video(sources: list[str], known: di
         (None, {"endpoint": "Mixed_4f", "pool": "space", "file_format": "hdf5"}, {}, "features-Mixed_4f-space-hdf5"),
         (None, {"dense": True, "crops": 10, "fps": 12.5}, {}, "features-dense-crops-10-fps-12.5"),
         (None, {"stride": 8, "windows": "full"}, {}, "features-stride-8-windows-full"),
-        (None, {}, {"weights": "models/mine.pt", "precision": "int8"}, "features-mine-int8"),
+        (None, {}, {"weights": "rgb-scratch", "precision": "f32"}, "features-rgb-scratch"),
+        (None, {}, {"weights": "models/mine.pt", "precision": "int8"}, "features-models__mine.pt-int8"),
+        (None, {}, {"weights": "/others/mine.pt"}, "features-others__mine.pt"),
+        (None, {}, {"weights": "./mine.onnx"}, "features-mine.onnx"),
     ],
 )
 def test_each_combination_of_options_has_a_folder(

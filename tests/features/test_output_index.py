@@ -361,6 +361,18 @@ def test_what_a_restart_forgets_it_still_knows_for_its_own(videos: list[str], tm
     assert [video.files[0] for video in again.done] == ["one.npy", "a__clip.npy", "b__clip.npy", "two.npy"]
 
 
+def test_a_restart_in_another_format_leaves_no_file_of_the_former(videos: list[str], tmp_path: Path) -> None:
+    run(videos, tmp_path / "out")
+    (tmp_path / "out" / "notes.npy").write_bytes(b"of someone else")
+    # Those of a video that is not done again stay.
+    run(videos[:3], tmp_path / "out", restart=True, form="npz")
+    assert set(files(tmp_path / "out")) == {
+        "one.npz", "a__clip.npz", "b__clip.npz", "two.npy", "two.json", "notes.npy",
+    }  # fmt: skip
+    run(videos, tmp_path / "out", form="npz")
+    assert set(files(tmp_path / "out")) == {"one.npz", "a__clip.npz", "b__clip.npz", "two.npz", "notes.npy"}
+
+
 def test_a_restart_from_a_damaged_record_begins_from_nothing(videos: list[str], tmp_path: Path) -> None:
     run(videos, tmp_path / "out")
     (tmp_path / "out" / LEDGER_NAME).write_bytes(b"no database" * 1000)

@@ -129,6 +129,12 @@ def test_one_clip_is_too_few(covariance: str) -> None:
         distances(statistics("real", REAL), statistics("fake", FAKE[:1]), covariance=covariance)  # type: ignore[arg-type]
 
 
+def test_what_a_set_lacks_is_told_once_where_it_is_compared_with_itself() -> None:
+    lone = statistics("ds", REAL[:1])
+    with pytest.raises(MetricError, match=r"^ds: 1 clip of 16 frames is too few; give 2 or more$"):
+        distances(lone, lone)
+
+
 # --- intervals --------------------------------------------------------------------------------------------------------
 
 
@@ -237,7 +243,7 @@ def test_sets_that_do_not_go_together_are_refused_before_the_network_runs() -> N
     check_before([known], [("fake", SETTINGS, FVDOptions(frames=(9, 64)), dimension)])
     check_before([elsewhere], [("fake", SETTINGS, FVDOptions(frames=(9,)), dimension)])
     for planned, said in (
-        (("fake", {**SETTINGS, "features": "pooled"}, FVDOptions(frames=(64,)), dimension), "features: "),
+        (("fake", {**SETTINGS, "features": "pooled"}, FVDOptions(frames=(64,)), dimension), "`features`: "),
         (("fake", SETTINGS, FVDOptions(frames=(9,)), dimension), "no length of clips in common"),
         (("fake", SETTINGS, FVDOptions(frames=(64,)), 1024), f"real.npz has features of {dimension} dimensions"),
     ):
@@ -255,7 +261,7 @@ def test_a_set_whose_distance_could_not_be_told_is_refused_before_any_work() -> 
     assert comparable_options(elsewhere, "fake", {"features": "pooled"}, options) == options
     with pytest.raises(MetricError, match=r"^real\.npz: has no clips of 9 frames, but of 16, 64; .* `frames=\[9\]`$"):
         comparable_options(real, "fake", SETTINGS, FVDOptions(frames=(9,)))
-    with pytest.raises(MetricError, match=r"^real\.npz and fake were .* \(features: logits and pooled\)"):
+    with pytest.raises(MetricError, match=r"^real\.npz and fake were .* \(`features`: logits and pooled\)"):
         comparable_options(real, "fake", {**SETTINGS, "features": "pooled"}, options)
 
 

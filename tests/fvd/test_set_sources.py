@@ -84,7 +84,8 @@ def test_statistics_are_used_only_if_they_were_measured_as_asked_for(as_kept: bo
     found = side_statistics(sources, measure, wanted={"features": "logits", "clips": "first"}, frames=[16], **more)  # type: ignore[arg-type]
     assert found.lengths[16].moments.count == 5
     with pytest.raises(
-        MetricError, match=r"kept\.npz was measured with other settings \(features: logits, not pooled\); ask for these"
+        MetricError,
+        match=r"kept\.npz was measured with other settings \(`features`: logits, not pooled\); ask for",
     ):
         side_statistics(sources, measure, wanted={"features": "pooled"}, **more)  # type: ignore[arg-type]
     with pytest.raises(MetricError, match=r"kept\.npz: has no clips of 64 frames, but of 9, 16; ask for these"):

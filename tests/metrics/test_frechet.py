@@ -160,7 +160,7 @@ def test_the_two_halves_of_a_covariance_have_the_same_say() -> None:
         (np.zeros(8), np.zeros((3, 8)), "features A need shape N,D, a row for each sample, not (8,)"),
         (np.zeros((3, 8)), np.zeros(8), "features B need shape N,D, a row for each sample, not (8,)"),
         (np.zeros((3, 8)), np.zeros((3, 9)), "of 8 and of 9 dimensions cannot be compared"),
-        (np.zeros((1, 8)), np.zeros((3, 8)), "features A: 1 samples are too few; give 2 or more"),
+        (np.zeros((1, 8)), np.zeros((3, 8)), "features A: 1 sample is too few; give 2 or more"),
         (np.zeros((3, 8)), np.zeros((0, 8)), "features B: 0 samples are too few; give 2 or more"),
         (np.zeros((3, 8)), np.full((3, 8), np.nan), "features B hold values that are infinite or not a number"),
     ],

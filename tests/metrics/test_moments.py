@@ -130,7 +130,7 @@ def test_a_covariance_needs_samples() -> None:
         with pytest.raises(MetricError, match="0 samples are too few"):
             moments.covariance(unbiased=unbiased)
     moments.add(np.ones((1, 2)))
-    with pytest.raises(MetricError, match="1 samples are too few for a covariance; give 2 or more"):
+    with pytest.raises(MetricError, match="1 sample is too few for a covariance; give 2 or more"):
         moments.covariance(unbiased=True)
     np.testing.assert_array_equal(moments.covariance(unbiased=False), np.zeros((2, 2)))
 

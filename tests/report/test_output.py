@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quovadis.errors import OutputError
-from quovadis.report.output import check_spares_videos
+from quovadis.report.output import Pictures, check_spares_videos
 
 
 @pytest.fixture
@@ -40,3 +40,12 @@ def test_older_results_and_new_names_may_be_written(video: Path) -> None:
     older.write_text("{}")
     for output in (None, older, video.with_name("new.mp4"), video.parent, Path("/dev/null")):
         check_spares_videos(output, [str(video)])
+
+
+def test_the_folder_of_one_plot_or_several_is_one_that_can_be_made(video: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for plot, several in (("a/b/one.png", False), ("a/b", True)):
+        Pictures(video.parent / plot, several=several)
+        with pytest.raises(OutputError, match="cannot write to this folder: Not a directory; give another path"):
+            Pictures(video / plot, several=several)
+    assert list(video.parent.iterdir()) == [video]

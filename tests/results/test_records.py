@@ -90,9 +90,17 @@ def test_lines_reach_the_file_as_they_are_written(tmp_path: Path) -> None:
         assert path.read_text() == "line\n"
 
 
-def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with (
-        pytest.raises(OutputError, match=r"absent.result\.json"),
-        RecordFile(tmp_path / "absent" / "result.json", whole=True),
-    ):
-        pass
+def test_a_folder_that_does_not_exist_is_made_for_the_first_result(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / "deeper" / "result.json"
+    with RecordFile(path, whole=True) as stream:
+        assert list(tmp_path.iterdir()) == []
+        stream.write("{}")
+    assert path.read_text() == "{}"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("file/result.json", "file/deeper/result.json"):
+        with pytest.raises(OutputError, match=r"result\.json: cannot"), RecordFile(tmp_path / name, whole=True):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

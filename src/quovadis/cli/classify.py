@@ -114,7 +114,7 @@ def classify(
             show_default="by the suffix of -o, else table",
             rich_help_panel=OUTPUT,
         ),
-        Excludes("as_json"),
+        Excludes("as_json", unless="json"),
     ] = None,
     output: Annotated[
         Path | None,

@@ -73,6 +73,11 @@ Debug = Annotated[
 ]
 
 
+QUIET_HELP = "Show errors alone on stderr, and on stdout only results that no file gets."
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP, rich_help_panel=RUN)]
+"""Of every command, so that a script can give it to all; some have nothing to leave out."""
+
+
 class StrictCommand(TyperCommand):
     """A command whose arguments and options are never empty, and all have an effect together."""
 
@@ -162,7 +167,7 @@ class Without:
 PrintFormat = Annotated[
     Literal["table", "json"],
     typer.Option("--format", help="What to print.", rich_help_panel=OUTPUT),
-    Excludes("as_json"),
+    Excludes("as_json", unless="json"),
 ]
 
 
@@ -172,8 +177,8 @@ def add_command(
     """Make a function a command of an app, with what every command has.
 
     A parameter whose type is a class of options becomes an option for each field: its name, type, default and help. A
-    command with `--json` and no `--format` of its own gets one, of which `--json` is the short form. Examples are what
-    follows "Examples:" in the docstring.
+    command with `--json` and no `--format` of its own gets one, of which `--json` is the short form. `--quiet`, where
+    the function does not take it, changes nothing. Examples are what follows "Examples:" in the docstring.
 
     Args:
         app: gets the command.
@@ -198,12 +203,16 @@ def add_command(
     if prints:
         index = [parameter.name for parameter in parameters].index("as_json")
         parameters.insert(index, _keyword("print_format", "table", PrintFormat))
+    has_quiet = "quiet" in names
+    parameters += [] if has_quiet else [_keyword("quiet", False, Quiet)]
     parameters.append(_keyword("debug", False, Debug))
     rules = {one.name: found for one in parameters if (found := _rules(one))}
     parameters = [one.replace(annotation=_without_rules(one.annotation)) for one in parameters]
 
     @wraps(function)
     def run(*, debug: bool, **values: Any) -> None:
+        if not has_quiet:
+            del values["quiet"]
         if prints:
             values["as_json"] |= values.pop("print_format") == "json"
         with command_line_checks():

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from quovadis.cli.command import complete_weights, one_of
-from quovadis.cli.options import AsJSON, Labels, Quiet, notices, stderr
+from quovadis.cli.command import Quiet, complete_weights, one_of
+from quovadis.cli.options import AsJSON, Labels, notices, stderr
 from quovadis.cli.usage import Excludes, command_line_checks
 from quovadis.escape import printable
 from quovadis.export import convert as convert_weights
@@ -35,11 +35,19 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            help="auto, an official name, or a file of weights.", show_default=False, autocompletion=complete_weights
+            metavar="SOURCE",
+            help="auto, an official name, or a file of weights.",
+            show_default=False,
+            autocompletion=complete_weights,
         ),
     ],
     destination: Annotated[
-        Path, typer.Argument(help="File to write, or the folder of a model repository or a recipe.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="DESTINATION",
+            help="File to write, or the folder of a model repository or a recipe.",
+            show_default=False,
+        ),
     ],
     to: Annotated[
         str | None,

@@ -18,7 +18,12 @@ def doctor(
     imports: Annotated[bool, typer.Option("--imports", help="Import every extra too; takes some seconds.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Check the installation; paste its output into a bug report."""
+    """Check the installation; paste its output into a bug report.
+
+    Examples:
+        quovadis doctor
+        quovadis doctor --imports --json
+    """
     found = diagnose(imports=imports)
     found["problems"] = [with_flags(problem) for problem in found["problems"]]
     if as_json:

@@ -16,7 +16,9 @@ from quovadis.cli.options import (
     Calibration,
     CommonOptions,
     check_engine,
+    check_output_folder,
     load,
+    notices,
     notify,
     notify_above,
     resumable,
@@ -50,7 +52,8 @@ from quovadis.video import VideoLimits
 from quovadis.weights import load_weights
 
 DEFAULT_OUTPUT = Path("evaluation")
-
+REPORT_SUFFIXES = (".json", ".md", ".html", ".parquet", ".csv", ".png", ".txt")
+"""Of files that a report is looked for in."""
 
 DATASET, PROTOCOL = "Dataset", "Protocol"
 """Groups of options."""
@@ -161,6 +164,7 @@ def evaluate(
         chosen = make_protocol(protocol, clips=clips, crops=crops, crop_size=crop_size)
         check_engine(model_options)
     output = output or DEFAULT_OUTPUT
+    check_output_folder(output, REPORT_SUFFIXES)
     check_evaluation_dependencies()
     own_names = class_names(model_options.labels)
     with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
@@ -188,6 +192,7 @@ def evaluate(
         resumable(output / LEDGER_NAME, restart=common.restart),
         VideoProgress(stderr(), title, enabled=not common.quiet) as progress,
     ):
+        tell_above = notices(quiet=common.quiet, above=progress)
 
         def tell_fault(error: UnexpectedError) -> None:
             faults.append(error)
@@ -205,7 +210,7 @@ def evaluate(
             observer=progress,
             on_failure=lambda failure: notify_above(progress, _failure_line(failure)),
             on_fault=tell_fault,
-            on_partial=lambda video: notify_above(progress, f"note: {video.path}: {'; '.join(video.notes)}"),
+            on_partial=lambda video: tell_above(f"note: {video.path}: {'; '.join(video.notes)}"),
         )
     _report(predictions, record, dataset, output, omz_compatible=omz_compatible, common=common)
     if faults:
@@ -239,6 +244,8 @@ def _report(
 
 
 def _compare(a: Path, b: Path, output: Path | None, common: CommonOptions) -> None:
+    if output is not None:
+        check_output_folder(output, REPORT_SUFFIXES)
     comparison = compare_predictions(read_predictions(a), read_predictions(b))
     document = comparison_document(comparison, a, b)
     written = None if output is None else write_comparison(document, output)

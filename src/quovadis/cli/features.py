@@ -20,6 +20,7 @@ from quovadis.cli.options import (
     Calibration,
     CommonOptions,
     check_engine,
+    check_output_folder,
     load,
     notices,
     notify,
@@ -35,12 +36,15 @@ from quovadis.features.formats import FeatureFormat
 from quovadis.features.names import default_folder
 from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Preset, Windows, choose_features
 from quovadis.options import ModelOptions
+from quovadis.progress import Notify
 from quovadis.report.progress import VideoProgress
 from quovadis.runs.sources import discover_all, open_failures
 from quovadis.video import VideoLimits
 from quovadis.video.crops import Crops
 from quovadis.video.source import shown_name
 
+FEATURE_SUFFIXES = (".npy", ".npz", ".json", ".csv", ".parquet", ".h5", ".hdf5", ".pt")
+"""Of files of features, those of other programs too."""
 DENSE_HAS_NO_WINDOWS = Excludes("dense", preset="i3d")
 
 
@@ -172,10 +176,14 @@ def features(
         )
         check_engine(model_options, dense=options.is_dense)
     tell = notices(quiet=common.quiet)
-    if preset == "video_features":
-        _note_stacks(options.windows.clip_frames)
+    if preset == "video_features" and options.windows.clip_frames % EXACT_STACK_MULTIPLE:
+        tell(
+            f"note: of stacks of {options.windows.clip_frames} frames video_features' own values differ by tens of per "
+            f"cent: its network pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
+        )
     file_format = file_format or ("video_features" if preset == "video_features" else "npy")
     output = output or default_folder(preset, options, file_format, model_options)
+    check_output_folder(output, FEATURE_SUFFIXES)
     expanded, unusable = _discover(sources, output, common, limits)
     model = load(
         model_options,
@@ -190,7 +198,7 @@ def features(
         resumable(output / LEDGER_NAME, restart=common.restart),
         VideoProgress(stderr(), "features", enabled=not common.quiet) as progress,
     ):
-        notes = _Notes(progress)
+        notes = _Notes(notices(quiet=common.quiet, above=progress))
         made = extract_features(
             model,
             expanded,
@@ -242,22 +250,14 @@ def _discover(
 class _Notes:
     """Says once what was unusual of each video."""
 
-    def __init__(self, progress: VideoProgress) -> None:
-        self._progress = progress
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
         self._told: set[str] = set()
 
     def tell(self, video: Extracted) -> None:
         for note in () if video.source in self._told else video.notes:
-            notify_above(self._progress, f"note: {shown_name(video.source)}: {note}")
+            self._notify(f"note: {shown_name(video.source)}: {note}")
         self._told.add(video.source)
-
-
-def _note_stacks(frames: int) -> None:
-    if frames % EXACT_STACK_MULTIPLE:
-        notify(
-            f"note: of stacks of {frames} frames video_features' own values differ by tens of per cent: its network "
-            f"pads in another way; they agree for multiples of {EXACT_STACK_MULTIPLE}"
-        )
 
 
 def _show(videos: Sequence[Extracted], output: Path, common: CommonOptions) -> None:

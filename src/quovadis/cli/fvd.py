@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -27,16 +27,26 @@ from quovadis.cli.options import (
     resumable,
     stderr,
 )
-from quovadis.cli.spelling import flag
+from quovadis.cli.spelling import flag, running
 from quovadis.cli.usage import Needs, UsageError, command_line_checks
 from quovadis.fvd import MIN_VIDEOS, PRESETS, CompareOptions, SetComparison, SkippedVideo, compare_sets, plan_sets
-from quovadis.fvd.options import DEFAULT_FRAMES, DEFAULT_WEIGHTS, ClipChoice, Covariance, FeatureKind, Preset
+from quovadis.fvd.options import (
+    DEFAULT_FRAMES,
+    DEFAULT_WEIGHTS,
+    ClipChoice,
+    Covariance,
+    FeatureKind,
+    Preset,
+    SetPlan,
+)
+from quovadis.fvd.set_sources import check_stats_name
 from quovadis.options import ModelOptions
 from quovadis.recognizer import Recognizer
 from quovadis.report.distances import distance_table
 from quovadis.report.progress import VideoProgress
 from quovadis.video import VideoLimits
 from quovadis.video.bilinear import CoordinateMode
+from quovadis.video.source import STANDARD_INPUT
 
 SETS, METRIC = "Sets", "Metric"
 """Groups of options."""
@@ -112,7 +122,6 @@ def fvd(
         typer.Option(
             min=0, help="Seed of the random clips and of the bootstrap.", show_default="0", rich_help_panel=SAMPLING
         ),
-        Needs("resamples", clips="random", fake_clips="random", preset="stylegan-v"),
     ] = None,
     frame_step: Annotated[
         int | None,
@@ -132,7 +141,7 @@ def fvd(
             rich_help_panel=METRIC,
         ),
     ] = None,
-    centres: Annotated[
+    coordinate_mode: Annotated[
         CoordinateMode | None,
         typer.Option("--resize", help="How frames are stretched.", show_default="by --like", rich_help_panel=METRIC),
     ] = None,
@@ -188,6 +197,7 @@ def fvd(
     if fake is None and stats is None:
         raise UsageError("give a second set to compare with, or --stats to keep the first one's statistics")
     real_sources, fake_sources = [real, *(more_real or [])], [] if fake is None else [fake, *(more_fake or [])]
+    _check_names([*real_sources, *fake_sources], stats)
     with command_line_checks():
         check_engine(model_options)
         plans = plan_sets(
@@ -198,7 +208,7 @@ def fvd(
             clips_per_video=clips_per_video,
             seed=seed,
             frame_step=frame_step,
-            coordinate_mode=centres,
+            coordinate_mode=coordinate_mode,
             features=features,
         )
         options = CompareOptions(
@@ -216,6 +226,7 @@ def fvd(
             resume=common.resume,
             restart=common.restart,
         )
+    _check_seed(seed, plans, resamples)
     check_resume(common.resume, [stats], [*real_sources, *fake_sources])
 
     def network() -> Recognizer:
@@ -240,6 +251,20 @@ def fvd(
         raise typer.Exit(1)
 
 
+def _check_names(sources: Sequence[str], stats: Path | None) -> None:
+    if STANDARD_INPUT in sources:
+        raise UsageError("- is standard input, which is no set of videos; a file of this name is ./-", running())
+    with command_line_checks():
+        if stats is not None:
+            check_stats_name(stats)
+
+
+def _check_seed(seed: int | None, plans: Sequence[SetPlan], resamples: int) -> None:
+    # What decides is whether clips are random in the end: `--clips` may contradict `--like`.
+    if seed is not None and not resamples and all(plan.options.clips == "first" for plan in plans):
+        raise UsageError("--seed has no effect without --bootstrap or --clips random", running())
+
+
 class _Display:
     """Shows how far a comparison is, and says which videos are left out of it."""
 
@@ -256,7 +281,10 @@ class _Display:
 
     def leave_out(self, video: SkippedVideo) -> None:
         self.faults += video.is_fault
-        said = f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {video.reason}"
+        # Most reasons begin with the video's path.
+        path, _, rest = video.reason.partition(": ")
+        reason = rest if path.endswith(video.name) else video.reason
+        said = f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {reason}"
         if self._progress is not None:
             notify_above(self._progress, said)
 
@@ -268,8 +296,9 @@ def _show(found: SetComparison, stats: Path | None, common: CommonOptions) -> No
         elif not common.quiet:
             typer.echo(stats)
         return
+    tell = notices(quiet=common.quiet)
     for warning in dict.fromkeys(text for distance in found.distances for text in distance.warnings):
-        notify(f"warning: {warning}")
+        tell(f"warning: {warning}")
     if common.as_json:
         typer.echo(json.dumps(found.to_dict(flag), indent=2, ensure_ascii=False))
     else:

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 
 from quovadis import samples
-from quovadis.cli.command import complete_weights
-from quovadis.cli.options import AsJSON, Quiet, notices, stderr
+from quovadis.cli.command import Quiet, complete_weights
+from quovadis.cli.options import AsJSON, notices, stderr
 from quovadis.cli.weights import check_weights
 from quovadis.report.model_card import model_card, model_card_table
 from quovadis.report.progress import DownloadDisplay
@@ -40,11 +40,13 @@ def info(
     checked = None if weights_name is None else check_weights(weights_name)
     if as_json:
         typer.echo(json.dumps({**card, "weights": None if checked is None else checked.to_dict()}, indent=2))
-        return
-    console = Console(highlight=False)
-    console.print(model_card_table(card))
-    if checked is not None:
-        console.print(verification_table(checked))
+    else:
+        console = Console(highlight=False)
+        console.print(model_card_table(card))
+        if checked is not None:
+            console.print("", verification_table(checked), sep="\n")
+    if checked is not None and not checked.ok:
+        raise typer.Exit(1)
 
 
 def sample(quiet: Quiet = False) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +13,12 @@ import typer
 from rich.console import Console
 
 from quovadis import recognizer
-from quovadis.cli.command import MODEL_PANEL, OUTPUT, RUN, SAMPLING
-from quovadis.cli.spelling import with_flags
+from quovadis.cli.command import MODEL_PANEL, OUTPUT, QUIET_HELP, RUN, SAMPLING
+from quovadis.cli.spelling import running, with_flags
 from quovadis.cli.usage import Needs, UsageError
+from quovadis.durable import check_folder
 from quovadis.engines.choice import FloatPrecision, check_choice
+from quovadis.errors import OutputError
 from quovadis.escape import printable
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
@@ -25,7 +28,6 @@ from quovadis.video import VideoLimits
 
 MODEL, LIMITS = ModelOptions(), VideoLimits()
 """What they are where nothing is given."""
-QUIET_HELP = "Show no progress or notices, and no table of results that are written to a file."
 JSON_HELP = "Print JSON."
 
 
@@ -48,9 +50,16 @@ def _line(message: str) -> str:
     return f"quovadis: {printable(with_flags(message))}"
 
 
-def notices(*, quiet: bool) -> Notify:
-    """Return what says choices made for the user: nothing, where he wants to be told of errors alone."""
-    return ignore_notice if quiet else notify
+def notices(*, quiet: bool, above: VideoProgress | None = None) -> Notify:
+    """Return what says everything on stderr that is no error: with `--quiet` nothing.
+
+    Args:
+        quiet: whether the user wants to be told of errors alone.
+        above: a bar that may be drawn there.
+    """
+    if quiet:
+        return ignore_notice
+    return notify if above is None else partial(notify_above, above)
 
 
 def load(options: ModelOptions, *, quiet: bool, **settings: Any) -> recognizer.Recognizer:
@@ -97,6 +106,29 @@ def check_resume(resume: Path | None, outputs: Sequence[Path | None], sources: S
         raise UsageError("--resume: results would replace what is done: give a file of its own")
     for written in (resume, *outputs):
         check_spares_videos(written, sources)
+
+
+def check_output_folder(folder: Path, suffixes: Collection[str]) -> None:
+    """Refuse a folder of results that a user takes for a file, or that cannot be written.
+
+    Args:
+        folder: there or not.
+        suffixes: of the files that will be in it, with their dots.
+
+    Raises:
+        UsageError: it has the name of such a file, and is no folder.
+        OutputError: it is a file, or cannot be made or written.
+    """
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise OutputError(f"{folder}: is a file, but results go into a folder; give another one to `output`")
+    if folder.suffix.lower() in suffixes:
+        raise UsageError(f"--output: results go into a folder, and {folder} is called as a file is", running())
+    try:
+        check_folder(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written: {error.strerror}; give another one to `output`") from error
 
 
 def check_engine(options: ModelOptions, *, dense: bool = False) -> None:
@@ -177,7 +209,6 @@ FPS = Annotated[
         rich_help_panel=SAMPLING,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP, rich_help_panel=RUN)]
 AsJSON = Annotated[bool, typer.Option("--json", help=JSON_HELP, rich_help_panel=OUTPUT)]
 Calibration = Annotated[
     list[str] | None,

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from quovadis import weights
-from quovadis.cli.command import add_command, complete_weights, one_of
-from quovadis.cli.options import AsJSON, Quiet, notices, stderr
+from quovadis.cli.command import Quiet, add_command, complete_weights, one_of
+from quovadis.cli.options import AsJSON, notices, stderr
 from quovadis.cli.spelling import with_flags
 from quovadis.errors import QuovadisError
 from quovadis.report.progress import DownloadDisplay

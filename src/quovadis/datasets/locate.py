@@ -11,8 +11,10 @@ from quovadis.video.expand import is_video_name
 from quovadis.video.frame_folders import has_frames
 from quovadis.video.images import is_image_name
 from quovadis.video.signatures import animation_kind
+from quovadis.video.source import is_address
 
 NO_SUCH_VIDEO = "no such video"
+AN_ADDRESS = "an address, but only local videos are evaluated: download it"
 NO_FRAMES = "no frames in it"
 
 
@@ -49,6 +51,8 @@ class VideoFinder:
         """
         reason = NO_SUCH_VIDEO
         for path in paths:
+            if "://" in path and is_address(path):
+                return Found(None, AN_ADDRESS)
             for found, is_folder in self._candidates(self._root / path):
                 if not is_folder or has_frames(found):
                     return Found(found, "")

@@ -16,7 +16,7 @@ from quovadis.datasets.dataset import (
     check_paths,
 )
 from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
-from quovadis.datasets.locate import NO_FRAMES, VideoFinder
+from quovadis.datasets.locate import AN_ADDRESS, NO_FRAMES, VideoFinder
 from quovadis.datasets.plain import read_folders, read_list
 from quovadis.errors import DatasetError
 
@@ -71,6 +71,8 @@ def read_dataset(
             examples.append(_example(annotation, index, finder))
     check_paths(examples, source)
     dataset = Dataset(source, file_format, tuple(examples))
+    if not dataset.existing and all(example.why_missing == AN_ADDRESS for example in examples):
+        raise DatasetError(f"{source}: its videos are addresses, but only local ones are evaluated: download them")
     if not dataset.existing:
         raise DatasetError(
             f"{source}: none of its {len(examples)} videos is there, looked for as "

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import convolutions, is_head
 from quovadis.durable import atomic_write
 from quovadis.errors import CacheError
+from quovadis.escape import counted
 
 INPUT_RANGE = (-128 / 127, 1.0)
 """Of normalised pixels: 0, the padding, is one of its 256 levels."""
@@ -59,7 +60,7 @@ class Provenance:
 
     def __str__(self) -> str:
         clips = sum(video.clips for video in self.videos)
-        return f"{_counted(clips, 'clip')} of {_counted(len(self.videos), 'video')}, {self.date}"
+        return f"{counted(clips, 'clip')} of {counted(len(self.videos), 'video')}, {self.date}"
 
     @property
     def is_small(self) -> bool:
@@ -117,7 +118,6 @@ class Quantization:
         if self.provenance is not None:
             arrays["provenance"] = np.array(json.dumps(asdict(self.provenance)))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
         except OSError as error:
@@ -134,10 +134,6 @@ class Quantization:
                 return cls(ranges, scales, Provenance.read(str(arrays["provenance"])))
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
             return None
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def quantized_scopes() -> list[str]:

@@ -20,6 +20,7 @@ from quovadis.runs.tasks import DoneVideo, VideoTask
 from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.version import __version__
 from quovadis.video import VideoLimits
+from quovadis.video.source import public_name
 
 LEDGER_NAME = ".quovadis-features.sqlite"
 """Beside the features: which videos are done, with what settings, and what their files are called."""
@@ -105,7 +106,7 @@ def extract_features(
         def work(task: VideoTask[str], watch: VideoWatch) -> OutputEntry:
             # A file says what made it, beside what decides what is in it.
             made_by = {**settings, **recognizer.engine.description, "quovadis": __version__}
-            provenance = Provenance(task.key, task.name, made_by)
+            provenance = Provenance(task.key, public_name(task.name), made_by)
             writer = feature_writer(file_format, folder, task.payload, options.axis_labels(), provenance)
             with open_rows(recognizer.engine, task.name, options, limits=limits, allow_partial=allow_partial) as rows:
                 # What an earlier run has is forgotten only once there is something to put in its place.
@@ -115,7 +116,9 @@ def extract_features(
         def take(video: DoneVideo[str, OutputEntry]) -> None:
             entry = video.result
             index.finish(video.task, entry)
-            made = Extracted(video.task.name, tuple(entry.files), entry.shape, entry.notes, entry.incomplete)
+            made = Extracted(
+                public_name(video.task.name), tuple(entry.files), entry.shape, entry.notes, entry.incomplete
+            )
             done[video.task.key] = made
             if on_done is not None and not video.is_earlier:
                 on_done(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
@@ -47,8 +48,10 @@ def default_folder(
                 else [f"{given[name]:g}" if name == "fps" and given[name] != "native" else str(given[name])]
             )
     weights = os.fspath(model.weights)
-    parts += [Path(weights).stem] if weights != ModelOptions().weights else []
-    parts += [model.precision] if model.precision else []
+    if weights != ModelOptions().weights:
+        # Weights of one name in two folders are others, and so may be those of two formats.
+        parts.append(_cut("__".join(filter(None, map(_plain, Path(weights).parts)))))
+    parts += [model.precision] if model.precision not in (None, "f32") else []
     return Path("-".join(["features", *parts]))
 
 
@@ -82,7 +85,9 @@ def _candidates(source: str) -> Iterator[str]:
     if source.startswith(STANDARD_INPUT_KEY):
         yield shown_name(STANDARD_INPUT)
         return
-    path = Path(source.partition("?")[0].rpartition("://")[2] or source) if is_address(source) else local_path(source)
+    # Of an address neither the user nor the password.
+    address = re.sub(r"^[^/?#]*@", "", source.partition("?")[0].rpartition("://")[2])
+    path = Path(address or source) if is_address(source) else local_path(source)
     parts = [_plain(part) for part in path.absolute().parts]
     stem = _plain(path.name if path.is_dir() else path.stem) or "video"
     for last in (stem, _plain(path.name)):

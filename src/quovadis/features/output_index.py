@@ -215,8 +215,23 @@ class OutputIndex:
         return OutputEntry(task.payload, _recorded_path(task), files, shape, notes, incomplete)
 
     def finish(self, task: VideoTask[str], entry: OutputEntry) -> None:
-        """Take a video as done, its entry being in the ledger."""
+        """Take a video as done, its entry being in the ledger, and remove its files of another format.
+
+        Raises:
+            OutputError: such a file cannot be removed.
+        """
+        old = self._entries.get(task.key, entry)
         self._entries[task.key] = entry
+        left = [name for name in old.files if name not in entry.files]
+        if not left:
+            return
+        kept = {name.casefold() for one in self._entries.values() for name in one.files}
+        for name in left:
+            if name.casefold() not in kept:
+                try:
+                    (self._folder / name).unlink(missing_ok=True)
+                except OSError as error:
+                    raise OutputError(f"{self._folder / name}: cannot be removed: {error.strerror}") from error
 
     def fail(self, task: VideoTask[str], error: VideoError) -> VideoError:
         """Take a video as one without features, and return what to say: files of an earlier run stay where they are.

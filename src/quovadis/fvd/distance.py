@@ -191,7 +191,8 @@ def _pairs(a: Statistics, b: Statistics, frames: Sequence[int] | None) -> tuple[
             missing += [f"{source}: {clip} is too few; give {_MIN_CLIPS} or more" for source in few]
         else:
             pairs[length] = pair
-    return pairs, missing
+    # A set may be compared with itself.
+    return pairs, list(dict.fromkeys(missing))
 
 
 def _common(a: Statistics, b: Statistics) -> dict[int, _Pair]:
@@ -214,7 +215,8 @@ def _warnings(source: str, frames: int, part: LengthStatistics) -> tuple[str, ..
     clips = f"{count} clips of {frames} frames" if frames else f"{count} samples"
     return (
         f"{source}: {clips} in {dimensions} dimensions: the covariance has rank {count - 1} at most, and the "
-        f"distance is too great; compare it only with distances of as many clips, or take more than {dimensions}",
+        f"distance is overestimated; compare it only with distances over the same number of clips, or use more than "
+        f"{dimensions} clips",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.durable import check_folder
 from quovadis.errors import MetricError, OutputError
 from quovadis.fvd.set_videos import IN_MEMORY, SetInput, SetVideo, list_videos
 from quovadis.fvd.statistics import (
@@ -92,6 +93,18 @@ class Videos:
     videos: Sequence[SetVideo]
 
 
+def check_stats_name(stats_path: Path) -> None:
+    """Refuse a name that no file of statistics has.
+
+    Raises:
+        OutputError: it does not end in `.npz`.
+    """
+    if stats_path.suffix.lower() != ".npz":
+        raise OutputError(
+            f"{stats_path}: statistics are kept in a file that ends in .npz; call it {stats_path.stem}.npz"
+        )
+
+
 def load_set(
     sources: Sequence[SetInput],
     *,
@@ -126,20 +139,17 @@ def load_set(
     if not all(paths):
         raise MetricError("'': an empty name; give a file or a folder")
     if stats_path is not None:
-        if stats_path.suffix.lower() != ".npz":
-            raise OutputError(
-                f"{stats_path}: statistics are kept in a file that ends in .npz; call it {stats_path.stem}.npz"
-            )
+        check_stats_name(stats_path)
         if stats_path.exists():
             statistics = _from_file(stats_path, wanted, frames)
             _check_most_videos(statistics, stats_path, most_videos)
             counts = ", ".join(f"{part.moments.count:,}" for part in statistics.lengths.values())
-            notify(f"{stats_path} is there: its statistics of {counts} clips are used, not {_listed(paths)}")
+            notify(f"{stats_path} exists: its statistics of {counts} clips are used in place of {_listed(paths)}")
             return SetSource((statistics,))
-        if not os.access(stats_path.parent, os.W_OK):
-            raise OutputError(
-                f"{stats_path}: cannot write the statistics: no folder {stats_path.parent} that can be written"
-            )
+        try:
+            check_folder(stats_path.parent, stats_path.name)
+        except OSError as error:
+            raise OutputError(f"{stats_path}: cannot write the statistics: {error.strerror}") from error
     _check_named_once(paths)
     parts: list[Statistics | Videos] = []
     singles: list[tuple[str, SetVideo]] = []

@@ -143,7 +143,7 @@ def _check_alike(a: Statistics, b: Statistics, may_differ: Sequence[str]) -> Non
     known = [name for name in {**a.settings, **b.settings} if name not in may_differ]
     names = [name for name in known if a.settings.get(name) != b.settings.get(name)]
     if names:
-        differing = ", ".join(f"{name}: {a.settings.get(name)} and {b.settings.get(name)}" for name in names)
+        differing = ", ".join(_told(name, a.settings.get(name), " and ", b.settings.get(name)) for name in names)
         raise MetricError(
             f"{a.source} and {b.source} were measured with other settings ({differing}); measure both with the same"
         )
@@ -164,10 +164,17 @@ def check_settings(statistics: Statistics, wanted: Mapping[str, Any]) -> None:
         return
     names = [name for name, value in wanted.items() if name in settings and settings[name] != value]
     if names:
-        differing = ", ".join(f"{name}: {settings[name]}, not {wanted[name]}" for name in names)
+        differing = ", ".join(_told(name, settings[name], ", not ", wanted[name]) for name in names)
         raise MetricError(
             f"{statistics.source} was measured with other settings ({differing}); ask for these, or measure it again"
         )
+
+
+def _told(name: str, one: object, link: str, other: object) -> str:
+    """Return two values of a setting, which is named as the option that decides it."""
+    if name == "weights_sha256":
+        return f"`weights`: SHA-256 {str(one)[:12]}…{link}{str(other)[:12]}…"
+    return f"`{name}`: {one}{link}{other}"
 
 
 def check_lengths(statistics: Statistics, frames: Sequence[int]) -> None:

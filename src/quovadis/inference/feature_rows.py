@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import SHORTEST_FRAMES
 from quovadis.engines import Engine, EngineOutput
 from quovadis.errors import VideoError
-from quovadis.escape import abbreviated, shortened
+from quovadis.escape import abbreviated, counted_are, shortened
 from quovadis.extras import import_extra
 from quovadis.inference.dense import TimeStep, dense_steps
 from quovadis.inference.feature_options import LAST_ENDPOINT, FeatureOptions
@@ -229,7 +229,7 @@ def feature_rows(
         made += 1
     if not made:
         raise VideoError(
-            f"{name}: {counted.count} frames are too few: features need {options.shortest_frames}; "
+            f"{name}: {counted_are(counted.count, 'frame')} too few: features need {options.shortest_frames}; "
             "take shorter windows, or leave the video out"
         )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import SHORTEST_FRAMES, TEMPORAL_STRIDE
 from quovadis.engines import Engine
 from quovadis.errors import VideoError
+from quovadis.escape import counted
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.runs.ordered import map_ordered
@@ -69,7 +70,7 @@ def predict_video(
     if not clips:
         raise VideoError(f"{video.name}: no frame lies in the part of the video that was asked for")
     if video.dropped_frames:
-        notes.append(f"{video.dropped_frames} frames came faster than they could be used, and were left out")
+        notes.append(f"left out, because frames came too fast: {counted(video.dropped_frames, 'frame')}")
     if clips[-1].looped:
         notes.append(_looped_note(clips, sampling))
     return VideoPrediction(

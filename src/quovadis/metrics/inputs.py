@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
+from quovadis.escape import counted_are
 
 LARGEST_MAGNITUDE = 1e100
 """Of a feature: sums of squares of larger values could leave the range of float64."""
@@ -61,7 +62,7 @@ def checked_pair(
         raise MetricError(f"features of {first.shape[1]} and of {second.shape[1]} dimensions cannot be compared")
     for name, count in (("features A", len(first)), ("features B", len(second))):
         if count < least:
-            raise MetricError(f"{name}: {count} samples are too few; give {least} or more")
+            raise MetricError(f"{name}: {counted_are(count, 'sample')} too few; give {least} or more")
     return first, second
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
+from quovadis.escape import counted_are
 from quovadis.metrics.inputs import checked_count, checked_features, checked_mean, checked_symmetric
 
 
@@ -127,7 +128,7 @@ class Moments:
         degrees = self._count - 1 if unbiased else self._count
         if degrees < 1:
             raise MetricError(
-                f"{self._count} samples are too few for a covariance; give {2 if unbiased else 1} or more"
+                f"{counted_are(self._count, 'sample')} too few for a covariance; give {2 if unbiased else 1} or more"
             )
         covariance: NDArray[np.float64] = self._scatter / degrees
         return covariance

@@ -13,11 +13,17 @@ def diagnosis_lines(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}:"
             items = section.items() if isinstance(section, Mapping) else enumerate(section, start=1)
             for key, value in items:
-                yield f"  {str(key).replace('_', ' ')}: {_text(key, value)}"
+                yield f"  {_label(key)}: {_text(key, value)}"
     problems = found["problems"]
     yield from (f"problem: {problem}" for problem in problems)
     if not problems:
         yield "no problem found"
+
+
+def _label(key: Any) -> str:
+    # Sizes are shown in MB.
+    words = str(key).split("_")
+    return " ".join(words[:-1] if words[1:] == ["bytes"] else ["size" if word == "bytes" else word for word in words])
 
 
 def _text(key: Any, value: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from quovadis.escape import printable
+from quovadis.escape import counted, printable
 from quovadis.evaluation.comparison import Comparison
 from quovadis.evaluation.summary import Summary
 from quovadis.metrics import Proportion
@@ -28,7 +28,7 @@ def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType
     """Draw how the evaluations in two files differ."""
     parts: list[RenderableType] = [
         Text(f"a: {printable(str(a))}\nb: {printable(str(b))}", overflow="fold"),
-        Text(f"{comparison.videos:,} videos in both", style="bold"),
+        Text(f"{counted(comparison.videos, 'video')} in both", style="bold"),
     ]
     if comparison.settings:
         settings = FittedTable(Column(is_text=True), Column("a", is_text=True), Column("b", is_text=True))
@@ -53,7 +53,7 @@ def comparison_table(comparison: Comparison, a: Path, b: Path) -> RenderableType
         f"mean Kullback-Leibler divergence: {comparison.divergence_mean:.3g} nats",
     ]
     if comparison.only_a or comparison.only_b:
-        lines.append(f"left out: {comparison.only_a:,} videos only in a, {comparison.only_b:,} only in b")
+        lines.append(f"left out: {counted(comparison.only_a, 'video')} only in a, {comparison.only_b:,} only in b")
     return Group(*parts, shares, *(Text(printable(line)) for line in lines))
 
 

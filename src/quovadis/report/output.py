@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 
 from rich.console import Console
 
+from quovadis.durable import check_folder
 from quovadis.errors import NotDoneError, OutputError, QuovadisError, Spell, VideoError, in_python
 from quovadis.progress import Notify
 from quovadis.report.plot import check_plot_dependency, picture_formats, plot_timeline
@@ -181,7 +182,7 @@ def choose_format(file_format: OutputFormat | None, output: Path | None) -> Reco
         choices = ", ".join(choice for choice in get_args(OutputFormat) if choice != "table")
         raise OutputError(f"{file}: its suffix names no format; choose one with `file_format`: {choices}")
     if file_format is not None and by_suffix not in (None, file_format):
-        raise OutputError(f'{file}: a file of this suffix is not `file_format="{file_format}"`; leave one of them out')
+        raise OutputError(f'{file}: the suffix contradicts `file_format="{file_format}"`; leave one of them out')
     chosen = file_format or by_suffix
     if chosen == "parquet" and file is None:
         raise OutputError("Parquet is for files: name one with `output`")
@@ -213,7 +214,7 @@ def check_plot_name(plot: Path, *, several: bool) -> None:
     if several:
         raise OutputError(f"{plot}: several videos make several pictures: give a folder to `plot`")
     if (suffix := plot.suffix[1:].lower()) not in (known := picture_formats()):
-        raise OutputError(f"{plot}: no picture is called .{suffix}; `plot` takes {', '.join(known)}")
+        raise OutputError(f"{plot}: .{suffix} is not an image format; `plot` takes {', '.join(known)}")
 
 
 def check_spares_videos(output: Path | None, sources: Sequence[str]) -> None:
@@ -254,31 +255,18 @@ class Pictures:
         self._folder = plot if is_folder else None
         self._file = plot
         self._taken: set[str] = set()
-        self._check(plot if is_folder else plot.parent, makes_folder=is_folder)
-
-    @staticmethod
-    def _check(folder: Path, *, makes_folder: bool) -> None:
-        existing = folder
-        while makes_folder and not os.path.lexists(existing):
-            existing = existing.parent
-        if not existing.is_dir():
-            raise OutputError(f"{existing}: no such folder; create it, or give another path to `plot`")
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise OutputError(f"{existing}: cannot write to this folder; give another path to `plot`")
+        folder = plot if is_folder else plot.parent
+        try:
+            check_folder(folder)
+        except OSError as error:
+            raise OutputError(
+                f"{folder}: cannot write to this folder: {error.strerror}; give another path to `plot`"
+            ) from error
 
     def path(self, source: str) -> Path:
-        """Return the picture's path for a video; videos of the same name in different folders are numbered.
-
-        Raises:
-            OutputError: their folder cannot be made.
-        """
+        """Return the picture's path for a video; videos of the same name in different folders are numbered."""
         if self._folder is None:
             return self._file
-        try:
-            # Not before there is a picture to put there.
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self._folder}: cannot make the folder for pictures: {error.strerror}") from error
         stem = Path(short_name(source)).stem.replace(":", "_") or "video"
         name, number = f"{stem}.png", 2
         while name in self._taken:

@@ -68,4 +68,5 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
         with atomic_write(path) as temporary:
             figure.savefig(temporary, dpi=120, format=path.suffix.removeprefix(".") or "png")
     except (OSError, ValueError) as error:
-        raise OutputError(f"{path}: cannot write the picture: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"{path}: cannot write the picture: {reason}") from error

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from quovadis.errors import Spell, in_python, spell_options
-from quovadis.escape import printable
+from quovadis.escape import counted, printable
 from quovadis.report.fitted_table import Column, FittedTable
 from quovadis.results import ClipPrediction, Segment, VideoPrediction
 from quovadis.video.source import shown_name
@@ -36,10 +36,11 @@ def prediction_table(result: VideoPrediction, count: int = 5, spell: Spell = in_
 
 def _header(result: VideoPrediction) -> Text:
     noun = "clip" if result.mean_logits is None else "step"
-    clips = f"1 {noun}" if len(result.clips) == 1 else f"{len(result.clips)} {noun}s"
     seconds = result.clips[-1].end_seconds - result.clips[0].start_seconds
     text = Text(printable(shown_name(result.source)), style="bold")
-    return text.append(f"  {clips}, {seconds:.2f} s, weights {result.weights.name}", style="dim not bold")
+    return text.append(
+        f"  {counted(len(result.clips), noun)}, {seconds:.2f} s, weights {result.weights.name}", style="dim not bold"
+    )
 
 
 def _top_table(result: VideoPrediction, count: int) -> FittedTable:

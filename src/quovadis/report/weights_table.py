@@ -46,7 +46,7 @@ def verification_table(checked: Verification) -> RenderableType:
         state = {True: ", the official file", False: ", NOT the official file", None: ""}
         table.add_row("file", f"{escape(printable(file.path))}  {file.size:,} bytes{state[file.official]}")
         table.add_row("", f"sha256 {file.sha256}")
-    parts: list[RenderableType] = ["", table]
+    parts: list[RenderableType] = [table]
     if checked.problem is not None:
         parts.append(Text(printable(f"problem: {checked.problem}"), style="bold red"))
     return Group(*parts)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from quovadis.durable import atomic_replace
+from quovadis.durable import atomic_replace, check_folder
 from quovadis.errors import OutputError
 from quovadis.progress import Notify, ignore_notice
 
@@ -74,10 +74,7 @@ class RecordFile(AbstractContextManager["RecordFile"]):
     def _check(self, final: Path) -> None:
         if self._has_older and not os.access(final, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        # Only an attempt tells for certain whether there can be a new file in the folder.
-        attempt = final.with_name(f".{final.name}.{os.getpid()}.part")
-        _opened(attempt, "w", binary=self._binary).close()
-        attempt.unlink()
+        check_folder(final.parent, final.name)
 
     @property
     def is_closed(self) -> bool:
@@ -107,6 +104,7 @@ class RecordFile(AbstractContextManager["RecordFile"]):
         if self._final is None:
             raise ValueError("the file of results is not open")
         final = self._final
+        final.parent.mkdir(parents=True, exist_ok=True)
         names = _partial_names(final)
         if not self._whole and not self._has_older:
             names = (name for part in ((final,), names) for name in part)

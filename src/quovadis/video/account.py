@@ -6,6 +6,7 @@ from collections import deque
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from quovadis.escape import counted
 from quovadis.video.endings import asf_declared_bytes, has_gif_trailer, holds_gif_picture
 
 if TYPE_CHECKING:
@@ -222,12 +223,12 @@ class PacketAccount:
 
     def _unfinished(self, path: Path | None) -> str | None:
         if self.last_is_corrupt:
-            return f"{self.video_packets} frames found, the last of them incomplete"
+            return f"{counted(self.video_packets, 'frame')} found, the last of them incomplete"
         if path is None:
             return None
         name = self._container.format.name
         if name == "gif" and not has_gif_trailer(path):
-            return f"{self.video_packets} frames found, and no end mark"
+            return f"{counted(self.video_packets, 'frame')} found, and no end mark"
         if name in ("asf", "asf_o"):
             declared, size = asf_declared_bytes(path), path.stat().st_size
             if declared is not None and size < declared:

@@ -13,6 +13,7 @@ import av
 import numpy as np
 
 from quovadis.errors import TruncatedVideoError, VideoError
+from quovadis.escape import counted
 from quovadis.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
 from quovadis.video.chunks import outline_png, outline_webp
 from quovadis.video.decoder import Decoder, VideoReport
@@ -211,7 +212,7 @@ class _PillowFrames:
                 # Pillow's readers raise what Python raises where a damaged file leads them.
                 if not self._allow_partial:
                     raise VideoError(
-                        f"{self._name}: damaged: {error or type(error).__name__}, after {number} frames "
+                        f"{self._name}: damaged: {error or type(error).__name__}, after {counted(number, 'frame')} "
                         f"({float(seconds):.2f} s); `allow_partial=True` takes what can be read"
                     ) from error
                 report.damaged_packets += 1

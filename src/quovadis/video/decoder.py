@@ -12,6 +12,7 @@ import av
 from av.stream import Disposition
 
 from quovadis.errors import TruncatedVideoError, VideoError
+from quovadis.escape import counted
 from quovadis.limits import VideoLimits
 from quovadis.video.account import PacketAccount, declared_frames, declared_seconds
 from quovadis.video.clock import FrameClock, PacketClock
@@ -142,7 +143,9 @@ class Decoder:
                 instructions.address, "r", format=instructions.demuxer, options=options, timeout=timeout, **_METADATA
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f"{self._name}: {self._why_not_open(error)}") from error
+            # What FFmpeg says of an address holds the password in it.
+            cause = None if self._kind == "network" else error
+            raise VideoError(f"{self._name}: {self._why_not_open(error)}") from cause
         return container
 
     def _why_not_open(self, error: Exception) -> str:
@@ -295,7 +298,7 @@ class Decoder:
         if not self._allow_partial:
             seconds = self.report.seconds_found
             raise VideoError(
-                f"{self._name}: {what}, after {self.report.frames_decoded} frames ({seconds:.2f} s); "
+                f"{self._name}: {what}, after {counted(self.report.frames_decoded, 'frame')} ({seconds:.2f} s); "
                 "`allow_partial=True` takes what can be read"
             )
         self.report.damaged_packets += 1
@@ -331,7 +334,7 @@ class Decoder:
     def _shortfall(self, account: PacketAccount) -> str | None:
         kept_back = 0 if self.report.damaged_packets else account.kept_back()
         if kept_back:
-            return f"incomplete: {kept_back} frames at its end did not come out of the decoder"
+            return f"incomplete: {counted(kept_back, 'frame')} at its end did not come out of the decoder"
         missing = account.shortfall(self._path)
         return None if missing is None else f"cut off: {missing}"
 

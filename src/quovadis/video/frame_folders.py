@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quovadis.errors import VideoError
+from quovadis.escape import counted, there_are
 from quovadis.limits import VideoLimits
 from quovadis.video.images import is_image_name
 from quovadis.video.series import FrameSeries, frame_series
@@ -67,7 +68,7 @@ def extracted_frames(folder: Path, limits: VideoLimits | None = None, *, allow_p
     wanted = [_FRAME_NAME.format(number) for number in range(1, count + 1)]
     absent = [name for name in wanted if name not in names]
     if absent and not allow_partial:
-        there = f"{COUNT_NAME} says {count:,} frames" if COUNT_NAME in names else f"there are {count:,} images"
+        there = f"{COUNT_NAME} says {counted(count, 'frame')}" if COUNT_NAME in names else there_are(count, "image")
         raise VideoError(
             f"{folder}: {there}, but {absent[0]} is not there; extract them again, or `allow_partial=True` "
             "passes over it"
@@ -99,7 +100,7 @@ def select_frames(
     missing = len(span) - len(selected)
     if missing and not allow_partial:
         raise VideoError(
-            f"{folder}: there are {len(paths):,} frames in it, but the list names frames {span.start + 1:,} to "
+            f"{folder}: {there_are(len(paths), 'frame')} in it, but the list names frames {span.start + 1:,} to "
             f"{span.stop:,}; extract them again, correct the list, or `allow_partial=True` takes those that are there"
         )
     return selected + [folder / f"frame {number} of the list" for number in range(span.stop - missing, span.stop)]

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from quovadis.escape import escaped
-from quovadis.video.source import STANDARD_INPUT, is_address, local_path
+from quovadis.video.source import STANDARD_INPUT, is_address, local_path, public_name
 from quovadis.video.sources import standard_input
 
 STANDARD_INPUT_KEY = "stdin://"
@@ -16,7 +16,7 @@ STANDARD_INPUT_KEY = "stdin://"
 def video_key(source: str) -> str:
     """Return what tells a video from all others as text: its address, or its path as `resolved_path` writes it.
 
-    Of standard input it is the content.
+    Of standard input it is the content. An address is the same whatever its password, which no record holds.
 
     Raises:
         VideoError: standard input cannot be read.
@@ -24,7 +24,8 @@ def video_key(source: str) -> str:
     if source == STANDARD_INPUT:
         return f"{STANDARD_INPUT_KEY}{standard_input().fingerprint()}"
     # Backslashes are doubled, so that no name looks like another one's escapes.
-    return escaped((source if is_address(source) else resolved_path(local_path(source))).replace("\\", "\\\\"))
+    name = public_name(source) if is_address(source) else resolved_path(local_path(source))
+    return escaped(name.replace("\\", "\\\\"))
 
 
 def video_path(source: str) -> Path:

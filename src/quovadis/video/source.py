@@ -10,7 +10,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from quovadis.environment import OFFLINE_VARIABLE, is_offline
-from quovadis.errors import VideoError
+from quovadis.errors import VideoError, without_passwords
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 CAMERA_PREFIX = "camera:"
@@ -61,7 +61,12 @@ def is_address(source: str) -> bool:
 
 def shown_name(source: str) -> str:
     """Return what people are shown of a source: `stdin` says more than a dash."""
-    return "stdin" if source == STANDARD_INPUT else source
+    return "stdin" if source == STANDARD_INPUT else public_name(source)
+
+
+def public_name(source: str) -> str:
+    """Return what results and records call a source: as it was given, but for the password in an address."""
+    return without_passwords(source) if is_address(source) else source
 
 
 def short_name(source: str) -> str:

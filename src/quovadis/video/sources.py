@@ -37,6 +37,7 @@ from quovadis.video.source import (
     is_address,
     local_path,
     network_instructions,
+    public_name,
 )
 from quovadis.video.spool import BinaryFile, SpooledFile
 
@@ -210,19 +211,22 @@ class Address(BaseSource):
     """A video that comes over the network; whatever it leads to, no local file is read."""
 
     address: str
-    """Such as `https://…` or `rtsp://…`."""
+    """Such as `https://…` or `rtsp://…`; a password in it opens the video and is shown nowhere."""
 
     def __post_init__(self) -> None:
         check_fields(self, VideoError)
 
     @property
     def name(self) -> str:
-        """What errors call the video."""
-        return self.address
+        """What errors and results call the video: its address without the password."""
+        return public_name(self.address)
+
+    def __repr__(self) -> str:
+        return f"Address({self.name!r})"
 
     def fingerprint(self) -> str:
-        """Return the address: what lies there cannot be told without fetching it."""
-        return escaped(self.address)
+        """Return the address without its password: what lies there cannot be told without fetching it."""
+        return escaped(self.name)
 
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:
         instructions = network_instructions(self.address)
@@ -287,7 +291,7 @@ def video_source(given: SourceLike) -> VideoSource:
 def source_name(given: SourceLike) -> str:
     """Return what errors call the source that a user names, whether it is one or not."""
     if isinstance(given, str | os.PathLike):
-        return os.fsdecode(given)
+        return public_name(os.fsdecode(given))
     try:
         return video_source(given).name
     except VideoError:

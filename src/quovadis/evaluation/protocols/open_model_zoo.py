@@ -9,6 +9,7 @@ import numpy as np
 from quovadis.architecture import CLIP_FRAMES
 from quovadis.engines import Engine
 from quovadis.errors import VideoError
+from quovadis.escape import counted_are
 from quovadis.evaluation.protocols.protocol import Level, View
 from quovadis.video import SourceReader, clips_at
 from quovadis.video.converters import OpenModelZooConverter
@@ -38,8 +39,8 @@ class OpenModelZooProtocol:
         windows = clip_windows(video.count_frames())
         if not windows:
             raise VideoError(
-                f"{video.name}: {video.frames} frames are too few for the protocol omz, whose third clip begins "
-                "with the third frame; leave the video out"
+                f"{video.name}: {counted_are(video.frames, 'frame')} too few for the protocol omz, whose third clip "
+                "begins with the third frame; leave the video out"
             )
         for clip in clips_at(video, windows, fps="native", converter=OpenModelZooConverter):
             yield View(clip.index, 0, windows[clip.index][0], engine.run(clip.pixels[np.newaxis]).logits[0])

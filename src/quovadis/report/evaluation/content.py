@@ -88,12 +88,6 @@ def interval_percent(interval: tuple[float, float]) -> str:
     return f"{100 * lower:.2f}–{100 * upper:.2f} %"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things, in the plural where it must be."""
-    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return f"{number:,} {noun}{ending}"
-
-
 def duration(seconds: float) -> str:
     """Return a span of time in the unit that suits it."""
     if seconds < 120:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from quovadis.errors import Spell, in_python, spell_options
+from quovadis.escape import counted
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
 from quovadis.report.evaluation.accuracy import accuracy_section, published_section
 from quovadis.report.evaluation.confusion import names_are_numbers
-from quovadis.report.evaluation.content import Column, Report, Section, Table, counted, duration, percent
+from quovadis.report.evaluation.content import Column, Report, Section, Table, duration, percent
 from quovadis.report.evaluation.documents import per_second
 from quovadis.version import __version__
 
