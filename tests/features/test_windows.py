@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,7 @@ def test_the_preset_gives_1024_values_a_stack_and_refuses_what_has_none() -> Non
 # --- the preset on a file ---------------------------------------------------------------------------------------------
 
 
+@cache
 def smooth_pictures(frames: int, width: int, height: int) -> list[NDArray[np.uint8]]:
     """Waves that move: no edge at which two scalers would have to differ."""
     y, x = np.mgrid[:height, :width]
