@@ -26,7 +26,7 @@ from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import Summary, summarize
 from quovadis.labels import kinetics400
 from quovadis.report.evaluation.sections import report_content
-from support.colours import VIDEOS, label_name, logits_of, write_clip, write_frames
+from support.colours import FORMS, VIDEOS, label_name, logits_of, write_clip, write_frames
 from support.fake_engine import ColourEngine, recognizer
 from support.ledgers import done_in
 
@@ -65,8 +65,16 @@ def parquet(predictions: Predictions, path: Path) -> bytes:
     return path.read_bytes()
 
 
+# Videos are the same in all forms but that of frames, and so are the clips that a protocol takes of them.
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", list(KNOWN))
+@pytest.mark.parametrize(
+    ("dataset", "protocol"),
+    [
+        *((form, "deepmind") for form in FORMS),
+        *((form, name) for form in ("list", "frames") for name in list(KNOWN)[1:]),
+    ],
+    indirect=["dataset"],
+)
 def test_every_form_of_dataset_gives_the_known_figures(dataset: Dataset, tmp_path: Path, protocol: str) -> None:
     predictions, record = run(dataset, tmp_path, protocol)
     assert not predictions.failures
