@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,12 @@ from quovadis.cli.main import app
 from quovadis.engines import open_engine
 from quovadis.engines.quantization import Quantization, quantized_scopes
 from quovadis.errors import LabelsError, OutputError
-from quovadis.export import worker
 from quovadis.export.formats import FORMATS
 from quovadis.labels import class_set
 from quovadis.torch import I3D, normalize
 from quovadis.weights import read_weights
 from quovadis.weights.model import make_weights
+from support.conversions import convert_in_process
 from support.own_classes import with_classes, write_kinetics600
 from support.synthetic import write_video
 
@@ -83,15 +82,7 @@ def own(request: pytest.FixtureRequest) -> OwnFile:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Convert in this process, but for TensorFlow's graph, whose import takes and warns too much."""
-    apart = worker._ask
-
-    def ask(job: dict[str, Any]) -> Any:
-        if job.get("format") == "tensorflow-graph":
-            return apart(job)
-        return json.loads(json.dumps(worker._do(json.loads(json.dumps(job)))))
-
-    monkeypatch.setattr(worker, "_ask", ask)
+    convert_in_process(monkeypatch)
 
 
 def run(model: I3D, clips: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -193,7 +193,7 @@ def test_the_public_names_are_those_promised() -> None:
 def test_all_eight_orientations_of_one_clip_score_alike(
     model: Recognizer, cricket_frames: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    frames = [np.asarray(Image.fromarray(frame).resize((320, 256))) for frame in cricket_frames]
+    frames = [np.asarray(Image.fromarray(frame).resize((320, 256))) for frame in cricket_frames[:32]]
     scores = []
     for name, orientation in ORIENTATIONS.items():
         path = tmp_path / f"{name}.mp4"
@@ -201,7 +201,7 @@ def test_all_eight_orientations_of_one_clip_score_alike(
         # Full colour and little loss: what differs is then the orientation, not what the codec made of it.
         write_video(path, stored, pixel_format="yuv444p", options={"crf": "4", "preset": "ultrafast"})
         set_display_matrix(path, orientation)
-        result = model.classify(path)
+        result = model.classify(path, clip_frames=32)
         scores.append({prediction.label: prediction.probability for prediction in result.top(400)})
     reference = scores[0]
     assert max(reference, key=lambda label: reference[label]) == "playing cricket"

@@ -58,9 +58,7 @@ main()
 SMALL = ("--weights", "rgb-scratch", "--threads", "2")
 
 
-def test_the_real_clips_are_evaluated_stopped_and_evaluated_on(
-    rgb_scratch_path: Path, annotation: Path, tmp_path: Path
-) -> None:
+def test_the_real_clips_are_evaluated(rgb_scratch_path: Path, annotation: Path, tmp_path: Path) -> None:
     whole = evaluate(annotation, *SMALL, "-o", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     assert "5 of 7 videos evaluated, 1 missing, 1 unreadable" in whole.stdout
@@ -71,7 +69,14 @@ def test_the_real_clips_are_evaluated_stopped_and_evaluated_on(
     top1 = next(metric for metric in report["metrics"] if metric["name"] == "top1")
     assert (top1["successes"], top1["trials"]) == (5, 5)
 
-    stopped = tmp_path / "stopped"
+
+def test_an_evaluation_is_stopped_and_goes_on_to_the_same_files(
+    rgb_scratch_path: Path, assets: Path, tmp_path: Path
+) -> None:
+    names = ("../assets/v_CricketShot_g04_c01_rgb.gif", "sign_language_thanks.mkv", "corrupted.mp4", "gone.mp4")
+    annotation, stopped = tmp_path / "clips.tsv", tmp_path / "stopped"
+    annotation.write_text("".join(f"{assets / 'clips' / name}\tplaying cricket\n" for name in names))
+    assert evaluate(annotation, *SMALL, "-o", tmp_path / "whole").returncode == 0
     arguments = command(annotation, *SMALL, "-o", stopped)[3:]
     run = subprocess.run(
         [sys.executable, "-c", STOPPED, *arguments], capture_output=True, text=True, check=False, timeout=SAFETY_NET
@@ -90,7 +95,7 @@ def test_the_real_clips_are_evaluated_stopped_and_evaluated_on(
 
 def test_two_engines_are_compared(rgb_scratch_path: Path, annotation: Path, tmp_path: Path) -> None:
     for engine in ("native", "openvino"):
-        arguments = (*SMALL, "--protocol", "omz", "--subset", "2", "--engine", engine, "-o", tmp_path / engine)
+        arguments = (*SMALL, "--protocol", "omz", "--subset", "1", "--engine", engine, "-o", tmp_path / engine)
         assert evaluate(annotation, *arguments).returncode == 0
     files = [tmp_path / engine / "predictions.parquet" for engine in ("native", "openvino")]
     run = evaluate("--compare", *files, "--json")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quovadis import Recognizer, SlidingWindows, load
+from quovadis import Recognizer, SlidingWindows, load, precision
 from quovadis.engines.native_library import has_integers
 from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
 from quovadis.errors import EngineError, VideoError
@@ -21,6 +21,15 @@ from quovadis.video import open_video, sliding_clips
 from quovadis.weights import Weights, read_weights
 
 Clips = NDArray[np.uint8]
+FEW_FRAMES = 16
+"""Frames of the clips to calibrate on, where it is not the point how good the calibration is."""
+RUN_WITH_FEW_FRAMES = f"""
+from quovadis import precision
+from quovadis.__main__ import main
+
+precision.CLIP_FRAMES = {FEW_FRAMES}
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +58,7 @@ def int8_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def quantized(rgb_scratch_path: Path, windows: list[Clips], int8_home: Path) -> Recognizer:
-    """Calibrated on every third window; measured on all."""
+    """Calibrated on every third window; measured on the others."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QUOVADIS_HOME", str(int8_home))
         return load(rgb_scratch_path, precision="int8", calibration=windows[::3])
@@ -61,12 +70,13 @@ def test_top_1_agrees_and_its_probability_hardly_changes(
     exact = load(rgb_scratch_path)
     assert quantized.engine.description["precision"] == "int8"
     agreements, changes = [], []
-    for window in windows:
+    unseen = [window for number, window in enumerate(windows) if number % 3]
+    for window in unseen:
         a, b = (model.run(window[np.newaxis]).probabilities[0] for model in (exact, quantized))
         agreements.append(a.argmax() == b.argmax())
         changes.append(abs(float(a.max() - b[a.argmax()])))
     # Of 27 windows two are close to a tie in float32: one may fall to the other side on another engine.
-    assert sum(agreements) >= len(windows) - 1
+    assert sum(agreements) >= len(unseen) - 1
     assert 0 < np.mean(changes) <= 0.02
     assert max(changes) <= 0.1
 
@@ -120,6 +130,7 @@ def test_a_calibration_is_kept_for_its_weights_and_damage_is_found(
     official: Weights, windows: list[Clips], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QUOVADIS_HOME", str(tmp_path))
+    monkeypatch.setattr(precision, "CLIP_FRAMES", FEW_FRAMES)
     lines: list[str] = []
     with pytest.raises(EngineError, match="has to be calibrated on real clips once"):
         quantization_for(official, "int8", None, (), lines.append)
@@ -160,7 +171,8 @@ def test_the_command_calibrates_on_its_videos_and_keeps_stdout_for_results(
     rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QUOVADIS_HOME", str(tmp_path))
-    command = [sys.executable, "-m", "quovadis", "classify", "-w", rgb_scratch_path, "--precision", "int8", "--json"]
+    command = [sys.executable, "-c", RUN_WITH_FEW_FRAMES, "classify", "-w", rgb_scratch_path]
+    command += ["--precision", "int8", "--json"]
     run = subprocess.run([*command, cricket_gif], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     (result,) = json.loads(run.stdout)["results"]

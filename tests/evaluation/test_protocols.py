@@ -266,11 +266,11 @@ def test_in_pieces_too(
     assert np.abs(logits_of(looped, engine) - expected).max() > 1e-2
 
 
-@pytest.mark.parametrize("length", range(144, 152))
+@pytest.mark.parametrize("length", [144, 145, 148, 150])
 def test_in_pieces_a_video_of_any_length_has_the_logits_of_the_whole(
     length: int, engine: Engine, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Padding depends on the length modulo 8."""
+    """Padding depends on the length modulo 8; of the oracle's length, above, 7 are left."""
     with quovadis.video.open_video(assets / "clips" / "clean_and_jerk.mp4") as video:
         frames = np.stack([frame.pixels for frame in islice(video, length)])
     whole = engine.run(frames[np.newaxis]).logits[0]

@@ -26,7 +26,7 @@ from quovadis.evaluation.run import LEDGER_NAME, RunRecord, run_evaluation
 from quovadis.evaluation.summary import Summary, summarize
 from quovadis.labels import kinetics400
 from quovadis.report.evaluation.sections import report_content
-from support.colours import VIDEOS, label_name, logits_of, write_clip, write_frames
+from support.colours import FORMS, VIDEOS, label_name, logits_of, write_clip, write_frames
 from support.fake_engine import ColourEngine, recognizer
 from support.ledgers import done_in
 
@@ -50,7 +50,7 @@ def options(protocol: str) -> dict[str, int]:
 
 
 def run(
-    dataset: Dataset, folder: Path, protocol: str = "omz", engine: ColourEngine | None = None, **arguments: object
+    dataset: Dataset, folder: Path, protocol: str = "deepmind", engine: ColourEngine | None = None, **arguments: object
 ) -> tuple[Predictions, RunRecord]:
     chosen = make_protocol(protocol, **options(protocol))
     return run_evaluation(recognizer(engine), dataset, chosen, folder / LEDGER_NAME, **arguments)  # type: ignore[arg-type]
@@ -65,8 +65,16 @@ def parquet(predictions: Predictions, path: Path) -> bytes:
     return path.read_bytes()
 
 
+# Videos are the same in all forms but that of frames, and so are the clips that a protocol takes of them.
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", list(KNOWN))
+@pytest.mark.parametrize(
+    ("dataset", "protocol"),
+    [
+        *((form, "deepmind") for form in FORMS),
+        *((form, name) for form in ("list", "frames") for name in list(KNOWN)[1:]),
+    ],
+    indirect=["dataset"],
+)
 def test_every_form_of_dataset_gives_the_known_figures(dataset: Dataset, tmp_path: Path, protocol: str) -> None:
     predictions, record = run(dataset, tmp_path, protocol)
     assert not predictions.failures
@@ -77,7 +85,7 @@ def test_every_form_of_dataset_gives_the_known_figures(dataset: Dataset, tmp_pat
 
 
 def test_views_hold_what_the_network_said(listed: Dataset, tmp_path: Path) -> None:
-    predictions, _ = run(listed, tmp_path)
+    predictions, _ = run(listed, tmp_path, "omz")
     by_name = {video.name: video for video in VIDEOS}
     assert [by_name[Path(path).stem].label for path in predictions.paths] == list(predictions.truth)
     for row, (place, clip) in enumerate(zip(predictions.video, predictions.clip, strict=True)):
@@ -95,7 +103,7 @@ def test_open_model_zoo_goes_in_the_order_of_keys_and_others_in_that_of_the_anno
 
 
 def test_parquet_reads_back_what_was_written(listed: Dataset, tmp_path: Path) -> None:
-    predictions, _ = run(listed, tmp_path)
+    predictions, _ = run(listed, tmp_path, "omz")
     write_predictions(predictions, tmp_path / "p.parquet")
     again = read_predictions(tmp_path / "p.parquet")
     for name in ("keys", "paths", "labels", "settings", "dataset", "failures"):
@@ -165,7 +173,7 @@ def store_and_die(self, *arguments):
 
 Ledger.store = store_and_die
 dataset = read_dataset(Path(sys.argv[1]), kinetics400())
-run_evaluation(recognizer(), dataset, make_protocol("omz"), Path(sys.argv[2]) / LEDGER_NAME)
+run_evaluation(recognizer(), dataset, make_protocol("deepmind"), Path(sys.argv[2]) / LEDGER_NAME)
 """
 
 
@@ -371,17 +379,17 @@ def test_a_video_that_is_there_in_part_is_told_and_stays_marked(tmp_path: Path, 
 def test_a_damaged_result_in_the_record_is_one_clear_error(
     listed: Dataset, tmp_path: Path, damage: Callable[[bytes], bytes | str | int]
 ) -> None:
-    run(listed.first(2), tmp_path)
+    run(listed.first(2), tmp_path, "multiview")
     with sqlite3.connect(tmp_path / LEDGER_NAME) as database:
         key, stored = database.execute("SELECT key, result FROM videos ORDER BY key").fetchone()
         assert damage(stored) != stored
         database.execute("UPDATE videos SET result = ? WHERE key = ?", (damage(stored), key))
     database.close()
     with pytest.raises(OutputError, match="cannot be used as the record of what is done") as refused:
-        run(listed.first(2), tmp_path)
+        run(listed.first(2), tmp_path, "multiview")
     assert str(tmp_path / LEDGER_NAME) in str(refused.value)
     assert "`restart=True` starts over" in str(refused.value)
-    _, record = run(listed.first(2), tmp_path, restart=True)
+    _, record = run(listed.first(2), tmp_path, "multiview", restart=True)
     assert record.videos == 2
 
 
@@ -393,5 +401,5 @@ def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(listed: Dataset
             return super().run(clips, endpoints)
 
     with pytest.raises(EngineError, match="out of memory"):
-        run(listed, tmp_path, engine=Failing(), workers=1)
+        run(listed, tmp_path, "omz", engine=Failing(), workers=1)
     assert done_in(tmp_path / LEDGER_NAME) == 3

@@ -48,7 +48,9 @@ SHORTENED = {
     r"--bootstrap 200": ("--bootstrap 2", "200 resamples take minutes"),
     r"--frames 128": ("--frames 32", "clips of 128 frames take ten seconds"),
     r"--crops 10": ("--crops 3", "ten crops take fifteen seconds"),
-    r"--protocol multiview": ("--protocol multiview --clips 1", "30 views of a video take half a minute"),
+    r"--protocol multiview": ("--protocol multiview --clips 1 --crops 1", "30 views of a video take half a minute"),
+    r"--subset 400": ("--subset 1", "three clips of a video take two seconds"),
+    r" i3d\.onnx$": (" i3d.onnx --batch 1 --frames 9", "a model of any length is verified on 127 frames"),
 }
 """What is run in place of words of a command, and why."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,13 @@ def constant(name: str, tensor: bytes) -> bytes:
 
 def graph(scope: str = "", **changed: bytes) -> bytes:
     """A graph of constants as freezing leaves them, each read by an Identity of its own."""
-    nodes = b""
+    nodes = bytearray()
     for number, (name, shape) in enumerate(variable_shapes().items()):
         values = np.full(shape, number / 256, np.float32)
         nodes += constant(scope + name, changed.get(name, tensor_message(values)))
         identity = encode_content(1, f"{scope}{name}/read".encode()) + encode_content(2, b"Identity")
         nodes += encode_content(1, identity + encode_content(3, (scope + name).encode()))
-    return nodes + encode_content(4, encode_integer(1, 22))
+    return bytes(nodes + encode_content(4, encode_integer(1, 22)))
 
 
 @pytest.mark.parametrize("scope", ["", "import/", "two/deep/"])
@@ -74,17 +75,17 @@ def test_other_encodings_of_values_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x0a\xff\xff\xff\xff\x0f", "not a TensorFlow frozen graph, or damaged"),
-        (encode_content(4, b""), "a TensorFlow graph without the constant RGB/inception_i3d"),
-        (graph()[:-2000], "frozen graph, or damaged: ends inside a field"),
-        (graph(**{FIRST: encode_integer(1, 3)}), "holds the dtype 3 where weights belong"),
-        (graph(**{FIRST: tensor_message(np.zeros(63, np.float32))}), "has the shape"),
+        (lambda: b"\x0a\xff\xff\xff\xff\x0f", "not a TensorFlow frozen graph, or damaged"),
+        (lambda: encode_content(4, b""), "a TensorFlow graph without the constant RGB/inception_i3d"),
+        (lambda: graph()[:-2000], "frozen graph, or damaged: ends inside a field"),
+        (lambda: graph(**{FIRST: encode_integer(1, 3)}), "holds the dtype 3 where weights belong"),
+        (lambda: graph(**{FIRST: tensor_message(np.zeros(63, np.float32))}), "has the shape"),
         (
-            graph(**{FIRST: encode_integer(1, 1) + encode_content(2, shape_message((1 << 40,)))}),
+            lambda: graph(**{FIRST: encode_integer(1, 1) + encode_content(2, shape_message((1 << 40,)))}),
             "claims more values than any",
         ),
         (
-            graph(
+            lambda: graph(
                 **{FIRST: encode_integer(1, 1) + encode_content(2, shape_message((64,))) + encode_content(4, b"1234")}
             ),
             "do not fill its shape",
@@ -92,9 +93,9 @@ def test_other_encodings_of_values_are_read(tmp_path: Path) -> None:
     ],
     ids=["cut", "empty", "short", "int32", "shape", "bomb", "few"],
 )
-def test_damage_is_one_error_that_names_the_file(content: bytes, message: str, tmp_path: Path) -> None:
+def test_damage_is_one_error_that_names_the_file(content: Callable[[], bytes], message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.pb"
-    path.write_bytes(content)
+    path.write_bytes(content())
     with pytest.raises(WeightsError, match=message) as caught:
         read_weights(path)
     assert str(path) in str(caught.value)
