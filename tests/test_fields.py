@@ -149,7 +149,9 @@ class Index:
         return 20
 
 
-@pytest.mark.parametrize("number", [20, np.int64(20), np.array(20), torch.tensor(20), Index()], ids=lambda number: type(number).__name__)
+@pytest.mark.parametrize(
+    "number", [20, np.int64(20), np.array(20), torch.tensor(20), Index()], ids=lambda number: type(number).__name__
+)
 def test_whole_numbers_are_what_python_takes_as_an_index(number: Any) -> None:
     assert type(SlidingWindows(clip_frames=number).clip_frames) is int
     assert SlidingWindows(clip_frames=number, stride=number) == SlidingWindows(clip_frames=20, stride=20)

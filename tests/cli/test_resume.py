@@ -155,7 +155,7 @@ def test_a_file_to_resume_from_is_for_nothing_else(
     name: str, option: str, videos: Path, engine: FakeEngine, tmp_path: Path
 ) -> None:
     # Of several videos pictures go into a folder.
-    both = tmp_path / ("one" if option == "--plot" else "one.json")
+    both = tmp_path / {"--plot": "one", "--stats": "one.npz"}.get(option, "one.json")
     refused = quovadis(
         *command(name, videos, "--resume", both, option, tmp_path / "." / ".." / tmp_path.name / both.name)
     )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import quovadis.cli.features as command
 from quovadis.errors import ArchitectureError, VideoError
+from quovadis.escape import counted_are
 from quovadis.features import FeatureOptions, FeatureRow, feature_rows, video_features
 from quovadis.video import Sampling, SlidingWindows
 from quovadis.video.sampling import Remainder
@@ -39,7 +40,7 @@ def windows_of(
 def test_full_windows_of_16_frames_every_16_are_a_16th_of_the_frames_at_every_length() -> None:
     for length in range(1, 400):
         if length < 16:
-            with pytest.raises(VideoError, match=f"clip.mp4: {length} frames are too few: features need 16"):
+            with pytest.raises(VideoError, match=f"clip.mp4: {counted_are(length, 'frame')} too few: features need 16"):
                 windows_of(length, 16, remainder="drop")
             continue
         made = windows_of(length, 16, remainder="drop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import subprocess
@@ -26,7 +27,9 @@ def quovadis(*arguments: str | Path, **environment: str) -> subprocess.Completed
     """
     stdout, stderr = io.BytesIO(), io.BytesIO()
     code: object = 0
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    logger = logging.getLogger("quovadis")
+    handlers, level = list(logger.handlers), logger.level
     with (
         pytest.MonkeyPatch.context() as patch,
         redirect_stdout(io.TextIOWrapper(stdout, "utf-8", write_through=True)),
@@ -40,8 +43,11 @@ def quovadis(*arguments: str | Path, **environment: str) -> subprocess.Completed
         except SystemExit as end:
             code = end.code or 0
         finally:
-            for number, handler in handlers.items():
+            # What a process of its own takes with it: its reaction to signals, and `--debug`.
+            for number, handler in signals.items():
                 signal.signal(number, handler)
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
         found = [stream.getvalue().decode().replace("\r\n", "\n") for stream in (stdout, stderr)]
     assert isinstance(code, int)
     return subprocess.CompletedProcess(sys.argv, code, *found)
