@@ -140,7 +140,7 @@ def _check_destination(source: str | os.PathLike[str], destination: str | os.Pat
     # A broken link is there too.
     if os.path.lexists(target) and not overwrite:
         raise OutputError(f"{target}: is there already; `overwrite=True` replaces it")
-    if target.exists() and os.path.exists(source) and target.samefile(source):
+    if target.exists() and Path(source).exists() and target.samefile(source):
         raise OutputError(f"{target}: is the source itself; name another file")
     return target
 

@@ -145,8 +145,8 @@ class _Reader:
             if len(shape) == len(axes) and (shape[axes[0]], shape[axes[1]]) == _PAPERS_KERNEL:
                 raise self._bad(
                     name,
-                    "is a 5x5 kernel, as in the paper's figure and in Caffe's GoogLeNet, where I3D has 3x3: the network "
-                    f"cannot be inflated; give {KNOWN_NETWORKS}",
+                    "is a 5x5 kernel, as in the paper's figure and in Caffe's GoogLeNet, where I3D has 3x3: such a "
+                    f"network cannot be inflated; give {KNOWN_NETWORKS}",
                 )
             needed = tuple(wanted[axes.index(axis)] for axis in range(len(axes)))
             raise self._bad(
@@ -168,9 +168,7 @@ class _Reader:
             raise self._bad(name, f"holds {tensor.dtype}, but weights are floating point numbers")
         values = tensor.astype(np.float64)
         if not np.isfinite(values).all():
-            raise self._bad(
-                name, "holds values that are no numbers (NaN or infinity); the training that made it failed"
-            )
+            raise self._bad(name, "holds values that are no numbers (NaN or infinity)")
         return values
 
     def _name(self, unit: Convolution, part: str) -> str:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from quovadis.architecture import PIXEL_MEAN, PIXEL_SCALE
 
 InputScaling: TypeAlias = Literal["symmetric", "unit", "imagenet"]
-"""What the network was trained on: values from -1 to 1, values from 0 to 1, or these less ImageNet's mean and divided by
-its standard deviation."""
+"""What the network was trained on: values from -1 to 1, values from 0 to 1, or these less ImageNet's mean and divided
+by its standard deviation."""
 
 _MAX_PIXEL = 255
 _MEAN_AND_DEVIATION: Mapping[InputScaling, tuple[tuple[float, ...], tuple[float, ...]]] = {

@@ -1,7 +1,7 @@
 """What TF-slim and torchvision call the variables of Inception-v1 for images, by the layer of I3D that they become.
 
-TF-slim: research/slim/nets/inception_v1.py of tensorflow/models. torchvision: torchvision/models/googlenet.py. Both have
-3x3 kernels where the figure of the GoogLeNet paper has 5x5, as I3D does.
+TF-slim: research/slim/nets/inception_v1.py of tensorflow/models. torchvision: torchvision/models/googlenet.py. Like
+I3D, both have 3x3 kernels where the figure of the GoogLeNet paper has 5x5.
 """
 
 from __future__ import annotations

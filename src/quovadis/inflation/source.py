@@ -63,8 +63,8 @@ def _open(path: Path, file_format: WeightsFormat) -> SourceTensors:
             return _of_arrays(path, tensors)
         case _:
             raise WeightsError(
-                f"{path}: {file_format}, which inflation does not read; give a TensorFlow checkpoint or a state dict in "
-                "a file of PyTorch or safetensors"
+                f"{path}: {file_format}, which inflation does not read; give a TensorFlow checkpoint, or a state dict "
+                "in a file of PyTorch or safetensors"
             )
 
 

@@ -52,8 +52,8 @@ def _repeat(kernel_hwio: NDArray[np.float64], kernel: Triple) -> NDArray[np.floa
 def new_head(num_classes: int, seed: int) -> ImageHead:
     """Return a last layer with random weights, initialised as Sonnet 1 does (sonnet/python/modules/conv.py).
 
-    The kernel is drawn from a normal distribution of variance 1 / features, cut off at two standard deviations; the bias
-    is 0. The same seed gives the same weights.
+    The kernel is drawn from a normal distribution of variance 1 / features, cut off at two standard deviations; the
+    bias is 0. The same seed gives the same weights.
     """
     features = next(channels for unit, channels in convolutions() if is_head(unit))
     generator = np.random.default_rng(seed)
