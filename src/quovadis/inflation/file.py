@@ -152,7 +152,7 @@ def _check_options(num_classes: int | None, input_scaling: InputScaling, *, keep
         raise WeightsError(f"`num_classes={num_classes}`: give 1 or more")
     if input_scaling not in get_args(InputScaling):
         choices = ", ".join(get_args(InputScaling))
-        raise WeightsError(f'`input_scaling="{input_scaling}"`: there are {choices}')
+        raise WeightsError(f'invalid `input_scaling="{input_scaling}"`: must be one of {choices}')
 
 
 def _own_head(images: ImageWeights, path: Path) -> ImageHead:

@@ -167,8 +167,8 @@ class _Reader:
         if tensor.dtype.kind != "f":
             raise self._bad(name, f"holds {tensor.dtype}, but weights are floating point numbers")
         values = tensor.astype(np.float64)
-        if not np.isfinite(values).all():
-            raise self._bad(name, "holds values that are no numbers (NaN or infinity)")
+        if not (np.abs(values) <= np.finfo(np.float32).max).all():
+            raise self._bad(name, "holds values that are no numbers (NaN or infinity), or are beyond float32")
         return values
 
     def _name(self, unit: Convolution, part: str) -> str:

@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import STAGES, Triple, convolution_variables, convolutions, is_head
+from quovadis.architecture import STAGES, convolution_variables, convolutions, is_head
 from quovadis.inflation.image_weights import ImageHead, ImageWeights
 from quovadis.inflation.input_scaling import InputScaling, fold_scaling
 
@@ -23,30 +23,34 @@ def inflate_tensors(
         head: the last layer, the network's own or a new one.
         scaling: what its pixels were scaled to.
     """
-    return {name: np.ascontiguousarray(tensor, "<f4") for name, tensor in _tensors(images, head, scaling)}
+    tensors: dict[str, NDArray[np.float32]] = {}
+    # A scale can make a number too large for float32: it becomes infinite, which whoever checks weights finds.
+    with np.errstate(over="ignore"):
+        for name, tensor, extent in _tensors(images, head, scaling):
+            values = tensor.astype("<f4")
+            # Filters are repeated along time, and divided by their temporal extent (paper, section 3).
+            tensors[name] = values if extent is None else np.repeat(values[None] / np.float32(extent), extent, axis=0)
+    return tensors
 
 
-def _tensors(images: ImageWeights, head: ImageHead, scaling: InputScaling) -> Iterator[tuple[str, NDArray[np.float64]]]:
+def _tensors(
+    images: ImageWeights, head: ImageHead, scaling: InputScaling
+) -> Iterator[tuple[str, NDArray[np.float64], int | None]]:
+    """Yield name, values and, of a kernel that lacks the axis of time, its extent along it."""
     for unit, _ in convolutions():
         names = convolution_variables(unit)
         if is_head(unit):
-            yield names.weights, _repeat(head.kernel[None, None], unit.kernel)
-            yield str(names.bias), head.bias
+            yield names.weights, head.kernel[None, None], unit.kernel[0]
+            yield str(names.bias), head.bias, None
             continue
         layer = images.layers[unit.scope]
         kernel, mean = layer.kernel, layer.moving_mean
         if unit == STAGES[0]:
             kernel, mean = fold_scaling(kernel, mean, scaling)
-        yield names.weights, _repeat(kernel, unit.kernel)
-        yield str(names.beta), layer.beta
-        yield str(names.moving_mean), mean
-        yield str(names.moving_variance), layer.moving_variance
-
-
-def _repeat(kernel_hwio: NDArray[np.float64], kernel: Triple) -> NDArray[np.float64]:
-    """Repeat a filter along time, and divide it by its temporal extent (paper, section 3)."""
-    extent = kernel[0]
-    return np.broadcast_to(kernel_hwio / extent, (extent, *kernel_hwio.shape))
+        yield names.weights, kernel, unit.kernel[0]
+        yield str(names.beta), layer.beta, None
+        yield str(names.moving_mean), mean, None
+        yield str(names.moving_variance), layer.moving_variance, None
 
 
 def new_head(num_classes: int, seed: int) -> ImageHead:
