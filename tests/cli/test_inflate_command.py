@@ -99,15 +99,15 @@ def test_every_command_takes_the_file(inflated: Path, tmp_path: Path) -> None:
     write_video(video, [random_image()] * 16)
     done = quovadis("classify", video, "-w", inflated, "--clip-frames", "9", "--json")
     assert done.returncode == 0, done.stderr
-    assert {entry["label"] for entry in json.loads(done.stdout)["videos"][0]["top"]} == set(CLASSES)
+    assert {entry["label"] for entry in json.loads(done.stdout)["results"][0]["top"]} == set(CLASSES)
     done = quovadis("features", video, "-w", inflated, "-o", tmp_path / "features", "--clip-frames", "9")
     assert done.returncode == 0, done.stderr
     (features,) = (tmp_path / "features").glob("*.npy")
     assert np.load(features).shape[-1] == 1024
-    done = quovadis("convert", inflated, tmp_path / "i3d.pt", "--no-verify")
+    done = quovadis("convert", inflated, tmp_path / "i3d.ckpt", "--no-verify")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "labels.txt").read_text().splitlines() == list(CLASSES)
     clip = normalize(torch.from_numpy(np.repeat(random_image()[None, None], 9, axis=1)))
     with torch.inference_mode():
-        first, second = (I3D.from_pretrained(path)(clip) for path in (inflated, tmp_path / "i3d.pt"))
+        first, second = (I3D.from_pretrained(path)(clip) for path in (inflated, tmp_path / "i3d.ckpt"))
     torch.testing.assert_close(first, second)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 import quovadis
 from quovadis.architecture import ENDPOINTS, HEAD, Convolution, MaxPool, Mixed, interpret, same_padding
@@ -146,6 +147,31 @@ def test_the_shift_of_torchvisions_padding_is_one_pixel(googlenet_path: Path, tm
     shifted = maps_of(googlenet(), np.pad(x, ((0, 1), (0, 1), (0, 0)))[1:, 1:])["Conv3d_1a_7x7"]
     # The first two rows and columns see a pixel that has been moved out of the picture.
     np.testing.assert_allclose(found[2:, 2:], shifted[2:, 2:], atol=TOLERANCE)
+
+
+def test_the_shift_is_what_moving_the_picture_does_and_no_kernel_makes_up_for_it() -> None:
+    """In two dimensions alone: GoogLeNet with TensorFlow's padding is what I3D computes, as the tests above show."""
+    model = googlenet()
+    x = torch.from_numpy(as_input(random_image())).permute(2, 0, 1)[None]
+
+    def features(x: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            found: torch.Tensor = model(x)["Mixed_5c"].mean((2, 3))
+        return found
+
+    def change(found: torch.Tensor) -> float:
+        return float(torch.linalg.norm(found - torchvisions) / torch.linalg.norm(torchvisions))
+
+    torchvisions = features(x)
+    moved_by_one = change(features(functional.pad(x, (0, 1, 0, 1))[..., 1:, 1:]))
+    model.conv1.conv.padding = (0, 0)
+    shifted = change(features(functional.pad(x, (2, 3, 2, 3))))
+    assert shifted == pytest.approx(moved_by_one, rel=0.05)
+    assert 0.01 < shifted < 0.05
+    # The only kernel that sees nothing else: one pixel further up and to the left, without what does not fit.
+    kernel = model.conv1.conv.weight
+    kernel.data = functional.pad(kernel.data[..., 1:, 1:], (0, 1, 0, 1))
+    assert change(features(functional.pad(x, (2, 3, 2, 3)))) > 2 * shifted
 
 
 def test_transform_input_means_that_convolutions_take_minus_one_to_one() -> None:
