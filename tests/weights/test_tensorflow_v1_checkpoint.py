@@ -156,6 +156,14 @@ def test_a_tensor_without_values_or_with_a_hostile_name_makes_one_line(tmp_path:
         TensorFlowV1Checkpoint(write_one(tmp_path / "c")).read("absent")
 
 
+def test_the_note_beside_a_v1_checkpoint_leads_to_it(tmp_path: Path) -> None:
+    write_one(tmp_path / "model.ckpt-7")
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-7"\n')
+    for path in (tmp_path, tmp_path / "checkpoint"):
+        with pytest.raises(WeightsError, match=r"checkpoint: not weights but a note that model\.ckpt-7 beside it is"):
+            read_weights(path)
+
+
 def test_an_index_that_lost_its_suffix_is_told_from_a_v1_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "model.ckpt").write_bytes(table([block(entry(b"", number(1, 1)))]))
     with pytest.raises(WeightsError, match=r"V2 checkpoint that lost its suffix: name it model\.ckpt\.index"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -93,7 +94,7 @@ def inflate(
         MissingDependencyError: a file of PyTorch, which is not installed.
     """
     target = _check_destination(source, destination, overwrite=overwrite)
-    _check_options(num_classes, input_scaling, keep_head=keep_head)
+    _check_options(num_classes, seed, input_scaling, keep_head=keep_head)
     chosen = class_names(labels)
     if not os.fspath(source):
         raise WeightsError("'': an empty name; give a checkpoint or state dict of a network for images")
@@ -140,16 +141,19 @@ def _check_destination(source: str | os.PathLike[str], destination: str | os.Pat
     # A broken link is there too.
     if os.path.lexists(target) and not overwrite:
         raise OutputError(f"{target}: is there already; `overwrite=True` replaces it")
-    if target.exists() and Path(source).exists() and target.samefile(source):
-        raise OutputError(f"{target}: is the source itself; name another file")
+    with suppress(OSError):
+        if target.samefile(source):
+            raise OutputError(f"{target}: is the source itself; name another file")
     return target
 
 
-def _check_options(num_classes: int | None, input_scaling: InputScaling, *, keep_head: bool) -> None:
+def _check_options(num_classes: int | None, seed: int, input_scaling: InputScaling, *, keep_head: bool) -> None:
     if keep_head and num_classes is not None:
         raise WeightsError("`num_classes` has no effect with `keep_head=True`; leave one of them out")
     if num_classes is not None and num_classes < 1:
-        raise WeightsError(f"`num_classes={num_classes}`: give 1 or more")
+        raise WeightsError(f"invalid `num_classes={num_classes}`: must be 1 or more")
+    if seed < 0:
+        raise WeightsError(f"invalid `seed={seed}`: must be 0 or more")
     if input_scaling not in get_args(InputScaling):
         choices = ", ".join(get_args(InputScaling))
         raise WeightsError(f'invalid `input_scaling="{input_scaling}"`: must be one of {choices}')
