@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quovadis import export as export
     from quovadis import features as features
     from quovadis import fvd as fvd
+    from quovadis import inflation as inflation
     from quovadis import labels as labels
     from quovadis import limits as limits
     from quovadis import metrics as metrics
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from quovadis.export import convert as convert
     from quovadis.features import FeatureOptions as FeatureOptions
     from quovadis.features import VideoFeatures as VideoFeatures
+    from quovadis.inflation import Inflation as Inflation
+    from quovadis.inflation import inflate as inflate
     from quovadis.limits import VideoLimits as VideoLimits
     from quovadis.options import ModelOptions as ModelOptions
     from quovadis.recognizer import Recognizer as Recognizer
@@ -96,6 +99,7 @@ _NAMES = {
     ),
     "export": ("Conversion", "convert"),
     "features": ("FeatureOptions", "VideoFeatures"),
+    "inflation": ("Inflation", "inflate"),
     "limits": ("VideoLimits",),
     "options": ("ModelOptions",),
     "recognizer": ("Recognizer", "load"),

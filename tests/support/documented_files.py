@@ -10,11 +10,13 @@ from pathlib import Path
 
 import av
 import numpy as np
+import torch
 from PIL import Image
 
 from quovadis.export import tensorflow_checkpoint
 from quovadis.export.options import ExportOptions
 from quovadis.weights import load_weights
+from support.googlenet import googlenet
 
 CLASSES = {"archery": "archery.avi", "arm wrestling": "arm_wrestling.mp4"}
 """Videos by class of Kinetics."""
@@ -42,6 +44,8 @@ def make_documented_files(folder: Path, clips: Path) -> None:
         _copy(generated, folder / "generated" / generated.name)
     noise = np.random.default_rng(0).integers(0, 256, (3, 128, 32, 32, 3), np.uint8)
     np.save(folder / "generated.npy", noise)
+    torch.save(googlenet().state_dict(), folder / "googlenet.pth")
+    (folder / "my_classes.txt").write_text("wave\nnod\npoint\n")
     tensorflow_checkpoint.write(load_weights("rgb-scratch"), folder / "model.ckpt", ExportOptions())
 
 

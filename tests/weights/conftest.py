@@ -53,6 +53,15 @@ with tf.Graph().as_default(), tf.compat.v1.Session() as session:
     session.run(tf.compat.v1.global_variables_initializer())
     tf.compat.v1.train.Saver().save(session, f"{folder}/saver/model.ckpt", write_meta_graph=False)
 
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    tf.compat.v1.get_variable("partitioned", initializer=tf.reshape(tf.range(3000.0), (100, 30)),
+                              partitioner=tf.compat.v1.fixed_size_partitioner(3))
+    for name in ("float32", "float64", "int64"):
+        tf.compat.v1.get_variable(name, initializer=tf.constant(values[name]))
+    session.run(tf.compat.v1.global_variables_initializer())
+    saver = tf.compat.v1.train.Saver(write_version=tf.compat.v1.train.SaverDef.V1)
+    saver.save(session, f"{folder}/v1.ckpt", write_meta_graph=False, write_state=False)
+
 module = tf.Module()
 module.kernel = tf.Variable(values["float32"])
 tf.train.Checkpoint(module=module).save(f"{folder}/object/ckpt")

@@ -123,7 +123,12 @@ KINDS: dict[str, tuple[str, bytes | str, str, str]] = {
     "gguf": ("w.gguf", b"GGUF\x03\0\0\0" + bytes(99), "a GGUF file", "pull rgb-"),
     "tflite": ("w.tflite", b"\x1c\0\0\0TFL3" + bytes(99), "a TensorFlow Lite model", "checkpoint"),
     "saved model": ("saved_model.pb", b"\x08\x01\x12\x80\x01\x0a\x02ab" + bytes(130), "SavedModel", "variables.index"),
-    "v1 checkpoint": ("model.ckpt", b"\1\2" * 99 + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "old V1 format", "V2 format"),
+    "cut v1 checkpoint": (
+        "model.ckpt",
+        b"\0\0\x60\x0a\x5e\x0a\x5c\x0a\x04step" + bytes(range(99)),
+        "not a whole TensorFlow V1 checkpoint: the end of the file is missing",
+        "fetch it again",
+    ),
     "pickle": ("w.pt", pickle.dumps({"a": 1}), "a pickle that torch.save did not write", "model.state_dict()"),
     "png": ("w.png", b"\x89PNG\r\n\x1a\n" + bytes(99), "an image", "a file of weights here"),
     "avif": ("w.avif", b"\0\0\0\x20ftypavif" + bytes(99), "an image", "a file of weights here"),

@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, info, weights
+from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, inflate, info, weights
 from quovadis.cli.command import CommandGroup, Debug, add_command
 from quovadis.cli.options import notify
 from quovadis.cli.spelling import running
@@ -42,6 +42,7 @@ for group, command in (
     (VIDEOS, evaluate.evaluate),
     (VIDEOS, fvd.fvd),
     (MODELS, convert.convert),
+    (MODELS, inflate.inflate),
     (MODELS, info.info),
     (VIDEOS, info.sample),
     (INSTALLATION, doctor.doctor),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,15 @@ from quovadis.weights.safetensors_file import LABELS_KEY
 
 def write(weights: Weights, path: Path, options: ExportOptions) -> None:
     """Write one file; its metadata names the weights, their SHA-256, the file they came from, and their classes."""
-    labels = weights.known_labels
+    save_weights(weights, path, weights.known_labels)
+
+
+def save_weights(
+    weights: Weights, path: Path, labels: Sequence[str] | None, notes: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Write one file with the class names that are given, and with notes beside what every file's metadata holds."""
     classes = {} if labels is None else {LABELS_KEY: labels_to_json(labels)}
-    path.write_bytes(save(dict(weights.tensors), {"format": "np", **provenance(weights), **classes}))
+    path.write_bytes(save(dict(weights.tensors), {"format": "np", **provenance(weights), **notes, **classes}))
 
 
 def run(path: Path, clips: NDArray[np.uint8], options: ExportOptions) -> RunResult:

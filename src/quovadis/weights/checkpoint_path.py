@@ -47,6 +47,8 @@ def find_prefix(path: Path) -> Path:
     if newest := _newest(path):
         if path.with_name(newest + INDEX_SUFFIX).is_file():
             return path.with_name(newest)
+        if path.with_name(newest).is_file():
+            raise WeightsError(f"{path}: not weights but a note that {newest} beside it is the newest: give that file")
         raise WeightsError(
             f"{path}: not weights but a note that {newest} is the newest checkpoint; its files {newest}"
             f"{INDEX_SUFFIX} and {newest}.data-… are not beside it: fetch them too"

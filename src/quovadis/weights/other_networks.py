@@ -86,6 +86,11 @@ OTHER_NETWORKS: tuple[OtherNetwork, ...] = (
         _names(r"(^|\.)layer1\.0\..*weight$", axes=4),
     ),
     OtherNetwork(
+        "Inception-v1 for images ({found})",
+        "quovadis inflate makes I3D of it",
+        _names(r"(^|/)Conv2d_1a_7x7/weights$|(^|\.)inception3a\.branch1\.conv\.weight$", axes=4),
+    ),
+    OtherNetwork(
         "a transformer ({found}), another network",
         _INCEPTION,
         _names(r"(^|[._])(attn|attention|self_attn|qkv)\."),

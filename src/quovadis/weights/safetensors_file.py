@@ -24,6 +24,20 @@ def read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], tuple[str, ..
     Raises:
         WeightsError: the file is damaged or unreadable, has a dtype that NumPy does not, or is no state dict of I3D.
     """
+    tensors, metadata = load_safetensors(path)
+    refuse_other_network({name: tensor.shape for name, tensor in tensors.items()}, path)
+    labels = labels_from_json(metadata.get(LABELS_KEY))
+    if names := original_names(tensors):
+        return {original: tensors[name] for name, original in names.items()}, labels
+    return read_state_dict(tensors, path), labels
+
+
+def load_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the tensors in a safetensors file of any network, by their names, and the file's metadata.
+
+    Raises:
+        WeightsError: the file is damaged or unreadable, or has a dtype that NumPy does not.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -37,10 +51,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], tuple[str, ..
         raise WeightsError(f"{path}: not a safetensors file, or damaged: {error}; fetch it again") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: holds a dtype that cannot be read; save the weights as float32") from error
-    refuse_other_network({name: tensor.shape for name, tensor in tensors.items()}, path)
     # The header has been found right by the library: its length, then JSON.
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    labels = labels_from_json(header.get("__metadata__", {}).get(LABELS_KEY))
-    if names := original_names(tensors):
-        return {original: tensors[name] for name, original in names.items()}, labels
-    return read_state_dict(tensors, path), labels
+    return tensors, header.get("__metadata__", {})

@@ -1,4 +1,6 @@
-"""The sorted string table in which TensorFlow keeps a checkpoint's index: LevelDB's file format.
+"""The sorted string table of TensorFlow's checkpoints: LevelDB's file format.
+
+V2 checkpoints keep their index in one, V1 checkpoints everything.
 
 https://github.com/google/leveldb/blob/main/doc/table_format.md. Blocks of prefix-compressed entries, each block
 followed by its compression type and the masked CRC-32C of both; a footer at the end points to the index of blocks.
@@ -11,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from quovadis.weights.checksum import masked_crc32c
 from quovadis.weights.protobuf_wire import WireError, encode_varint, read_varint
 
-_MAGIC = 0xDB4775248B80FB57
+MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
+"""The last bytes of every table."""
 _FOOTER_BYTES = 48
 _TRAILER_BYTES = 5
 _UNCOMPRESSED = 0
@@ -34,7 +37,7 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
     if len(data) < _FOOTER_BYTES:
         raise TableError("too short to be a table")
     footer = data[-_FOOTER_BYTES:]
-    if int.from_bytes(footer[-8:], "little") != _MAGIC:
+    if footer[-8:] != MAGIC:
         raise TableError("no table: its last bytes are not the magic number")
     try:
         *_, position = _read_handle(footer, 0)
@@ -105,7 +108,7 @@ def write_table(entries: Mapping[bytes, bytes]) -> bytes:
     body = data + metaindex + index
     footer = _handle(len(data), len(metaindex) - _TRAILER_BYTES)
     footer += _handle(len(data) + len(metaindex), len(index) - _TRAILER_BYTES)
-    return body + footer.ljust(_FOOTER_BYTES - 8, b"\0") + _MAGIC.to_bytes(8, "little")
+    return body + footer.ljust(_FOOTER_BYTES - 8, b"\0") + MAGIC
 
 
 def _block(entries: Mapping[bytes, bytes], restart_interval: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +59,37 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
     # Errors that need no PyTorch are raised before it is imported.
     outline = read_outline(path)
     refuse_other_network(outline.shapes, path)
+
+    def refuse_unknown(state: Mapping[str, object]) -> None:
+        if find_naming(without_prefix(state)) is None:
+            raise unknown_names_error(state, path)
+
+    return read_state_dict(load_state_dict(path, outline, refuse_unknown), path)
+
+
+def load_state_dict(
+    path: Path, outline: TorchOutline, refuse_unknown: Callable[[Mapping[str, object]], None]
+) -> dict[str, NDArray[Any]]:
+    """Load a state dict of any network, whatever dictionaries it lies in; its keys keep their prefix.
+
+    Args:
+        path: the file.
+        outline: of the file.
+        refuse_unknown: called with tensors by their keys, before their values are looked at; raises an error if they
+            are not those of the network that is wanted.
+
+    Raises:
+        MissingDependencyError: PyTorch is not installed.
+        WeightsError: the file is damaged, or holds more than tensors.
+    """
     try:
         torch = import_extra("torch", "reading a PyTorch state dict")
     except MissingDependencyError as error:
         # Nobody should install it to be told that the file is another network's.
         if outline.classes:
             raise _objects_error(outline, path) from None
-        if outline.shapes and find_naming(without_prefix(outline.shapes)) is None:
-            raise unknown_names_error(outline.shapes, path) from None
+        if outline.shapes:
+            refuse_unknown(outline.shapes)
         raise error from None
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY_VALUES):
@@ -83,9 +106,8 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
             f"{path}: not a PyTorch state dict, or damaged ({type(error).__name__}); fetch it again"
         ) from error
     state = _unwrap(loaded)
-    if find_naming(state) is None:
-        raise unknown_names_error(state, path)
-    return read_state_dict({key: _array(torch, key, value, path) for key, value in state.items()}, path)
+    refuse_unknown(state)
+    return {key: _array(torch, key, value, path) for key, value in state.items()}
 
 
 def _objects_error(outline: TorchOutline, path: Path) -> WeightsError:
@@ -113,7 +135,7 @@ def _unwrap(loaded: object) -> Mapping[str, object]:
         if inner is None:
             break
         loaded = inner
-    return without_prefix({str(key): value for key, value in loaded.items()}) if isinstance(loaded, Mapping) else {}
+    return {str(key): value for key, value in loaded.items()} if isinstance(loaded, Mapping) else {}
 
 
 def _array(torch: Any, key: str, value: Any, path: Path) -> NDArray[Any]:
