@@ -19,7 +19,7 @@ from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import summarize
 from quovadis.report.evaluation import check_evaluation_dependencies, write, write_evaluation
-from quovadis.report.evaluation.confusion import confusion_figure
+from quovadis.report.pages.confusion import confusion_figure
 
 LABELS = ("café", "a|b", "<script>alert(1)</script>", "$x^2$ _or_ *y*", "走る", "never seen")
 TRUTH = (0, 1, 2, 2, 4)
