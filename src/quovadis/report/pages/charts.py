@@ -8,9 +8,9 @@ from html import escape
 
 from quovadis.report.pages.content import Chart, Curve, fine_number, percent
 
-# A chart is as wide as a phone: on wide screens several stand side by side, so that their text is never small.
-_WIDTH, _HEIGHT = 360, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 10, 34
+# A chart is hardly wider than a phone: on wide screens two stand side by side, so that their text is never small.
+_WIDTH, _HEIGHT = 420, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 10, 40
 _MAX_DOTS = 40
 """Of a curve with more points only the line is drawn."""
 _Y_TICKS, _X_TICKS = 5, 6
@@ -73,9 +73,9 @@ class _Axes:
             yield f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             yield f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
         for tick in self._x_ticks():
-            yield f'<text x="{self._x(tick):.1f}" y="{_HEIGHT - 18}" text-anchor="middle">{fine_number(tick)}</text>'
+            yield f'<text x="{self._x(tick):.1f}" y="{_HEIGHT - 24}" text-anchor="middle">{fine_number(tick)}</text>'
         middle = (_LEFT + _WIDTH - _RIGHT) / 2
-        yield f'<text x="{middle}" y="{_HEIGHT - 4}" text-anchor="middle">{escape(self.chart.x_title)}</text>'
+        yield f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(self.chart.x_title)}</text>'
         if self.chart.mark_x is not None:
             x = self._x(self.chart.mark_x)
             text = escape(self.chart.mark_text)

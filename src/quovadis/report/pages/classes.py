@@ -20,9 +20,7 @@ def confused_section(scores: VideoScores, pairs: Sequence[ConfusedPair]) -> Sect
     return Section(title, (f"The {counted(len(rows), 'pair')} confused most often.",), table=Table(columns, rows))
 
 
-def worst_section(
-    scores: VideoScores, worst: Sequence[WorstVideo], thumbnails: Sequence[bytes | None] = ()
-) -> Section:
+def worst_section(scores: VideoScores, worst: Sequence[WorstVideo], thumbnails: Sequence[bytes | None] = ()) -> Section:
     """Return the wrongly classified videos, with a JPEG picture of each where there is one."""
     title = "Worst videos"
     if not worst:

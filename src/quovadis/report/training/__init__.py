@@ -1,0 +1,9 @@
+"""The report of a training: how it went, how good the network is, and what it still gets wrong."""
+
+from __future__ import annotations
+
+from quovadis.report.training.history import TrainingHistory, read_training
+from quovadis.report.training.sections import RunCost
+from quovadis.report.training.write import write_training_report
+
+__all__ = ["RunCost", "TrainingHistory", "read_training", "write_training_report"]
