@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.page import Page
 
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.evaluation.parquet import read_predictions
@@ -20,6 +19,7 @@ from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import summarize
 from quovadis.report.evaluation import check_evaluation_dependencies, write, write_evaluation
 from quovadis.report.pages.confusion import confusion_figure
+from support.page import Page
 
 LABELS = ("café", "a|b", "<script>alert(1)</script>", "$x^2$ _or_ *y*", "走る", "never seen")
 TRUTH = (0, 1, 2, 2, 4)

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.page import Page
-from support.training_runs import BATCHES, LABELS, write_run
 
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.report.pages.charts import nice_ticks
@@ -20,6 +18,8 @@ from quovadis.report.training import RunCost, read_training, write, write_traini
 from quovadis.report.training.curves import curves_section
 from quovadis.report.training.sections import training_content
 from quovadis.report.training.thumbnails import SIDE, thumbnail
+from support.page import Page
+from support.training_runs import BATCHES, LABELS, write_run
 
 
 def write_report(folder: Path, **settings: object) -> str:

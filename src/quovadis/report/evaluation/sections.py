@@ -12,9 +12,9 @@ from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
 from quovadis.report.evaluation.accuracy import accuracy_section, published_section
+from quovadis.report.evaluation.documents import per_second
 from quovadis.report.pages.classes import classes_section, confused_section, matrix_section, worst_section
 from quovadis.report.pages.content import Column, Report, Section, Table, counted, duration
-from quovadis.report.evaluation.documents import per_second
 from quovadis.version import __version__
 
 _NOT_OF_PROTOCOL = (

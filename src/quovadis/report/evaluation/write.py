@@ -12,12 +12,12 @@ from quovadis.evaluation.parquet import write_predictions
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
-from quovadis.report.pages.confusion import confusion_png
 from quovadis.report.evaluation.documents import json_text, report_document, run_document
 from quovadis.report.evaluation.markdown import markdown
+from quovadis.report.evaluation.sections import report_content
+from quovadis.report.pages.confusion import confusion_png
 from quovadis.report.pages.files import encoded, make_folder, write_file
 from quovadis.report.pages.page import page
-from quovadis.report.evaluation.sections import report_content
 
 _PREDICTIONS = "predictions.parquet"
 _PICTURE = "confusion.png"
