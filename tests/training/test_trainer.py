@@ -155,7 +155,7 @@ def test_training_stops_when_evaluations_get_no_better(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
-    made = trainer(tmp_path, options(), loss=lambda logits, targets: logits.sum() * float("nan"))
+    made = trainer(tmp_path, options(), loss=lambda logits, *_: logits.sum() * float("nan"))
     with pytest.raises(TrainingError, match=r"loss of step 1 is no number: lower `head_rate`"):
         made.fit()
 
