@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -18,8 +18,8 @@ from quovadis.video.base_source import VideoSource
 from quovadis.video.frames import Frame
 from quovadis.video.reader import Video, View
 from quovadis.video.sampling import CentreClip, Remainder, Sampling, SlidingWindows
+from quovadis.video.seeking import frames_at
 from quovadis.video.source_reader import SourceReader
-from quovadis.video.timeline import SeekError
 from quovadis.video.windows import required_frames, select_windows
 
 _MIN_LOOPED_FRAMES: Mapping[Remainder, int | None] = {"mixed": MINIMUM_FRAMES, "loop": 1, "join": None, "drop": None}
@@ -119,40 +119,6 @@ def clips_at(
             pixels = np.stack([frame.pixels for frame in frames])
             end_seconds = last.pts_seconds + last.duration_seconds
             yield Clip(pixels, index, frames[0].pts_seconds, end_seconds, len(set(indices)))
-
-
-def frames_at(
-    source: VideoSource | SourceReader, indices: Sequence[int], **view: Unpack[View]
-) -> Generator[Frame, None, None]:
-    """Yield the frames with these indices; those beyond the video's end are left out.
-
-    A file whose packets tell where its frames are is read from the last key frame before each; if what comes out of the
-    decoder differs from what they tell, and in all other videos, all frames up to the last one are decoded.
-
-    Args:
-        source: opened for this.
-        indices: of the frames, from 0, ascending, each once.
-        **view: in which the indices count.
-
-    Raises:
-        VideoError: the video cannot be read.
-    """
-    done = 0
-    with source.open(**view) as video:
-        if not video.may_seek:
-            yield from video.frames_where(set(indices).__contains__)
-            return
-        timeline = video.timeline()
-        if timeline is not None:
-            try:
-                for frame in video.frames_at(timeline, indices):
-                    yield frame
-                    done += 1
-                return
-            except SeekError:
-                pass
-    with source.open(**view) as video:
-        yield from video.frames_where(set(indices[done:]).__contains__)
 
 
 def sampled_clips(reader: SourceReader, video: Video, sampling: Sampling) -> Iterator[Clip]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 import av
 
-from quovadis.errors import VideoError
 from quovadis.video.account import MIN_FRAME_BYTES, PacketAccount
 from quovadis.video.clock import FrameClock
 from quovadis.video.decoder import Decoder
@@ -17,8 +16,7 @@ from quovadis.video.frames import DecodedFrame
 from quovadis.video.timeline import KeyFrame, KnownTimelines, SeekError, Timeline, timeline_of_packets
 
 if TYPE_CHECKING:
-    from av.packet import Packet
-    from av.video.stream import VideoStream
+    pass
 
 _CODECS = frozenset({"h264", "hevc", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores", "dnxhd", "ffv1"})
 """Those whose packets make a frame each. Not VP8, which has packets of their own for frames that are never shown."""
@@ -89,15 +87,22 @@ class FileDecoder(Decoder):
             key = timeline.key_before(ordinal)
             if due is None or key.ordinal > due:
                 decoded, due = self._decoded_from(key), key.ordinal
-            while due <= ordinal:
-                frame = next(decoded, None)
-                if frame is None or frame.pts != timeline.pts[due] or frame.is_corrupt or frame.interlaced_frame:
-                    raise SeekError(f"{self._name}: its packets do not tell which frames it has")
+            while due < ordinal:
+                self._next(decoded, timeline, due)
                 due += 1
+            frame = self._next(decoded, timeline, due)
+            due += 1
             self._check_pixels(frame.width, frame.height)
             seconds, duration = self._clock.stamp(frame)
             self.report.frames_decoded += 1
             yield DecodedFrame(frame, self._aspect_ratio(), self._orientation(frame), seconds, duration)
+
+    def _next(self, decoded: Iterator[av.VideoFrame], timeline: Timeline, due: int) -> av.VideoFrame:
+        frame = next(decoded, None)
+        # Two fields of one frame may come in two packets.
+        if frame is None or frame.pts != timeline.pts[due] or frame.is_corrupt or frame.interlaced_frame:
+            raise SeekError(f"{self._name}: its packets do not tell which frames it has")
+        return frame
 
     def _decoded_from(self, key: KeyFrame) -> Iterator[av.VideoFrame]:
         context = self._stream.codec_context
@@ -105,7 +110,7 @@ class FileDecoder(Decoder):
             self._container.seek(key.seek_ticks, stream=self._stream, backward=True, any_frame=False)
             for packet in self._container.demux(self._stream):
                 if packet.size:
-                    yield from self._shown(context.decode(cast("Packet[VideoStream]", packet)), key)
+                    yield from self._shown(context.decode(packet), key)
             while frames := context.decode(None):
                 yield from self._shown(frames, key)
         except av.EOFError:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -134,10 +135,10 @@ def timeline_of_packets(
     """
     shown = sorted(frames)
     pts = [time for time, _ in shown]
-    if not pts or not keys or any(a >= b for a, b in zip(pts, pts[1:], strict=False)):
+    if not pts or not keys or any(a >= b for a, b in pairwise(pts)):
         return None
     # Frames that are shown before the first that decoding may begin at do not come out of every decoder.
-    if keys[0][0] > pts[0] or any(a[0] >= b[0] for a, b in zip(keys, keys[1:], strict=False)):
+    if keys[0][0] > pts[0] or any(a[0] >= b[0] for a, b in pairwise(keys)):
         return None
     starts = [KeyFrame(bisect_left(pts, time), time, seek) for time, seek in keys]
     phase = Fraction(0) if zero_seconds is None else pts[0] * time_base - zero_seconds

@@ -1,0 +1,1 @@
+"""Training I3D: on one's own videos, or as the paper did."""
