@@ -189,8 +189,9 @@ def test_the_folder_tells_how_the_training_went(tmp_path: Path) -> None:
     told: list[Any] = []
     made = trainer(
         tmp_path,
-        options(views=2),
+        options(),
         validation=MemoryBatches(seed=9),
+        views=2,
         provenance={"dataset_sha256": "abc"},
         on_step=told.append,
         on_evaluation=lambda step, _: told.append(step),
