@@ -135,6 +135,10 @@ class ClipDataset:
         """Return the number of videos: how many clips an epoch has."""
         return len(self.examples)
 
+    def key(self, index: int) -> str:
+        """Return what the dataset calls a video."""
+        return self.examples[index].key
+
     @cached_property
     def targets(self) -> NDArray[np.int64] | NDArray[np.float32]:
         """The class of each video, int64, shape videos; or 0 or 1 for each class, float32, shape videos,classes."""
