@@ -39,7 +39,8 @@ class VideoFinder:
 
     def __init__(self, root: Path) -> None:
         """Take the folder; nothing is read yet."""
-        self._root = root
+        self.root = root
+        """What paths count from."""
         self._listings: dict[Path, _Listing] = {}
 
     def find(self, paths: Iterable[str]) -> Found:
@@ -49,7 +50,7 @@ class VideoFinder:
         """
         reason = NO_SUCH_VIDEO
         for path in paths:
-            for found, is_folder in self._candidates(self._root / path):
+            for found, is_folder in self._candidates(self.root / path):
                 if not is_folder or has_frames(found):
                     return Found(found, "")
                 reason = NO_FRAMES
@@ -57,11 +58,11 @@ class VideoFinder:
 
     def exists(self, path: str) -> bool:
         """Tell whether there is something at a path from the root, as it is written, or with a video's suffix."""
-        return any(True for _ in self._candidates(self._root / path))
+        return any(True for _ in self._candidates(self.root / path))
 
     def is_folder(self, path: str) -> bool:
         """Tell whether there is a folder at a path from the root."""
-        return any(is_folder for _, is_folder in self._candidates(self._root / path))
+        return any(is_folder for _, is_folder in self._candidates(self.root / path))
 
     def _candidates(self, wanted: Path) -> Iterator[tuple[Path, bool]]:
         folder = wanted.parent

@@ -19,7 +19,7 @@ BalanceName: TypeAlias = Literal["none", "sampler", "weights"]
 
 RATES, REGULARISATION, HARDWARE, STAGES_GROUP = "Learning rate", "Regularisation", "Hardware", "Training"
 """Groups of options."""
-_POSITIVE = ("epochs", "steps", "batch", "accumulate", "global_batch", "ghost_batch", "views", "save_every", "patience")
+_POSITIVE = ("epochs", "steps", "batch", "accumulate", "global_batch", "ghost_batch", "head_clips", "save_every", "patience")
 _NOT_NEGATIVE = ("warmup", "head_rate", "backbone_rate", "weight_decay", "mixup", "workers", "seed", "clip_norm")
 _SHARES = ("momentum", "label_smoothing", "dropout", "ema_decay", "batch_norm_decay")
 """Numbers of 0 or more, and less than 1."""
@@ -68,8 +68,8 @@ class TrainingOptions:
         None, "Stop after so many evaluations without a better one.", min=1, show_default="never"
     )
     """Evaluations without a better one after which training stops; None: it goes on to its end."""
-    views: int = _option(3, "Clips of each validation video.", min=1)
-    """Clips of each validation video: accuracy is counted over clips, and over videos by their mean probabilities."""
+    head_clips: int = _option(3, "Clips of each video that the stage head learns from.", min=1)
+    """Clips of each video, at random times and cut out at random, that the stage `head` learns from."""
     seed: int = _option(0, "Of everything random.", min=0)
     """Everything random derives from it, the epoch, and the number of the clip or step."""
     save_every: int = _option(200, "Steps after which the state is saved, beside each epoch's end.", min=1)

@@ -58,6 +58,8 @@ class TrainingState:
     """Of the scaled losses of fp16."""
     average: dict[str, Tensor] = field(default_factory=dict)
     """The moving average of the weights."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Why videos could not be read, by what the dataset calls them: others have come in their place."""
 
 
 def save_state(path: Path, state: TrainingState) -> None:

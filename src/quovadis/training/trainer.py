@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from quovadis.durable import atomic_write
 from quovadis.errors import OutputError, TrainingError
 from quovadis.torch import normalize
 from quovadis.training.batches import Batch, BatchSource, Transform
-from quovadis.training.distributed import Process
+from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
 from quovadis.training.evaluate import Evaluation, evaluate, video_records
 from quovadis.training.history import EVALUATION, STEP, History
@@ -27,12 +26,10 @@ from quovadis.training.losses import Loss, make_loss, one_hot
 from quovadis.training.model_weights import model_tensors, prepare_model
 from quovadis.training.optimiser import OptimiserFactory, freeze_before, make_optimiser, set_rates
 from quovadis.training.options import TrainingOptions, scaled
-from quovadis.training.output import BEST_NAME, LAST_NAME, write_weights
+from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
 from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, save_state
 
-PREDICTIONS_NAME = "predictions.jsonl"
-"""In the folder of a run: what the best weights make of each validation video."""
-_NO_RESULT = ("workers", "device", "save_every", "stage")
+_NO_RESULT = ("workers", "device", "save_every", "stage", "head_clips")
 """Options that decide nothing of what `Trainer` makes."""
 
 
@@ -52,6 +49,8 @@ class StepReport:
     """What the first learning rates are multiplied by."""
     clips_per_second: float
     """On this process, since the last report."""
+    memory_bytes: int
+    """The most that was in use so far: of the GPU, or of the process."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,7 @@ class Trainer:
         *,
         labels: Sequence[str],
         validation: BatchSource | None = None,
+        views: int = 1,
         loss: Loss | None = None,
         transform: Transform | None = None,
         optimiser: OptimiserFactory = make_optimiser,
@@ -107,6 +107,7 @@ class Trainer:
             labels: the class names, in output order.
             validation: of which each epoch is one view of every video; None: there is none, and the last weights count
                 as the best.
+            views: epochs of the validation part that are evaluated: clips of each video.
             loss: in place of the one that the options ask for.
             transform: of batches, in training alone; None: none.
             optimiser: makes the optimiser.
@@ -126,6 +127,7 @@ class Trainer:
         self.options = scaled(options, options.batch * options.accumulate * self.process.world_size)
         self.device = self.process.device(options.device)
         self.batches, self.validation, self.labels = batches, validation, tuple(labels)
+        self._views = views
         if not len(batches):
             raise TrainingError(f"there are too few clips for one batch of {options.batch}: give a smaller `batch`")
         self.steps = self.options.steps or max(1, self.options.epochs * len(batches) // self.options.accumulate)
@@ -231,7 +233,7 @@ class Trainer:
                 lambda clips: self._logits(self.model, clips),
                 self.validation,
                 classes=len(self.labels),
-                views=self.options.views,
+                views=self._views,
                 loss=self.loss,
                 multi_label=self.options.loss == "sigmoid",
                 process=self.process,
@@ -251,7 +253,8 @@ class Trainer:
         average = {} if self.average is None else self.average.tensors
         scaler = self._scaler.state_dict() if self._scaler.is_enabled() else {}
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
-        state = TrainingState(self.settings, self.progress, dict(model), optimiser, scaler, average)
+        skipped = dict(getattr(self.batches, "skipped", {}))
+        state = TrainingState(self.settings, self.progress, dict(model), optimiser, scaler, average, skipped)
         save_state(self.folder / STATE_NAME, state)
 
     def write(self, name: str) -> None:
@@ -279,6 +282,7 @@ class Trainer:
         self.optimiser.load_state_dict(state.optimiser)
         if self.average is not None:
             self.average.load(state.average)
+        getattr(self.batches, "skipped", {}).update(state.skipped)
         if state.scaler:
             self._scaler.load_state_dict(state.scaler)
 
@@ -330,11 +334,14 @@ class Trainer:
         if self._history is None:
             return
         speed = self.options.batch * self.options.accumulate / seconds
-        report = StepReport(self.progress.step, self.steps, self._epoch, loss, factor, clips_per_second=speed)
+        report = StepReport(self.progress.step, self.steps, self._epoch, loss, factor, speed, self._memory())
         record = {"step": report.step, "epoch": report.epoch, "loss": loss, "rate_factor": factor}
         self._history.append(STEP, {**record, "clips_per_second": round(speed, 3)})
         if self._on_step is not None:
             self._on_step(report)
+
+    def _memory(self) -> int:
+        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else peak_memory()
 
     def _end_epoch(self) -> None:
         """Evaluate, keep the best weights, decide whether to stop, and save the state, in this order.
@@ -374,13 +381,7 @@ class Trainer:
         self.write(BEST_NAME)
         if found is None:
             return
-        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in video_records(found, self.labels)]
-        path = self.folder / PREDICTIONS_NAME
-        try:
-            with atomic_write(path) as temporary:
-                temporary.write_text("".join(lines), encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
+        write_lines(self.folder / PREDICTIONS_NAME, video_records(found, self.labels))
 
 
 def derived_seed(seed: int, *numbers: int) -> int:
