@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from quovadis.training import TrainingOptions
 from quovadis.training.history import EVALUATION, STEP, History
-from quovadis.training.output import BEST_NAME, write_weights
-from quovadis.training.trainer import PREDICTIONS_NAME
+from quovadis.training.output import BEST_NAME, PREDICTIONS_NAME, write_weights
+from quovadis.training.run import SKIPPED_NAME, SPLIT_NAME
 
 LABELS = ("wave", "clap & <b>bow</b>", "jump", "$spin$")
 BATCHES = 5
@@ -27,6 +29,8 @@ def write_run(
     multi_label: bool = False,
     validation: bool = True,
     more_steps: int = 0,
+    paths: Mapping[str, Path] = MappingProxyType({}),
+    skipped: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write a training of some epochs, whose best is the one of a number, counted from 1."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,15 +53,39 @@ def write_run(
         seconds = 12.5 * (epoch + 1)
         history.append(EVALUATION, {"step": step + 1, "epoch": epoch, "train_loss": loss, **found, "seconds": seconds})
     history.flush()
+    split = {"dataset": "videos", "train": {}, "validation": {key: str(path) for key, path in paths.items()}}
+    (folder / SPLIT_NAME).write_text(json.dumps(split))
+    if skipped:
+        (folder / SKIPPED_NAME).write_text(json.dumps(dict(skipped)))
     if not epochs:
         return folder
     history.write_table()
-    told = {"options": options.to_dict(), "step": best * BATCHES, "dataset": "videos/", "weights": "rgb-scratch"}
+    told = {
+        "options": options.to_dict(),
+        "step": best * BATCHES,
+        "initial_weights": "rgb-scratch",
+        "sampling": {"views": 3},
+    }
     specification = {"frames": 64, "fps": 25, "short_side": 256, "crop": 224}
     write_weights(folder / BEST_NAME, {"w": np.zeros(1, np.float32)}, LABELS, specification, told)
     if validation:
         lines = [json.dumps(record) + "\n" for record in _videos(videos, multi_label)]
         (folder / PREDICTIONS_NAME).write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def write_head_run(folder: Path, *, videos: int = 12) -> Path:
+    """Write what the stage `head` leaves."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {"clip_top1": 0.7, "clip_top5": 1.0, "video_top1": 0.75, "video_top5": 1.0}
+    tried = {"penalty": 0.01, "scores_by_penalty": {"1": 0.5, "0.01": 0.75, "0.0001": 0.625}}
+    history = History(folder)
+    history.append(EVALUATION, {"step": 0, "epoch": 0, "train_loss": 0.1, "loss": 0.6, **figures, **tried})
+    history.write_table()
+    told = {"stage": "head", "penalty": 0.01, "options": TrainingOptions().to_dict()}
+    write_weights(folder / BEST_NAME, {"w": np.zeros(1, np.float32)}, LABELS, {"frames": 64}, told)
+    lines = [json.dumps(record) + "\n" for record in _videos(videos, multi_label=False)]
+    (folder / PREDICTIONS_NAME).write_text("".join(lines), encoding="utf-8")
     return folder
 
 

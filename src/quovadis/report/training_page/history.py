@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from quovadis.errors import OutputError
 from quovadis.labels import labels_from_json
 from quovadis.training.history import EVALUATION, HISTORY_NAME, STEP, read_history
-from quovadis.training.output import BEST_NAME, INPUT_KEY, TRAINING_KEY
-from quovadis.training.trainer import PREDICTIONS_NAME
+from quovadis.training.output import BEST_NAME, INPUT_KEY, PREDICTIONS_NAME, TRAINING_KEY
+from quovadis.training.run import SKIPPED_NAME, SPLIT_NAME
 from quovadis.weights.safetensors_file import LABELS_KEY
 
 
@@ -51,7 +51,7 @@ class TrainingEpoch:
     figures: Mapping[str, float]
     """Values in 0..1 by name: `clip_top1`, `video_top1`, …; of several labels a video `clip_map` and `video_map`."""
     seconds: float
-    """That the training had taken, over all runs."""
+    """That the training had taken, over all runs; not a number where it is not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,8 @@ class ValidationScores:
     @property
     def truth(self) -> NDArray[np.int64]:
         """The class of each video; of several, the first."""
-        return self.targets.argmax(axis=1)
+        first: NDArray[np.int64] = self.targets.argmax(axis=1)
+        return first
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,12 @@ class TrainingHistory:
     """Steps that were done when the best weights were evaluated; None: before the first evaluation."""
     validation: ValidationScores | None = None
     """None: there is no validation part, or no evaluation yet."""
+    skipped: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Why videos could not be read, by what the dataset calls them."""
+    penalties: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Of the stage `head`: the score on the validation part by the strength of L2."""
+    head: TrainingHistory | None = None
+    """Of the stage `head`, which the whole network was trained after; None: it was not."""
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """How the network was trained, by the names of `TrainingOptions`."""
     input_specification: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -109,12 +116,11 @@ class TrainingHistory:
         return found[-1] if found else None
 
 
-def read_training(folder: Path, paths: Mapping[str, Path] = MappingProxyType({})) -> TrainingHistory:
+def read_training(folder: Path) -> TrainingHistory:
     """Read what a training left in its folder, finished or not.
 
     Args:
         folder: of the run.
-        paths: of the validation videos, by what the dataset calls them; for pictures and names in the report.
 
     Raises:
         OutputError: there is no training in the folder, or its files are damaged.
@@ -122,11 +128,14 @@ def read_training(folder: Path, paths: Mapping[str, Path] = MappingProxyType({})
     path = folder / HISTORY_NAME
     try:
         records = list(read_history(path))
-        steps = tuple(map(_step, (record for record in records if record["kind"] == STEP)))
-        epochs = tuple(map(_epoch, (record for record in records if record["kind"] == EVALUATION)))
+        steps = tuple(_step(record) for record in records if record["kind"] == STEP)
+        evaluations = [record for record in records if record["kind"] == EVALUATION]
+        epochs = tuple(map(_epoch, evaluations))
         metadata = _metadata(path := folder / BEST_NAME)
         training = json.loads(metadata.get(TRAINING_KEY, "{}"))
         labels = labels_from_json(metadata.get(LABELS_KEY)) or ()
+        skipped = _read_json(path := folder / SKIPPED_NAME)
+        paths = _read_json(path := folder / SPLIT_NAME).get("validation", {})
         validation = _validation(path := folder / PREDICTIONS_NAME, labels, paths) if metadata else None
     except FileNotFoundError as error:
         raise OutputError(f"{error.filename}: no such file; give the folder of a training") from error
@@ -134,10 +143,22 @@ def read_training(folder: Path, paths: Mapping[str, Path] = MappingProxyType({})
         raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise OutputError(f"{path}: damaged; run the training again, which goes on from its last state") from error
-    options, best_step = training.pop("options", {}), training.pop("step", None)
-    specification = json.loads(metadata.get(INPUT_KEY, "{}"))
-    name = folder.resolve().name
-    return TrainingHistory(name, labels, steps, epochs, best_step, validation, options, specification, training)
+    head = folder / "head"
+    return TrainingHistory(
+        name=folder.resolve().name,
+        labels=labels,
+        steps=steps,
+        epochs=epochs,
+        # The stage head has one evaluation, which is its best.
+        best_step=training.pop("step", epochs[-1].step if epochs and not steps else None),
+        validation=validation,
+        skipped=skipped,
+        penalties=evaluations[-1].get("scores_by_penalty", {}) if evaluations else {},
+        head=read_training(head) if (head / HISTORY_NAME).exists() else None,
+        options=training.pop("options", {}),
+        input_specification=json.loads(metadata.get(INPUT_KEY, "{}")),
+        provenance=training,
+    )
 
 
 def _step(record: Mapping[str, Any]) -> TrainingStep:
@@ -147,10 +168,17 @@ def _step(record: Mapping[str, Any]) -> TrainingStep:
 
 
 def _epoch(record: Mapping[str, Any]) -> TrainingEpoch:
-    other = ("kind", "step", "epoch", "train_loss", "loss", "seconds")
-    figures = {name: value for name, value in record.items() if name not in other}
-    loss = record.get("loss", math.nan)
-    return TrainingEpoch(record["epoch"] + 1, record["step"], record["train_loss"], loss, figures, record["seconds"])
+    figures = {name: value for name, value in record.items() if name.startswith(("clip_", "video_"))}
+    loss, seconds = record.get("loss", math.nan), record.get("seconds", math.nan)
+    return TrainingEpoch(record["epoch"] + 1, record["step"], record["train_loss"], loss, figures, seconds)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return what a file holds, or nothing where there is no file."""
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -160,7 +188,7 @@ def _metadata(path: Path) -> dict[str, str]:
         return file.metadata() or {}
 
 
-def _validation(path: Path, labels: tuple[str, ...], paths: Mapping[str, Path]) -> ValidationScores | None:
+def _validation(path: Path, labels: tuple[str, ...], paths: Mapping[str, str]) -> ValidationScores | None:
     if not path.exists():
         return None
     with path.open(encoding="utf-8") as lines:
@@ -171,4 +199,4 @@ def _validation(path: Path, labels: tuple[str, ...], paths: Mapping[str, Path]) 
         target[[numbers[label] for label in record["labels"]]] = True
     keys = tuple(record["key"] for record in records)
     scores = np.array([record["scores"] for record in records], np.float64).reshape(targets.shape)
-    return ValidationScores(labels, keys, tuple(str(paths.get(key, "")) for key in keys), targets, scores)
+    return ValidationScores(labels, keys, tuple(paths.get(key, "") for key in keys), targets, scores)

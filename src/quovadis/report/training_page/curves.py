@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from quovadis.report.pages.content import Chart, Curve, Section
-from quovadis.report.training.history import TrainingEpoch, TrainingHistory, TrainingStep
+from quovadis.report.training_page.history import TrainingEpoch, TrainingHistory, TrainingStep
 
 _MAX_POINTS = 300
 """Of a curve by steps: of more steps, neighbours are averaged."""
 
 
-def curves_section(history: TrainingHistory) -> Section:
-    """Return the curves, as far as the training has come."""
-    if not history.steps and not history.epochs:
-        return Section("Curves", ("No step was done.",))
+def curves_sections(history: TrainingHistory) -> list[Section]:
+    """Return the curves, as far as the training has come; none of the stage `head`, which has no steps."""
+    if not history.steps:
+        return []
     charts = [_losses(history), _figures(history), _step_losses(history), _rates(history)]
-    return Section("Curves", charts=tuple(chart for chart in charts if chart is not None))
+    return [Section("Curves", charts=tuple(chart for chart in charts if chart is not None))]
 
 
 def _losses(history: TrainingHistory) -> Chart | None:
@@ -52,20 +52,19 @@ def _curve(name: str, epochs: Sequence[TrainingEpoch], value: Callable[[Training
     return Curve(name, tuple((float(epoch.epoch), value(epoch)) for epoch in epochs))
 
 
-def _step_losses(history: TrainingHistory) -> Chart | None:
-    if not history.steps:
-        return None
+def _step_losses(history: TrainingHistory) -> Chart:
     return Chart("Training loss by step", (_by_step("training", history.steps, lambda step: step.loss),), "step")
 
 
 def _rates(history: TrainingHistory) -> Chart | None:
     rates = (("last layer", "head_rate"), ("other layers", "backbone_rate"))
+    factors = _by_step("", history.steps, lambda step: step.rate_factor).points
     curves = tuple(
-        _by_step(title, history.steps, lambda step, rate=float(history.options[name]): rate * step.rate_factor)
+        Curve(title, tuple((step, factor * history.options[name]) for step, factor in factors))
         for title, name in rates
         if name in history.options
     )
-    return Chart("Learning rate by step", curves, "step") if history.steps and curves else None
+    return Chart("Learning rate by step", curves, "step") if curves else None
 
 
 def _by_step(name: str, steps: Sequence[TrainingStep], value: Callable[[TrainingStep], float]) -> Curve:

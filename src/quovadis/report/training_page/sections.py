@@ -28,9 +28,9 @@ from quovadis.report.pages.content import (
     interval_percent,
     percent,
 )
-from quovadis.report.training.curves import curves_section
-from quovadis.report.training.history import TrainingEpoch, TrainingHistory, ValidationScores
-from quovadis.report.training.thumbnails import thumbnail
+from quovadis.report.training_page.curves import curves_sections
+from quovadis.report.training_page.history import TrainingEpoch, TrainingHistory, ValidationScores
+from quovadis.report.training_page.thumbnails import thumbnail
 from quovadis.version import __version__
 
 FIGURES: Mapping[str, str] = MappingProxyType(
@@ -62,7 +62,6 @@ def training_content(
     history: TrainingHistory,
     *,
     cost: RunCost | None = None,
-    skipped: Sequence[tuple[str, str]] = (),
     commands: Sequence[str] = (),
 ) -> Report:
     """Return the report of a training.
@@ -70,33 +69,42 @@ def training_content(
     Args:
         history: of the run.
         cost: what it took.
-        skipped: the videos that could not be read, each with the reason.
         commands: what to run next, as lines for a shell.
     """
-    sections: list[Section] = [accuracy_section(history), curves_section(history)]
+    sections: list[Section] = [accuracy_section(history), *curves_sections(history)]
     if commands:
         sections.append(Section("What to run next", commands=tuple(commands)))
     if history.validation is not None and len(history.validation.keys):
         sections += _of_videos(history, history.validation)
-    if skipped:
-        sections.append(_skipped(skipped))
+    if history.skipped:
+        sections.append(_skipped(history.skipped))
+    if history.penalties:
+        sections.append(_penalties(history))
     sections += [_cost(history, cost or RunCost()), *_epochs(history), *_settings(history), _provenance(history)]
     return Report(f"Training of {history.name}", (_outcome(history),), tuple(sections))
 
 
 def _outcome(history: TrainingHistory) -> str:
-    """Return the one sentence that most readers want."""
+    """Return the sentences that most readers want."""
     best = history.best
     if best is None:
         return f"No evaluation yet: {counted(len(history.steps), 'step')} done. Run the training again to go on."
+    is_head = not history.steps
+    which = "the stage head" if is_head else f"epoch {best.epoch}"
     name = "video_map" if history.is_multi_label else "video_top1"
     if history.validation is None or name not in best.figures:
-        return f"The weights of epoch {best.epoch}, without a validation part: how good they are is not known."
-    value, videos = best.figures[name], len(history.validation.keys)
-    text = f"The best weights are those of epoch {best.epoch} of {history.epochs[-1].epoch}: "
+        return f"The weights are those of {which}. Without a validation part, how good they are is not known."
+    value, videos = best.figures[name], counted(len(history.validation.keys), "validation video")
+    weights = "weights" if is_head else "best weights"
+    of = which if is_head else f"{which} of {history.epochs[-1].epoch}"
+    text = f"The {weights} are those of {of}: "
     if history.is_multi_label:
-        return text + f"a mean average precision of {fine_percent(value)} over {counted(videos, 'validation video')}."
-    return text + f"{round(value * videos):,} of {counted(videos, 'validation video')} are classified correctly."
+        text += f"a mean average precision of {fine_percent(value)} over {videos}."
+    else:
+        text += f"{round(value * len(history.validation.keys)):,} of {videos} are classified correctly."
+    if history.head is not None and history.head.best is not None and name in history.head.best.figures:
+        text += f" The stage head, which it began with, came to {fine_percent(history.head.best.figures[name])}."
+    return text
 
 
 def accuracy_section(history: TrainingHistory) -> Section:
@@ -110,14 +118,15 @@ def accuracy_section(history: TrainingHistory) -> Section:
         "Clip-wise, each clip counts by itself. Video-wise, the probabilities of a video's clips are averaged first, "
         "and each video counts once; papers as a rule state this one."
     ]
-    if views := int(history.options.get("views", 0)):
+    if views := int(history.provenance.get("sampling", {}).get("views", 0)):
         paragraphs[0] += f" Here each video has {counted(views, 'clip')}."
     if history.is_multi_label:
         paragraphs.append("mAP is the mean over classes of the average precision.")
     elif videos:
         paragraphs.append(
-            "Intervals are Wilson's, with a confidence of 95 %: of two trainings whose intervals overlap, chance may have "
-            "decided which looks better. There is none over clips: those of one video are alike, and it would be too narrow."
+            "Intervals are Wilson's, with a confidence of 95 %: where those of two trainings overlap, chance may have "
+            "decided which looks better. There is none over clips: those of one video are alike, so that it would be "
+            "too narrow."
         )
     rows, bars = [], []
     for name in _shown_figures(history):
@@ -170,19 +179,35 @@ def _precisions(scores: ValidationScores) -> Section:
     return Section("Classes", (paragraph,), table=Table(columns, rows), folded=counted(len(rows), "class"))
 
 
-def _skipped(skipped: Sequence[tuple[str, str]]) -> Section:
+def _skipped(skipped: Mapping[str, str]) -> Section:
     columns = (Column("video"), Column("reason"))
     paragraph = f"{counted(len(skipped), 'video')} could not be read, and took no part in the training."
     folded = counted(len(skipped), "video")
-    return Section("Videos left out", (paragraph,), table=Table(columns, tuple(skipped)), folded=folded)
+    return Section("Videos left out", (paragraph,), table=Table(columns, tuple(skipped.items())), folded=folded)
+
+
+def _penalties(history: TrainingHistory) -> Section:
+    heading = FIGURES["video_map" if history.is_multi_label else "video_top1"]
+    columns = (Column("strength of L2", True), Column(heading, True), Column(""))
+    chosen = f"{history.provenance.get('penalty', math.nan):g}"
+    rows = tuple(
+        (strength, fine_percent(score), "chosen" if strength == chosen else "")
+        for strength, score in sorted(history.penalties.items(), key=lambda item: float(item[0]))
+    )
+    paragraph = (
+        "The last layer was trained with each of these strengths; the one that does best on the validation part was "
+        "chosen. Since that part has chosen, its figures are a little too good."
+    )
+    return Section("Regularisation", (paragraph,), table=Table(columns, rows))
 
 
 def _cost(history: TrainingHistory, cost: RunCost) -> Section:
-    rows = [("epochs", str(history.epochs[-1].epoch) if history.epochs else "0")]
+    rows = []
     if history.steps:
+        rows.append(("epochs", str(history.epochs[-1].epoch) if history.epochs else "0"))
         rows.append(("steps", f"{history.steps[-1].step:,}"))
-    if history.epochs:
-        rows.append(("time, over all runs", duration(history.epochs[-1].seconds)))
+    if history.epochs and math.isfinite(seconds := history.epochs[-1].seconds):
+        rows.append(("time, over all runs", duration(seconds)))
     if history.steps:
         rows.append(("clips a second, median", fine_number(median(step.clips_per_second for step in history.steps))))
     memory = cost.peak_memory_bytes
@@ -193,7 +218,7 @@ def _cost(history: TrainingHistory, cost: RunCost) -> Section:
 
 
 def _epochs(history: TrainingHistory) -> list[Section]:
-    if not history.epochs:
+    if not history.epochs or not history.steps:
         return []
     names = _shown_figures(history)
     headings = ("epoch", "steps", "training loss", "validation loss", *(FIGURES[name] for name in names), "seconds")
@@ -212,7 +237,7 @@ def _epoch_row(epoch: TrainingEpoch, names: Sequence[str]) -> tuple[str, ...]:
         fine_number(epoch.train_loss),
         fine_number(epoch.loss),
         *figures,
-        f"{epoch.seconds:,.1f}",
+        NOTHING if math.isnan(epoch.seconds) else f"{epoch.seconds:,.1f}",
     )
 
 

@@ -10,8 +10,8 @@ from quovadis.errors import MissingDependencyError
 from quovadis.report.pages.confusion import confusion_png
 from quovadis.report.pages.files import encoded, make_folder, write_file
 from quovadis.report.pages.page import page
-from quovadis.report.training.history import TrainingHistory
-from quovadis.report.training.sections import RunCost, training_content
+from quovadis.report.training_page.history import TrainingHistory
+from quovadis.report.training_page.sections import RunCost, training_content
 
 REPORT_NAME = "report.html"
 
@@ -21,7 +21,6 @@ def write_training_report(
     folder: Path,
     *,
     cost: RunCost | None = None,
-    skipped: Sequence[tuple[str, str]] = (),
     commands: Sequence[str] = (),
 ) -> Path:
     """Write the report of a training as one HTML page that needs no other file, and return the file.
@@ -30,7 +29,6 @@ def write_training_report(
         history: of the run, finished or not.
         folder: where the page goes; made if it is not there.
         cost: what the run took.
-        skipped: the videos that could not be read, each with the reason.
         commands: what to run next, as lines for a shell.
 
     Raises:
@@ -39,7 +37,7 @@ def write_training_report(
     """
     if find_spec("matplotlib") is None:
         raise MissingDependencyError("matplotlib", "train", "the report of a training")
-    content = training_content(history, cost=cost, skipped=skipped, commands=commands)
+    content = training_content(history, cost=cost, commands=commands)
     has_matrix = history.validation is not None and not history.is_multi_label
     picture = confusion_png(history.validation) if has_matrix and history.validation is not None else b""
     make_folder(folder)

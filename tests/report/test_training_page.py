@@ -14,12 +14,12 @@ from PIL import Image
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.report.pages.charts import nice_ticks
 from quovadis.report.pages.content import Chart
-from quovadis.report.training import RunCost, read_training, write, write_training_report
-from quovadis.report.training.curves import curves_section
-from quovadis.report.training.sections import training_content
-from quovadis.report.training.thumbnails import SIDE, thumbnail
+from quovadis.report.training_page import RunCost, TrainingHistory, read_training, write, write_training_report
+from quovadis.report.training_page.curves import curves_sections
+from quovadis.report.training_page.sections import training_content
+from quovadis.report.training_page.thumbnails import SIDE, thumbnail
 from support.page import Page
-from support.training_runs import BATCHES, LABELS, write_run
+from support.training_runs import BATCHES, LABELS, write_head_run, write_run
 
 
 def write_report(folder: Path, **settings: object) -> str:
@@ -27,8 +27,14 @@ def write_report(folder: Path, **settings: object) -> str:
     return write_training_report(read_training(folder), folder).read_text("utf-8")
 
 
-def charts(folder: Path) -> dict[str, Chart]:
-    return {chart.title: chart for chart in curves_section(read_training(folder)).charts}
+def figures(history: TrainingHistory) -> list[str]:
+    table = training_content(history).sections[0].table
+    assert table is not None
+    return [row[0] for row in table.rows]
+
+
+def charts(history: TrainingHistory) -> dict[str, Chart]:
+    return {chart.title: chart for section in curves_sections(history) for chart in section.charts}
 
 
 def test_the_best_epoch_is_reported_with_both_accuracies_by_name(tmp_path: Path) -> None:
@@ -45,15 +51,9 @@ def test_the_best_epoch_is_reported_with_both_accuracies_by_name(tmp_path: Path)
 def test_top5_of_few_classes_says_nothing_and_is_left_out(tmp_path: Path) -> None:
     history = read_training(write_run(tmp_path))
     assert len(history.labels) < 5
-    assert not any(
-        "top-5" in row[0] for section in training_content(history).sections[:1] for row in section.table.rows
-    )  # type: ignore[union-attr]
+    assert figures(history) == ["video-wise top-1", "clip-wise top-1"]
     many = replace(history, labels=tuple("abcdefg"), validation=None)
-    (accuracy, *_) = training_content(many).sections
-    assert accuracy.table is not None
-    assert [row[0] for row in accuracy.table.rows] == [
-        f"{kind} {top}" for kind in ("video-wise", "clip-wise") for top in ("top-1", "top-5")
-    ]
+    assert figures(many) == [f"{kind} {top}" for kind in ("video-wise", "clip-wise") for top in ("top-1", "top-5")]
 
 
 def test_worst_videos_come_least_probable_first(tmp_path: Path) -> None:
@@ -67,23 +67,23 @@ def test_worst_videos_come_least_probable_first(tmp_path: Path) -> None:
 
 
 def test_one_file_that_asks_for_nothing_and_takes_no_name_for_more_than_text(tmp_path: Path) -> None:
-    folder = write_run(tmp_path)
-    skipped = [("bad <i>.mp4", "bad <i>.mp4: not a video & more")]
+    skipped = {"bad <i>.mp4": "bad <i>.mp4: not a video & more"}
+    folder = write_run(tmp_path, skipped=skipped)
     history, commands = read_training(folder), ("quovadis classify a&b.mp4 --weights best.safetensors",)
-    text = write_training_report(history, folder, skipped=skipped, commands=commands).read_text("utf-8")
+    text = write_training_report(history, folder, commands=commands).read_text("utf-8")
     page = Page(text)
     assert "https:" not in text
     assert "url(" not in text
     assert "http:" not in text.replace("http://www.w3.org/2000/svg", "")
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "b", "i", "a"})
-    assert all(attributes["src"].startswith("data:image/") for _, attributes in page.tags if attributes.get("src"))  # type: ignore[union-attr]
-    assert list(skipped[0]) in page.rows
+    assert all((attributes.get("src") or "data:image/").startswith("data:image/") for _, attributes in page.tags)
+    assert [*skipped, *skipped.values()] in page.rows
     assert "1 video could not be read" in page.text
     assert commands[0] in page.text
 
 
 def test_curves_are_of_every_epoch_and_step(tmp_path: Path) -> None:
-    found = charts(write_run(tmp_path, epochs=4, best=3))
+    found = charts(read_training(write_run(tmp_path, epochs=4, best=3)))
     accuracy = found["Top-1 accuracy by epoch"]
     assert [curve.name for curve in accuracy.curves] == ["video-wise", "clip-wise"]
     assert [x for x, _ in accuracy.curves[0].points] == [1, 2, 3, 4]
@@ -98,8 +98,7 @@ def test_curves_are_of_every_epoch_and_step(tmp_path: Path) -> None:
 def test_many_steps_are_averaged(tmp_path: Path) -> None:
     history = read_training(write_run(tmp_path, epochs=1, best=1))
     steps = tuple(replace(history.steps[0], step=number + 1, loss=float(number % 2)) for number in range(3000))
-    section = curves_section(replace(history, steps=steps))
-    (curve,) = next(chart for chart in section.charts if chart.title == "Training loss by step").curves
+    (curve,) = charts(replace(history, steps=steps))["Training loss by step"].curves
     assert len(curve.points) <= 300
     assert {y for _, y in curve.points} == {0.5}
     assert curve.points[0][0] == 5.5
@@ -132,13 +131,29 @@ def test_of_several_labels_a_video_the_figure_is_mean_average_precision(tmp_path
     assert [LABELS[1], "4"] in [row[:2] for row in page.rows]
 
 
+def test_the_stage_head_has_no_curves_but_what_regularises_it(tmp_path: Path) -> None:
+    folder = write_head_run(tmp_path)
+    history = read_training(folder)
+    page = Page(write_training_report(history, folder).read_text("utf-8"))
+    assert "The weights are those of the stage head: 9 of 12 validation videos are classified correctly." in page.text
+    assert charts(history) == {}
+    start = page.rows.index(["0.0001", "62.50 %", ""])
+    assert page.rows[start + 1 : start + 3] == [["0.01", "75.00 %", "chosen"], ["1", "50.00 %", ""]]
+
+
+def test_a_network_trained_after_its_head_says_what_the_head_came_to(tmp_path: Path) -> None:
+    write_head_run(tmp_path / "head")
+    text = Page(write_report(tmp_path)).text
+    assert "The stage head, which it began with, came to 75.00 %." in text
+
+
 def test_time_memory_and_provenance_are_told(tmp_path: Path) -> None:
     folder = write_run(tmp_path, epochs=4)
     path = write_training_report(read_training(folder), folder, cost=RunCost(3 * 2**30, "a processor"))
     rows = Page(path.read_text("utf-8")).rows
     for row in (["time, over all runs", "50.0 seconds"], ["most memory", "3.00 GiB"], ["machine", "a processor"]):
         assert row in rows
-    for row in (["weights", "rgb-scratch"], ["frames", "64"], ["dataset", "videos/"], ["head_rate", "0.01"]):
+    for row in (["initial weights", "rgb-scratch"], ["frames", "64"], ["sampling", "views 3"], ["head_rate", "0.01"]):
         assert row in rows
 
 
@@ -156,8 +171,8 @@ def test_an_unreadable_video_is_listed_without_a_picture(tmp_path: Path) -> None
     (tmp_path / "text.mp4").write_text("no video")
     assert thumbnail(str(tmp_path / "text.mp4")) is None
     assert thumbnail(str(tmp_path / "missing.mp4")) is None
-    folder = write_run(tmp_path / "run")
-    history = read_training(folder, {"clip 11": tmp_path / "text.mp4"})
+    folder = write_run(tmp_path / "run", paths={"clip 11": tmp_path / "text.mp4"})
+    history = read_training(folder)
     page = Page(write_training_report(history, folder).read_text("utf-8"))
     assert any(row[-1].endswith("text.mp4") for row in page.rows)
     assert "thumbnail" not in [attributes.get("class") for _, attributes in page.tags]
