@@ -111,7 +111,7 @@ def test_many_steps_are_averaged(tmp_path: Path) -> None:
         ({"epochs": 0}, "No evaluation yet: 0 steps done."),
         ({"epochs": 1, "best": 1}, "epoch 1 of 1"),
         ({"epochs": 2, "best": 1, "more_steps": 3}, "epoch 1 of 2"),
-        ({"validation": False}, "without a validation part"),
+        ({"validation": False}, "Without a validation part"),
     ],
     ids=["before the first evaluation", "before the first step", "one epoch", "interrupted", "no validation"],
 )

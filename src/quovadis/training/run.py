@@ -39,7 +39,7 @@ from quovadis.weights import Weights, load_weights
 RANDOM = "random"
 """In the place of weights: the network begins with random ones."""
 SKIPPED_NAME, SPLIT_NAME = "skipped.json", "split.json"
-"""In the folder of a run: why videos could not be read; and which are on which side."""
+"""In the folder of a run: why videos could not be read; and the paths of those on either side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,11 +332,9 @@ def _write_run(
     except OSError as error:
         raise OutputError(f"{folder}: the folder cannot be made: {error.strerror}") from error
     write_config(folder / CONFIG_NAME, {**asdict(run), **options.to_dict(), **_plain(sampling)})
-    keys: Callable[[Dataset], list[str]] = lambda part: [example.key for example in part.examples]  # noqa: E731
-    _write_json(
-        folder / SPLIT_NAME,
-        {"dataset": str(dataset), "train": keys(split.train), "validation": keys(split.validation)},
-    )
+    parts = {"train": split.train, "validation": split.validation}
+    paths = {name: {example.key: str(example.path) for example in part.examples} for name, part in parts.items()}
+    _write_json(folder / SPLIT_NAME, {"dataset": str(dataset), **paths})
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
