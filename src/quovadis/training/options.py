@@ -227,6 +227,11 @@ class RunOptions:
     )
     """`auto`, an official name or a file of weights, whose last layer is kept where it is of the same classes; or
     `random`."""
+    labels: str | None = field(
+        default=None,
+        metadata={"help": "Class names, one per line, in the order of the dataset's numbers.", "metavar": "FILE"},
+    )
+    """A text file with the class names, one a line, where the dataset numbers its classes; None: the dataset's own."""
     engine: EngineName = field(default="auto", metadata={"help": "What computes features for the stage head."})
     """What computes the features of the stage `head`."""
     videos: str | None = field(

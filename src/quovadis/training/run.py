@@ -13,9 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from quovadis.architecture import HEAD
 from quovadis.datasets import Dataset
 from quovadis.durable import atomic_write
 from quovadis.errors import OutputError, TrainingError
+from quovadis.labels import class_names
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
 from quovadis.recognizer import load
@@ -259,7 +261,8 @@ def initial_network(weights: Weights | None, labels: tuple[str, ...], options: T
     # Of as many classes, but others, its last layer would be kept.
     fresh = I3D(len(labels), dropout=options.dropout)
     model = I3D.from_pretrained(weights, num_classes=len(labels), dropout=options.dropout)
-    model.Logits.load_state_dict(fresh.Logits.state_dict())
+    head = model.get_submodule(HEAD.scope)
+    head.load_state_dict(fresh.get_submodule(HEAD.scope).state_dict())
     return model
 
 
@@ -298,6 +301,7 @@ def write_skipped(path: Path, failures: Mapping[str, str]) -> None:
 def _read_split(dataset: Path, run: RunOptions, options: TrainingOptions, notify: Notify) -> DatasetSplit:
     split = read_splits(
         dataset,
+        labels=class_names(run.labels),
         videos=None if run.videos is None else Path(run.videos),
         file_format=run.file_format,
         validation=None if run.validation is None else Path(run.validation),
