@@ -68,5 +68,5 @@ def test_the_linear_rule_goes_both_ways() -> None:
 )
 def test_options_that_cannot_be_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(TrainingError) as raised:
-        TrainingOptions(**settings)  # type: ignore[arg-type]
+        TrainingOptions(**settings).check_together()  # type: ignore[arg-type]
     assert message in str(raised.value)

@@ -9,7 +9,7 @@ from functools import wraps
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -252,6 +252,8 @@ def _field_parameter(options: Any, field: Field[Any], defaults: Any) -> inspect.
     if PathLike[str] in get_args(kind):
         # A file, a name or, in Python, more: on the command line a text.
         kind = str | None if NoneType in get_args(kind) else str
+    elif get_origin(kind) is Sequence:
+        kind = list[get_args(kind)[0]]  # type: ignore[misc]
     flag = f"--{field.name.replace('_', '-')}"
     settings: dict[str, Any] = {
         "flags": [flag, SHORT[field.name]] if field.name in SHORT else [flag] if kind is bool else [],
@@ -262,4 +264,5 @@ def _field_parameter(options: Any, field: Field[Any], defaults: Any) -> inspect.
     }
     flags, rules = settings.pop("flags"), settings.pop("rules")
     annotation = Annotated[(kind, typer.Option(*flags, **settings), *rules)]  # type: ignore[valid-type]
-    return _keyword(field.name, getattr(defaults, field.name), annotation)
+    default = getattr(defaults, field.name)
+    return _keyword(field.name, list(default) if isinstance(default, tuple) else default, annotation)

@@ -1,4 +1,4 @@
-"""Configurations of trainings: files that people write, the recipes that come with Quovadis, and what a run resolved."""
+"""Configurations of trainings: files that people write, recipes that come with Quovadis, and what a run resolved."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from quovadis.durable import atomic_write
 from quovadis.errors import OutputError, TrainingError
 from quovadis.extras import import_extra
+from quovadis.training.options import TrainingOptions
 
 CONFIG_NAME = "config.toml"
 """In the folder of a run: all options as they were resolved."""
@@ -100,6 +101,9 @@ def resolve(config: Mapping[str, Any], given: Mapping[str, Any], *defaults: Any,
     for options in defaults:
         own = {field.name: values[field.name] for field in fields(options) if field.name in values}
         made.append(replace(options, **{name: _listed(value) for name, value in own.items()}))
+    for options in made:
+        if isinstance(options, TrainingOptions):
+            options.check_together()
     return made
 
 

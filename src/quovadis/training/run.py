@@ -6,16 +6,19 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 
-from quovadis.datasets import Dataset, DatasetFormat
+from quovadis.architecture import HEAD
+from quovadis.datasets import Dataset
 from quovadis.durable import atomic_write
-from quovadis.errors import OutputError, TrainingError, VideoError
-from quovadis.options import EngineName, ModelOptions
+from quovadis.errors import OutputError, TrainingError
+from quovadis.labels import class_names
+from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
 from quovadis.recognizer import load
 from quovadis.runs.executor import VideoObserver
@@ -29,64 +32,51 @@ from quovadis.training.head_stage import TrainedHead, train_head
 from quovadis.training.history import EVALUATION, History
 from quovadis.training.loader import ClipLoader
 from quovadis.training.losses import make_loss
-from quovadis.training.options import TrainingOptions
+from quovadis.training.options import RANDOM, RunOptions, TrainingOptions
 from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
-from quovadis.training.split import VALIDATION_SHARE, DatasetSplit, read_splits
+from quovadis.training.split import DatasetSplit, read_splits
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
 from quovadis.weights import Weights, load_weights
 
-RANDOM = "random"
-"""In the place of weights: the network begins with random ones."""
 SKIPPED_NAME, SPLIT_NAME = "skipped.json", "split.json"
 """In the folder of a run: why videos could not be read; and the paths of those on either side."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """What a training begins with."""
-
-    weights: str = field(
-        default="auto", metadata={"help": "What to begin with: auto, an official name, a file, or random."}
-    )
-    """`auto`, an official name or a file of weights, whose last layer is kept if it is of the same classes; `random`."""
-    engine: EngineName = field(default="auto", metadata={"help": "What computes features for the stage head."})
-    """What computes the features of the stage `head`."""
-    videos: str | None = field(
-        default=None, metadata={"help": "Folder of the videos.", "metavar": "FOLDER", "show_default": "beside the list"}
-    )
-    """The folder of the videos; None: that of the annotation."""
-    file_format: DatasetFormat = field(
-        default="auto", metadata={"help": "Format of the dataset.", "flags": ["--dataset-format"]}
-    )
-    """How to read the dataset, as `read_dataset` has it."""
-    validation: str | None = field(
-        default=None, metadata={"help": "Another dataset to validate with.", "metavar": "DATASET"}
-    )
-    """Another annotation or folder, whose videos are those to validate with; None: a share, or the dataset's own part."""
-    validation_share: float = field(
-        default=VALIDATION_SHARE, metadata={"help": "Share of each class's videos to validate with."}
-    )
-    """Of the videos of each class, where nothing else says which validate."""
-    split: int = field(default=1, metadata={"help": "Which official split of UCF-101 or HMDB-51.", "min": 1})
-    """Which official split of UCF-101 or HMDB-51."""
-
-
-class TrainingObserver:
-    """Is told how a training stands; each method may be replaced."""
+class TrainingObserver(Protocol):
+    """Is told how a training stands."""
 
     def notice(self, message: str) -> None:
-        """Take one line about what was chosen or left out."""
+        """Take one line about what was chosen or left out; one of some weight begins with `warning:`."""
+        ...
 
     def features(self, part: str) -> VideoObserver | None:
         """Return what is told how the features of a part, `train` or `validation`, come along."""
-        return None
+        ...
 
     def step(self, report: StepReport) -> None:
         """Take how things stand after a step."""
+        ...
 
     def evaluation(self, step: int, found: Evaluation) -> None:
         """Take what an evaluation found after so many steps."""
+        ...
+
+
+class SilentObserver(TrainingObserver):
+    """Leaves out everything."""
+
+    def notice(self, message: str) -> None:
+        """Leave it out."""
+
+    def features(self, part: str) -> None:
+        """Observe nothing."""
+
+    def step(self, report: StepReport) -> None:
+        """Leave it out."""
+
+    def evaluation(self, step: int, found: Evaluation) -> None:
+        """Leave it out."""
 
 
 def train(
@@ -120,7 +110,8 @@ def train(
         VideoError: no video can be read.
     """
     run, options, sampling = run or RunOptions(), options or TrainingOptions(), sampling or ClipSampling(views=3)
-    process, observer = process or Process(), observer or TrainingObserver()
+    process, observer = process or Process(), observer or SilentObserver()
+    options.check_together()
     if "head" in options.stages and process.world_size > 1:
         raise TrainingError(
             'the stage head takes one process: run it without torchrun, and `stage="full"` with it afterwards',
@@ -185,7 +176,8 @@ class _Run:
         write_skipped(self.folder / SKIPPED_NAME, failures)
         if head.evaluation is not None:
             self.observer.evaluation(0, head.evaluation)
-        return made, TrainingResult(folder / BEST_NAME, folder / LAST_NAME, 0, 0, head.evaluation)
+        score = None if head.evaluation is None else head.evaluation.score
+        return made, TrainingResult(folder / BEST_NAME, folder / LAST_NAME, 0, 0, score, head.evaluation)
 
     def _write_head(self, head: TrainedHead, made: Weights, backbone: Weights, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -210,10 +202,9 @@ class _Run:
             for part, is_training in ((self.split.train, True), (self.split.validation, False))
         )
         common: dict[str, Any] = {"rank": process.rank, "world_size": process.world_size, "seed": options.seed}
-        balanced = train.targets if options.balance == "sampler" else None
-        counts = torch.bincount(torch.from_numpy(train.targets), minlength=len(self.labels)).tolist() if (
-            train.targets.ndim == 1
-        ) else None
+        counts = None if self.split.train.is_multi_label else class_counts(self.split.train)
+        labels = np.array([example.label for example in train.examples], np.int64)
+        balanced = labels if options.balance == "sampler" else None
         with ExitStack() as stack:
             loaders = [
                 stack.enter_context(ClipLoader(part, batch=options.batch, workers=workers, classes=classes, **common))
@@ -270,8 +261,17 @@ def initial_network(weights: Weights | None, labels: tuple[str, ...], options: T
     # Of as many classes, but others, its last layer would be kept.
     fresh = I3D(len(labels), dropout=options.dropout)
     model = I3D.from_pretrained(weights, num_classes=len(labels), dropout=options.dropout)
-    model.Logits.load_state_dict(fresh.Logits.state_dict())  # type: ignore[operator, union-attr, arg-type]
+    head = model.get_submodule(HEAD.scope)
+    head.load_state_dict(fresh.get_submodule(HEAD.scope).state_dict())
     return model
+
+
+def class_counts(dataset: Dataset) -> list[int]:
+    """Return how many videos each class has."""
+    counts = [0] * len(dataset.labels)
+    for example in dataset.existing:
+        counts[example.label] += 1
+    return counts
 
 
 def dataset_fingerprint(split: DatasetSplit) -> str:
@@ -301,6 +301,7 @@ def write_skipped(path: Path, failures: Mapping[str, str]) -> None:
 def _read_split(dataset: Path, run: RunOptions, options: TrainingOptions, notify: Notify) -> DatasetSplit:
     split = read_splits(
         dataset,
+        labels=class_names(run.labels),
         videos=None if run.videos is None else Path(run.videos),
         file_format=run.file_format,
         validation=None if run.validation is None else Path(run.validation),
@@ -314,8 +315,15 @@ def _read_split(dataset: Path, run: RunOptions, options: TrainingOptions, notify
         raise TrainingError(
             f'{dataset}: its videos have several classes each: train with `loss="sigmoid"`', option="loss"
         )
+    if split.train.is_multi_label and options.balance != "none":
+        raise TrainingError(
+            f"{dataset}: its videos have several classes each, which cannot be balanced: leave `balance` out",
+            option="balance",
+        )
     if len(split.train.labels) < 2:
-        raise TrainingError(f"{dataset}: has one class, {split.train.labels[0]}, and nothing to tell it from: add others")
+        raise TrainingError(
+            f"{dataset}: has one class, {split.train.labels[0]}, and nothing to tell it from: add others"
+        )
     return split
 
 

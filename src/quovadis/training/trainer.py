@@ -65,6 +65,8 @@ class TrainingResult:
     """That were done."""
     best_step: int
     """After which the best weights were evaluated."""
+    best_score: float | None
+    """Of the best weights, over videos: top-1, or mean average precision; None: there is no validation part."""
     evaluation: Evaluation | None
     """Of the end of this run; None: there is no validation part, or nothing was left to do."""
 
@@ -120,9 +122,10 @@ class Trainer:
 
         Raises:
             OutputError: the folder cannot be written, or holds a training with other options.
-            TrainingError: nothing is left to train, or there are no batches.
+            TrainingError: options that do not go together, nothing to train, or no batches.
             EngineError: there is no such device.
         """
+        options.check_together()
         self.process = process or Process()
         self.options = scaled(options, options.batch * options.accumulate * self.process.world_size)
         self.device = self.process.device(options.device)
@@ -179,7 +182,8 @@ class Trainer:
             elif self.progress.step % self.options.save_every == 0:
                 self.save()
         best, last = self.folder / BEST_NAME, self.folder / LAST_NAME
-        return TrainingResult(best, last, self.progress.step, self.progress.best_step, self._latest)
+        progress = self.progress
+        return TrainingResult(best, last, progress.step, progress.best_step, progress.best_score, self._latest)
 
     def step(self, batches: Iterator[Batch]) -> tuple[float, float]:
         """Take one optimiser step, and return its mean loss and the factor of its learning rates.
