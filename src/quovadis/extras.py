@@ -20,6 +20,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "onnxruntime": ("onnxruntime", "onnx"),
         "pandas": ("pandas", "pandas"),
         "pyarrow": ("pyarrow", "parquet"),
+        "tensorboard": ("TensorBoard", "train"),
         "tensorflow": ("TensorFlow", "tensorflow"),
         "torch": ("PyTorch", "torch"),
         "yaml": ("PyYAML", "train"),
@@ -30,7 +31,8 @@ EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 def _prepare(package: str) -> None:
     """Set what a package reads from the environment when it is imported; of this process alone."""
-    if package == "tensorflow":
+    # Where TensorFlow is installed, TensorBoard imports it.
+    if package in ("tensorflow", "tensorboard"):
         # Its notes on the processor's instructions would stand among our own lines.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         if not (Path.home() / ".keras").exists():
