@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -294,8 +295,11 @@ class Trainer:
         module: nn.Module = self.model
         if self.process.world_size > 1:
             ids = [self.device] if self.device.type == "cuda" else None
-            # Batch norm's averages are each replica's own until they are evaluated or saved.
-            module = DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
+            # Batch norm's averages are each replica's own until they are evaluated or saved. PyTorch has renamed the switch.
+            names = inspect.signature(DistributedDataParallel).parameters
+            switch = "forward_sync_buffers" if "forward_sync_buffers" in names else "broadcast_buffers"
+            settings: dict[str, Any] = {"device_ids": ids, switch: False}
+            module = DistributedDataParallel(module, **settings)
         self._module = module
         return torch.compile(module) if self.options.compile else module
 
@@ -353,6 +357,7 @@ class Trainer:
         A training that is killed in between does the epoch's last steps again, and writes the same.
         """
         progress = self.progress
+        self.process.average_statistics(self.model)
         found = None if self.validation is None else self.evaluate()
         self._latest = found
         if found is None or self._is_better(found):
