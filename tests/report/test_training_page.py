@@ -14,7 +14,14 @@ from PIL import Image
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.report.pages.charts import nice_ticks
 from quovadis.report.pages.content import Chart
-from quovadis.report.training_page import RunCost, TrainingHistory, read_training, write, write_training_report
+from quovadis.report.training_page import (
+    RunCost,
+    TrainingHistory,
+    TrainingPage,
+    read_training,
+    write,
+    write_training_report,
+)
 from quovadis.report.training_page.curves import curves_sections
 from quovadis.report.training_page.sections import training_content
 from quovadis.report.training_page.thumbnails import SIDE, thumbnail
@@ -204,3 +211,28 @@ def test_matplotlib_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.Mon
 )
 def test_ticks_are_round_numbers_around_the_values(low: float, high: float, expected: list[float]) -> None:
     assert nice_ticks(low, high, 5) == expected
+
+
+def test_the_page_of_a_training_under_way_is_written_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(write.time, "monotonic", lambda: now)
+    page = TrainingPage(write_run(tmp_path, epochs=1, best=1), machine="a processor", commands=["run this next"])
+    page.peak_memory_bytes = 2**30
+    page.update()
+    path = tmp_path / "report.html"
+    assert "run this next" in path.read_text("utf-8")
+    assert ["most memory", "1.00 GiB"] in Page(path.read_text("utf-8")).rows
+    for now, epochs in ((1059.0, 1), (1060.0, 2)):
+        write_run(tmp_path, epochs=2, best=2)
+        page.update()
+        assert f"epoch {epochs} of {epochs}" in path.read_text("utf-8")
+
+
+def test_a_training_that_could_have_no_page_is_refused_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "find_spec", lambda _: None)
+    with pytest.raises(MissingDependencyError, match=r"quovadis\[train\]"):
+        TrainingPage(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quovadis.cli.command import OUTPUT, RUN, Without, one_of
-from quovadis.cli.options import FPS, Quiet, notice_line, resumable, stderr
+from quovadis.cli.options import FPS, Quiet, notice_line, notices, resumable, stderr
 from quovadis.cli.spelling import running
 from quovadis.cli.usage import command_line_checks, is_given
 from quovadis.errors import MissingDependencyError
@@ -23,7 +24,9 @@ from quovadis.training.config import RECIPES, read_config, resolve
 from quovadis.training.options import RunOptions, TrainingOptions
 
 if TYPE_CHECKING:
+    from quovadis.report.training_page import TrainingPage
     from quovadis.training.evaluate import Evaluation
+    from quovadis.training.tensorboard import TensorBoardLog
     from quovadis.training.trainer import StepReport
 
 OPTIONS, RUN_OPTIONS, CLIPS = TrainingOptions(), RunOptions(), ClipSampling(views=3)
@@ -83,13 +86,17 @@ def train(
     except MissingDependencyError as error:
         raise MissingDependencyError("PyTorch", "train", "quovadis train") from error
     # PyTorch is imported this late so that what is wrong with a command line is said at once.
-    from quovadis.training.distributed import processes
+    from quovadis.report.training_page import TrainingPage
+    from quovadis.training.distributed import machine_name, processes
     from quovadis.training.run import train as run_training
     from quovadis.training.state import STATE_NAME
+    from quovadis.training.tensorboard import tensorboard_log
 
+    page = TrainingPage(out, machine=machine_name(options.device), commands=_next_commands(dataset, out, options))
     with processes(options.device) as process, resumable(out / STATE_NAME, restart=restart):
         shows = process.is_main and not quiet
-        with TrainingProgress(stderr(), enabled=shows) as progress:
+        log = tensorboard_log(out, notices(quiet=quiet)) if process.is_main and "full" in options.stages else None
+        with TrainingProgress(stderr(), enabled=shows) as progress, log or nullcontext():
             result = run_training(
                 dataset,
                 out,
@@ -98,20 +105,34 @@ def train(
                 sampling=sampling,
                 restart=restart,
                 process=process,
-                observer=_Observer(progress, quiet=not shows),
+                observer=_Observer(progress, page, log, quiet=not shows),
             )
+        report = page.write() if process.is_main else None
     if shows:
         measure = "mAP" if options.loss == "sigmoid" else "top-1"
         score = "" if result.best_score is None else f" (video {measure} {100 * result.best_score:.1f} %)"
         typer.echo(printable(f"trained: {result.best}{score}"))
+        typer.echo(printable(f"report: {report}"))
         typer.echo(printable(f"next: quovadis classify VIDEO -w {shlex.quote(str(result.best))}"))
+
+
+def _next_commands(dataset: Path, out: Path, options: TrainingOptions) -> list[str]:
+    """Return what to run after a training, as lines for a shell."""
+    best = shlex.quote(str(out / "best.safetensors"))
+    commands = [f"quovadis classify VIDEO -w {best}", f"quovadis convert {best} model.onnx"]
+    if "full" not in options.stages:
+        further = f"{shlex.quote(str(dataset))} --out {shlex.quote(f'{out}-full')}"
+        commands.append(f"quovadis train {further} --stage full --from Mixed_5b -w {best}")
+    return commands
 
 
 class _Observer:
     """Shows how a training stands."""
 
-    def __init__(self, progress: TrainingProgress, *, quiet: bool) -> None:
-        self._progress = progress
+    def __init__(
+        self, progress: TrainingProgress, page: TrainingPage, log: TensorBoardLog | None, *, quiet: bool
+    ) -> None:
+        self._progress, self._page, self._log = progress, page, log
         self._quiet = quiet
 
     def notice(self, message: str) -> None:
@@ -124,8 +145,15 @@ class _Observer:
     def step(self, report: StepReport) -> None:
         note = f"loss {report.loss:.3f}, {report.clips_per_second:.2f} clips/s, {report.memory_bytes / 2**30:.1f} GiB"
         self._progress.step(report.step, report.steps, note)
+        self._page.peak_memory_bytes = report.memory_bytes
+        if self._log is not None:
+            self._log.step(report)
 
     def evaluation(self, step: int, found: Evaluation) -> None:
         if not self._quiet:
             after = f"step {step}: " if step else ""
             self._progress.print(notice_line(f"{after}{figures_line(found.figures)}"))
+        if self._log is not None:
+            self._log.evaluation(step, found)
+        if step:
+            self._page.update()

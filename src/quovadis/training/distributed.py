@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,6 +75,13 @@ class Process:
         """Wait until all processes have come here."""
         if self.world_size > 1:
             distributed.barrier()
+
+
+def machine_name(device: str) -> str:
+    """Return what a training runs on, as it is called: the GPU, or so many processors of a kind."""
+    if device.lower().startswith("cuda") and torch.cuda.is_available():
+        return torch.cuda.get_device_name(device.lower())
+    return f"{platform.machine()}, {os.cpu_count()} processors"
 
 
 def peak_memory() -> int:

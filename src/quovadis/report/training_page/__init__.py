@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from quovadis.report.training_page.history import TrainingHistory, read_training
 from quovadis.report.training_page.sections import RunCost
-from quovadis.report.training_page.write import write_training_report
+from quovadis.report.training_page.write import TrainingPage, write_training_report
 
-__all__ = ["RunCost", "TrainingHistory", "read_training", "write_training_report"]
+__all__ = ["RunCost", "TrainingHistory", "TrainingPage", "read_training", "write_training_report"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,10 +11,22 @@ from quovadis.errors import MissingDependencyError
 from quovadis.report.pages.confusion import confusion_png
 from quovadis.report.pages.files import encoded, make_folder, write_file
 from quovadis.report.pages.page import page
-from quovadis.report.training_page.history import TrainingHistory
+from quovadis.report.training_page.history import TrainingHistory, read_training
 from quovadis.report.training_page.sections import RunCost, training_content
 
 REPORT_NAME = "report.html"
+_SECONDS_BETWEEN = 60.0
+"""Writing takes a second or so, which short epochs would feel."""
+
+
+def check_training_page_dependency() -> None:
+    """Refuse to promise a report that cannot be written.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise MissingDependencyError("matplotlib", "train", "the report of a training")
 
 
 def write_training_report(
@@ -35,8 +48,7 @@ def write_training_report(
         MissingDependencyError: matplotlib is not installed.
         OutputError: the folder or the file cannot be written.
     """
-    if find_spec("matplotlib") is None:
-        raise MissingDependencyError("matplotlib", "train", "the report of a training")
+    check_training_page_dependency()
     content = training_content(history, cost=cost, commands=commands)
     has_matrix = history.validation is not None and not history.is_multi_label
     picture = confusion_png(history.validation) if has_matrix and history.validation is not None else b""
@@ -44,3 +56,44 @@ def write_training_report(
     path = folder / REPORT_NAME
     write_file(path, encoded(page(content, picture)))
     return path
+
+
+class TrainingPage:
+    """The report of a training that is under way: who looks at it finds what is known by then."""
+
+    def __init__(self, folder: Path, *, machine: str | None = None, commands: Sequence[str] = ()) -> None:
+        """Take what the report is of; nothing is written yet.
+
+        Args:
+            folder: of the run, which the page is written to.
+            machine: what the training runs on, as it is called.
+            commands: what to run next, as lines for a shell.
+
+        Raises:
+            MissingDependencyError: matplotlib is not installed.
+        """
+        check_training_page_dependency()
+        self._folder, self._machine, self._commands = folder, machine, tuple(commands)
+        self._written: float | None = None
+        self.peak_memory_bytes: int | None = None
+        """The most memory that the training has had so far."""
+
+    def update(self) -> None:
+        """Write the page, unless it was written less than a minute ago.
+
+        Raises:
+            OutputError: what the training left cannot be read, or the page cannot be written.
+        """
+        if self._written is None or time.monotonic() - self._written >= _SECONDS_BETWEEN:
+            self.write()
+
+    def write(self) -> Path:
+        """Write the page, and return its file.
+
+        Raises:
+            OutputError: what the training left cannot be read, or the page cannot be written.
+        """
+        cost = RunCost(self.peak_memory_bytes, self._machine)
+        path = write_training_report(read_training(self._folder), self._folder, cost=cost, commands=self._commands)
+        self._written = time.monotonic()
+        return path
