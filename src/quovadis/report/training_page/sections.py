@@ -56,6 +56,8 @@ class RunCost:
     """The most memory of the GPU, else of the process."""
     machine: str | None = None
     """Processor or GPU, as it is called."""
+    seconds: float | None = None
+    """That this run has taken so far, with everything around the training."""
 
 
 def training_content(
@@ -207,7 +209,9 @@ def _cost(history: TrainingHistory, cost: RunCost) -> Section:
         rows.append(("epochs", str(history.epochs[-1].epoch) if history.epochs else "0"))
         rows.append(("steps", f"{history.steps[-1].step:,}"))
     if history.epochs and math.isfinite(seconds := history.epochs[-1].seconds):
-        rows.append(("time, over all runs", duration(seconds)))
+        rows.append(("time of steps and evaluations, over all runs", duration(seconds)))
+    if cost.seconds is not None:
+        rows.append(("time, this run", duration(cost.seconds)))
     if history.steps:
         rows.append(("clips a second, median", fine_number(median(step.clips_per_second for step in history.steps))))
     memory = cost.peak_memory_bytes

@@ -13,6 +13,7 @@ from quovadis.report.pages.files import encoded, make_folder, write_file
 from quovadis.report.pages.page import page
 from quovadis.report.training_page.history import TrainingHistory, read_training
 from quovadis.report.training_page.sections import RunCost, training_content
+from quovadis.training.distributed import peak_memory
 
 REPORT_NAME = "report.html"
 _SECONDS_BETWEEN = 60.0
@@ -74,9 +75,9 @@ class TrainingPage:
         """
         check_training_page_dependency()
         self._folder, self._machine, self._commands = folder, machine, tuple(commands)
-        self._written: float | None = None
+        self._began, self._written = time.monotonic(), float("-inf")
         self.peak_memory_bytes: int | None = None
-        """The most memory that the training has had so far."""
+        """The most memory of the GPU, or of the process, so far; None: that of the process, when the page is written."""
 
     def update(self) -> None:
         """Write the page, unless it was written less than a minute ago.
@@ -84,7 +85,7 @@ class TrainingPage:
         Raises:
             OutputError: what the training left cannot be read, or the page cannot be written.
         """
-        if self._written is None or time.monotonic() - self._written >= _SECONDS_BETWEEN:
+        if time.monotonic() - self._written >= _SECONDS_BETWEEN:
             self.write()
 
     def write(self) -> Path:
@@ -93,7 +94,7 @@ class TrainingPage:
         Raises:
             OutputError: what the training left cannot be read, or the page cannot be written.
         """
-        cost = RunCost(self.peak_memory_bytes, self._machine)
+        cost = RunCost(self.peak_memory_bytes or peak_memory() or None, self._machine, time.monotonic() - self._began)
         path = write_training_report(read_training(self._folder), self._folder, cost=cost, commands=self._commands)
         self._written = time.monotonic()
         return path
