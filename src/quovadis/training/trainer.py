@@ -295,7 +295,7 @@ class Trainer:
         module: nn.Module = self.model
         if self.process.world_size > 1:
             ids = [self.device] if self.device.type == "cuda" else None
-            # Batch norm's averages are each replica's own until they are evaluated or saved. PyTorch has renamed the switch.
+            # Batch norm's averages are each replica's own until they are evaluated or saved. The switch has two names.
             names = inspect.signature(DistributedDataParallel).parameters
             switch = "forward_sync_buffers" if "forward_sync_buffers" in names else "broadcast_buffers"
             settings: dict[str, Any] = {"device_ids": ids, switch: False}
