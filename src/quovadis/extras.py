@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from quovadis.environment import home
@@ -31,13 +32,15 @@ EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 def _prepare(package: str) -> None:
     """Set what a package reads from the environment when it is imported; of this process alone."""
-    # Where TensorFlow is installed, TensorBoard imports it.
-    if package in ("tensorflow", "tensorboard"):
+    if package == "tensorflow":
         # Its notes on the processor's instructions would stand among our own lines.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         if not (Path.home() / ".keras").exists():
             # Keras comes with it, and writes its settings below the home directory of whoever has none.
             os.environ.setdefault("KERAS_HOME", str(home() / "keras"))
+    elif package == "tensorboard":
+        # TensorBoard does without TensorFlow, which takes ten seconds to import, where there is a module of this name.
+        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
     elif package == "onnxruntime":
         # ONNX Runtime (seen with 1.32) reports its use to its makers on every system, and keeps a number of the device.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"

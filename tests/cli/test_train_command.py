@@ -79,7 +79,7 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     assert "quovadis: step 4: video top-1" in done.stderr
     assert {path.name for path in run.iterdir()} == {
         *("best.safetensors", "last.safetensors", "state.ckpt", "config.toml", "split.json"),
-        *("history.jsonl", "history.csv", "predictions.jsonl"),
+        *("history.jsonl", "history.csv", "predictions.jsonl", "report.html", "tensorboard"),
     }
     again = quovadis("train", videos, "--out", run, *arguments, *sampling, "--momentum", "0.8")
     assert again.returncode == 1

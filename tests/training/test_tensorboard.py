@@ -27,7 +27,6 @@ def read_scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return {tag: [(one.step, one.value) for one in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
-@pytest.mark.slow
 def test_a_resumed_training_shows_no_step_twice(tmp_path: Path) -> None:
     with TensorBoardLog(tmp_path) as log:
         for step in (1, 2, 3, 4):
@@ -43,7 +42,6 @@ def test_a_resumed_training_shows_no_step_twice(tmp_path: Path) -> None:
     assert scalars["train/rate_factor"][-1] == (5, 0.5)
 
 
-@pytest.mark.slow
 def test_evaluations_stand_at_their_steps(tmp_path: Path) -> None:
     with TensorBoardLog(tmp_path) as log:
         log.step(report(1))

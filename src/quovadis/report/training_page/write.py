@@ -77,7 +77,7 @@ class TrainingPage:
         self._folder, self._machine, self._commands = folder, machine, tuple(commands)
         self._began, self._written = time.monotonic(), float("-inf")
         self.peak_memory_bytes: int | None = None
-        """The most memory of the GPU, or of the process, so far; None: that of the process, when the page is written."""
+        """The most memory of the GPU, or of the process, so far; None: that of the process as the page is written."""
 
     def update(self) -> None:
         """Write the page, unless it was written less than a minute ago.
