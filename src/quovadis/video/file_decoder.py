@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import av
+from av.video.frame import PictureType
 
 from quovadis.video.account import MIN_FRAME_BYTES, PacketAccount
 from quovadis.video.clock import FrameClock
@@ -87,6 +89,8 @@ class FileDecoder(Decoder):
             key = timeline.key_before(ordinal)
             if due is None or key.ordinal > due:
                 decoded, due = self._decoded_from(key), key.ordinal
+                if due:
+                    decoded = self._from_intra(decoded)
             while due < ordinal:
                 self._next(decoded, timeline, due)
                 due += 1
@@ -96,6 +100,13 @@ class FileDecoder(Decoder):
             seconds, duration = self._clock.stamp(frame)
             self.report.frames_decoded += 1
             yield DecodedFrame(frame, self._aspect_ratio(), self._orientation(frame), seconds, duration)
+
+    def _from_intra(self, decoded: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        first = next(decoded, None)
+        # Of a picture that is renewed strip by strip, what was before shines through after the seek.
+        if first is None or first.pict_type != PictureType.I:
+            raise SeekError(f"{self._name}: its key frames are not whole pictures")
+        return chain([first], decoded)
 
     def _next(self, decoded: Iterator[av.VideoFrame], timeline: Timeline, due: int) -> av.VideoFrame:
         frame = next(decoded, None)
