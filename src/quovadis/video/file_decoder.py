@@ -64,7 +64,9 @@ class FileDecoder(Decoder):
                     return None
         except (av.FFmpegError, OSError):
             return None
-        if account.shortfall(self._path) is not None:
+        # Of a file in fragments, durations may be known only once all of it was read, which changes what is told of them.
+        unknown = sum(not duration for _, duration in frames)
+        if account.shortfall(self._path) is not None or (by_decoding_time and unknown > 1):
             return None
         return timeline_of_packets(frames, keys, self._time_base, self._frame_seconds, self._zero_seconds)
 
