@@ -91,5 +91,5 @@ def test_numbers_that_make_no_video_are_refused(wrong: dict[str, int], tmp_path:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DatasetError, match="file.*cannot be written"):
+    with pytest.raises(DatasetError, match=r"file.*cannot be written"):
         write_motion_dataset(tmp_path / "file", videos_per_class=1)

@@ -161,7 +161,7 @@ def _draw(look: _Look, across: float, growth: float, turn: float, size: int) -> 
 
 
 def _write(path: Path, frames: Iterator[NDArray[np.uint8]]) -> None:
-    # One thread, no notes of the encoder's, and none of its looks ahead, which differ from run to run in small pictures:
+    # One thread, no notes of the encoder's, and none of its looks ahead, which differ from run to run in small frames:
     # the same frames make the same file.
     options = {"crf": "10", "preset": "veryfast", "x264-params": "mbtree=0:weightp=0", "g": "16", "flags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:

@@ -102,6 +102,7 @@ class _Entry:
         self.task = task
         self.clip: TrainingClip | None = None
         self.is_done = False
+        self.deaths = 0
 
 
 @dataclass(eq=False)
@@ -200,6 +201,11 @@ class ClipWorkers:
                 said = _receive(worker.connection, *said)
         except (EOFError, OSError):
             worker.process.join()
+            entry = worker.entry
+            if entry is not None and not entry.deaths:
+                # Once may be anybody's doing, such as that of a system without memory.
+                worker.entry, entry.deaths = None, 1
+                queue.appendleft(entry)
             self._lose(worker, queue, replace, _ended(worker.process.exitcode))
             return
         finally:
@@ -235,7 +241,7 @@ class ClipWorkers:
         if task is None:
             entry.is_done = True
         else:
-            entry.task = task
+            entry.task, entry.deaths = task, 0
             # Whoever waits, waits for the oldest.
             queue.appendleft(entry)
 

@@ -64,7 +64,7 @@ class FileDecoder(Decoder):
                     return None
         except (av.FFmpegError, OSError):
             return None
-        # Of a file in fragments, durations may be known only once all of it was read, which changes what is told of them.
+        # Of a file in fragments, durations may be known only once all of it was read, so that other ones are told then.
         unknown = sum(not duration for _, duration in frames)
         if account.shortfall(self._path) is not None or (by_decoding_time and unknown > 1):
             return None
