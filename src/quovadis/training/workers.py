@@ -24,6 +24,8 @@ from quovadis.training.clips import TrainingClip
 
 START_SECONDS = 300.0
 """A worker that has not begun by then does not begin."""
+_MAX_FAILED_STARTS = 3
+"""Workers one after the other that do not start, after which none does."""
 _POLL_SECONDS = 0.1
 _READY = "ready"
 _CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
@@ -134,6 +136,7 @@ class ClipWorkers:
         self._count = count
         self._timeout_seconds = timeout_seconds
         self._workers: list[_Worker] = []
+        self._failed_starts = 0
 
     def close(self) -> None:
         """End all processes; safe to call twice. They start again if more clips are asked for."""
@@ -211,7 +214,7 @@ class ClipWorkers:
         finally:
             watchdog.cancel()
         if said == _READY:
-            worker.is_ready, worker.deadline = True, float("inf")
+            worker.is_ready, worker.deadline, self._failed_starts = True, float("inf"), 0
             return
         if isinstance(said, QuovadisError) and not isinstance(said, VideoError):
             raise said
@@ -221,6 +224,9 @@ class ClipWorkers:
         self._workers.remove(worker)
         worker.end()
         if not worker.is_ready:
+            self._failed_starts += 1
+            if self._failed_starts < _MAX_FAILED_STARTS:
+                return
             raise TrainingError(
                 f"a worker does not start: it {why}; where a script starts the training, that must stand below "
                 '`if __name__ == "__main__":`, or take `workers=0`',
