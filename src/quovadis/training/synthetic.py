@@ -161,15 +161,16 @@ def _draw(look: _Look, across: float, growth: float, turn: float, size: int) -> 
 
 
 def _write(path: Path, frames: Iterator[NDArray[np.uint8]]) -> None:
-    # One thread and no notes of the encoder's: the same frames make the same file.
-    options = {"crf": "10", "preset": "veryfast", "threads": "1", "g": "16", "flags": "+bitexact"}
+    # One thread, no notes of the encoder's, and none of its looks ahead, which differ from run to run in small frames:
+    # the same frames make the same file.
+    options = {"crf": "10", "preset": "veryfast", "x264-params": "mbtree=0:weightp=0", "g": "16", "flags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=round(FRAMES_PER_SECOND), options=options)
         for number, pixels in enumerate(frames):
             if not number:
                 stream.height, stream.width = pixels.shape[:2]
-                stream.pix_fmt = "yuv420p"
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                stream.pix_fmt, stream.codec_context.thread_count = "yuv420p", 1
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, round(FRAMES_PER_SECOND))
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -24,6 +24,8 @@ from quovadis.training.clips import TrainingClip
 
 START_SECONDS = 300.0
 """A worker that has not begun by then does not begin."""
+_MAX_FAILED_STARTS = 3
+"""Workers one after the other that do not start, after which none does."""
 _POLL_SECONDS = 0.1
 _READY = "ready"
 _CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
@@ -102,6 +104,7 @@ class _Entry:
         self.task = task
         self.clip: TrainingClip | None = None
         self.is_done = False
+        self.deaths = 0
 
 
 @dataclass(eq=False)
@@ -133,6 +136,7 @@ class ClipWorkers:
         self._count = count
         self._timeout_seconds = timeout_seconds
         self._workers: list[_Worker] = []
+        self._failed_starts = 0
 
     def close(self) -> None:
         """End all processes; safe to call twice. They start again if more clips are asked for."""
@@ -200,12 +204,17 @@ class ClipWorkers:
                 said = _receive(worker.connection, *said)
         except (EOFError, OSError):
             worker.process.join()
+            entry = worker.entry
+            if entry is not None and not entry.deaths:
+                # Once may be anybody's doing, such as that of a system without memory.
+                worker.entry, entry.deaths = None, 1
+                queue.appendleft(entry)
             self._lose(worker, queue, replace, _ended(worker.process.exitcode))
             return
         finally:
             watchdog.cancel()
         if said == _READY:
-            worker.is_ready, worker.deadline = True, float("inf")
+            worker.is_ready, worker.deadline, self._failed_starts = True, float("inf"), 0
             return
         if isinstance(said, QuovadisError) and not isinstance(said, VideoError):
             raise said
@@ -215,6 +224,9 @@ class ClipWorkers:
         self._workers.remove(worker)
         worker.end()
         if not worker.is_ready:
+            self._failed_starts += 1
+            if self._failed_starts < _MAX_FAILED_STARTS:
+                return
             raise TrainingError(
                 f"a worker does not start: it {why}; where a script starts the training, that must stand below "
                 '`if __name__ == "__main__":`, or take `workers=0`',
@@ -235,7 +247,7 @@ class ClipWorkers:
         if task is None:
             entry.is_done = True
         else:
-            entry.task = task
+            entry.task, entry.deaths = task, 0
             # Whoever waits, waits for the oldest.
             queue.appendleft(entry)
 

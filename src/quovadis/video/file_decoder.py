@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import av
+from av.video.frame import PictureType
 
 from quovadis.video.account import MIN_FRAME_BYTES, PacketAccount
 from quovadis.video.clock import FrameClock
@@ -62,7 +64,9 @@ class FileDecoder(Decoder):
                     return None
         except (av.FFmpegError, OSError):
             return None
-        if account.shortfall(self._path) is not None:
+        # Of a file in fragments, durations may be known only once all of it was read, so that other ones are told then.
+        unknown = sum(not duration for _, duration in frames)
+        if account.shortfall(self._path) is not None or (by_decoding_time and unknown > 1):
             return None
         return timeline_of_packets(frames, keys, self._time_base, self._frame_seconds, self._zero_seconds)
 
@@ -87,6 +91,8 @@ class FileDecoder(Decoder):
             key = timeline.key_before(ordinal)
             if due is None or key.ordinal > due:
                 decoded, due = self._decoded_from(key), key.ordinal
+                if due:
+                    decoded = self._from_intra(decoded)
             while due < ordinal:
                 self._next(decoded, timeline, due)
                 due += 1
@@ -96,6 +102,13 @@ class FileDecoder(Decoder):
             seconds, duration = self._clock.stamp(frame)
             self.report.frames_decoded += 1
             yield DecodedFrame(frame, self._aspect_ratio(), self._orientation(frame), seconds, duration)
+
+    def _from_intra(self, decoded: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        first = next(decoded, None)
+        # Of a picture that is renewed strip by strip, what was before shines through after the seek.
+        if first is None or first.pict_type != PictureType.I:
+            raise SeekError(f"{self._name}: its key frames are not whole pictures")
+        return chain([first], decoded)
 
     def _next(self, decoded: Iterator[av.VideoFrame], timeline: Timeline, due: int) -> av.VideoFrame:
         frame = next(decoded, None)

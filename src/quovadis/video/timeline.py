@@ -141,6 +141,8 @@ def timeline_of_packets(
     if keys[0][0] > pts[0] or any(a[0] >= b[0] for a, b in pairwise(keys)):
         return None
     starts = [KeyFrame(bisect_left(pts, time), time, seek) for time, seek in keys]
+    # What a hidden frame holds is never seen, so that it is relied on at the beginning alone.
+    starts = [key for key in starts if not key.ordinal or (key.ordinal < len(pts) and pts[key.ordinal] == key.pts)]
     phase = Fraction(0) if zero_seconds is None else pts[0] * time_base - zero_seconds
     last = shown[-1][1] * time_base or frame_seconds
     return Timeline(np.array(pts, np.int64), time_base, last, phase, starts)
