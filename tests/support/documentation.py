@@ -37,6 +37,7 @@ NOT_RUN = {
     r"\b(pull|verify|convert) rgb-imagenet": "it needs weights that only the original repository has",
     r"camera:\d|rtsp://": "it needs a camera",
     r"--precision int8|--calibrate": "its calibration would stay in the cache that all tests share",
+    r"^torchrun |^quovadis train .*--(device|config)": "it needs a GPU, a dataset of the paper's, or days",
     r"^quovadis cache clear": "it removes what other tests use: tests/cli runs it on a cache of its own",
     r"^quovadis convert .*(\.(pb|xml)\b| --(format|recipe|layout))": (
         "each takes up to a minute and some need their framework: tests/export runs every format"
@@ -48,6 +49,7 @@ SHORTENED = {
     r"--bootstrap 200": ("--bootstrap 2", "200 resamples take minutes"),
     r"--frames 128": ("--frames 32", "clips of 128 frames take ten seconds"),
     r"--crops 10": ("--crops 3", "ten crops take fifteen seconds"),
+    r"^(quovadis train .*)": (r"\1 --frames 16 --head-clips 1 --views 1", "clips of 64 frames take half a minute"),
     r"--protocol multiview": ("--protocol multiview --clips 1", "30 views of a video take half a minute"),
 }
 """What is run in place of words of a command, and why."""
