@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.cli.command import OUTPUT, RUN, Without, one_of
 from quovadis.cli.options import FPS, Quiet, notice_line, resumable, stderr
 from quovadis.cli.spelling import running
@@ -37,7 +38,7 @@ def train(
             metavar="DATASET", help="A folder for each class, a list, Kinetics, UCF-101, HMDB-51.", show_default=False
         ),
     ],
-    out: Annotated[
+    folder: Annotated[
         Path,
         typer.Option(
             "--out",
@@ -69,8 +70,8 @@ def train(
 
     Examples:
         quovadis train my_videos/ --out runs/mine
-        quovadis train my_videos/ --out runs/mine --stage head,full --from Mixed_4f --epochs 10
-        quovadis train kinetics/train.csv --out runs/k400 --config paper-kinetics --device cuda --amp bf16
+        quovadis train my_videos/ --out runs/two --stage head,full --from Mixed_4f
+        quovadis train kinetics.csv --out runs/k400 --config paper-kinetics
     """
     names = [field.name for part in (options, run, sampling) for field in fields(part)]
     context = running()
@@ -87,12 +88,12 @@ def train(
     from quovadis.training.run import train as run_training
     from quovadis.training.state import STATE_NAME
 
-    with processes(options.device) as process, resumable(out / STATE_NAME, restart=restart):
+    with processes(options.device) as process, resumable(folder / STATE_NAME, restart=restart):
         shows = process.is_main and not quiet
         with TrainingProgress(stderr(), enabled=shows) as progress:
             result = run_training(
                 dataset,
-                out,
+                folder,
                 run=run,
                 options=options,
                 sampling=sampling,
@@ -104,7 +105,9 @@ def train(
         measure = "mAP" if options.loss == "sigmoid" else "top-1"
         score = "" if result.best_score is None else f" (video {measure} {100 * result.best_score:.1f} %)"
         typer.echo(printable(f"trained: {result.best}{score}"))
-        typer.echo(printable(f"next: quovadis classify VIDEO -w {shlex.quote(str(result.best))}"))
+        # What it was trained on, where that is not what commands take by themselves.
+        rate = "" if sampling.fps == FRAMES_PER_SECOND else f" --fps {sampling.fps}"
+        typer.echo(printable(f"next: quovadis classify VIDEO -w {shlex.quote(str(result.best))}{rate}"))
 
 
 class _Observer:
