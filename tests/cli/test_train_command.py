@@ -83,6 +83,6 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     }
     again = quovadis("train", videos, "--out", run, *arguments, *sampling, "--momentum", "0.8")
     assert again.returncode == 1
-    assert "with --momentum 0.9, and this run is with --momentum 0.8; give another folder to --out" in again.stderr
+    assert "with --momentum 0.9, and this run is with --momentum 0.8; give another one to --out" in again.stderr
     config = quovadis("train", videos, "--out", tmp_path / "again", "--config", run / "config.toml", "--quiet")
     assert (config.returncode, config.stdout, config.stderr) == (0, "", "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.cli.command import OUTPUT, RUN, Without, one_of
 from quovadis.cli.options import FPS, Quiet, notice_line, notices, resumable, stderr
 from quovadis.cli.spelling import running
@@ -40,7 +41,7 @@ def train(
             metavar="DATASET", help="A folder for each class, a list, Kinetics, UCF-101, HMDB-51.", show_default=False
         ),
     ],
-    out: Annotated[
+    folder: Annotated[
         Path,
         typer.Option(
             "--out",
@@ -72,8 +73,8 @@ def train(
 
     Examples:
         quovadis train my_videos/ --out runs/mine
-        quovadis train my_videos/ --out runs/mine --stage head,full --from Mixed_4f --epochs 10
-        quovadis train kinetics/train.csv --out runs/k400 --config paper-kinetics --device cuda --amp bf16
+        quovadis train my_videos/ --out runs/two --stage head,full --from Mixed_4f
+        quovadis train kinetics.csv --out runs/k400 --config paper-kinetics
     """
     names = [field.name for part in (options, run, sampling) for field in fields(part)]
     context = running()
@@ -92,14 +93,15 @@ def train(
     from quovadis.training.state import STATE_NAME
     from quovadis.training.tensorboard import tensorboard_log
 
-    page = TrainingPage(out, machine=machine_name(options.device), commands=_next_commands(dataset, out, options))
-    with processes(options.device) as process, resumable(out / STATE_NAME, restart=restart):
+    with processes(options.device) as process, resumable(folder / STATE_NAME, restart=restart):
         shows = process.is_main and not quiet
-        log = tensorboard_log(out, notices(quiet=quiet)) if process.is_main and "full" in options.stages else None
+        machine, commands = machine_name(options.device), _next_commands(dataset, folder, options, sampling)
+        page = TrainingPage(folder, machine=machine, commands=commands)
+        log = tensorboard_log(folder, notices(quiet=quiet)) if process.is_main and "full" in options.stages else None
         with TrainingProgress(stderr(), enabled=shows) as progress, log or nullcontext():
             result = run_training(
                 dataset,
-                out,
+                folder,
                 run=run,
                 options=options,
                 sampling=sampling,
@@ -113,16 +115,18 @@ def train(
         score = "" if result.best_score is None else f" (video {measure} {100 * result.best_score:.1f} %)"
         typer.echo(printable(f"trained: {result.best}{score}"))
         typer.echo(printable(f"report: {report}"))
-        typer.echo(printable(f"next: quovadis classify VIDEO -w {shlex.quote(str(result.best))}"))
+        typer.echo(printable(f"next: {commands[0]}"))
 
 
-def _next_commands(dataset: Path, out: Path, options: TrainingOptions) -> list[str]:
+def _next_commands(dataset: Path, folder: Path, options: TrainingOptions, sampling: ClipSampling) -> list[str]:
     """Return what to run after a training, as lines for a shell."""
-    best = shlex.quote(str(out / "best.safetensors"))
-    commands = [f"quovadis classify VIDEO -w {best}", f"quovadis convert {best} model.onnx"]
+    best = shlex.quote(str(folder / "best.safetensors"))
+    # What it was trained on, where that is not what commands take by themselves.
+    rate = "" if sampling.fps == FRAMES_PER_SECOND else f" --fps {sampling.fps}"
+    commands = [f"quovadis classify VIDEO -w {best}{rate}", f"quovadis convert {best} model.onnx"]
     if "full" not in options.stages:
-        further = f"{shlex.quote(str(dataset))} --out {shlex.quote(f'{out}-full')}"
-        commands.append(f"quovadis train {further} --stage full --from Mixed_5b -w {best}")
+        further = f"{shlex.quote(str(dataset))} --out {shlex.quote(f'{folder}-full')}"
+        commands.append(f"quovadis train {further} --stage full --from Mixed_5b -w {best}{rate}")
     return commands
 
 

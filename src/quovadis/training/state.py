@@ -103,5 +103,5 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
         # PyTorch raises errors of many kinds for files that are none of its own.
         raise OutputError(f"{path}: not the state of a training, or damaged; `restart=True` starts over") from error
     if told:
-        raise OutputError(f"{path.parent}: {told}; give another folder to `out`, or `restart=True` to start over")
+        raise OutputError(f"{path.parent}: {told}; give another one to `folder`, or `restart=True` to start over")
     return state
