@@ -144,8 +144,10 @@ def accuracy_section(history: TrainingHistory) -> Section:
         rows.append((FIGURES[name], fine_percent(value), *shown))
         if math.isfinite(value):
             bars.append(Bar(FIGURES[name], value, interval))
-    columns = (Column("figure"), *(Column(heading, True) for heading in ("value", "counts", "95 % interval")))
-    return Section(title, tuple(paragraphs), bars=tuple(bars), table=Table(columns, tuple(rows)))
+    headings = ("value",) if history.is_multi_label else ("value", "counts", "95 % interval")
+    columns = (Column("figure"), *(Column(heading, True) for heading in headings))
+    shown_rows = tuple(row[: len(columns)] for row in rows)
+    return Section(title, tuple(paragraphs), bars=tuple(bars), table=Table(columns, shown_rows))
 
 
 def _shown_figures(history: TrainingHistory) -> list[str]:
@@ -183,7 +185,9 @@ def _precisions(scores: ValidationScores) -> Section:
 
 def _skipped(skipped: Mapping[str, str]) -> Section:
     columns = (Column("video"), Column("reason"))
-    paragraph = f"{counted(len(skipped), 'video')} could not be read, and took no part in the training."
+    paragraph = (
+        f"{counted(len(skipped), 'video')} could not be read, or not to the end: what cannot be read is left out."
+    )
     folded = counted(len(skipped), "video")
     return Section("Videos left out", (paragraph,), table=Table(columns, tuple(skipped.items())), folded=folded)
 
