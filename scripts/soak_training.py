@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from quovadis.torch import I3D
 from quovadis.training import TrainingOptions
@@ -29,6 +30,7 @@ from quovadis.training.trainer import StepReport, Trainer
 
 FRAMES, SIDE, WIDTH = 16, 32, 1 / 8
 VIDEOS_PER_CLASS, EPOCHS, BATCH = 60, 25, 12
+RATE = 3e-3
 LEAST, MOST_SHUFFLED = 0.9, 0.35
 
 
@@ -69,6 +71,11 @@ class Shuffled:
             yield batch._replace(clips=torch.stack([clip[own] for clip, own in zip(batch.clips, order, strict=True)]))
 
 
+def adam(model: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    """Return what random weights learn with in few steps; fine-tuning takes gradient descent with momentum."""
+    return torch.optim.AdamW(model.parameters(), lr=options.backbone_rate, weight_decay=options.weight_decay)
+
+
 def main() -> int:
     """Train, evaluate twice, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -94,8 +101,8 @@ def main() -> int:
             stage="full",
             epochs=EPOCHS,
             batch=BATCH,
-            head_rate=0.05,
-            backbone_rate=0.05,
+            head_rate=RATE,
+            backbone_rate=RATE,
             dropout=0.0,
             warmup=20,
             batch_norm_decay=0.9,
@@ -117,6 +124,7 @@ def main() -> int:
             folder / "run",
             labels=split.train.labels,
             validation=validation,
+            optimiser=adam,
             on_step=on_step,
             on_evaluation=lambda step, found: print(step, found.figures, flush=True),
         )

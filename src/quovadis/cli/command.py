@@ -39,6 +39,8 @@ GROUPS: Mapping[Any, str] = {ModelOptions: MODEL_PANEL, VideoLimits: "Limits"}
 """Groups of the fields of classes of options."""
 SHORT = {"weights": "-w"}
 """Short names of fields of options."""
+LONG = {"from_endpoint": "--from", "file_format": "--dataset-format"}
+"""Long names of fields of options, where they are other than the field's."""
 
 
 def one_of(*names: str) -> Callable[[str], list[str]]:
@@ -246,6 +248,13 @@ def _without_rules(annotation: Any) -> Any:
     return Annotated[(kind, *(note for note in notes if not isinstance(note, Rule)))]
 
 
+def _flags(field: Field[Any], flag: str, kind: Any) -> list[str]:
+    """Return what Typer is told of a field's flags; told nothing, it makes `--name`, or `--name/--no-name`."""
+    if field.name in SHORT:
+        return [flag, SHORT[field.name]]
+    return [flag] if field.name in LONG or (kind is bool and not field.default) else []
+
+
 def _field_parameter(options: Any, field: Field[Any], defaults: Any) -> inspect.Parameter:
     """Return the parameter of a field of a class of options."""
     kind = get_type_hints(options)[field.name]
@@ -254,9 +263,9 @@ def _field_parameter(options: Any, field: Field[Any], defaults: Any) -> inspect.
         kind = str | None if NoneType in get_args(kind) else str
     elif get_origin(kind) is Sequence:
         kind = list[get_args(kind)[0]]  # type: ignore[misc]
-    flag = f"--{field.name.replace('_', '-')}"
+    flag = LONG.get(field.name) or f"--{field.name.replace('_', '-')}"
     settings: dict[str, Any] = {
-        "flags": [flag, SHORT[field.name]] if field.name in SHORT else [flag] if kind is bool else [],
+        "flags": _flags(field, flag, kind),
         "rules": [],
         "rich_help_panel": GROUPS.get(options),
         "autocompletion": COMPLETIONS.get(field.name),

@@ -59,7 +59,6 @@ class TrainingOptions:
     from_endpoint: str | None = _option(
         None,
         "Train from this layer on, and leave those before it as they are.",
-        flags=["--from"],
         metavar="ENDPOINT",
         show_default="the whole network",
     )
@@ -238,9 +237,7 @@ class RunOptions:
         default=None, metadata={"help": "Folder of the videos.", "metavar": "FOLDER", "show_default": "beside the list"}
     )
     """The folder of the videos; None: that of the annotation."""
-    file_format: DatasetFormat = field(
-        default="auto", metadata={"help": "Format of the dataset.", "flags": ["--dataset-format"]}
-    )
+    file_format: DatasetFormat = field(default="auto", metadata={"help": "Format of the dataset."})
     """How to read the dataset, as `read_dataset` has it."""
     validation: str | None = field(
         default=None, metadata={"help": "Another dataset to validate with.", "metavar": "DATASET"}

@@ -32,7 +32,7 @@ from quovadis.training.head_stage import TrainedHead, train_head
 from quovadis.training.history import EVALUATION, History
 from quovadis.training.loader import ClipLoader
 from quovadis.training.losses import make_loss
-from quovadis.training.options import RANDOM, RunOptions, TrainingOptions
+from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, scaled
 from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
 from quovadis.training.split import DatasetSplit, read_splits
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
@@ -123,6 +123,7 @@ def train(
     weights = None if run.weights == RANDOM else load_weights(run.weights, notify=observer.notice)
     if process.is_main:
         _write_run(folder, dataset, split, run, options, sampling)
+    _tell_scaling(options, process, observer)
     trained = _Run(folder, split, run, options, sampling, process, observer)
     result = None
     if "head" in options.stages and weights is not None:
@@ -296,6 +297,17 @@ def write_skipped(path: Path, failures: Mapping[str, str]) -> None:
         _write_json(path, failures)
     else:
         path.unlink(missing_ok=True)
+
+
+def _tell_scaling(options: TrainingOptions, process: Process, observer: TrainingObserver) -> None:
+    clips = options.batch * options.accumulate * process.world_size
+    if "full" in options.stages and process.is_main and options.global_batch not in (None, clips):
+        made = scaled(options, clips)
+        steps = "" if options.steps is None else f", and {made.steps} steps in place of {options.steps}"
+        observer.notice(
+            f"note: {clips} clips a step in place of {options.global_batch}: by the linear rule, learning rates of "
+            f"{made.head_rate:g} and {made.backbone_rate:g}{steps}"
+        )
 
 
 def _read_split(dataset: Path, run: RunOptions, options: TrainingOptions, notify: Notify) -> DatasetSplit:
