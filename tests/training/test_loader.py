@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -149,6 +151,33 @@ def test_ctrl_c_and_an_early_end_leave_no_process_and_no_thread() -> None:
         assert time.monotonic() - began < 30
         assert not [thread for thread in threading.enumerate() if thread.name == "quovadis-prefetch"]
     assert not children()
+
+
+ABANDONED = """
+from quovadis.training.loader import ClipLoader
+from support.clip_sources import NumberedClips
+
+if __name__ == "__main__":
+    with ClipLoader(NumberedClips(40, hanging=frozenset(range(1, 40)), training=False), batch=1, workers=2) as loader:
+        batches = loader.epoch(0)
+        next(batches)
+        print("begun", flush=True)
+        next(batches)
+"""
+
+
+@pytest.mark.slow
+def test_workers_that_hang_do_not_outlive_a_process_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "abandoned.py"
+    script.write_text(ABANDONED)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
 
 
 @pytest.mark.slow
