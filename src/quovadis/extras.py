@@ -22,6 +22,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "pyarrow": ("pyarrow", "parquet"),
         "tensorflow": ("TensorFlow", "tensorflow"),
         "torch": ("PyTorch", "torch"),
+        "yaml": ("PyYAML", "train"),
     }
 )
 """By module: what the package is called, and the extra of this package that installs it."""

@@ -67,7 +67,6 @@ def options(**settings: Any) -> TrainingOptions:
             "dropout": 0.0,
             "head_rate": 0.05,
             "backbone_rate": 0.05,
-            "views": 1,
             "save_every": 1,
             **settings,
         }

@@ -155,7 +155,7 @@ def test_training_stops_when_evaluations_get_no_better(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
-    made = trainer(tmp_path, options(), loss=lambda logits, targets: logits.sum() * float("nan"))
+    made = trainer(tmp_path, options(), loss=lambda logits, *_: logits.sum() * float("nan"))
     with pytest.raises(TrainingError, match=r"loss of step 1 is no number: lower `head_rate`"):
         made.fit()
 
@@ -189,8 +189,9 @@ def test_the_folder_tells_how_the_training_went(tmp_path: Path) -> None:
     told: list[Any] = []
     made = trainer(
         tmp_path,
-        options(views=2),
+        options(),
         validation=MemoryBatches(seed=9),
+        views=2,
         provenance={"dataset_sha256": "abc"},
         on_step=told.append,
         on_evaluation=lambda step, _: told.append(step),

@@ -20,7 +20,10 @@ class Batch(NamedTuple):
 
 
 class BatchSource(Protocol):
-    """Something that batches come from. It has no state: the same epoch always has the same batches."""
+    """Something that batches come from. It has no state: the same epoch always has the same batches.
+
+    One that leaves out videos that cannot be read may have a dictionary `skipped` of them, which a training keeps.
+    """
 
     def __len__(self) -> int:
         """Return how many batches this process takes in an epoch."""

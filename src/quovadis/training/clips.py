@@ -6,10 +6,10 @@ So nothing has a state: any clip of any epoch can be made at any time, in any pr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import exp, log
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,10 @@ _PROPORTIONS = 3 / 4, 4 / 3
 """Least and greatest width over height of a part that is cut out, as in Inception's training (Szegedy et al. 2015)."""
 
 
+def _option(default: Any, text: str, **settings: Any) -> Any:
+    return field(default=default, metadata={"help": text, "rich_help_panel": "Sampling", **settings})
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClipSampling:
     """Which clips of a video are trained on; the defaults are the paper's (section 4).
@@ -45,20 +49,20 @@ class ClipSampling:
         ArchitectureError: when made with values that are not possible, or that do not go together.
     """
 
-    frames: int = TRAINING_FRAMES
+    frames: int = _option(TRAINING_FRAMES, "Frames of a clip.", min=9)
     """Frames of a clip. A video with fewer is looped."""
     fps: FrameRate = FRAMES_PER_SECOND
     """Frames a second that videos are resampled to; `native` keeps every frame."""
-    short_side: int = SHORT_SIDE
+    short_side: int = _option(SHORT_SIDE, "Pixels that a frame's short side is scaled to.")
     """Pixels that a frame's short side is scaled to."""
-    crop: int = FRAME_SIZE
+    crop: int = _option(FRAME_SIZE, "Side of the square that is cut out.")
     """Side of the square that is cut out of it."""
     scales: tuple[float, float] | None = None
     """Least and greatest share of the frame's area that is cut out in training, of a proportion from 3:4 to 4:3, and
     scaled to the square; None: squares of `crop` pixels are cut out of the scaled frame, anywhere, as in the paper."""
-    flip: bool = True
+    flip: bool = _option(True, "Mirror half of the clips; not where left and right matter.")
     """Whether half of the clips in training are mirrored, left to right: not where left and right matter."""
-    views: int = 1
+    views: int = _option(1, "Clips of each video in validation.", min=1)
     """Clips of each video in validation, evenly spread over it: of 1, the one in its middle."""
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,17 @@ class Process:
         """Wait until all processes have come here."""
         if self.world_size > 1:
             distributed.barrier()
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process has had so far, in bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts kibibytes, macOS bytes.
+    return used if sys.platform == "darwin" else used * 1024
 
 
 @contextmanager

@@ -71,10 +71,9 @@ def evaluate(
                 logits = predict(batch.clips.to(device)).float()
                 targets = one_hot(batch.targets.to(device), classes)
                 scores = (logits.sigmoid() if multi_label else logits.softmax(1)).cpu().numpy()
+                losses, own = loss(logits, targets, "none").tolist(), targets.cpu().numpy()
                 for index, key in enumerate(batch.keys):
-                    own = slice(index, index + 1)
-                    value = float(loss(logits[own], targets[own]))
-                    found[key, view] = scores[index], targets[index].cpu().numpy(), value
+                    found[key, view] = scores[index], own[index], losses[index]
     for part in (process or Process()).gathered(found):
         found = {**part, **found} if part is not found else found
     # In one order, however many processes there are.

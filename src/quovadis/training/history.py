@@ -62,7 +62,9 @@ class History:
         """
         self.flush()
         rows = [record for record in read_history(self.path) if record["kind"] == EVALUATION]
-        names = [name for name in rows[0] if name != "kind"] if rows else []
+        names = (
+            [name for name, value in rows[0].items() if name != "kind" and not isinstance(value, dict)] if rows else []
+        )
         try:
             with atomic_write(self._table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
                 table = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")

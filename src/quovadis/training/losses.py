@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,8 +11,21 @@ from torch.nn import functional
 
 from quovadis.training.options import TrainingOptions
 
-Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Takes logits, shape B,classes, and targets, shape B,classes, values in 0..1; returns the mean over the batch."""
+Reduction: TypeAlias = Literal["mean", "none"]
+
+
+class Loss(Protocol):
+    """What training lowers."""
+
+    def __call__(self, logits: Tensor, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
+        """Return the loss.
+
+        Args:
+            logits: shape B,classes.
+            targets: values for each class in 0..1, shape B,classes.
+            reduction: `mean`: over the batch; `none`: of each clip, shape B.
+        """
+        ...
 
 
 def one_hot(targets: Tensor, classes: int) -> Tensor:
@@ -25,29 +38,31 @@ def one_hot(targets: Tensor, classes: int) -> Tensor:
     return functional.one_hot(targets.long(), classes).float() if targets.ndim == 1 else targets.float()
 
 
-def make_loss(options: TrainingOptions, videos_per_class: Sequence[int] | None = None) -> Loss:
+def make_loss(options: TrainingOptions, videos_per_class: Sequence[float] | None = None) -> Loss:
     """Return the loss that the options ask for.
 
-    It is a mean over the batch, also with weights of classes, so that the gradients of several batches, or of several
-    processes, are averaged into those of one large batch.
+    It is a plain mean over the batch, also with weights of classes, so that the gradients of several batches, or of
+    several processes, are averaged into those of one large batch.
 
     Args:
         options: the kind of loss, label smoothing, and whether classes are weighted.
-        videos_per_class: for weights of classes.
+        videos_per_class: for weights of classes; None: classes weigh alike.
     """
     weights = None
     if options.balance == "weights" and videos_per_class is not None:
         weights = torch.tensor(class_weights(videos_per_class), dtype=torch.float32)
 
-    def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    def softmax_loss(logits: Tensor, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
         smooth = smoothed(targets, options.label_smoothing, targets.shape[1])
         # Mixed and smoothed targets weigh as their classes do.
         factors = smooth if weights is None else smooth * weights.to(smooth.device)
-        return -(factors * functional.log_softmax(logits.float(), 1)).sum(1).mean()
+        each = -(factors * functional.log_softmax(logits, 1)).sum(1)
+        return each.mean() if reduction == "mean" else each
 
-    def sigmoid_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    def sigmoid_loss(logits: Tensor, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
         smooth = smoothed(targets, options.label_smoothing, 2)
-        return functional.binary_cross_entropy_with_logits(logits.float(), smooth)
+        each = functional.binary_cross_entropy_with_logits(logits, smooth, reduction="none").mean(1)
+        return each.mean() if reduction == "mean" else each
 
     return sigmoid_loss if options.loss == "sigmoid" else softmax_loss
 
@@ -57,7 +72,7 @@ def smoothed(targets: Tensor, share: float, classes: int) -> Tensor:
     return targets * (1 - share) + share / classes
 
 
-def class_weights(videos_per_class: Sequence[int]) -> list[float]:
+def class_weights(videos_per_class: Sequence[float]) -> list[float]:
     """Return a factor for each class, in inverse proportion to its videos; their mean over all videos is 1."""
     total, classes = sum(videos_per_class), sum(count > 0 for count in videos_per_class)
     return [total / (classes * count) if count else 0.0 for count in videos_per_class]

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from quovadis.architecture import ENDPOINTS, HEAD
+from quovadis.datasets import DatasetFormat
 from quovadis.errors import TrainingError
 from quovadis.fields import check_fields
-from quovadis.options import spelled_device
+from quovadis.options import EngineName, spelled_device
+from quovadis.training.split import VALIDATION_SHARE
 
 StageName: TypeAlias = Literal["head", "full", "head,full"]
 ScheduleName: TypeAlias = Literal["cosine", "step", "constant"]
@@ -19,7 +21,19 @@ BalanceName: TypeAlias = Literal["none", "sampler", "weights"]
 
 RATES, REGULARISATION, HARDWARE, STAGES_GROUP = "Learning rate", "Regularisation", "Hardware", "Training"
 """Groups of options."""
-_POSITIVE = ("epochs", "steps", "batch", "accumulate", "global_batch", "ghost_batch", "views", "save_every", "patience")
+RANDOM = "random"
+"""In the place of weights: the network begins with random ones."""
+_POSITIVE = (
+    "epochs",
+    "steps",
+    "batch",
+    "accumulate",
+    "global_batch",
+    "ghost_batch",
+    "head_clips",
+    "save_every",
+    "patience",
+)
 _NOT_NEGATIVE = ("warmup", "head_rate", "backbone_rate", "weight_decay", "mixup", "workers", "seed", "clip_norm")
 _SHARES = ("momentum", "label_smoothing", "dropout", "ema_decay", "batch_norm_decay")
 """Numbers of 0 or more, and less than 1."""
@@ -36,8 +50,7 @@ class TrainingOptions:
     Rates, steps and milestones are counted in optimiser steps, of `batch * accumulate` clips on every process.
 
     Raises:
-        TrainingError: when made with a value of another type than the field's, out of range, or that does not go
-            together with another.
+        TrainingError: when made with a value of another type than the field's, or out of range.
     """
 
     stage: StageName = _option("head", "head: the classifier alone, on features computed once; full: the network.")
@@ -46,7 +59,6 @@ class TrainingOptions:
     from_endpoint: str | None = _option(
         None,
         "Train from this layer on, and leave those before it as they are.",
-        flags=["--from"],
         metavar="ENDPOINT",
         show_default="the whole network",
     )
@@ -68,8 +80,8 @@ class TrainingOptions:
         None, "Stop after so many evaluations without a better one.", min=1, show_default="never"
     )
     """Evaluations without a better one after which training stops; None: it goes on to its end."""
-    views: int = _option(3, "Clips of each validation video.", min=1)
-    """Clips of each validation video: accuracy is counted over clips, and over videos by their mean probabilities."""
+    head_clips: int = _option(3, "Clips of each video that the stage head learns from.", min=1)
+    """Clips of each video, at random times and cut out at random, that the stage `head` learns from."""
     seed: int = _option(0, "Of everything random.", min=0)
     """Everything random derives from it, the epoch, and the number of the clip or step."""
     save_every: int = _option(200, "Steps after which the state is saved, beside each epoch's end.", min=1)
@@ -81,7 +93,9 @@ class TrainingOptions:
     """Learning rate of all other layers."""
     schedule: ScheduleName = _option("cosine", "How rates fall: to zero as a cosine, in steps, or not.", RATES)
     """`cosine`: to zero over the whole training; `step`: by `factors` at `milestones`; `constant`: not at all."""
-    milestones: Sequence[int] = _option((), "Steps at which a schedule of steps changes; repeat.", RATES, metavar="N")
+    milestones: Sequence[int] = _option(
+        (), "Steps at which a schedule of steps changes; repeat.", RATES, metavar="N", show_default=False
+    )
     """Optimiser steps, ascending, from which on the factor of the same place counts, with the schedule `step`."""
     factors: Sequence[float] = _option(
         (), "Factors of the first rates from each milestone on; repeat.", RATES, metavar="X", show_default="0.1 each"
@@ -150,9 +164,15 @@ class TrainingOptions:
         for name in _SHARES:
             if not 0 <= (value := getattr(self, name)) < 1:
                 raise TrainingError(f"{name} must be 0 or more, and less than 1, not {value}", option=name)
-        self._check_together()
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
+        """Refuse values that do not go together.
+
+        It is apart so that a configuration and the flags beside it are first put together.
+
+        Raises:
+            TrainingError: naming them.
+        """
         layers = (*ENDPOINTS, HEAD.scope)
         if self.from_endpoint is not None and self.from_endpoint not in layers:
             raise TrainingError(
@@ -191,6 +211,48 @@ class TrainingOptions:
         """Return the fields by name, in the types of TOML and JSON but for None."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a training begins with.
+
+    Raises:
+        TrainingError: when made with a value of another type than the field's.
+    """
+
+    weights: str = field(
+        default="auto", metadata={"help": "What to begin with: auto, an official name, a file, or random."}
+    )
+    """`auto`, an official name or a file of weights, whose last layer is kept where it is of the same classes; or
+    `random`."""
+    labels: str | None = field(
+        default=None,
+        metadata={"help": "Class names, one per line, in the order of the dataset's numbers.", "metavar": "FILE"},
+    )
+    """A text file with the class names, one a line, where the dataset numbers its classes; None: the dataset's own."""
+    engine: EngineName = field(default="auto", metadata={"help": "What computes features for the stage head."})
+    """What computes the features of the stage `head`."""
+    videos: str | None = field(
+        default=None, metadata={"help": "Folder of the videos.", "metavar": "FOLDER", "show_default": "beside the list"}
+    )
+    """The folder of the videos; None: that of the annotation."""
+    file_format: DatasetFormat = field(default="auto", metadata={"help": "Format of the dataset."})
+    """How to read the dataset, as `read_dataset` has it."""
+    validation: str | None = field(
+        default=None, metadata={"help": "Another dataset to validate with.", "metavar": "DATASET"}
+    )
+    """Another annotation or folder, whose videos are those to validate with; None: the dataset's own part for it, or a
+    share."""
+    validation_share: float = field(
+        default=VALIDATION_SHARE, metadata={"help": "Share of each class's videos to validate with."}
+    )
+    """Of the videos of each class, where nothing else says which validate."""
+    split: int = field(default=1, metadata={"help": "Which official split of UCF-101 or HMDB-51.", "min": 1})
+    """Which official split of UCF-101 or HMDB-51."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, TrainingError)
 
 
 def scaled(options: TrainingOptions, global_batch: int) -> TrainingOptions:

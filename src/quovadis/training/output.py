@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from quovadis.weights.safetensors_file import LABELS_KEY
 
 BEST_NAME, LAST_NAME = "best.safetensors", "last.safetensors"
 """In the folder of a run: the weights of the best evaluation, and those of the end."""
+PREDICTIONS_NAME = "predictions.jsonl"
+"""In the folder of a run: what the best weights make of each validation video."""
 INPUT_KEY, TRAINING_KEY = "input", "training"
 """Where the metadata hold, as JSON, what clips the network was trained on, and how."""
 
@@ -53,5 +55,19 @@ def write_weights(
     try:
         with atomic_write(path) as temporary:
             temporary.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
+
+
+def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write records, one line of JSON each.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        with atomic_write(path) as temporary:
+            lines = (json.dumps(dict(record), ensure_ascii=False) + "\n" for record in records)
+            temporary.write_text("".join(lines), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error

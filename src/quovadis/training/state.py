@@ -58,6 +58,8 @@ class TrainingState:
     """Of the scaled losses of fp16."""
     average: dict[str, Tensor] = field(default_factory=dict)
     """The moving average of the weights."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Why videos could not be read, by what the dataset calls them: others have come in their place."""
 
 
 def save_state(path: Path, state: TrainingState) -> None:
@@ -101,5 +103,5 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
         # PyTorch raises errors of many kinds for files that are none of its own.
         raise OutputError(f"{path}: not the state of a training, or damaged; `restart=True` starts over") from error
     if told:
-        raise OutputError(f"{path.parent}: {told}; give another folder to `out`, or `restart=True` to start over")
+        raise OutputError(f"{path.parent}: {told}; give another one to `folder`, or `restart=True` to start over")
     return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from quovadis.durable import atomic_write
 from quovadis.errors import OutputError, TrainingError
 from quovadis.torch import normalize
 from quovadis.training.batches import Batch, BatchSource, Transform
-from quovadis.training.distributed import Process
+from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
 from quovadis.training.evaluate import Evaluation, evaluate, video_records
 from quovadis.training.history import EVALUATION, STEP, History
@@ -27,12 +27,10 @@ from quovadis.training.losses import Loss, make_loss, one_hot
 from quovadis.training.model_weights import model_tensors, prepare_model
 from quovadis.training.optimiser import OptimiserFactory, freeze_before, make_optimiser, set_rates
 from quovadis.training.options import TrainingOptions, scaled
-from quovadis.training.output import BEST_NAME, LAST_NAME, write_weights
+from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
 from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, save_state
 
-PREDICTIONS_NAME = "predictions.jsonl"
-"""In the folder of a run: what the best weights make of each validation video."""
-_NO_RESULT = ("workers", "device", "save_every", "stage")
+_NO_RESULT = ("workers", "device", "save_every", "stage", "head_clips")
 """Options that decide nothing of what `Trainer` makes."""
 
 
@@ -52,6 +50,8 @@ class StepReport:
     """What the first learning rates are multiplied by."""
     clips_per_second: float
     """On this process, since the last report."""
+    memory_bytes: int
+    """The most that was in use so far: of the GPU, or of the process."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class TrainingResult:
     """That were done."""
     best_step: int
     """After which the best weights were evaluated."""
+    best_score: float | None
+    """Of the best weights, over videos: top-1, or mean average precision; None: there is no validation part."""
     evaluation: Evaluation | None
     """Of the end of this run; None: there is no validation part, or nothing was left to do."""
 
@@ -87,6 +89,7 @@ class Trainer:
         *,
         labels: Sequence[str],
         validation: BatchSource | None = None,
+        views: int = 1,
         loss: Loss | None = None,
         transform: Transform | None = None,
         optimiser: OptimiserFactory = make_optimiser,
@@ -107,6 +110,7 @@ class Trainer:
             labels: the class names, in output order.
             validation: of which each epoch is one view of every video; None: there is none, and the last weights count
                 as the best.
+            views: epochs of the validation part that are evaluated: clips of each video.
             loss: in place of the one that the options ask for.
             transform: of batches, in training alone; None: none.
             optimiser: makes the optimiser.
@@ -119,13 +123,15 @@ class Trainer:
 
         Raises:
             OutputError: the folder cannot be written, or holds a training with other options.
-            TrainingError: nothing is left to train, or there are no batches.
+            TrainingError: options that do not go together, nothing to train, or no batches.
             EngineError: there is no such device.
         """
+        options.check_together()
         self.process = process or Process()
         self.options = scaled(options, options.batch * options.accumulate * self.process.world_size)
         self.device = self.process.device(options.device)
         self.batches, self.validation, self.labels = batches, validation, tuple(labels)
+        self._views = views
         if not len(batches):
             raise TrainingError(f"there are too few clips for one batch of {options.batch}: give a smaller `batch`")
         self.steps = self.options.steps or max(1, self.options.epochs * len(batches) // self.options.accumulate)
@@ -177,7 +183,8 @@ class Trainer:
             elif self.progress.step % self.options.save_every == 0:
                 self.save()
         best, last = self.folder / BEST_NAME, self.folder / LAST_NAME
-        return TrainingResult(best, last, self.progress.step, self.progress.best_step, self._latest)
+        progress = self.progress
+        return TrainingResult(best, last, progress.step, progress.best_step, progress.best_score, self._latest)
 
     def step(self, batches: Iterator[Batch]) -> tuple[float, float]:
         """Take one optimiser step, and return its mean loss and the factor of its learning rates.
@@ -231,7 +238,7 @@ class Trainer:
                 lambda clips: self._logits(self.model, clips),
                 self.validation,
                 classes=len(self.labels),
-                views=self.options.views,
+                views=self._views,
                 loss=self.loss,
                 multi_label=self.options.loss == "sigmoid",
                 process=self.process,
@@ -251,7 +258,8 @@ class Trainer:
         average = {} if self.average is None else self.average.tensors
         scaler = self._scaler.state_dict() if self._scaler.is_enabled() else {}
         model, optimiser = self.model.state_dict(), self.optimiser.state_dict()
-        state = TrainingState(self.settings, self.progress, dict(model), optimiser, scaler, average)
+        skipped = dict(getattr(self.batches, "skipped", {}))
+        state = TrainingState(self.settings, self.progress, dict(model), optimiser, scaler, average, skipped)
         save_state(self.folder / STATE_NAME, state)
 
     def write(self, name: str) -> None:
@@ -279,6 +287,7 @@ class Trainer:
         self.optimiser.load_state_dict(state.optimiser)
         if self.average is not None:
             self.average.load(state.average)
+        getattr(self.batches, "skipped", {}).update(state.skipped)
         if state.scaler:
             self._scaler.load_state_dict(state.scaler)
 
@@ -286,8 +295,11 @@ class Trainer:
         module: nn.Module = self.model
         if self.process.world_size > 1:
             ids = [self.device] if self.device.type == "cuda" else None
-            # Batch norm's averages are each replica's own until they are evaluated or saved.
-            module = DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
+            # Batch norm's averages are each replica's own until they are evaluated or saved. The switch has two names.
+            names = inspect.signature(DistributedDataParallel).parameters
+            switch = "forward_sync_buffers" if "forward_sync_buffers" in names else "broadcast_buffers"
+            settings: dict[str, Any] = {"device_ids": ids, switch: False}
+            module = DistributedDataParallel(module, **settings)
         self._module = module
         return torch.compile(module) if self.options.compile else module
 
@@ -330,11 +342,14 @@ class Trainer:
         if self._history is None:
             return
         speed = self.options.batch * self.options.accumulate / seconds
-        report = StepReport(self.progress.step, self.steps, self._epoch, loss, factor, clips_per_second=speed)
+        report = StepReport(self.progress.step, self.steps, self._epoch, loss, factor, speed, self._memory())
         record = {"step": report.step, "epoch": report.epoch, "loss": loss, "rate_factor": factor}
         self._history.append(STEP, {**record, "clips_per_second": round(speed, 3)})
         if self._on_step is not None:
             self._on_step(report)
+
+    def _memory(self) -> int:
+        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else peak_memory()
 
     def _end_epoch(self) -> None:
         """Evaluate, keep the best weights, decide whether to stop, and save the state, in this order.
@@ -342,6 +357,7 @@ class Trainer:
         A training that is killed in between does the epoch's last steps again, and writes the same.
         """
         progress = self.progress
+        self.process.average_statistics(self.model)
         found = None if self.validation is None else self.evaluate()
         self._latest = found
         if found is None or self._is_better(found):
@@ -374,13 +390,7 @@ class Trainer:
         self.write(BEST_NAME)
         if found is None:
             return
-        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in video_records(found, self.labels)]
-        path = self.folder / PREDICTIONS_NAME
-        try:
-            with atomic_write(path) as temporary:
-                temporary.write_text("".join(lines), encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
+        write_lines(self.folder / PREDICTIONS_NAME, video_records(found, self.labels))
 
 
 def derived_seed(seed: int, *numbers: int) -> int:
