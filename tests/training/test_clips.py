@@ -126,6 +126,7 @@ def test_shares_of_the_frame_are_within_their_bounds(videos: Dataset) -> None:
     views = [source._converter(np.random.default_rng(seed).random(6))()._view for seed in range(50)]  # type: ignore[attr-defined]
     assert all(0.3 <= view.area <= 0.6 and 0.75 <= view.proportion <= 4 / 3 for view in views)
     assert source.clip(0, 0).clip.shape == (4, 32, 32, 3)
+    assert hash(ClipSampling(scales=[0.3, 0.6])) == hash(ClipSampling(scales=(0.3, 0.6)))  # type: ignore[arg-type]
 
 
 def test_targets_of_several_classes_are_those_that_are_shown(videos: Dataset) -> None:
@@ -149,6 +150,7 @@ def test_targets_of_several_classes_are_those_that_are_shown(videos: Dataset) ->
         ({"crop": 300}, "crop"),
         ({"scales": (0.5, 0.2)}, "scales"),
         ({"scales": (0.5, 1.2)}, "scales"),
+        ({"scales": [0.5]}, "scales"),
     ],
 )
 def test_a_sampling_that_cannot_be_is_refused(options: dict[str, object], option: str) -> None:

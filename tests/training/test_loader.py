@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,11 +15,13 @@ import psutil
 import pytest
 import torch
 
+from quovadis.datasets import Dataset, Example
 from quovadis.errors import DatasetError, OutputError, TrainingError
 from quovadis.training.batches import Batch
-from quovadis.training.clips import epoch_order
+from quovadis.training.clips import ClipDataset, ClipSampling, epoch_order
 from quovadis.training.loader import ClipLoader
 from support.clip_sources import NumberedClips
+from support.synthetic import moving_squares, write_video
 
 WORKERS = [pytest.param(0, id="here"), pytest.param(2, id="workers", marks=pytest.mark.slow)]
 
@@ -71,6 +75,18 @@ def test_a_broken_video_is_replaced_by_the_next_that_can_be_read_whenever_it_is_
     assert loader.skipped == {"video 2": "video 2: damaged", "video 3": "video 3: damaged"}
     resumed = ClipLoader(source, batch=3, seed=4, skipped=loader.skipped)
     assert indices(list(resumed.epoch(2, first=1))) == epochs[2][3:]
+
+
+def test_real_videos_that_are_cut_off_are_skipped_by_name(tmp_path: Path) -> None:
+    paths = [write_video(tmp_path / f"{number}.mkv", moving_squares(20, 64, 48)) for number in range(4)]
+    paths[2].write_bytes(paths[2].read_bytes()[:-300])
+    examples = tuple(Example(path.name, number % 2, path) for number, path in enumerate(paths))
+    dataset = Dataset(tmp_path, "list", examples, ("a", "b"))
+    source = ClipDataset(dataset, ClipSampling(frames=4, short_side=32, crop=32))
+    loader = ClipLoader(source, batch=2)
+    keys = [key for batch in loader.epoch(0) for key in batch.keys]
+    assert sorted(keys) == ["0.mkv", "1.mkv", "3.mkv", "3.mkv"]
+    assert "cut off" in loader.skipped["2.mkv"]
 
 
 @pytest.mark.slow
@@ -135,6 +151,33 @@ def test_ctrl_c_and_an_early_end_leave_no_process_and_no_thread() -> None:
         assert time.monotonic() - began < 30
         assert not [thread for thread in threading.enumerate() if thread.name == "quovadis-prefetch"]
     assert not children()
+
+
+ABANDONED = """
+from quovadis.training.loader import ClipLoader
+from support.clip_sources import NumberedClips
+
+if __name__ == "__main__":
+    with ClipLoader(NumberedClips(40, hanging=frozenset(range(1, 40)), training=False), batch=1, workers=2) as loader:
+        batches = loader.epoch(0)
+        next(batches)
+        print("begun", flush=True)
+        next(batches)
+"""
+
+
+@pytest.mark.slow
+def test_workers_that_hang_do_not_outlive_a_process_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "abandoned.py"
+    script.write_text(ABANDONED)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from quovadis.datasets import Action, Dataset, Example
 from quovadis.errors import DatasetError
-from quovadis.training.split import DatasetSplit, check_split, read_splits, split_videos
+from quovadis.training.split import DatasetSplit, check_split, duplicates, read_splits, split_videos
+from quovadis.video.fingerprints import path_fingerprint
 
 
 def dataset(counts: list[int]) -> Dataset:
@@ -105,6 +106,22 @@ def test_a_video_on_both_sides_is_named_with_its_copy(tmp_path: Path) -> None:
     assert warnings(split).endswith("so that accuracy is overestimated: a/one.mp4 is a/copy.mp4")
     assert "train" in warnings(split)
     assert len(split.warnings) == 1
+
+
+def test_only_what_is_alike_in_size_and_samples_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(name: str, start: bytes, middle: int) -> Example:
+        content = bytearray(start.ljust(400_000, b"\0"))
+        content[middle] = 1
+        (tmp_path / name).write_bytes(content)
+        return Example(name, 0, tmp_path / name)
+
+    train = [write("a", b"one", 200_000), write("b", b"two", 90_000), write("c", b"two", 200_000)]
+    validation = [write("d", b"one", 200_000), write("e", b"two", 90_001), write("f", b"six", 200_000)]
+    whole = []
+    true = path_fingerprint
+    monkeypatch.setattr("quovadis.training.split.path_fingerprint", lambda path: whole.append(path.name) or true(path))
+    assert list(duplicates(train, validation)) == [("a", "d")]
+    assert sorted(whole) == ["a", "b", "d", "e"]
 
 
 def test_classes_on_one_side_alone_are_named(tmp_path: Path) -> None:

@@ -81,7 +81,10 @@ class ClipSampling:
                 "give `crop` at most `short_side`",
                 option="crop",
             )
-        if self.scales is not None and not 0.01 <= self.scales[0] <= self.scales[1] <= 1:
+        if self.scales is not None:
+            # A list, as configurations have it.
+            object.__setattr__(self, "scales", tuple(self.scales))
+        if self.scales is not None and not (len(self.scales) == 2 and 0.01 <= self.scales[0] <= self.scales[1] <= 1):
             raise ArchitectureError(
                 f"scales must be two shares of the frame's area from 0.01 to 1, the lesser first, not {self.scales}",
                 option="scales",

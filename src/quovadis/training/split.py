@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from quovadis.datasets import Dataset, DatasetFormat, Example, read_dataset
 from quovadis.datasets.charades import is_charades_csv, read_charades
-from quovadis.datasets.kinetics import is_kinetics_csv
+from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
 from quovadis.datasets.standard_splits import has_standard_lists, read_standard_split
 from quovadis.errors import DatasetError
-from quovadis.video.fingerprints import path_fingerprint
+from quovadis.video.fingerprints import path_fingerprint, sample_fingerprint
 
 VALIDATION_SHARE = 0.2
 """Of the videos of each class, where nothing else says which are kept to validate with."""
@@ -88,15 +90,16 @@ def _own_parts(source: Path, file_format: DatasetFormat) -> tuple[str, str] | No
         text = source.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
-    if source.suffix.lower() != ".json" and not is_kinetics_csv(text):
+    is_json = source.suffix.lower() == ".json" if file_format == "auto" else file_format == "kinetics-json"
+    if not is_json and not is_kinetics_csv(text):
         return None
+    read = read_kinetics_json if is_json else read_kinetics_csv
     for name in _TRAINING_NAMES:
-        try:
+        # A part that is not there, or a file that cannot be read: reading it whole says so.
+        with suppress(DatasetError):
             for part in (name, "validation"):
-                read_dataset(source, None, file_format=file_format, split=part)
-        except DatasetError:
-            continue
-        return name, "validation"
+                read(source, text, part)
+            return name, "validation"
     return None
 
 
@@ -212,37 +215,44 @@ def _classes(dataset: Dataset) -> set[int]:
 def duplicates(train: Iterable[Example], validation: Iterable[Example]) -> Iterable[tuple[str, str]]:
     """Yield the keys of videos of the same content, the first to train on, the second to validate with.
 
-    Only files of a size that occurs on both sides are read. What cannot be read is the same as nothing.
+    Files are compared by their sizes, then by samples of them, and only those that agree in both are read as a whole.
+    What cannot be read is the same as nothing.
     """
-    by_size: dict[int, list[Example]] = defaultdict(list)
-    for example in train:
-        by_size[_size(example)].append(example)
-    known: dict[int, Mapping[str, str]] = {}
-    for example in validation:
-        size = _size(example)
-        if size <= 0 or size not in by_size:
-            continue
-        if size not in known:
-            known[size] = {content: one.key for one in by_size[size] if (content := _content(one)) is not None}
-        content = _content(example)
-        if content is not None and content in known[size]:
-            yield known[size][content], example.key
+    pairs = _same(train, validation, _size)
+    for compare in (sample_fingerprint, path_fingerprint):
+        tell = partial(_content, fingerprint=compare)
+        pairs = [pair for firsts, seconds in pairs for pair in _same(firsts, seconds, tell)]
+    for firsts, seconds in pairs:
+        for example in seconds:
+            yield firsts[0].key, example.key
 
 
-def _size(example: Example) -> int:
+def _same(
+    train: Iterable[Example], validation: Iterable[Example], tell: Callable[[Example], str | None]
+) -> list[tuple[list[Example], list[Example]]]:
+    """Return the videos of both sides of which the same is told, together; None is told of what is the same as none."""
+    sides: dict[str, tuple[list[Example], list[Example]]] = defaultdict(lambda: ([], []))
+    for number, examples in enumerate((train, validation)):
+        for example in examples:
+            told = tell(example)
+            if told is not None:
+                sides[told][number].append(example)
+    return [(firsts, seconds) for firsts, seconds in sides.values() if firsts and seconds]
+
+
+def _size(example: Example) -> str | None:
     path = example.path
     try:
         if path is None:
-            return 0
+            return None
         files = [path] if not path.is_dir() else [file for file in path.iterdir() if not file.name.startswith(".")]
-        return sum(file.stat().st_size for file in files)
-    except OSError:
-        return 0
-
-
-def _content(example: Example) -> str | None:
-    try:
-        found = None if example.path is None else path_fingerprint(example.path)
+        return str(sum(file.stat().st_size for file in files)) if files else None
     except OSError:
         return None
-    return found if found is None or example.frames is None else f"{found} {example.frames}"
+
+
+def _content(example: Example, fingerprint: Callable[[Path], str]) -> str | None:
+    try:
+        return None if example.path is None else f"{fingerprint(example.path)} {example.frames}"
+    except OSError:
+        return None
