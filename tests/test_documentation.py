@@ -32,7 +32,7 @@ from support.documentation import (
 from support.documented_files import copy_documented_files, make_documented_files
 
 WITH_BLOCKS = [page for page in PAGES if any(block.language in RUN for block in fenced_blocks(page))]
-OPTIONS_OF_OTHERS = {"--preload"}
+OPTIONS_OF_OTHERS = {"--preload", "--logdir", "--nnodes", "--rdzv-endpoint"}
 """Options of other programs that sentences name."""
 
 

@@ -22,6 +22,7 @@ from quovadis.errors import EngineError
 from quovadis.evaluation.run import LEDGER_NAME as EVALUATION_LEDGER
 from quovadis.features.extract import LEDGER_NAME as FEATURES_LEDGER
 from quovadis.video.decoder import Decoder
+from quovadis.video.file_decoder import FileDecoder
 from support.fake_engine import ColourEngine, recognizer
 from support.synthetic import write_video
 
@@ -72,21 +73,25 @@ def fault(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
     """Let decoding `b.mp4` raise an exception that nobody foresaw, after its first frames."""
 
     def install(error: Exception) -> None:
-        begin, frames = Decoder.__init__, Decoder.frames
+        begin = Decoder.__init__
         names: dict[int, str] = {}
 
         def named(self: Decoder, name: str, *arguments: Any, **options: Any) -> None:
             names[id(self)] = name
             begin(self, name, *arguments, **options)
 
-        def broken(self: Decoder) -> Iterator[Any]:
-            for number, frame in enumerate(frames(self)):
-                if number == 5 and names[id(self)].endswith("b.mp4"):
-                    raise error
-                yield frame
+        def breaking(frames: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+            def broken(self: Decoder, *arguments: Any) -> Iterator[Any]:
+                for number, frame in enumerate(frames(self, *arguments)):
+                    if number == 5 and names[id(self)].endswith("b.mp4"):
+                        raise error
+                    yield frame
+
+            return broken
 
         monkeypatch.setattr(Decoder, "__init__", named)
-        monkeypatch.setattr(Decoder, "frames", broken)
+        monkeypatch.setattr(Decoder, "frames", breaking(Decoder.frames))
+        monkeypatch.setattr(FileDecoder, "frames_at", breaking(FileDecoder.frames_at))
 
     return install
 

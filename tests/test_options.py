@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import quovadis
 from quovadis import ModelOptions, VideoLimits
-from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, inflate, info, weights
+from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, inflate, info, train, weights
 from quovadis.cli.command import Without, add_command
 
 MODEL, LIMITS = ModelOptions("rgb-scratch", threads=2), VideoLimits()
@@ -86,7 +86,8 @@ def test_a_command_has_an_option_for_each_field() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *(classify.classify, features.features, evaluate.evaluate, fvd.fvd, convert.convert, inflate.inflate),
+        *(classify.classify, features.features, evaluate.evaluate, fvd.fvd),
+        *(convert.convert, inflate.inflate, train.train),
         *(info.info, info.sample),
         *(weights.list_weights, weights.pull, weights.verify, weights.weights_path),
         *(cache.list_cache, cache.clear, doctor.doctor),

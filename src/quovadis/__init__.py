@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from quovadis import recognizer as recognizer
     from quovadis import results as results
     from quovadis import torch as torch
+    from quovadis import training as training
     from quovadis import video as video
     from quovadis import weights as weights
     from quovadis.architecture import ENDPOINTS as ENDPOINTS
@@ -122,7 +123,18 @@ _NAMES = {
 """Public names, by the module of the package that has them. They are imported when they are asked for, which takes a
 second or more."""
 _HOMES = {name: f"quovadis.{module}" for module, names in _NAMES.items() for name in names}
-_MODULES = {*_NAMES, "datasets", "environment", "evaluation", "fvd", "labels", "metrics", "torch", "weights"}
+_MODULES = {
+    *_NAMES,
+    "datasets",
+    "environment",
+    "evaluation",
+    "fvd",
+    "labels",
+    "metrics",
+    "torch",
+    "training",
+    "weights",
+}
 """Modules that are there as attributes without being imported by name."""
 _NEEDS_EXTRA = {"torch"}
 """Of these, what tools that look at everything in the package leave alone: it may not be installed."""

@@ -13,6 +13,7 @@
     │   ├── VideoLimitError        more in the file than the limits admit
     │   └── UnexpectedError        a bug in Quovadis, or in a library that it uses, which one video triggered
     ├── DatasetError               a list of labelled videos that cannot be read, or does not fit
+    ├── TrainingError              a training that cannot begin or cannot go on
     ├── MetricError                features or predictions that a metric cannot be computed of
     ├── OutputError                a result that cannot be written
     ├── NotDoneError               a video that a run did not come to, because it ended early
@@ -142,6 +143,10 @@ class UnexpectedError(VideoError):
 
 class DatasetError(QuovadisError):
     """A list of labelled videos cannot be read, names classes that the network does not have, or is empty."""
+
+
+class TrainingError(QuovadisError):
+    """A training cannot begin, since its options do not go together, or cannot go on, since its loss is no number."""
 
 
 class MetricError(QuovadisError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from quovadis.environment import home
@@ -20,8 +21,10 @@ EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "onnxruntime": ("onnxruntime", "onnx"),
         "pandas": ("pandas", "pandas"),
         "pyarrow": ("pyarrow", "parquet"),
+        "tensorboard": ("TensorBoard", "train"),
         "tensorflow": ("TensorFlow", "tensorflow"),
         "torch": ("PyTorch", "torch"),
+        "yaml": ("PyYAML", "train"),
     }
 )
 """By module: what the package is called, and the extra of this package that installs it."""
@@ -35,6 +38,9 @@ def _prepare(package: str) -> None:
         if not (Path.home() / ".keras").exists():
             # Keras comes with it, and writes its settings below the home directory of whoever has none.
             os.environ.setdefault("KERAS_HOME", str(home() / "keras"))
+    elif package == "tensorboard":
+        # TensorBoard does without TensorFlow, which takes ten seconds to import, where there is a module of this name.
+        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
     elif package == "onnxruntime":
         # ONNX Runtime (seen with 1.32) reports its use to its makers on every system, and keeps a number of the device.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"

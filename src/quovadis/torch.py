@@ -11,10 +11,11 @@ Needs the extra `torch`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import prod, sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from quovadis.architecture import (
     BATCH_NORM_EPSILON,
@@ -22,13 +23,16 @@ from quovadis.architecture import (
     NUM_CLASSES,
     PIXEL_MEAN,
     PIXEL_SCALE,
+    STAGES,
     Convolution,
     MaxPool,
     Mixed,
+    Stage,
+    Triple,
     check_endpoints,
     convolutions,
-    interpret,
     is_head,
+    run_stage,
 )
 from quovadis.errors import ArchitectureError
 from quovadis.extras import import_extra
@@ -41,6 +45,7 @@ if not TYPE_CHECKING:
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 __all__ = ["I3D", "I3DOutput", "normalize"]
 
@@ -83,7 +88,13 @@ class I3D(nn.Module):
     """
 
     def __init__(
-        self, num_classes: int = NUM_CLASSES, *, dropout: float = 0.5, endpoints: str | Sequence[str] = ()
+        self,
+        num_classes: int = NUM_CLASSES,
+        *,
+        dropout: float = 0.5,
+        endpoints: str | Sequence[str] = (),
+        width: float = 1.0,
+        pool: Triple = HEAD.pool,
     ) -> None:
         """Make the network with random weights.
 
@@ -91,6 +102,9 @@ class I3D(nn.Module):
             num_classes: outputs of the last layer.
             dropout: probability of dropping a pooled feature in training.
             endpoints: a name, or names, out of `quovadis.ENDPOINTS` whose feature maps `forward` returns too.
+            width: by which the channels of all layers but the last are multiplied: a fraction gives a small network for
+                quick experiments, whose weights no other part of Quovadis reads.
+            pool: the head's average pool; a smaller one takes frames of fewer pixels, such as 2, 2, 2 those of 64.
 
         Raises:
             ArchitectureError: an unknown endpoint, or less than one class.
@@ -100,8 +114,11 @@ class I3D(nn.Module):
             raise ArchitectureError(f"a network of {num_classes} classes has nothing to tell apart: ask for 1 or more")
         self.num_classes = num_classes
         self.endpoints = check_endpoints(endpoints)
+        self.width, self.pool = width, pool
+        self.checkpoint_activations = False
+        """Whether training keeps only what each stage takes in, and computes the rest again for the gradients."""
         self.dropout = nn.Dropout(dropout)
-        for unit, in_channels in convolutions(num_classes):
+        for unit, in_channels in convolutions(num_classes, width):
             self._add_unit(unit.scope, _Unit(unit, in_channels, batch_norm=not is_head(unit)))
 
     def _add_unit(self, scope: str, unit: nn.Module) -> None:
@@ -172,27 +189,83 @@ class I3D(nn.Module):
         wanted = self.endpoints if endpoints is None else check_endpoints(endpoints)
         maps: dict[str, Tensor] = {}
         x = clips
-        for name, x in interpret(_TorchOperations(self), clips):
-            if name in wanted:
-                maps[name] = x
-        pooled = functional.avg_pool3d(x, HEAD.pool, stride=1)
+        for stage in STAGES:
+            x = self._run_stage(x, stage)
+            if stage.scope in wanted:
+                maps[stage.scope] = x
+        pooled = functional.avg_pool3d(x, self.pool, stride=1)
         head = _unit(self, HEAD.convolution)
         step_logits = head(self.dropout(pooled)).mean(_SPACE).transpose(1, 2)
         features = pooled.mean(_SPACE).transpose(1, 2)
         return I3DOutput(step_logits.mean(1), step_logits, features, maps)
+
+    def _run_stage(self, x: Tensor, stage: Stage) -> Tensor:
+        operations = _TorchOperations(self)
+        if not (self.checkpoint_activations and self.training and torch.is_grad_enabled()):
+            return run_stage(operations, x, stage)
+        # What is compiled changes the moving averages in its forward pass alone, and takes no contexts of ours.
+        settings: dict[str, Any] = {} if torch.compiler.is_compiling() else {"context_fn": self._contexts}
+        y: Tensor = checkpoint(
+            run_stage, operations, x, stage, use_reentrant=False, preserve_rng_state=False, **settings
+        )
+        return y
+
+    def _contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        return nullcontext(), self._frozen_averages()
+
+    @contextmanager
+    def _frozen_averages(self) -> Iterator[None]:
+        """Leave the moving averages as they are: what is computed again has moved them already."""
+        norms = [module for module in self.modules() if isinstance(module, OffsetBatchNorm)]
+        for norm in norms:
+            norm.moves_averages = False
+        try:
+            yield
+        finally:
+            for norm in norms:
+                norm.moves_averages = True
 
     def extra_repr(self) -> str:
         """Return what tells this network from another."""
         return f"num_classes={self.num_classes}, endpoints={list(self.endpoints)}"
 
 
-class _OffsetBatchNorm(nn.BatchNorm3d):
+class OffsetBatchNorm(nn.BatchNorm3d):
     """Batch norm with an offset and no scale. The ones are a buffer: fast kernels want one, and it must not learn."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM)
         del self.weight
         self.register_buffer("weight", torch.ones(channels), persistent=False)
+        self.ghost_batch: int | None = None
+        """Clips that training normalises together, as a replica of that batch would; None: all of a batch."""
+        self.moves_averages = True
+        """Whether training moves the averages."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise; in training each ghost batch by itself, whose statistics count alike in the moving averages."""
+        if not self.training or (self.ghost_batch is None and self.moves_averages):
+            y: Tensor = super().forward(x)
+            return y
+        pieces: list[Tensor] = []
+        averages: list[tuple[Tensor, Tensor]] = []
+        for piece in torch.tensor_split(x, self._ghosts(len(x))):
+            mean, variance = self._buffer("running_mean").clone(), self._buffer("running_var").clone()
+            weight, momentum = self._buffer("weight"), self.momentum or 0.0
+            pieces.append(functional.batch_norm(piece, mean, variance, weight, self.bias, True, momentum, self.eps))
+            averages.append((mean, variance))
+        if self.moves_averages:
+            with torch.no_grad():
+                for name, found in zip(("running_mean", "running_var"), zip(*averages, strict=True), strict=True):
+                    self._buffer(name).copy_(torch.stack(found).mean(0))
+        return torch.cat(pieces)
+
+    def _ghosts(self, batch: int) -> int:
+        return max(1, batch // (self.ghost_batch or batch))
+
+    def _buffer(self, name: str) -> Tensor:
+        buffer: Tensor = getattr(self, name)
+        return buffer
 
 
 class _Unit(nn.Module):
@@ -207,7 +280,7 @@ class _Unit(nn.Module):
         nn.init.trunc_normal_(self.conv_3d.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
         if self.conv_3d.bias is not None:
             nn.init.zeros_(self.conv_3d.bias)
-        self.batch_norm = _OffsetBatchNorm(unit.channels) if batch_norm else None
+        self.batch_norm = OffsetBatchNorm(unit.channels) if batch_norm else None
 
     def forward(self, x: Tensor) -> Tensor:
         x, padding = _pad(x, self.kernel, self.stride, 0.0)

@@ -105,7 +105,7 @@ def test_addresses_are_told_from_videos_that_are_missing(tmp_path: Path, videos:
     assert [(example.key, example.why_missing) for example in found.missing] == [
         (address, "an address, but only local videos are evaluated: download it")
     ]
-    with pytest.raises(DatasetError, match="its videos are addresses, but only local ones are evaluated"):
+    with pytest.raises(DatasetError, match="its videos are addresses, but only local ones are read"):
         read(tmp_path / "list.txt", f"{address} 5\n", videos=videos)
 
 

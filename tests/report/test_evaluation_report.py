@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import summarize
 from quovadis.report.evaluation import check_evaluation_dependencies, write, write_evaluation
-from quovadis.report.evaluation.confusion import confusion_figure
+from quovadis.report.pages.confusion import confusion_figure
+from support.page import Page
 
 LABELS = ("café", "a|b", "<script>alert(1)</script>", "$x^2$ _or_ *y*", "走る", "never seen")
 TRUTH = (0, 1, 2, 2, 4)
@@ -27,7 +27,6 @@ PREDICTED = (0, 1, 2, 3, 3)
 KEYS = ("one", "two|2", "<b>three</b>", "four\nlines & more", "five\udcff")
 RECORD = RunRecord(seconds=4.0, videos=2, views=6, earlier=3, workers=2)
 FILES = ["predictions.parquet", "report.json", "run.json", "report.md", "report.html", "confusion.png"]
-VOID = {"meta", "img", "br"}
 
 
 def make_predictions(views: int = 1, protocol: str = "deepmind", evaluated: int = len(KEYS)) -> Predictions:
@@ -74,37 +73,6 @@ def write_report(folder: Path, predictions: Predictions, record: RunRecord = REC
     assert [path.name for path in paths] == FILES
     assert sorted(FILES) == sorted(path.name for path in folder.iterdir())
     return {path.name: path.read_text(encoding="utf-8") for path in paths if path.suffix in (".json", ".md", ".html")}
-
-
-class Page(HTMLParser):
-    """Checks that every element is closed in turn and keeps what the page holds."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: list[list[str]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
 
 
 def markdown_rows(text: str) -> list[list[list[str]]]:

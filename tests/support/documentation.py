@@ -38,6 +38,7 @@ NOT_RUN = {
     r"camera:\d|rtsp://": "it needs a camera",
     r"--precision int8|--calibrate": "its calibration would stay in the cache that all tests share",
     r"^quovadis inflate inception_v1": "it needs TF-slim's checkpoint, which TensorFlow writes for tests/inflation",
+    r"^torchrun |^quovadis train .*--(device|config)": "it needs a GPU, a dataset of the paper's, or days",
     r"^quovadis cache clear": "it removes what other tests use: tests/cli runs it on a cache of its own",
     r"^quovadis convert .*(\.(pb|xml)\b| --(format|recipe|layout))": (
         "each takes up to a minute and some need their framework: tests/export runs every format"
@@ -49,6 +50,7 @@ SHORTENED = {
     r"--bootstrap 200": ("--bootstrap 2", "200 resamples take minutes"),
     r"--frames 128": ("--frames 32", "clips of 128 frames take ten seconds"),
     r"--crops 10": ("--crops 3", "ten crops take fifteen seconds"),
+    r"^(quovadis train .*)": (r"\1 --frames 16 --head-clips 1 --views 1", "clips of 64 frames take half a minute"),
     r"--protocol multiview": ("--protocol multiview --clips 1 --crops 1", "30 views of a video take half a minute"),
     r"--subset 400": ("--subset 1", "three clips of a video take two seconds"),
     r" i3d\.onnx$": (" i3d.onnx --batch 1 --frames 9", "a model of any length is verified on 127 frames"),

@@ -31,6 +31,8 @@ def make_documented_files(folder: Path, clips: Path) -> None:
         # Enough for a window of 64 frames and the one that has to follow it.
         _cut(video, folder / "videos" / f"{name}.mp4", frames=65)
         short = _cut(video, folder / "my_videos" / label / f"{name}.mp4", frames=24)
+        # A class has to have a video to train on and another to validate with.
+        _cut(video, folder / "my_videos" / label / f"{name}_mirrored.mp4", "scale=320:240,hflip", frames=24)
         key = f"video{number:06d}"
         for root in (folder, folder / "kinetics"):
             _copy(short, root / "val" / f"{key}_000010_000020.mp4")

@@ -17,7 +17,7 @@ from quovadis.architecture.counts import (
     summarize,
     time_steps,
 )
-from quovadis.architecture.interpretation import Operations, interpret
+from quovadis.architecture.interpretation import Operations, interpret, run_stage
 from quovadis.architecture.network import (
     BATCH_NORM_EPSILON,
     CLIP_FRAMES,
@@ -97,6 +97,7 @@ __all__ = [
     "is_head",
     "multiply_adds",
     "output_channels",
+    "run_stage",
     "same_padding",
     "stored_parameters",
     "summarize",

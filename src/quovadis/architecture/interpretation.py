@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
-from quovadis.architecture.network import STAGES, Convolution, MaxPool, Mixed
+from quovadis.architecture.network import STAGES, Convolution, MaxPool, Mixed, Stage
 
 Tensor = TypeVar("Tensor")
 
@@ -32,17 +32,21 @@ def interpret(operations: Operations[Tensor], x: Tensor) -> Iterator[tuple[str, 
     The head is left to the backend: it reads the last tensor and follows `HEAD`.
     """
     for stage in STAGES:
-        if isinstance(stage, Mixed):
-            outputs = []
-            for branch in stage.branches:
-                y = x
-                for unit in branch:
-                    y = _apply(operations, y, unit)
-                outputs.append(y)
-            x = operations.concatenate(outputs, stage)
-        else:
-            x = _apply(operations, x, stage)
+        x = run_stage(operations, x, stage)
         yield stage.scope, x
+
+
+def run_stage(operations: Operations[Tensor], x: Tensor, stage: Stage) -> Tensor:
+    """Run or build one of the network's stages on `x`, and return what it makes."""
+    if not isinstance(stage, Mixed):
+        return _apply(operations, x, stage)
+    outputs = []
+    for branch in stage.branches:
+        y = x
+        for unit in branch:
+            y = _apply(operations, y, unit)
+        outputs.append(y)
+    return operations.concatenate(outputs, stage)
 
 
 def _apply(operations: Operations[Tensor], x: Tensor, unit: Convolution | MaxPool) -> Tensor:

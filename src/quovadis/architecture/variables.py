@@ -15,6 +15,7 @@ from quovadis.architecture.network import (
     STAGES,
     VARIABLE_PREFIX,
     Convolution,
+    MaxPool,
     Mixed,
     Stage,
     is_head,
@@ -45,13 +46,31 @@ def convolution_variables(convolution: Convolution) -> ConvolutionVariables:
     return ConvolutionVariables(weights, f"{norm}/beta", f"{norm}/moving_mean", f"{norm}/moving_variance", None)
 
 
-def convolutions(num_classes: int = NUM_CLASSES) -> Iterator[tuple[Convolution, int]]:
-    """Yield every convolution, head last, with its number of input channels."""
+def convolutions(num_classes: int = NUM_CLASSES, width: float = 1.0) -> Iterator[tuple[Convolution, int]]:
+    """Yield every convolution, head last, with its number of input channels.
+
+    Args:
+        num_classes: output channels of the head.
+        width: by which the channels of all others are multiplied and rounded, to 1 at least: a fraction gives the small
+            network that quick experiments and tests train. Weights files hold networks of width 1 alone.
+    """
     channels = INPUT_CHANNELS
     for stage in STAGES:
+        stage = _of_width(stage, width)
         yield from _stage_convolutions(stage, channels)
         channels = output_channels(stage, channels)
     yield replace(HEAD.convolution, channels=num_classes), channels
+
+
+def _of_width(stage: Stage, width: float) -> Stage:
+    if not isinstance(stage, Mixed):
+        return _unit_of_width(stage, width)
+    branches = (tuple(_unit_of_width(unit, width) for unit in branch) for branch in stage.branches)
+    return replace(stage, branches=tuple(branches))
+
+
+def _unit_of_width(unit: Convolution | MaxPool, width: float) -> Convolution | MaxPool:
+    return replace(unit, channels=max(1, round(unit.channels * width))) if isinstance(unit, Convolution) else unit
 
 
 def _stage_convolutions(stage: Stage, channels: int) -> Iterator[tuple[Convolution, int]]:

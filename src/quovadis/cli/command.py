@@ -9,7 +9,7 @@ from functools import wraps
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -39,6 +39,8 @@ GROUPS: Mapping[Any, str] = {ModelOptions: MODEL_PANEL, VideoLimits: "Limits"}
 """Groups of the fields of classes of options."""
 SHORT = {"weights": "-w"}
 """Short names of fields of options."""
+LONG = {"from_endpoint": "--from", "file_format": "--dataset-format"}
+"""Long names of fields of options, where they are other than the field's."""
 
 
 def one_of(*names: str) -> Callable[[str], list[str]]:
@@ -255,15 +257,24 @@ def _without_rules(annotation: Any) -> Any:
     return Annotated[(kind, *(note for note in notes if not isinstance(note, Rule)))]
 
 
+def _flags(field: Field[Any], flag: str, kind: Any) -> list[str]:
+    """Return what Typer is told of a field's flags; told nothing, it makes `--name`, or `--name/--no-name`."""
+    if field.name in SHORT:
+        return [flag, SHORT[field.name]]
+    return [flag] if field.name in LONG or (kind is bool and not field.default) else []
+
+
 def _field_parameter(options: Any, field: Field[Any], defaults: Any) -> inspect.Parameter:
     """Return the parameter of a field of a class of options."""
     kind = get_type_hints(options)[field.name]
     if PathLike[str] in get_args(kind):
         # A file, a name or, in Python, more: on the command line a text.
         kind = str | None if NoneType in get_args(kind) else str
-    flag = f"--{field.name.replace('_', '-')}"
+    elif get_origin(kind) is Sequence:
+        kind = list[get_args(kind)[0]]  # type: ignore[misc]
+    flag = LONG.get(field.name) or f"--{field.name.replace('_', '-')}"
     settings: dict[str, Any] = {
-        "flags": [flag, SHORT[field.name]] if field.name in SHORT else [flag] if kind is bool else [],
+        "flags": _flags(field, flag, kind),
         "rules": [],
         "rich_help_panel": GROUPS.get(options),
         "autocompletion": COMPLETIONS.get(field.name),
@@ -271,4 +282,5 @@ def _field_parameter(options: Any, field: Field[Any], defaults: Any) -> inspect.
     }
     flags, rules = settings.pop("flags"), settings.pop("rules")
     annotation = Annotated[(kind, typer.Option(*flags, **settings), *rules)]  # type: ignore[valid-type]
-    return _keyword(field.name, getattr(defaults, field.name), annotation)
+    default = getattr(defaults, field.name)
+    return _keyword(field.name, list(default) if isinstance(default, tuple) else default, annotation)

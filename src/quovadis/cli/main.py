@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, inflate, info, weights
+from quovadis.cli import cache, classify, convert, doctor, evaluate, features, fvd, inflate, info, train, weights
 from quovadis.cli.command import CommandGroup, Debug, add_command
 from quovadis.cli.options import notify
 from quovadis.cli.spelling import running
@@ -41,6 +41,7 @@ for group, command in (
     (VIDEOS, features.features),
     (VIDEOS, evaluate.evaluate),
     (VIDEOS, fvd.fvd),
+    (MODELS, train.train),
     (MODELS, convert.convert),
     (MODELS, inflate.inflate),
     (MODELS, info.info),

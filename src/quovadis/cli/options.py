@@ -38,15 +38,16 @@ def stderr() -> Console:
 
 def notify(message: str) -> None:
     """Say one line on stderr."""
-    typer.echo(_line(message), err=True)
+    typer.echo(notice_line(message), err=True)
 
 
 def notify_above(progress: VideoProgress, message: str) -> None:
     """Say one line on stderr while a bar may be drawn there."""
-    progress.print(_line(message))
+    progress.print(notice_line(message))
 
 
-def _line(message: str) -> str:
+def notice_line(message: str) -> str:
+    """Return a line for stderr: that it is ours, and with options as flags."""
     return f"quovadis: {printable(with_flags(message))}"
 
 

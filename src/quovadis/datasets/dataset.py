@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quovadis.errors import DatasetError
 from quovadis.video import FrameFolder, LocalFile, VideoSource
+from quovadis.video.images import natural_key
 
 MAX_NAMED = 5
 """Names in one message."""
@@ -33,19 +34,37 @@ class Annotation:
 
 
 @dataclass(frozen=True)
+class Action:
+    """One of the actions of a video that has several."""
+
+    label: int
+    """Index of its class."""
+    start_seconds: float
+    """When it begins."""
+    end_seconds: float
+    """When it ends."""
+
+
+MULTI_LABEL = -1
+"""In the place of a class, of a video that has several."""
+
+
+@dataclass(frozen=True)
 class Example:
     """One labelled video."""
 
     key: str
     """What the dataset calls it; unique."""
     label: int
-    """Index of its class."""
+    """Index of its class; `MULTI_LABEL` for a video of several, which are its actions."""
     path: Path | None
     """A video, or a folder of images; None if there is none."""
     why_missing: str = "no such video"
     """Why there is none, if there is none."""
     frames: range | None = None
     """Which frames of a folder of frames, from 0; None: all."""
+    actions: tuple[Action, ...] | None = None
+    """What happens in it, of a dataset whose videos have any number of classes; None: it has one class."""
 
 
 def example_source(path: Path, frames: range | None = None) -> VideoSource:
@@ -66,6 +85,13 @@ class Dataset:
     """The annotation, or the folder of folders."""
     format: str
     examples: tuple[Example, ...]
+    labels: tuple[str, ...] = ()
+    """Names of the classes, in the order of their indices."""
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a video may have any number of classes."""
+        return any(example.actions is not None for example in self.examples)
 
     @property
     def missing(self) -> tuple[Example, ...]:
@@ -85,7 +111,7 @@ class Dataset:
                 break
             existing -= example.path is not None
             kept.append(example)
-        return Dataset(self.source, self.format, tuple(kept))
+        return replace(self, examples=tuple(kept))
 
 
 class Classes:
@@ -112,6 +138,21 @@ class Classes:
 def plain_name(label: str) -> str:
     """Return a class name in the form that names are compared in."""
     return " ".join(label.strip().strip("\"'").replace("_", " ").casefold().split())
+
+
+def own_labels(annotations: Iterable[Annotation], source: Path) -> tuple[str, ...]:
+    """Return the class names of a dataset that nobody else has named: those in it, in natural order.
+
+    Raises:
+        DatasetError: two of them differ by case, quotes, or underscores for spaces only.
+    """
+    by_name: dict[str, str] = {}
+    for annotation in annotations:
+        written = annotation.label.strip()
+        other = by_name.setdefault(plain_name(written), written)
+        if other != written:
+            raise DatasetError(f'{source}: "{other}" and "{written}" are one class, written in two ways: rename one')
+    return tuple(sorted(by_name.values(), key=lambda label: natural_key(Path(label))))
 
 
 def check_labels(annotations: Iterable[Annotation], classes: Classes, source: Path, advice: str) -> None:

@@ -41,7 +41,8 @@ class VideoFinder:
 
     def __init__(self, root: Path) -> None:
         """Take the folder; nothing is read yet."""
-        self._root = root
+        self.root = root
+        """What paths count from."""
         self._listings: dict[Path, _Listing] = {}
 
     def find(self, paths: Iterable[str]) -> Found:
@@ -53,7 +54,7 @@ class VideoFinder:
         for path in paths:
             if "://" in path and is_address(path):
                 return Found(None, AN_ADDRESS)
-            for found, is_folder in self._candidates(self._root / path):
+            for found, is_folder in self._candidates(self.root / path):
                 if not is_folder or has_frames(found):
                     return Found(found, "")
                 reason = NO_FRAMES
@@ -61,11 +62,11 @@ class VideoFinder:
 
     def exists(self, path: str) -> bool:
         """Tell whether there is something at a path from the root, as it is written, or with a video's suffix."""
-        return any(True for _ in self._candidates(self._root / path))
+        return any(True for _ in self._candidates(self.root / path))
 
     def is_folder(self, path: str) -> bool:
         """Tell whether there is a folder at a path from the root."""
-        return any(is_folder for _, is_folder in self._candidates(self._root / path))
+        return any(is_folder for _, is_folder in self._candidates(self.root / path))
 
     def _candidates(self, wanted: Path) -> Iterator[tuple[Path, bool]]:
         folder = wanted.parent

@@ -14,6 +14,7 @@ from quovadis.datasets.dataset import (
     check_keys,
     check_labels,
     check_paths,
+    own_labels,
 )
 from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
 from quovadis.datasets.locate import AN_ADDRESS, NO_FRAMES, VideoFinder
@@ -28,7 +29,7 @@ _ADVICE = {"list": "part path and class with a tab where a path holds spaces or 
 
 def read_dataset(
     source: Path,
-    labels: Sequence[str],
+    labels: Sequence[str] | None,
     *,
     videos: Path | None = None,
     file_format: DatasetFormat = "auto",
@@ -39,7 +40,7 @@ def read_dataset(
 
     Args:
         source: an annotation file, or a folder with one folder for each class.
-        labels: the network's class names, in output order.
+        labels: the network's class names, in output order; None: the dataset's own, as for a network to be trained.
         videos: the folder with the videos; None: that of the annotation.
         file_format: how to read it; `auto`: a folder is `folders`, `.json` is `kinetics-json`, a file whose first line,
             but for empty ones and comments, names the columns of Kinetics is `kinetics-csv`, any other is a `list`, of
@@ -62,6 +63,30 @@ def read_dataset(
         file_format, annotations = _read_file(source, file_format, split, finder)
     if split is not None and file_format in ("folders", "list"):
         raise DatasetError(f"{source}: {file_format} have no splits; leave `split` out")
+    dataset = assemble(source, file_format, annotations, labels, finder)
+    return dataset if subset is None else dataset.first(subset)
+
+
+def assemble(
+    source: Path,
+    file_format: str,
+    annotations: Sequence[Annotation],
+    labels: Sequence[str] | None,
+    finder: VideoFinder,
+) -> Dataset:
+    """Return a dataset of annotations, and look for its videos.
+
+    Args:
+        source: of the annotations, for messages.
+        file_format: the form that they came in.
+        annotations: at least one.
+        labels: class names, in the order of their indices; None: those of the annotations.
+        finder: of the videos.
+
+    Raises:
+        DatasetError: a class that is not among the labels, a video that is named twice, or none that is there.
+    """
+    labels = own_labels(annotations, source) if labels is None else labels
     check_labels(annotations, classes := Classes(labels), source, _ADVICE.get(file_format, _FIX))
     check_keys(annotations, source)
     examples = []
@@ -70,15 +95,15 @@ def read_dataset(
         if index is not None:
             examples.append(_example(annotation, index, finder))
     check_paths(examples, source)
-    dataset = Dataset(source, file_format, tuple(examples))
+    dataset = Dataset(source, file_format, tuple(examples), tuple(labels))
     if not dataset.existing and all(example.why_missing == AN_ADDRESS for example in examples):
-        raise DatasetError(f"{source}: its videos are addresses, but only local ones are evaluated: download them")
+        raise DatasetError(f"{source}: its videos are addresses, but only local ones are read: download them")
     if not dataset.existing:
         raise DatasetError(
             f"{source}: none of its {len(examples)} videos is there, looked for as "
-            f"{_videos_folder(source, videos) / annotations[0].paths[0]}; give their folder with `videos`"
+            f"{finder.root / annotations[0].paths[0]}; give their folder with `videos`"
         )
-    return dataset if subset is None else dataset.first(subset)
+    return dataset
 
 
 def _example(annotation: Annotation, label: int, finder: VideoFinder) -> Example:

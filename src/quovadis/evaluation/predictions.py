@@ -5,13 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.metrics import ranks
 from quovadis.results import softmax
+
+
+class VideoScores(Protocol):
+    """What classes, confusion and worst videos are counted from, whatever gave the probabilities."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in output order."""
+        ...
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What the dataset calls each video."""
+        ...
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of each video."""
+        ...
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """Class of each video."""
+        ...
+
+    @property
+    def video_probabilities(self) -> NDArray[np.float64]:
+        """Of each video, shape videos, classes."""
+        ...
 
 
 @dataclass(frozen=True)

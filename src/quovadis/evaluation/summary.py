@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from quovadis.errors import MetricError
-from quovadis.evaluation.predictions import Predictions
+from quovadis.evaluation.predictions import Predictions, VideoScores
 from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.protocols.open_model_zoo import CLIPS
-from quovadis.metrics import Proportion, confusion_matrix
+from quovadis.metrics import Proportion, confusion_matrix, ranks
 
 MAX_PAIRS = 20
 MAX_VIDEOS = 20
@@ -141,12 +141,13 @@ def summarize(predictions: Predictions, *, omz_compatible: bool = False) -> Summ
     if omz_compatible and not is_omz:
         raise MetricError(f"the protocol {predictions.settings['protocol']} has no figures of Open Model Zoo's")
     metrics = _clip_metrics(predictions, omz_compatible) if is_omz else _video_metrics(predictions)
-    classes = _classes(predictions)
+    classes = class_accuracies(predictions)
     if classes:
         metrics.append(
             Metric("mean_class_accuracy", "mean class accuracy", float(np.mean([item.top1 for item in classes])), None)
         )
-    return Summary(tuple(metrics), classes, _confused(predictions), _worst(predictions), omz_compatible)
+    confused, worst = confused_pairs(predictions), worst_videos(predictions)
+    return Summary(tuple(metrics), classes, confused, worst, omz_compatible)
 
 
 def _video_metrics(predictions: Predictions) -> list[Metric]:
@@ -200,16 +201,18 @@ def _ended(name: str, title: str, ending: str) -> tuple[str, str]:
     return name + name_end, title + title_end
 
 
-def _classes(predictions: Predictions) -> tuple[ClassAccuracy, ...]:
-    result = []
+def class_accuracies(predictions: VideoScores) -> tuple[ClassAccuracy, ...]:
+    """Return how each class fares that has videos, in output order."""
+    result, places = [], ranks(predictions.video_probabilities, predictions.truth)
     for index in np.unique(predictions.truth):
-        ranks = predictions.video_ranks[predictions.truth == index]
-        top1, top5 = (float((ranks < k).mean()) for k in (1, 5))
-        result.append(ClassAccuracy(int(index), predictions.labels[index], len(ranks), top1, top5))
+        own = places[predictions.truth == index]
+        top1, top5 = (float((own < k).mean()) for k in (1, 5))
+        result.append(ClassAccuracy(int(index), predictions.labels[index], len(own), top1, top5))
     return tuple(result)
 
 
-def _confused(predictions: Predictions) -> tuple[ConfusedPair, ...]:
+def confused_pairs(predictions: VideoScores) -> tuple[ConfusedPair, ...]:
+    """Return the classes that are taken for others most often, at most 20 pairs."""
     predicted = predictions.video_probabilities.argmax(axis=1)
     matrix = confusion_matrix(predicted, predictions.truth, len(predictions.labels))
     np.fill_diagonal(matrix, 0)
@@ -218,10 +221,11 @@ def _confused(predictions: Predictions) -> tuple[ConfusedPair, ...]:
     return tuple(ConfusedPair(names[a], names[b], int(matrix[a, b])) for a, b in pairs[:MAX_PAIRS])
 
 
-def _worst(predictions: Predictions) -> tuple[WorstVideo, ...]:
+def worst_videos(predictions: VideoScores) -> tuple[WorstVideo, ...]:
+    """Return the wrongly classified videos whose own class is least probable, at most 20."""
     scores = predictions.video_probabilities
     own = scores[np.arange(len(scores)), predictions.truth]
-    wrong = predictions.video_ranks > 0
+    wrong = ranks(scores, predictions.truth) > 0
     order = [index for index in np.argsort(own, kind="stable") if wrong[index]][:MAX_VIDEOS]
     return tuple(
         WorstVideo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quovadis.metrics.accuracy import Proportion, WilsonInterval, confusion_matrix, ranks, wilson_interval
+from quovadis.metrics.average_precision import average_precision, mean_average_precision
 from quovadis.metrics.bootstrap import BootstrapInterval, bootstrap
 from quovadis.metrics.frechet import frechet_distance, fvd
 from quovadis.metrics.kernel import kvd
@@ -14,12 +15,14 @@ __all__ = [
     "Moments",
     "Proportion",
     "WilsonInterval",
+    "average_precision",
     "bootstrap",
     "confusion_matrix",
     "frechet_distance",
     "fvd",
     "kvd",
     "mcnemar",
+    "mean_average_precision",
     "ranks",
     "wilson_interval",
 ]

@@ -49,7 +49,7 @@ def _count_column() -> Column:
     return Column(no_wrap=True, min_width=9)
 
 
-def _bar(
+def bar(
     console: Console, count: ProgressColumn, state: ProgressColumn, *, enabled: bool, period_seconds: float = 30
 ) -> Progress:
     """Return a bar with what is counted, a column of its own, and the time left by the speed of a period."""
@@ -76,7 +76,7 @@ class ClipProgress(AbstractContextManager["ClipProgress"]):
     """A bar for the video at hand: clips done, clips a second, time left. Gone when it is done."""
 
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
-        self._progress = _bar(
+        self._progress = bar(
             console,
             MofNCompleteColumn(table_column=_count_column()),
             _ClipsPerSecond(table_column=Column(no_wrap=True)),
@@ -109,7 +109,7 @@ class VideoProgress(AbstractContextManager["VideoProgress"]):
     def __init__(self, console: Console, title: str, *, enabled: bool = True) -> None:
         note = TextColumn("{task.fields[note]}", style="cyan", table_column=Column(no_wrap=True))
         # Videos differ in length, and one may take minutes: an hour's worth of them tells more than the last few.
-        self._progress = _bar(
+        self._progress = bar(
             console, _VideosDone(table_column=_count_column()), note, enabled=enabled, period_seconds=3600
         )
         self._task = self._progress.add_task(escape(printable(title)), total=None, note="", done=0)

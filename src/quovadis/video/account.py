@@ -33,7 +33,7 @@ _MAX_KEPT_BACK = 64
 """Packets whose frames a decoder may keep back: 16 threads, and 16 frames that are waited for to be put in order."""
 _LAST_SOUND_SECONDS = Fraction(1, 2)
 """How much the last packets of sound may hold without saying so: those of WMA are of up to 0.37 seconds."""
-_MIN_FRAME_BYTES = 20
+MIN_FRAME_BYTES = 20
 """A smaller MPEG-4 packet says that the frame before it stays, and makes no frame of its own."""
 
 
@@ -136,7 +136,7 @@ class PacketAccount:
         codec = self._stream.codec_context.name
         if codec == "gif":
             return not holds_gif_picture(bytes(packet))
-        return codec == "mpeg4" and packet.size < _MIN_FRAME_BYTES
+        return codec == "mpeg4" and packet.size < MIN_FRAME_BYTES
 
     def came_out(self, frame: av.VideoFrame) -> None:
         """Count a frame that the decoder gave."""

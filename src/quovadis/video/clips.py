@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Unpack
@@ -17,6 +18,7 @@ from quovadis.video.base_source import VideoSource
 from quovadis.video.frames import Frame
 from quovadis.video.reader import Video, View
 from quovadis.video.sampling import CentreClip, Remainder, Sampling, SlidingWindows
+from quovadis.video.seeking import frames_at
 from quovadis.video.source_reader import SourceReader
 from quovadis.video.windows import required_frames, select_windows
 
@@ -110,9 +112,8 @@ def clips_at(
     Raises:
         VideoError: the video cannot be read.
     """
-    wanted = set(required_frames(frame_indices))
-    with source.open(**view) as video:
-        for index, frames in select_windows(video.frames_where(wanted.__contains__), frame_indices):
+    with closing(frames_at(source, required_frames(frame_indices), **view)) as wanted:
+        for index, frames in select_windows(wanted, frame_indices):
             indices = frame_indices[index]
             last = frames[indices.index(max(indices))]
             pixels = np.stack([frame.pixels for frame in frames])

@@ -98,17 +98,18 @@ class _BestEffort:
 class FrameClock:
     """Gives frames times that never go back."""
 
-    def __init__(self, time_base: Fraction, frame_seconds: Fraction) -> None:
+    def __init__(self, time_base: Fraction, frame_seconds: Fraction, first_seconds: Fraction | None = None) -> None:
         """Start the clock.
 
         Args:
             time_base: seconds of a tick of the frames' timestamps.
             frame_seconds: how long a frame is shown that does not say.
+            first_seconds: the first frame's own time, where it is not the first to be stamped; None: it is.
         """
         self._time_base = time_base
         self._frame_seconds = frame_seconds
         self._best_effort = _BestEffort()
-        self._first: Fraction | None = None
+        self._first = first_seconds
         self._next = Fraction(0)
         self._last = Fraction(0)
 

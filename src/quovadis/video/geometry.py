@@ -45,8 +45,10 @@ class Converter(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """How a picture whose short side becomes 256 pixels is scaled and cut."""
+    """How a picture is scaled to a short side of so many pixels, and cut."""
 
+    short_side: int = SHORT_SIDE
+    """Pixels of the short side as displayed, before the cut."""
     crop: int | None = FRAME_SIZE
     """Side of the square that is cut out of the centre; None keeps the whole picture."""
     long_side: Literal["nearest", "down"] = "nearest"
@@ -61,7 +63,7 @@ class Geometry:
 
 
 def scaled_size(width: int, height: int, aspect_ratio: Fraction, geometry: Geometry | None = None) -> tuple[int, int]:
-    """Return width and height, of the stored frame, that make its short side as displayed 256 pixels.
+    """Return width and height, of the stored frame, that make its short side as displayed as long as the geometry says.
 
     Raises:
         VideoError: one side is more than 16 times the other.
@@ -71,7 +73,7 @@ def scaled_size(width: int, height: int, aspect_ratio: Fraction, geometry: Geome
         return width, height
     check_shape(width, height, aspect_ratio)
     display_width = width * aspect_ratio
-    scale = SHORT_SIDE / min(display_width, Fraction(height))
+    scale = geometry.short_side / min(display_width, Fraction(height))
     whole = round if geometry.long_side == "nearest" else int
     return whole(display_width * scale), whole(height * scale)
 
@@ -113,21 +115,28 @@ class FrameConverter:
             VideoError: the frame is too narrow, or FFmpeg cannot convert its format.
         """
         ratio = Fraction(1) if self._geometry.ignore_sample_aspect_ratio else aspect_ratio
-        width, height = scaled_size(frame.width, frame.height, ratio, self._geometry)
+        width, height, rows, columns = self._layout(frame.width, frame.height, ratio, orientation)
         # FFmpeg converts YUV to planes of colours in half the time that it takes for pixels, to the same values.
         target = _PLANAR if frame.format.name.startswith(("yuv", "nv")) else "rgb24"
         scaled = reformat(self._reformatter, frame, width, height, target)
         # Scaled and cut before it is turned: turning is cheap on a small picture.
-        rows, columns = (
-            centre_slice(size, self._geometry.crop or size, mirrored=mirrored)
-            for size, mirrored in zip((height, width), orientation.mirrors_stored, strict=True)
-        )
         if target == _PLANAR:
             green, blue, red = (_plane(scaled, index)[rows, columns] for index in range(3))
             pixels = np.stack((red, green, blue), axis=-1)
         else:
             pixels = cast("NDArray[np.uint8]", scaled.to_ndarray())[rows, columns]
         return np.ascontiguousarray(orientation.apply(pixels))
+
+    def _layout(
+        self, width: int, height: int, aspect_ratio: Fraction, orientation: Orientation
+    ) -> tuple[int, int, slice, slice]:
+        """Return width and height that the stored frame is scaled to, and the rows and columns that are cut out."""
+        width, height = scaled_size(width, height, aspect_ratio, self._geometry)
+        rows, columns = (
+            centre_slice(size, self._geometry.crop or size, mirrored=mirrored)
+            for size, mirrored in zip((height, width), orientation.mirrors_stored, strict=True)
+        )
+        return width, height, rows, columns
 
 
 def centre_slice(size: int, crop: int, *, mirrored: bool = False) -> slice:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 
 from quovadis.errors import VideoError, VideoLimitError
 from quovadis.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
@@ -18,6 +19,7 @@ from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import IMAGES_PER_SECOND, DecodedFrame
 from quovadis.video.orientation import read_orientation
 from quovadis.video.signatures import animation_kind
+from quovadis.video.timeline import SeekError, Timeline
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif", ".jxl"}
@@ -100,6 +102,29 @@ class ImageSequence:
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
+
+    def timeline(self) -> Timeline:
+        """Return when each image is shown; all can be read on their own."""
+        pts = np.arange(len(self._paths), dtype=np.int64)
+        return Timeline(pts, 1 / IMAGES_PER_SECOND, 1 / IMAGES_PER_SECOND)
+
+    def frames_at(self, timeline: Timeline, ordinals: Sequence[int]) -> Iterator[DecodedFrame]:
+        """Yield some of the images.
+
+        Args:
+            timeline: of the images.
+            ordinals: which of them, ascending.
+
+        Raises:
+            SeekError: one cannot be read.
+        """
+        for ordinal in ordinals:
+            try:
+                frame, ratio = _read_image(self._paths[ordinal], self._limits)
+            except VideoError as error:
+                raise SeekError(str(error)) from error
+            seconds = int(timeline.pts[ordinal]) * timeline.time_base
+            yield DecodedFrame(frame, ratio, read_orientation(frame), seconds, timeline.time_base)
 
     def frames(self) -> Iterator[DecodedFrame]:
         """Yield every image.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
-from typing import Self, TypedDict, Unpack
+from typing import Self, TypedDict, Unpack, cast
 
 from quovadis.architecture import FRAMES_PER_SECOND, TEMPORAL_STRIDE
 from quovadis.errors import VideoError, VideoLimitError
@@ -17,6 +17,7 @@ from quovadis.video.geometry import Converter, FrameConverter
 from quovadis.video.prefetch import Prefetch
 from quovadis.video.resample import ResampledFrame, resample, tick_of
 from quovadis.video.sampling import WHOLE_VIDEO, FrameRate, Sampling, TimeSpan
+from quovadis.video.timeline import SeekableSource, Timeline
 
 AHEAD_FRAMES = 64
 """Frames decoded ahead of the network: 9.6 MB."""
@@ -91,6 +92,7 @@ class Video(AbstractContextManager["Video"]):
         self._limits = options.get("limits") or VideoLimits()
         self._converter = options.get("converter", FrameConverter)
         self._is_file = is_file
+        self._allow_partial = options.get("allow_partial", False)
         self._start = Fraction(span.start_seconds)
         self._end = None if span.duration_seconds is None else self._start + Fraction(span.duration_seconds)
         self._prefetch: Prefetch[Frame] | None = None
@@ -157,11 +159,60 @@ class Video(AbstractContextManager["Video"]):
 
     def frames_where(self, wanted: Callable[[int], bool]) -> Iterator[Frame]:
         """Yield the frames whose indices, from 0, are wanted; the others are decoded but not converted."""
+        return self._converted(shown for index, shown in enumerate(self.resampled()) if wanted(index))
+
+    @property
+    def may_seek(self) -> bool:
+        """Whether there may be a timeline to find frames by.
+
+        Where partial videos are allowed, frames may be missing, and where only a part of a video is read, other frames
+        count: both are read from the beginning.
+        """
+        is_whole = not self._allow_partial and not self._start and self._end is None
+        return is_whole and isinstance(self._decoder, SeekableSource)
+
+    def timeline(self) -> Timeline | None:
+        """Return when each frame of a video that may seek is shown, without decoding it; None: only decoding tells.
+
+        Afterwards the frames can be read by `frames_at` alone.
+        """
+        timeline = cast("SeekableSource", self._decoder).timeline()
+        is_within = timeline is not None and timeline.count(self._fps) <= self._limits.max_frames
+        return timeline if is_within else None
+
+    def indexed_count(self, timeline: Timeline) -> int:
+        """Return the number of frames, by the timeline."""
+        return timeline.count(self._fps)
+
+    def frames_at(self, timeline: Timeline, indices: Sequence[int]) -> Iterator[Frame]:
+        """Yield some of the frames, found by the timeline, without decoding all that come before.
+
+        Args:
+            timeline: of this video.
+            indices: of the frames, ascending, each once.
+
+        Raises:
+            SeekError: they may not be the same frames as those that reading from the beginning gives.
+        """
+        decoder = cast("SeekableSource", self._decoder)
+        ordinals = timeline.ordinals(indices, self._fps)
+        decoded = decoder.frames_at(timeline, list(dict.fromkeys(ordinals)))
+        return self._converted(self._at_ticks(indices, ordinals, decoded))
+
+    def _at_ticks(
+        self, indices: Sequence[int], ordinals: Sequence[int], decoded: Iterator[DecodedFrame]
+    ) -> Iterator[ResampledFrame]:
+        before: int | None = None
+        for tick, ordinal in zip(indices, ordinals, strict=True):
+            if ordinal != before:
+                frame, before = next(decoded), ordinal
+            self.check()
+            yield ResampledFrame(tick, frame)
+
+    def _converted(self, ticks: Iterable[ResampledFrame]) -> Iterator[Frame]:
         converter = self._converter()
         converted: tuple[DecodedFrame, Frame] | None = None
-        for index, shown in enumerate(self.resampled()):
-            if not wanted(index):
-                continue
+        for shown in ticks:
             source = shown.decoded
             if converted is None or converted[0] is not source:
                 try:

@@ -8,7 +8,7 @@ from typing import Unpack
 from quovadis.limits import VideoLimits
 from quovadis.video.base_source import VideoSource
 from quovadis.video.decoder import VideoReport
-from quovadis.video.reader import Video, View
+from quovadis.video.reader import Access, Video, View
 from quovadis.video.sampling import FrameRate
 
 
@@ -21,6 +21,7 @@ class SourceReader:
         limits: VideoLimits | None = None,
         *,
         allow_partial: bool = False,
+        threads: int = 0,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         """Take what is to be read; nothing is opened.
@@ -29,6 +30,7 @@ class SourceReader:
             source: of the frames.
             limits: the most pixels, frames and seconds to accept; None: the defaults.
             allow_partial: take what is there of a damaged or cut-off video.
+            threads: of the decoder; 0: one for small frames, else as many as FFmpeg sees fit.
             check: called for every frame that is read; ends the reading by raising.
         """
         self.name = source.name
@@ -38,6 +40,7 @@ class SourceReader:
         self._source = source
         self._limits = limits or VideoLimits()
         self._allow_partial = allow_partial
+        self._threads = threads
         self._check = check
         self._reports: list[VideoReport] = []
 
@@ -57,7 +60,10 @@ class SourceReader:
         Raises:
             VideoError: it cannot be opened.
         """
-        video = self._source.open(**view, limits=self._limits, allow_partial=self._allow_partial)
+        access = Access(limits=self._limits, allow_partial=self._allow_partial)
+        if self._threads:
+            access["threads"] = self._threads
+        video = self._source.open(**view, **access)
         video.check = self._check
         # Filled in while the video is read.
         self._reports.append(video.report)

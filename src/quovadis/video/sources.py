@@ -23,6 +23,7 @@ from quovadis.video.animations import FrameSource, open_animation
 from quovadis.video.array import ArrayFrames, is_picture, is_tensor
 from quovadis.video.base_source import BaseSource, VideoSource
 from quovadis.video.decoder import Decoder
+from quovadis.video.file_decoder import FileDecoder
 from quovadis.video.fingerprints import path_fingerprint
 from quovadis.video.frame_folders import extracted_frames, select_frames
 from quovadis.video.images import IMAGE_SUFFIXES, ImageSequence
@@ -107,7 +108,7 @@ class LocalFile(_LocalSource):
             if path.suffix.lower() in IMAGE_SUFFIXES and not is_video_content(path):
                 return ImageSequence(name, [path], limits, allow_partial=allow_partial)
         _check_file(path, name)
-        return Decoder(name, file_instructions(path), limits, allow_partial=allow_partial, threads=threads)
+        return FileDecoder(name, file_instructions(path), limits, allow_partial=allow_partial, threads=threads)
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.published import PUBLISHED, PublishedFigure
 from quovadis.evaluation.summary import WITHOUT_LAST, Metric, Summary
-from quovadis.report.evaluation.content import (
+from quovadis.report.pages.content import (
     NOTHING,
     Bar,
     Column,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from quovadis.report.evaluation.content import Report, Section, Table
+from quovadis.report.pages.content import Report, Section, Table
 
 _SPECIAL = re.compile(r"[\\`*|\[\]<>&~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """What would be more than text; an underscore inside a word is none."""

@@ -13,9 +13,9 @@ from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
 from quovadis.report.evaluation.accuracy import accuracy_section, published_section
-from quovadis.report.evaluation.confusion import names_are_numbers
-from quovadis.report.evaluation.content import Column, Report, Section, Table, duration, percent
 from quovadis.report.evaluation.documents import per_second
+from quovadis.report.pages.classes import classes_section, confused_section, matrix_section, worst_section
+from quovadis.report.pages.content import Column, Report, Section, Table, duration
 from quovadis.version import __version__
 
 _NOT_OF_PROTOCOL = (
@@ -34,10 +34,10 @@ def report_content(predictions: Predictions, summary: Summary, record: RunRecord
         accuracy_section(predictions, summary),
         published_section(predictions),
         Section("Speed", _speed(record)),
-        _confused(predictions, summary),
-        _worst(predictions, summary),
-        _matrix(predictions),
-        _classes(predictions, summary),
+        confused_section(predictions, summary.confused),
+        worst_section(predictions, summary.worst),
+        matrix_section(predictions),
+        classes_section(predictions, summary.classes),
     ]
     if predictions.incomplete:
         sections.append(_partial(predictions, spell))
@@ -113,74 +113,6 @@ def _speed(record: RunRecord) -> tuple[str, ...]:
     if record.earlier:
         sentences.append(f"Earlier runs evaluated {counted(record.earlier, 'video')}")
     return tuple(f"{sentence}." for sentence in sentences)
-
-
-def _confused(predictions: Predictions, summary: Summary) -> Section:
-    title = "Confused classes"
-    if not summary.confused:
-        return Section(title, (_none_wrong(predictions),))
-    rows = tuple((pair.label, pair.predicted, f"{pair.videos:,}") for pair in summary.confused)
-    columns = (Column("class"), Column("taken for"), Column("videos", True))
-    return Section(title, (f"The {counted(len(rows), 'pair')} confused most often.",), table=Table(columns, rows))
-
-
-def _worst(predictions: Predictions, summary: Summary) -> Section:
-    title = "Worst videos"
-    if not summary.worst:
-        return Section(title, (_none_wrong(predictions),))
-    columns = (
-        Column("video"),
-        Column("class"),
-        Column("its probability", True),
-        Column("taken for"),
-        Column("its probability", True),
-        Column("file"),
-    )
-    rows = tuple(
-        (
-            video.key,
-            video.label,
-            percent(video.probability),
-            video.predicted,
-            percent(video.predicted_probability),
-            video.path,
-        )
-        for video in summary.worst
-    )
-    paragraph = f"The {counted(len(rows), 'wrongly classified video')} whose own class is least probable."
-    return Section(title, (paragraph,), table=Table(columns, rows))
-
-
-def _none_wrong(predictions: Predictions) -> str:
-    return "Every evaluated video was classified correctly." if predictions.keys else "No video was evaluated."
-
-
-def _matrix(predictions: Predictions) -> Section:
-    if not predictions.keys:
-        return Section("Confusion matrix", ("No video was evaluated.",))
-    text = (
-        "Each row is a class, each column what its videos were taken for, as a share of the row; only classes that "
-        "occur are shown. A grey row is a class that has no videos but that others were taken for."
-    )
-    if names_are_numbers(predictions):
-        text += " Numbers are those of the table below. Colours follow the cube root of the share: small ones show too."
-    return Section("Confusion matrix", (text,), picture="Confusion matrix: classes by rows, predictions by columns")
-
-
-def _classes(predictions: Predictions, summary: Summary) -> Section:
-    title, total = "Accuracy by class", counted(len(predictions.labels), "class")
-    if not summary.classes:
-        return Section(title, ("No video was evaluated.",))
-    columns = (Column("number", True), Column("class"), *(Column(text, True) for text in ("videos", "top-1", "top-5")))
-    rows = tuple(
-        (str(item.index), item.label, f"{item.videos:,}", percent(item.top1), percent(item.top5))
-        for item in summary.classes
-    )
-    paragraph = (
-        f"Of {total}, {len(rows):,} {'has' if len(rows) == 1 else 'have'} videos; of these, by whole videos, with the "
-        "class's number in the network's output:"
-    )
-    return Section(title, (paragraph,), table=Table(columns, rows), folded=counted(len(rows), "class"))
 
 
 def _partial(predictions: Predictions, spell: Spell) -> Section:

@@ -7,17 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from quovadis.durable import atomic_write
-from quovadis.errors import MissingDependencyError, OutputError, Spell, in_python, spell_options
+from quovadis.errors import MissingDependencyError, Spell, in_python, spell_options
 from quovadis.evaluation.parquet import write_predictions
 from quovadis.evaluation.predictions import Predictions
 from quovadis.evaluation.run import RunRecord
 from quovadis.evaluation.summary import Summary
-from quovadis.report.evaluation.confusion import confusion_png
 from quovadis.report.evaluation.documents import json_text, report_document, run_document
 from quovadis.report.evaluation.markdown import markdown
-from quovadis.report.evaluation.page import page
 from quovadis.report.evaluation.sections import report_content
+from quovadis.report.pages.confusion import confusion_png
+from quovadis.report.pages.files import encoded, make_folder, write_file
+from quovadis.report.pages.page import page
 
 _PREDICTIONS = "predictions.parquet"
 _PICTURE = "confusion.png"
@@ -67,11 +67,11 @@ def write_evaluation(
         "report.md": markdown(content, _PICTURE),
         "report.html": page(content, picture),
     }
-    files = {name: _encoded(text) for name, text in texts.items()} | {_PICTURE: picture}
-    _make(folder)
+    files = {name: encoded(text) for name, text in texts.items()} | {_PICTURE: picture}
+    make_folder(folder)
     write_predictions(predictions, folder / _PREDICTIONS)
     for name, content_bytes in files.items():
-        _write(folder / name, content_bytes)
+        write_file(folder / name, content_bytes)
     return (folder / _PREDICTIONS, *(folder / name for name in files))
 
 
@@ -81,27 +81,7 @@ def write_comparison(document: dict[str, Any], folder: Path) -> Path:
     Raises:
         OutputError: the folder or the file cannot be written.
     """
-    _make(folder)
+    make_folder(folder)
     path = folder / "comparison.json"
-    _write(path, _encoded(json_text(document)))
+    write_file(path, encoded(json_text(document)))
     return path
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot make the folder for the report: {error.strerror}") from error
-
-
-def _encoded(text: str) -> bytes:
-    # Bytes of a file name that are no text become escapes, in JSON its own, which read back as they were.
-    return text.encode("utf-8", "backslashreplace")
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the report: {error.strerror}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from quovadis.report.evaluation.content import Bar, fine_percent, interval_percent
+from quovadis.report.pages.content import Bar, fine_percent, interval_percent
 
 _TICKS = (0, 25, 50, 75, 100)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.evaluation.predictions import Predictions
+from quovadis.evaluation.predictions import VideoScores
 from quovadis.metrics import confusion_matrix
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _LARGE_TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
 """On the bar of colours of a large matrix."""
 
 
-def confusion_png(predictions: Predictions) -> bytes:
+def confusion_png(predictions: VideoScores) -> bytes:
     """Draw what share of each class's videos was taken for which class, of the classes that occur, as PNG."""
     figure = confusion_figure(predictions)
     buffer = io.BytesIO()
@@ -38,7 +38,7 @@ def confusion_png(predictions: Predictions) -> bytes:
     return buffer.getvalue()
 
 
-def confusion_figure(predictions: Predictions) -> Figure:
+def confusion_figure(predictions: VideoScores) -> Figure:
     """Return the picture before it is a file: the matrix, and beside it the bar of colours."""
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -69,18 +69,18 @@ def confusion_figure(predictions: Predictions) -> Figure:
     return figure
 
 
-def names_are_numbers(predictions: Predictions) -> bool:
+def names_are_numbers(predictions: VideoScores) -> bool:
     """Tell whether so many classes occur that the picture has their numbers, not their names."""
     return len(_occurring(predictions)[1]) > MAX_NAMES
 
 
-def _occurring(predictions: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _occurring(predictions: VideoScores) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the class that each video was taken for, and the classes that occur."""
     predicted = predictions.video_probabilities.argmax(axis=1)
     return predicted, np.union1d(predicted, predictions.truth)
 
 
-def _shares(predictions: Predictions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _shares(predictions: VideoScores) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the matrix, not a number where a class has no videos, and the classes that it is of."""
     predicted, occurring = _occurring(predictions)
     counts = confusion_matrix(predicted, predictions.truth, len(predictions.labels))[np.ix_(occurring, occurring)]

@@ -24,6 +24,9 @@ class Table:
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
+    thumbnails: tuple[bytes | None, ...] = ()
+    """A JPEG picture before each row, or None for a row that has none; empty: no row has; only where a report can
+    draw."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,30 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """One line of a chart."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    """Ascending in x; values that are no number leave a gap."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves over one axis, drawn; only where a report can draw."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    x_title: str
+    is_share: bool = False
+    """Whether values are shares from 0 to 1, printed as percentages; else the axis is as long as the values need."""
+    mark_x: float | None = None
+    """Where a vertical line stands, such as at the best epoch."""
+    mark_text: str = ""
+    """What the line says."""
+
+
+@dataclass(frozen=True)
 class Section:
     """One heading and what stands under it, in the order of the fields."""
 
@@ -56,6 +83,9 @@ class Section:
     paragraphs: tuple[str, ...] = ()
     bars: tuple[Bar, ...] = ()
     """The first rows of the table, drawn; only where a report can draw."""
+    charts: tuple[Chart, ...] = ()
+    commands: tuple[str, ...] = ()
+    """Lines for a shell, each to be copied as it is; only where a report can draw."""
     table: Table | None = None
     folded: str | None = None
     """What opens the table, where a report can fold; None: it stands open."""
@@ -80,6 +110,11 @@ def percent(value: float) -> str:
 def fine_percent(value: float) -> str:
     """Return a share as it is printed beside published ones, which have two decimals."""
     return NOTHING if math.isnan(value) else f"{100 * value:.2f} %"
+
+
+def fine_number(value: float) -> str:
+    """Return a number that is no share, such as a loss or a learning rate, with three digits."""
+    return NOTHING if math.isnan(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def interval_percent(interval: tuple[float, float]) -> str:

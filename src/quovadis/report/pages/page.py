@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from html import escape
 from importlib import resources
 
-from quovadis.report.evaluation.bars import bars_html
-from quovadis.report.evaluation.content import Report, Section, Table
+from quovadis.report.pages.bars import bars_html
+from quovadis.report.pages.charts import charts_html
+from quovadis.report.pages.content import Report, Section, Table
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Should a name ever slip through unescaped, the browser still fetches and runs nothing."""
@@ -16,7 +17,7 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 def page(report: Report, picture: bytes) -> str:
     """Return the page; `picture` is the confusion matrix as PNG."""
-    style = resources.files("quovadis.report.evaluation").joinpath("page.css").read_text(encoding="utf-8")
+    style = resources.files("quovadis.report.pages").joinpath("page.css").read_text(encoding="utf-8")
     lines = [
         "<!doctype html>",
         '<html lang="en">',
@@ -45,6 +46,9 @@ def _section(section: Section, picture: bytes) -> Iterator[str]:
     for text in section.paragraphs:
         yield f"<p>{escape(text)}</p>"
     yield from bars_html(section.bars)
+    yield from charts_html(section.charts)
+    if section.commands:
+        yield f"<pre>{escape(chr(10).join(section.commands))}</pre>"
     if section.table is not None and section.folded is not None:
         yield f"<details><summary>{escape(section.folded)}</summary>"
         yield from _table(section.table, section.title)
@@ -64,11 +68,20 @@ def _table(table: Table, name: str) -> Iterator[str]:
     classes = [' class="number"' if column.is_number else "" for column in table.columns]
     headings = zip(classes, table.columns, strict=True)
     cells = "".join(f'<th scope="col"{kind}>{escape(column.heading)}</th>' for kind, column in headings)
-    yield f"<thead><tr>{cells}</tr></thead>"
+    picture_heading = '<th scope="col">frame</th>' if table.thumbnails else ""
+    yield f"<thead><tr>{picture_heading}{cells}</tr></thead>"
     yield "<tbody>"
-    for row in table.rows:
+    pictures = map(_thumbnail, table.thumbnails) if table.thumbnails else [""] * len(table.rows)
+    for row, picture in zip(table.rows, pictures, strict=True):
         cells = "".join(f"<td{kind}>{escape(text)}</td>" for kind, text in zip(classes, row, strict=True))
-        yield f"<tr>{cells}</tr>"
+        yield f"<tr>{picture}{cells}</tr>"
     yield "</tbody>"
     yield "</table>"
     yield "</div>"
+
+
+def _thumbnail(picture: bytes | None) -> str:
+    if picture is None:
+        return "<td></td>"
+    # The video's name stands beside it.
+    return f'<td><img class="thumbnail" alt="" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}"></td>'

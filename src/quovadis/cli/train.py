@@ -1,0 +1,163 @@
+"""quovadis train."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quovadis.architecture import FRAMES_PER_SECOND
+from quovadis.cli.command import OUTPUT, RUN, Quiet, Without, one_of
+from quovadis.cli.options import FPS, notice_line, notices, resumable, stderr
+from quovadis.cli.spelling import running
+from quovadis.cli.usage import command_line_checks, is_given
+from quovadis.errors import MissingDependencyError
+from quovadis.escape import printable
+from quovadis.extras import import_extra
+from quovadis.report.progress import VideoProgress
+from quovadis.report.training import TrainingProgress, figures_line
+from quovadis.training.clips import ClipSampling
+from quovadis.training.config import RECIPES, read_config, resolve
+from quovadis.training.options import RunOptions, TrainingOptions
+
+if TYPE_CHECKING:
+    from quovadis.report.training_page import TrainingPage
+    from quovadis.training.evaluate import Evaluation
+    from quovadis.training.tensorboard import TensorBoardLog
+    from quovadis.training.trainer import StepReport
+
+OPTIONS, RUN_OPTIONS, CLIPS = TrainingOptions(), RunOptions(), ClipSampling(views=3)
+"""What they are where nothing is given."""
+
+
+def train(
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET", help="A folder for each class, a list, Kinetics, UCF-101, HMDB-51.", show_default=False
+        ),
+    ],
+    folder: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Folder of the run; with a run in it, that goes on.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ],
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help=f"Options in TOML or YAML, or a recipe: {', '.join(RECIPES)}. Flags count before it.",
+            autocompletion=one_of(*RECIPES),
+        ),
+    ] = None,
+    options: TrainingOptions = OPTIONS,
+    run: RunOptions = RUN_OPTIONS,
+    sampling: Annotated[ClipSampling, Without("fps", "scales")] = CLIPS,
+    fps: FPS = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start over, discarding the training in the folder.", rich_help_panel=RUN)
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train on videos of one's own classes, or as the paper did; goes on if interrupted.
+
+    Examples:
+        quovadis train my_videos/ --out runs/mine
+        quovadis train my_videos/ --out runs/two --stage head,full --from Mixed_4f
+        quovadis train kinetics.csv --out runs/k400 --config paper-kinetics
+    """
+    names = [field.name for part in (options, run, sampling) for field in fields(part)]
+    context = running()
+    given = {name: context.params[name] for name in names if name in context.params and is_given(context, name)}
+    with command_line_checks():
+        values = {} if config is None else read_config(config)
+        options, run, sampling = resolve(values, given, OPTIONS, RUN_OPTIONS, CLIPS, origin=config or "config")
+    try:
+        import_extra("torch", "quovadis train")
+    except MissingDependencyError as error:
+        raise MissingDependencyError("PyTorch", "train", "quovadis train") from error
+    # PyTorch is imported this late so that what is wrong with a command line is said at once.
+    from quovadis.report.training_page import TrainingPage
+    from quovadis.training.distributed import machine_name, processes
+    from quovadis.training.run import train as run_training
+    from quovadis.training.state import STATE_NAME
+    from quovadis.training.tensorboard import tensorboard_log
+
+    with processes(options.device) as process, resumable(folder / STATE_NAME, restart=restart):
+        shows = process.is_main and not quiet
+        machine, commands = machine_name(options.device), _next_commands(dataset, folder, options, sampling)
+        page = TrainingPage(folder, machine=machine, commands=commands)
+        log = tensorboard_log(folder, notices(quiet=quiet)) if process.is_main and "full" in options.stages else None
+        with TrainingProgress(stderr(), enabled=shows) as progress, log or nullcontext():
+            result = run_training(
+                dataset,
+                folder,
+                run=run,
+                options=options,
+                sampling=sampling,
+                restart=restart,
+                process=process,
+                observer=_Observer(progress, page, log, quiet=not shows),
+            )
+        report = page.write() if process.is_main else None
+    if shows:
+        measure = "mAP" if options.loss == "sigmoid" else "top-1"
+        score = "" if result.best_score is None else f" (video {measure} {100 * result.best_score:.1f} %)"
+        typer.echo(printable(f"trained: {result.best}{score}"))
+        typer.echo(printable(f"report: {report}"))
+        typer.echo(printable(f"next: {commands[0]}"))
+
+
+def _next_commands(dataset: Path, folder: Path, options: TrainingOptions, sampling: ClipSampling) -> list[str]:
+    """Return what to run after a training, as lines for a shell."""
+    best = shlex.quote(str(folder / "best.safetensors"))
+    # What it was trained on, where that is not what commands take by themselves.
+    rate = "" if sampling.fps == FRAMES_PER_SECOND else f" --fps {sampling.fps}"
+    commands = [f"quovadis classify VIDEO -w {best}{rate}", f"quovadis convert {best} model.onnx"]
+    if "full" not in options.stages:
+        further = f"{shlex.quote(str(dataset))} --out {shlex.quote(f'{folder}-full')}"
+        commands.append(f"quovadis train {further} --stage full --from Mixed_5b -w {best}{rate}")
+    return commands
+
+
+class _Observer:
+    """Shows how a training stands."""
+
+    def __init__(
+        self, progress: TrainingProgress, page: TrainingPage, log: TensorBoardLog | None, *, quiet: bool
+    ) -> None:
+        self._progress, self._page, self._log = progress, page, log
+        self._quiet = quiet
+
+    def notice(self, message: str) -> None:
+        if not self._quiet or message.startswith("warning"):
+            self._progress.print(notice_line(message))
+
+    def features(self, part: str) -> VideoProgress:
+        return self._progress.videos(f"features, {part}")
+
+    def step(self, report: StepReport) -> None:
+        note = f"loss {report.loss:.3f}, {report.clips_per_second:.2f} clips/s, {report.memory_bytes / 2**30:.1f} GiB"
+        self._progress.step(report.step, report.steps, note)
+        self._page.peak_memory_bytes = report.memory_bytes
+        if self._log is not None:
+            self._log.step(report)
+
+    def evaluation(self, step: int, found: Evaluation) -> None:
+        if not self._quiet:
+            after = f"step {step}: " if step else ""
+            self._progress.print(notice_line(f"{after}{figures_line(found.figures)}"))
+        if self._log is not None:
+            self._log.evaluation(step, found)
+        if step:
+            self._page.update()

@@ -1,0 +1,1 @@
+"""What reports share, whatever they are of: their parts, HTML pages, curves, bars and confusion matrices."""

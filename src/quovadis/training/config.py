@@ -1,0 +1,132 @@
+"""Configurations of trainings: files that people write, recipes that come with Quovadis, and what a run resolved."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from quovadis.durable import atomic_write
+from quovadis.errors import OutputError, TrainingError
+from quovadis.extras import import_extra
+from quovadis.training.options import TrainingOptions
+
+CONFIG_NAME = "config.toml"
+"""In the folder of a run: all options as they were resolved."""
+RECIPES = ("paper-kinetics", "paper-finetune", "charades")
+"""Names of the configurations that come with Quovadis."""
+_YAML = (".yaml", ".yml")
+
+
+def read_config(name_or_path: str) -> dict[str, Any]:
+    """Read a configuration: options by name, as `TrainingOptions`, `ClipSampling` and `RunOptions` have them.
+
+    Args:
+        name_or_path: a recipe's name, or a file: TOML, or YAML if it ends in `.yaml` or `.yml`.
+
+    Raises:
+        TrainingError: it cannot be read.
+        MissingDependencyError: the file is YAML, and PyYAML is not installed.
+    """
+    if name_or_path in RECIPES:
+        return tomllib.loads(recipe_text(name_or_path))
+    path = Path(name_or_path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        known = ", ".join(RECIPES)
+        raise TrainingError(f"{path}: no such file, nor a recipe, which are {known}", option="config") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise TrainingError(f"{path}: cannot be read: {reason}", option="config") from error
+    values = _from_yaml(text, path) if path.suffix.lower() in _YAML else _from_toml(text, path)
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise TrainingError(f"{path}: not a configuration: give options by name, one on each line", option="config")
+    return values
+
+
+def recipe_text(name: str) -> str:
+    """Return the file of a recipe, whose comments say where its numbers are from."""
+    return resources.files("quovadis.training").joinpath(f"recipes/{name}.toml").read_text(encoding="utf-8")
+
+
+def _from_toml(text: str, path: Path) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise TrainingError(f"{path}: not TOML: {error}; fix it", option="config") from error
+
+
+def _from_yaml(text: str, path: Path) -> Any:
+    yaml = import_extra("yaml", f"reading {path.name}")
+    try:
+        return yaml.safe_load(text) or {}
+    except (yaml.YAMLError, RecursionError) as error:
+        told = " ".join(str(error).split())
+        raise TrainingError(f"{path}: not YAML: {told}; fix it", option="config") from error
+
+
+def resolve(config: Mapping[str, Any], given: Mapping[str, Any], *defaults: Any, origin: str = "config") -> list[Any]:
+    """Return options with the values of a configuration, and in their place those that were given beside it.
+
+    Args:
+        config: options by name.
+        given: options by name, which count before those of the configuration.
+        defaults: dataclasses, no two with a field of one name, whose fields the options are.
+        origin: what errors call the configuration.
+
+    Raises:
+        TrainingError: an unknown name, or a value that is not possible.
+    """
+    names = {field.name for options in defaults for field in fields(options)}
+    for name in config:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            advice = f"is {near[0]} meant?" if near else f"there are {', '.join(sorted(names))}"
+            raise TrainingError(f'{origin}: no option is called "{name}": {advice}', option="config")
+    values = {**config, **given}
+    if "steps" in given and "epochs" not in given:
+        values.pop("epochs", None)
+    elif "epochs" in given and "steps" not in given:
+        # What is asked for counts, and not the configuration's other way to say how long.
+        values.pop("steps", None)
+    if "schedule" in given and given["schedule"] != "step":
+        values = {name: value for name, value in values.items() if name not in ("milestones", "factors")}
+    made = []
+    for options in defaults:
+        own = {field.name: values[field.name] for field in fields(options) if field.name in values}
+        made.append(replace(options, **{name: _listed(value) for name, value in own.items()}))
+    for options in made:
+        if isinstance(options, TrainingOptions):
+            options.check_together()
+    return made
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def write_config(path: Path, values: Mapping[str, Any]) -> None:
+    """Write options by name as TOML; those without a value are left out.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    lines = [f"{name} = {_written(value)}\n" for name, value in values.items() if value is not None]
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{', '.join(map(_written, value))}]"
+    # Of TOML's values these are written as JSON's are, but for numbers such as 1e-07, which are the same too.
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

@@ -1,0 +1,73 @@
+"""The weights that a training leaves: files that every part of Quovadis takes, with all that is to be known of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from quovadis.durable import atomic_write
+from quovadis.errors import OutputError
+from quovadis.labels import labels_to_json
+from quovadis.version import __version__
+from quovadis.weights.safetensors_file import LABELS_KEY
+
+BEST_NAME, LAST_NAME = "best.safetensors", "last.safetensors"
+"""In the folder of a run: the weights of the best evaluation, and those of the end."""
+PREDICTIONS_NAME = "predictions.jsonl"
+"""In the folder of a run: what the best weights make of each validation video."""
+INPUT_KEY, TRAINING_KEY = "input", "training"
+"""Where the metadata hold, as JSON, what clips the network was trained on, and how."""
+
+
+def write_weights(
+    path: Path,
+    tensors: Mapping[str, NDArray[np.float32]],
+    labels: Sequence[str],
+    input_specification: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write weights with the names of their classes and where they are from.
+
+    Args:
+        path: of the file, whose older content is replaced once the new one is on disk.
+        tensors: by original variable name; of a network that is no whole I3D, by the names of its state dict.
+        labels: the class names, in output order.
+        input_specification: frames of a clip, frames a second, the short side that frames are scaled to, and the crop.
+        provenance: how the weights were made, in JSON's types.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    metadata = {
+        "format": "np",
+        "version": __version__,
+        LABELS_KEY: labels_to_json(labels),
+        INPUT_KEY: json.dumps(dict(input_specification)),
+        TRAINING_KEY: json.dumps(dict(provenance), ensure_ascii=False),
+    }
+    content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
+
+
+def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write records, one line of JSON each.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        with atomic_write(path) as temporary:
+            lines = (json.dumps(dict(record), ensure_ascii=False) + "\n" for record in records)
+            temporary.write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error

@@ -1,0 +1,369 @@
+"""A whole training, from a dataset to weights: what `quovadis train` does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from quovadis.architecture import HEAD
+from quovadis.datasets import Dataset
+from quovadis.durable import atomic_write
+from quovadis.errors import OutputError, TrainingError
+from quovadis.labels import class_names
+from quovadis.options import ModelOptions
+from quovadis.progress import Notify, ignore_notice
+from quovadis.recognizer import load
+from quovadis.runs.executor import VideoObserver
+from quovadis.torch import I3D
+from quovadis.training.clips import ClipDataset, ClipSampling
+from quovadis.training.config import CONFIG_NAME, write_config
+from quovadis.training.distributed import Process
+from quovadis.training.evaluate import Evaluation, video_records
+from quovadis.training.head_features import head_features
+from quovadis.training.head_stage import TrainedHead, train_head
+from quovadis.training.history import EVALUATION, History
+from quovadis.training.loader import ClipLoader
+from quovadis.training.losses import make_loss
+from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, scaled
+from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
+from quovadis.training.split import DatasetSplit, read_splits
+from quovadis.training.trainer import StepReport, Trainer, TrainingResult
+from quovadis.training.transforms import Mixup
+from quovadis.weights import Weights, load_weights
+
+SKIPPED_NAME, SPLIT_NAME = "skipped.json", "split.json"
+"""In the folder of a run: why videos could not be read; and the paths of those on either side."""
+
+
+class TrainingObserver(Protocol):
+    """Is told how a training stands."""
+
+    def notice(self, message: str) -> None:
+        """Take one line about what was chosen or left out; one of some weight begins with `warning:`."""
+        ...
+
+    def features(self, part: str) -> VideoObserver | None:
+        """Return what is told how the features of a part, `train` or `validation`, come along."""
+        ...
+
+    def step(self, report: StepReport) -> None:
+        """Take how things stand after a step."""
+        ...
+
+    def evaluation(self, step: int, found: Evaluation) -> None:
+        """Take what an evaluation found after so many steps."""
+        ...
+
+
+class SilentObserver(TrainingObserver):
+    """Leaves out everything."""
+
+    def notice(self, message: str) -> None:
+        """Leave it out."""
+
+    def features(self, part: str) -> None:
+        """Observe nothing."""
+
+    def step(self, report: StepReport) -> None:
+        """Leave it out."""
+
+    def evaluation(self, step: int, found: Evaluation) -> None:
+        """Leave it out."""
+
+
+def train(
+    dataset: Path,
+    folder: Path,
+    *,
+    run: RunOptions | None = None,
+    options: TrainingOptions | None = None,
+    sampling: ClipSampling | None = None,
+    restart: bool = False,
+    process: Process | None = None,
+    observer: TrainingObserver | None = None,
+) -> TrainingResult:
+    """Train on a dataset, or go on with the training in the folder.
+
+    Args:
+        dataset: in any form that `read_splits` reads.
+        folder: for everything that is written; made if it is not there.
+        run: what it begins with; None: the defaults.
+        options: how; None: the defaults.
+        sampling: which clips; None: the paper's, and three views of each video in validation.
+        restart: forget the training in the folder; features that are computed already are kept.
+        process: of several; None: this one alone.
+        observer: told how it stands.
+
+    Raises:
+        DatasetError: the dataset cannot be read or divided.
+        TrainingError: options that do not go together, or a loss that is no number.
+        OutputError: the folder cannot be written, or holds another training.
+        WeightsError: the weights cannot be read.
+        VideoError: no video can be read.
+    """
+    run, options, sampling = run or RunOptions(), options or TrainingOptions(), sampling or ClipSampling(views=3)
+    process, observer = process or Process(), observer or SilentObserver()
+    options.check_together()
+    if "head" in options.stages and process.world_size > 1:
+        raise TrainingError(
+            'the stage head takes one process: run it without torchrun, and `stage="full"` with it afterwards',
+            option="stage",
+        )
+    if "head" in options.stages and run.weights == RANDOM:
+        raise TrainingError('random weights have no features to learn from: choose `stage="full"`', option="stage")
+    split = _read_split(dataset, run, options, observer.notice if process.is_main else ignore_notice)
+    weights = None if run.weights == RANDOM else load_weights(run.weights, notify=observer.notice)
+    if process.is_main:
+        _write_run(folder, dataset, split, run, options, sampling)
+    _tell_scaling(options, process, observer)
+    trained = _Run(folder, split, run, options, sampling, process, observer)
+    result = None
+    if "head" in options.stages and weights is not None:
+        weights, result = trained.head(weights, folder if options.stage == "head" else folder / "head")
+    return result if result is not None and options.stage == "head" else trained.full(weights, restart=restart)
+
+
+@dataclass
+class _Run:
+    """The stages of one training."""
+
+    folder: Path
+    split: DatasetSplit
+    run: RunOptions
+    options: TrainingOptions
+    sampling: ClipSampling
+    process: Process
+    observer: TrainingObserver
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.split.train.labels
+
+    def head(self, weights: Weights, folder: Path) -> tuple[Weights, TrainingResult]:
+        """Train the last layer, write the weights, and return both."""
+        model = ModelOptions(self.run.weights, engine=self.run.engine, device=self.options.device)
+        failures: dict[str, str] = {}
+        parts = []
+        with load(model, loaded=weights, needs_labels=False) as backbone:
+            for name, dataset, views in (
+                ("train", self.split.train, self.options.head_clips),
+                ("validation", self.split.validation, self.sampling.views),
+            ):
+                clips = ClipDataset(dataset, self.sampling, seed=self.options.seed, training=name == "train")
+                settings = {**_plain(self.sampling), "seed": self.options.seed, "part": name}
+                found = head_features(
+                    backbone,
+                    clips,
+                    self.folder,
+                    views=views,
+                    settings=settings,
+                    workers=max(1, self.options.workers),
+                    observer=self.observer.features(name),
+                    on_failure=lambda error: self.observer.notice(f"skipped: {error}"),
+                )
+                parts.append(found)
+                failures |= found.failures
+        head = train_head(parts[0], parts[1], len(self.labels), self.options)
+        made = head.put_on(weights, self.labels, folder / BEST_NAME)
+        self._write_head(head, made, weights, folder)
+        write_skipped(self.folder / SKIPPED_NAME, failures)
+        if head.evaluation is not None:
+            self.observer.evaluation(0, head.evaluation)
+        score = None if head.evaluation is None else head.evaluation.score
+        return made, TrainingResult(folder / BEST_NAME, folder / LAST_NAME, 0, 0, score, head.evaluation)
+
+    def _write_head(self, head: TrainedHead, made: Weights, backbone: Weights, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        told = {"stage": "head", "penalty": head.penalty, **self._provenance(backbone)}
+        told |= {"options": self.options.to_dict()}
+        for name in (LAST_NAME, BEST_NAME):
+            write_weights(folder / name, made.tensors, self.labels, self._input(), told)
+        history = History(folder)
+        record: dict[str, Any] = {"step": 0, "epoch": 0, "train_loss": head.train_loss}
+        if head.evaluation is not None:
+            record |= {"loss": head.evaluation.loss, **head.evaluation.figures}
+            write_lines(folder / PREDICTIONS_NAME, video_records(head.evaluation, self.labels))
+        tried = {f"{penalty:g}": score for penalty, score in head.tried.items()}
+        history.append(EVALUATION, {**record, "penalty": head.penalty, "scores_by_penalty": tried})
+        history.write_table()
+
+    def full(self, weights: Weights | None, *, restart: bool) -> TrainingResult:
+        """Train the network from the weights on, or from random ones."""
+        options, process = self.options, self.process
+        train, validation = (
+            ClipDataset(part, self.sampling, seed=options.seed, training=is_training)
+            for part, is_training in ((self.split.train, True), (self.split.validation, False))
+        )
+        common: dict[str, Any] = {"rank": process.rank, "world_size": process.world_size, "seed": options.seed}
+        counts = None if self.split.train.is_multi_label else class_counts(self.split.train)
+        labels = np.array([example.label for example in train.examples], np.int64)
+        balanced = labels if options.balance == "sampler" else None
+        with ExitStack() as stack:
+            loaders = [
+                stack.enter_context(ClipLoader(part, batch=options.batch, workers=workers, classes=classes, **common))
+                for part, workers, classes in ((train, options.workers, balanced), (validation, options.workers, None))
+            ]
+            trainer = Trainer(
+                initial_network(weights, self.labels, options),
+                loaders[0],
+                options,
+                self.folder,
+                labels=self.labels,
+                validation=loaders[1],
+                views=self.sampling.views,
+                loss=make_loss(options, counts),
+                transform=Mixup(options.mixup) if options.mixup else None,
+                process=process,
+                input_specification=self._input(),
+                provenance=self._provenance(weights),
+                restart=restart,
+                on_step=self.observer.step,
+                on_evaluation=self.observer.evaluation,
+            )
+            result = trainer.fit()
+            skipped = {**loaders[0].skipped, **loaders[1].skipped}
+        if process.is_main:
+            write_skipped(self.folder / SKIPPED_NAME, skipped)
+            for key, reason in skipped.items():
+                self.observer.notice(f"skipped: {key}: {reason}")
+        return result
+
+    def _input(self) -> dict[str, Any]:
+        names = ("frames", "fps", "short_side", "crop")
+        return {name: value for name, value in _plain(self.sampling).items() if name in names}
+
+    def _provenance(self, weights: Weights | None) -> dict[str, Any]:
+        return {
+            "dataset_sha256": dataset_fingerprint(self.split),
+            "sampling": _plain(self.sampling),
+            "initial_weights": RANDOM if weights is None else weights.name,
+            "initial_weights_sha256": None if weights is None else weights.sha256,
+        }
+
+
+def initial_network(weights: Weights | None, labels: tuple[str, ...], options: TrainingOptions) -> I3D:
+    """Return the network that a training begins with: with weights, whose last layer is kept if it is of these classes.
+
+    Random weights follow from the seed.
+    """
+    torch.manual_seed(options.seed)
+    if weights is None:
+        return I3D(len(labels), dropout=options.dropout)
+    if weights.known_labels == labels:
+        return I3D.from_pretrained(weights, dropout=options.dropout)
+    # Of as many classes, but others, its last layer would be kept.
+    fresh = I3D(len(labels), dropout=options.dropout)
+    model = I3D.from_pretrained(weights, num_classes=len(labels), dropout=options.dropout)
+    head = model.get_submodule(HEAD.scope)
+    head.load_state_dict(fresh.get_submodule(HEAD.scope).state_dict())
+    return model
+
+
+def class_counts(dataset: Dataset) -> list[int]:
+    """Return how many videos each class has."""
+    counts = [0] * len(dataset.labels)
+    for example in dataset.existing:
+        counts[example.label] += 1
+    return counts
+
+
+def dataset_fingerprint(split: DatasetSplit) -> str:
+    """Return a digest of which videos are on which side, of which classes, and of which size."""
+    digest = hashlib.sha256()
+    for part in (split.train, split.validation):
+        digest.update(json.dumps([*part.labels, "\n"]).encode())
+        for example in sorted(part.examples, key=lambda one: one.key):
+            size = example.path.stat().st_size if example.path is not None and example.path.is_file() else 0
+            actions = [asdict(action) for action in example.actions or ()]
+            digest.update(json.dumps([example.key, example.label, size, actions]).encode())
+    return digest.hexdigest()
+
+
+def write_skipped(path: Path, failures: Mapping[str, str]) -> None:
+    """Write why videos could not be read; no file where all could.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if failures:
+        _write_json(path, failures)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _tell_scaling(options: TrainingOptions, process: Process, observer: TrainingObserver) -> None:
+    clips = options.batch * options.accumulate * process.world_size
+    if "full" in options.stages and process.is_main and options.global_batch not in (None, clips):
+        made = scaled(options, clips)
+        steps = "" if options.steps is None else f", and {made.steps} steps in place of {options.steps}"
+        observer.notice(
+            f"note: {clips} clips a step in place of {options.global_batch}: by the linear rule, learning rates of "
+            f"{made.head_rate:g} and {made.backbone_rate:g}{steps}"
+        )
+
+
+def _read_split(dataset: Path, run: RunOptions, options: TrainingOptions, notify: Notify) -> DatasetSplit:
+    split = read_splits(
+        dataset,
+        labels=class_names(run.labels),
+        videos=None if run.videos is None else Path(run.videos),
+        file_format=run.file_format,
+        validation=None if run.validation is None else Path(run.validation),
+        validation_share=run.validation_share,
+        split=run.split,
+        seed=options.seed,
+    )
+    for warning in split.warnings:
+        notify(f"warning: {warning}")
+    if split.train.is_multi_label and options.loss != "sigmoid":
+        raise TrainingError(
+            f'{dataset}: its videos have several classes each: train with `loss="sigmoid"`', option="loss"
+        )
+    if split.train.is_multi_label and options.balance != "none":
+        raise TrainingError(
+            f"{dataset}: its videos have several classes each, which cannot be balanced: leave `balance` out",
+            option="balance",
+        )
+    if len(split.train.labels) < 2:
+        raise TrainingError(
+            f"{dataset}: has one class, {split.train.labels[0]}, and nothing to tell it from: add others"
+        )
+    return split
+
+
+def _write_run(
+    folder: Path,
+    dataset: Path,
+    split: DatasetSplit,
+    run: RunOptions,
+    options: TrainingOptions,
+    sampling: ClipSampling,
+) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+    write_config(folder / CONFIG_NAME, {**asdict(run), **options.to_dict(), **_plain(sampling)})
+    parts = {"train": split.train, "validation": split.validation}
+    paths = {name: {example.key: str(example.path) for example in part.examples} for name, part in parts.items()}
+    _write_json(folder / SPLIT_NAME, {"dataset": str(dataset), **paths})
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(dict(values), indent=1, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
+
+
+def _plain(sampling: ClipSampling) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(sampling).items()}

@@ -1,0 +1,47 @@
+"""Clips that are numbers, and videos that are broken, hang or crash: what workers are tested with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from quovadis.errors import OutputError, VideoError
+from quovadis.training.clips import TrainingClip
+
+
+@dataclass(frozen=True)
+class NumberedClips:
+    """Clips whose pixels say the epoch and the index; picklable."""
+
+    count: int = 10
+    training: bool = True
+    broken: frozenset[int] = frozenset()
+    hanging: frozenset[int] = frozenset()
+    crashing: frozenset[int] = frozenset()
+    fatal: frozenset[int] = frozenset()
+    trace: Path | None = None
+    """Where each clip that is made leaves a file of its name."""
+
+    def __len__(self) -> int:
+        return self.count
+
+    def key(self, index: int) -> str:
+        return f"video {index}"
+
+    def clip(self, epoch: int, index: int) -> TrainingClip:
+        if index in self.broken:
+            raise VideoError(f"video {index}: damaged")
+        if index in self.fatal:
+            raise OutputError("the disk is full")
+        if index in self.hanging:
+            time.sleep(600)
+        if index in self.crashing:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.trace is not None:
+            (self.trace / f"{epoch} {index}").touch()
+        return TrainingClip(np.full((2, 3, 3, 3), [epoch, index, 0], np.uint8), index % 3, self.key(index), index)
