@@ -37,6 +37,7 @@ NOT_RUN = {
     r"\b(pull|verify|convert) rgb-imagenet": "it needs weights that only the original repository has",
     r"camera:\d|rtsp://": "it needs a camera",
     r"--precision int8|--calibrate": "its calibration would stay in the cache that all tests share",
+    r"^quovadis train ": "it takes minutes: tests/training trains in small",
     r"^quovadis cache clear": "it removes what other tests use: tests/cli runs it on a cache of its own",
     r"^quovadis convert .*(\.(pb|xml)\b| --(format|recipe|layout))": (
         "each takes up to a minute and some need their framework: tests/export runs every format"
