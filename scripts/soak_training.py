@@ -80,7 +80,7 @@ def train(folder: Path, began: float) -> tuple[float, float]:
     sampling = ClipSampling(frames=FRAMES, short_side=SIDE, crop=SIDE, flip=False)
     parts = []
     for part in (split.train, split.validation):
-        with ClipLoader(ClipDataset(part, sampling, training=False), batch=BATCH, workers=2) as loader:
+        with ClipLoader(ClipDataset(part, sampling, training=False), batch=BATCH, workers=0) as loader:
             parts.append(Kept.of(loader))
     training, validation = parts
     print(f"{time.monotonic() - began:.0f} s: {len(training.keys)} videos to train on", flush=True)

@@ -52,6 +52,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{}, {"ema_decay": 0.9}, {"amp": "bf16"}, {"amp": "bf16", "ema_decay": 0.9, "channels_last": True}],
@@ -69,6 +70,7 @@ def test_a_killed_training_ends_with_the_same_weights_bit_for_bit(settings: dict
         assert [key for key in one if not np.array_equal(one[key], other[key])] == [], name
 
 
+@pytest.mark.slow
 def test_the_history_of_a_killed_training_has_every_step_once(tmp_path: Path) -> None:
     fit(tmp_path / "whole")
     fit(tmp_path / "parts", kill_after=(3, 2, 4))

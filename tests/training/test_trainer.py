@@ -18,6 +18,7 @@ from quovadis.training.history import read_history
 from support.training import FRAMES, LABELS, SIDE, MemoryBatches, options, small_network, state_of, trainer
 
 
+@pytest.mark.slow
 def test_eight_clips_are_learned_by_heart(tmp_path: Path) -> None:
     chosen = options(steps=60, batch=8, head_rate=0.3, backbone_rate=0.3, save_every=1000, schedule="constant")
 
