@@ -74,9 +74,12 @@ def read_dataset(
     if not dataset.existing and all(example.why_missing == AN_ADDRESS for example in examples):
         raise DatasetError(f"{source}: its videos are addresses, but only local ones are evaluated: download them")
     if not dataset.existing:
+        folder = _videos_folder(source, videos)
+        if not folder.exists():
+            raise DatasetError(f"{folder}: no such folder; give the folder of the videos with `videos`")
         raise DatasetError(
-            f"{source}: none of its {len(examples)} videos is there, looked for as "
-            f"{_videos_folder(source, videos) / annotations[0].paths[0]}; give their folder with `videos`"
+            f"{source}: none of its videos exists; the first would be "
+            f"{folder / annotations[0].paths[0]}; give their folder with `videos`"
         )
     return dataset if subset is None else dataset.first(subset)
 
