@@ -257,11 +257,11 @@ def test_a_folder_of_frames_is_an_example_and_other_files_are_not(tmp_path: Path
     [
         ("a.txt", "one somersaulting backwards\n", 'no class "somersaulting backwards"'),
         ("a.txt", "one 400\n", 'no class "400"'),
-        ("a.txt", "one\n", "line 1 has 1 columns"),
+        ("a.txt", "one\n", "line 1 has 1 column, not"),
         ("a.txt", "one,5,5\n", "line 1 has 3 columns"),
         ("a.txt", "one 5\none 6\n", "one stands in it twice"),
         ("a.txt", "\n# nothing\n", "no videos in it"),
-        ("a.txt", "gone 5\n", "none of its 1 videos is there"),
+        ("a.txt", "gone 5\n", "none of its videos exists; the first would be"),
         ("a.csv", "label,youtube_id,time_start,time_end,split\narchery,x,five,15,val\n", "line 2"),
         ("a.csv", "youtube_id,time_start,time_end,split\nx,5,15,test\n", "test list without labels"),
         ("a.csv", "label,youtube_id,time_start,time_end,split\n", "no videos"),
@@ -378,7 +378,7 @@ def test_a_list_of_paths_that_end_in_numbers_stays_one(rawframes: Path, lines: t
         ("some/dir-1 3 5\nsome/dir-1 3 6\n", "stands in it twice"),
         ("some/dir-1 3 5\n./some/dir-1 3 6\n", "are one video"),
         ("some/dir-1 3 400\n", 'no class "400"'),
-        ("gone/a 3 5\ngone/b 4 5\n", "looked for as"),
+        ("gone/a 3 5\ngone/b 4 5\n", "the first would be"),
     ],
 )
 def test_a_mistake_in_a_list_of_frame_folders_has_a_message(rawframes: Path, text: str, needle: str) -> None:
@@ -393,6 +393,13 @@ def test_a_folder_of_no_frames_or_a_video_in_its_place_is_missing(rawframes: Pat
     assert [example.why_missing for example in found.missing] == ["no frames in it", "a video, not a folder of frames"]
 
 
+def test_a_folder_of_videos_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    annotation = tmp_path / "list.txt"
+    annotation.write_text("one.mp4 5\n")
+    with pytest.raises(DatasetError, match=r"absent: no such folder; give the folder of the videos with `videos`"):
+        read_dataset(annotation, kinetics400(), videos=tmp_path / "absent")
+
+
 def test_where_no_folder_is_there_the_message_names_the_folder(rawframes: Path) -> None:
-    with pytest.raises(DatasetError, match=r"none of its 2 videos is there.*gone/a; give their folder with `videos`"):
+    with pytest.raises(DatasetError, match=r"none of its videos exists.*gone/a; give their folder with `videos`"):
         read(rawframes / "list.txt", "gone/a 3 5\ngone/b 4 5\n")

@@ -24,8 +24,8 @@ DENSE = Sampling(clips=Dense())
         ({"endpoint": "Logits"}, "no endpoint is called"),
         ({"pool": "time"}, 'unknown pool "time": choose none, space, all'),
         ({"sampling": Sampling(clips=CentreClip())}, "all of a video"),
-        ({"sampling": DENSE, "endpoint": "Mixed_4f"}, "take windows for other endpoints"),
-        ({"sampling": DENSE, "pool": "none"}, "take windows"),
+        ({"sampling": DENSE, "endpoint": "Mixed_4f"}, "for another endpoint or the whole map leave dense mode out"),
+        ({"sampling": DENSE, "pool": "none"}, "leave dense mode out"),
     ],
 )
 def test_impossible_options_are_refused_when_they_are_made(options: dict[str, object], said: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quovadis.errors import OutputError
-from quovadis.report.output import Pictures, check_spares_videos
+from quovadis.report.output import OutputFormat, Pictures, check_spares_videos, choose_format
 
 
 @pytest.fixture
@@ -33,6 +33,12 @@ def test_a_source_is_not_written_over_whatever_its_name(video: Path, is_link: bo
         source.symlink_to(output)
     with pytest.raises(OutputError, match="would overwrite this video"):
         check_spares_videos(output, ["missing.mp4", "", "https://example.org/v.mp4", str(source)])
+
+
+@pytest.mark.parametrize("file_format", [None, "json"])
+def test_results_do_not_go_into_a_folder(tmp_path: Path, file_format: OutputFormat | None) -> None:
+    with pytest.raises(OutputError, match="is a folder; name the file to write in it"):
+        choose_format(file_format, tmp_path)
 
 
 def test_older_results_and_new_names_may_be_written(video: Path) -> None:

@@ -320,6 +320,7 @@ def replaced(name: str, values: Any) -> Callable[[Any], Any]:
 
 def test_a_file_that_is_no_table_of_ours_is_refused_by_its_name(tmp_path: Path) -> None:
     assert refused(tmp_path / "gone.parquet").endswith("no such file")
+    assert refused(tmp_path).endswith("is a folder; name the file in it")
     (tmp_path / "text.parquet").write_text("x" * 100)
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "other.parquet")
     good = write(tmp_path / "good.parquet", [row(0, logits=random(3))], labels=LABELS).read_bytes()

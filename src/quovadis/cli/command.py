@@ -75,7 +75,7 @@ Debug = Annotated[
 ]
 
 
-QUIET_HELP = "Show errors alone on stderr, and on stdout only results that no file gets."
+QUIET_HELP = "Show only errors on stderr, and no table if results go to a file."
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=QUIET_HELP, rich_help_panel=RUN)]
 """Of every command, so that a script can give it to all; some have nothing to leave out."""
 

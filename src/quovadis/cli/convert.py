@@ -75,7 +75,7 @@ def convert(
     compress: Annotated[Compression | None, typer.Option(help="How to store the weights.")] = None,
     labels: Labels = None,
     verify: Annotated[bool, typer.Option(help="Run what was written and compare it with the source.")] = True,
-    overwrite: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:

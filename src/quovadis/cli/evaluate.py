@@ -146,7 +146,7 @@ def evaluate(
     model_options: Annotated[ModelOptions, Without("hint")] = MODEL,
     calibration: Calibration = None,
     common: Annotated[CommonOptions, Without("resume", "fail_fast")] = COMMON_PARALLEL,
-    limits: VideoLimits = LIMITS,
+    limits: Annotated[VideoLimits, Without("max_spooled_bytes")] = LIMITS,
 ) -> None:
     """Measure accuracy over labelled videos, as the papers did; resumes if interrupted.
 

@@ -107,6 +107,8 @@ def features(
             rich_help_panel=SAMPLING,
         ),
         DENSE_HAS_NO_WINDOWS,
+        # A longer window would have more rows than the others.
+        Excludes(pool=("none", "space"), unless=("full", "loop")),
     ] = None,
     crops: Annotated[
         Crops,

@@ -185,7 +185,7 @@ def fvd(
     ] = None,
     model_options: Annotated[ModelOptions, Without("weights", "labels", "hint", "precision")] = MODEL,
     common: Annotated[CommonOptions, Without("fail_fast")] = COMMON_PARALLEL,
-    limits: VideoLimits = LIMITS,
+    limits: Annotated[VideoLimits, Without("max_spooled_bytes")] = LIMITS,
 ) -> None:
     """Measure how far generated videos are from real ones: Fréchet Video Distance and Kernel Video Distance.
 

@@ -11,7 +11,7 @@ import typer
 from quovadis import inflation
 from quovadis.cli.command import Quiet
 from quovadis.cli.options import AsJSON, notices
-from quovadis.cli.usage import Excludes, Needs
+from quovadis.cli.usage import Excludes, Needs, command_line_checks
 from quovadis.escape import printable
 from quovadis.inflation import Inflation, InputScaling
 
@@ -20,19 +20,22 @@ def inflate(
     source: Annotated[
         str,
         typer.Argument(
+            metavar="SOURCE",
             help="TF-slim's Inception-v1 (a TensorFlow checkpoint), or torchvision's GoogLeNet (a state dict).",
             show_default=False,
         ),
     ],
-    destination: Annotated[Path, typer.Argument(help=".safetensors file to write.", show_default=False)],
+    destination: Annotated[
+        Path, typer.Argument(metavar="DESTINATION", help=".safetensors file to write.", show_default=False)
+    ],
     labels: Annotated[
         Path | None,
-        typer.Option(help="Class names, one a line, of a new last layer, or of the kept one."),
+        typer.Option(metavar="FILE", help="Class names of the last layer, one per line; makes a new one."),
     ] = None,
-    num_classes: Annotated[int | None, typer.Option(help="Make a new last layer of so many classes.", min=1)] = None,
+    num_classes: Annotated[int | None, typer.Option(help="Make a new last layer of this many classes.", min=1)] = None,
     keep_head: Annotated[
         bool,
-        typer.Option("--keep-head", help="Keep the source's last layer, as without any classes."),
+        typer.Option("--keep-head", help="Keep the source's last layer; --labels then names its classes."),
         Excludes("num_classes"),
     ] = False,
     seed: Annotated[
@@ -44,20 +47,22 @@ def inflate(
     input_scaling: Annotated[
         InputScaling,
         typer.Option(
-            help="Pixels that SOURCE was trained on: from -1 to 1, from 0 to 1, or less ImageNet's mean and divided by "
-            "its deviation."
+            help="Pixels that SOURCE was trained on. symmetric: -1 to 1; unit: 0 to 1; imagenet: 0 to 1, less "
+            "ImageNet's mean, divided by its deviation."
         ),
     ] = "symmetric",
-    overwrite: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: AsJSON = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make I3D of Inception-v1 for images: each filter is repeated along time and divided by its extent.
+    """Make I3D's weights from an image network, Inception-v1, by repeating its filters along time.
 
     Examples:
         quovadis inflate inception_v1.ckpt i3d.safetensors
         quovadis inflate googlenet.pth i3d.safetensors --labels my_classes.txt
     """
+    with command_line_checks():
+        inflation.check_name(destination)
     done = inflation.inflate(
         source,
         destination,

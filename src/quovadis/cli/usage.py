@@ -25,7 +25,7 @@ def usage_message(error: Any) -> str:
     for ornament, plain in _PLAIN.items():
         said = said.replace(ornament, plain)
     said = re.sub(r"'(-[\w-]+)'", r"\1", said)
-    said = re.sub(r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"unexpected: \1", said)
+    said = re.sub(r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"unexpected argument: \1", said)
     said = re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", said)
     return said if said[1:2].isupper() else f"{said[:1].lower()}{said[1:]}"
 
@@ -73,15 +73,15 @@ class Needs(_Rule):
 
 
 class Excludes(_Rule):
-    """Beside an option, in `Annotated`: no effect with any of these, unless its value says the same."""
+    """Beside an option, in `Annotated`: no effect with any of these, unless its value is one that goes with them."""
 
-    def __init__(self, *names: str, unless: object = ..., **values: object) -> None:
+    def __init__(self, *names: str, unless: object = (), **values: object) -> None:
         super().__init__(*names, **values)
         self._unless = unless
 
     def check(self, context: Any, name: str) -> None:
         """Refuse the option, which was given, with any of these."""
-        for other in () if context.params[name] == self._unless else self.met(context):
+        for other in () if _holds(context.params[name], self._unless) else self.met(context):
             raise _no_effect(context, name, other)
 
 

@@ -9,6 +9,7 @@ from quovadis.datasets.dataset import Annotation
 from quovadis.datasets.frame_list import ListLine, numbers_per_line, read_frame_list
 from quovadis.datasets.locate import VideoFinder
 from quovadis.errors import DatasetError
+from quovadis.escape import counted
 from quovadis.video.expand import is_video_name
 from quovadis.video.frame_folders import COUNT_NAME
 from quovadis.video.images import is_image_name, natural_key
@@ -72,8 +73,8 @@ def read_list(path: Path, text: str, finder: VideoFinder) -> list[Annotation]:
             raise DatasetError(f"{path}: line {number} cannot be read ({error}); fix it") from error
         if len(columns) != 2 or not all(columns):
             raise DatasetError(
-                f"{path}: line {number} has {len(columns)} columns, not a path and a class; "
-                "part them with a tab if they hold spaces or commas"
+                f"{path}: line {number} has {counted(len(columns), 'column')}, not a path and a class; "
+                "separate them by a tab if they contain spaces or commas"
             )
         video, label = columns
         annotations.append(Annotation(video, label, (video,), number))

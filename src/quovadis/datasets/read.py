@@ -99,8 +99,10 @@ def assemble(
     if not dataset.existing and all(example.why_missing == AN_ADDRESS for example in examples):
         raise DatasetError(f"{source}: its videos are addresses, but only local ones are read: download them")
     if not dataset.existing:
+        if not finder.root.exists():
+            raise DatasetError(f"{finder.root}: no such folder; give the folder of the videos with `videos`")
         raise DatasetError(
-            f"{source}: none of its {len(examples)} videos is there, looked for as "
+            f"{source}: none of its videos exists; the first would be "
             f"{finder.root / annotations[0].paths[0]}; give their folder with `videos`"
         )
     return dataset

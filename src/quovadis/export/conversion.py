@@ -210,6 +210,8 @@ def plan_conversion(
     if to is not None and to not in FORMATS:
         raise OutputError(f'no format is called "{to}"; there are {", ".join([*FORMATS, *SERVERS])}', option="to")
     file_format = format_of_path(target) if to is None else FORMATS[to]
+    if not file_format.admits(target):
+        raise OutputError(f'{target}: the suffix contradicts `to="{to}"`; leave one of them out')
     # A checkpoint is called by its prefix, though its index is what can be seen of it.
     name = target.name.removesuffix(INDEX_SUFFIX) if file_format.name == "tensorflow-checkpoint" else target.name
     if file_format.name == "openvino" and target.suffix != ".xml":

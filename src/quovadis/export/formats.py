@@ -43,6 +43,12 @@ class Format:
         """Return the names of all files of the model called `name`."""
         return tuple(file.format(name=name, stem=Path(name).stem) for file in self.files)
 
+    def admits(self, path: Path) -> bool:
+        """Tell whether a file may be called so: its suffix is not that of another format, unless it is PyTorch's."""
+        suffix = path.suffix.lower()
+        of_others = {one for entry in FORMATS.values() for one in entry.suffixes} - {*self.suffixes}
+        return suffix not in of_others or (suffix in TORCH_SUFFIXES and self.exporter.startswith("torch_files"))
+
     def load_exporter(self) -> Exporter:
         """Import what writes it."""
         module, _, name = self.exporter.partition(":")
@@ -50,6 +56,8 @@ class Format:
         return cast(Exporter, getattr(loaded, name) if name else loaded)
 
 
+TORCH_SUFFIXES = (".pt", ".pth")
+"""Of files of PyTorch, whatever is in them."""
 _FREE = ExportOptions(batch=None, frames=None)
 
 _ALL = (
@@ -81,7 +89,7 @@ _ALL = (
     ),
     Format("onnx", "ONNX", "onnx_model", (".onnx",), _GRAPH, _FREE, holds_labels=True),
     Format("safetensors", "safetensors", "safetensors_file", (".safetensors",), unfolded=True, holds_labels=True),
-    Format("torch", "state dict of quovadis.torch.I3D", "torch_files:QUOVADIS", (".pt", ".pth"), unfolded=True),
+    Format("torch", "state dict of quovadis.torch.I3D", "torch_files:QUOVADIS", TORCH_SUFFIXES, unfolded=True),
     Format(
         "torch-program",
         "torch.export program",

@@ -115,9 +115,7 @@ def set_statistics(
     lengths = {frames: total.statistics() for frames, total in sums.items() if total.count}
     if not lengths:
         asked = ", ".join(map(str, options.frames))
-        raise MetricError(
-            f"{source}: none of its {len(videos)} videos gives a clip of {asked} frames; ask for fewer with `frames`"
-        )
+        raise MetricError(f"{source}: none of its videos gives a clip of {asked} frames; ask for fewer with `frames`")
     provenance = {
         "source": source,
         "videos": len(videos),

@@ -61,7 +61,8 @@ class FeatureOptions:
             raise ArchitectureError("features are taken of all of a video: choose SlidingWindows or Dense")
         if self.is_dense and (self.endpoint != LAST_ENDPOINT or self.pool == "none"):
             raise ArchitectureError(
-                f"dense mode gives {LAST_ENDPOINT} pooled over space; take windows for other endpoints, or its map"
+                f"dense mode gives only {LAST_ENDPOINT}, pooled over space; for another endpoint or the whole map "
+                "leave dense mode out"
             )
         if not self.is_dense and self.windows.remainder == "join" and self.pool != "all":
             raise ArchitectureError(

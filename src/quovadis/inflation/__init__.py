@@ -6,7 +6,7 @@ what the picture gave (paper, section 3, "Bootstrapping 3D filters from 2D filte
 
 from __future__ import annotations
 
-from quovadis.inflation.file import Inflation, inflate
+from quovadis.inflation.file import Inflation, check_name, inflate
 from quovadis.inflation.input_scaling import InputScaling
 
-__all__ = ["Inflation", "InputScaling", "inflate"]
+__all__ = ["Inflation", "InputScaling", "check_name", "inflate"]

@@ -127,15 +127,23 @@ def inflate(
     return done
 
 
+def check_name(destination: Path) -> None:
+    """Refuse a destination of another format than the one that is written.
+
+    Raises:
+        OutputError: its suffix is not `.safetensors`.
+    """
+    if destination.suffix != SUFFIX:
+        raise OutputError(
+            f"{destination}: inflation writes {SUFFIX} files; name one, and convert it with quovadis convert if you "
+            "need another format"
+        )
+
+
 def _check_destination(source: str | os.PathLike[str], destination: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if not os.fspath(destination):
         raise OutputError("'': an empty name; give a destination")
-    target = Path(destination)
-    if target.suffix != SUFFIX:
-        raise OutputError(
-            f"{target}: inflation writes {SUFFIX} files; name one, and convert it with quovadis convert if you need "
-            "another format"
-        )
+    check_name(target := Path(destination))
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; name the file to write in it")
     # A broken link is there too.

@@ -178,6 +178,8 @@ def choose_format(file_format: OutputFormat | None, output: Path | None) -> Reco
         if file is not None:
             raise OutputError(f'{file}: `file_format="table"` is for the terminal; choose another one for a file')
         return None
+    if file is not None and file.is_dir():
+        raise OutputError(f"{file}: is a folder; name the file to write in it")
     if file is not None and file_format is None and by_suffix is None:
         choices = ", ".join(choice for choice in get_args(OutputFormat) if choice != "table")
         raise OutputError(f"{file}: its suffix names no format; choose one with `file_format`: {choices}")

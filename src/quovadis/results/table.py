@@ -247,6 +247,8 @@ def read_table(path: Path, *, expected: str = "results that quovadis wrote") -> 
         DatasetError: there is no such file, or it is something else, or it is damaged.
         MissingDependencyError: pyarrow is not installed.
     """
+    if path.is_dir():
+        raise DatasetError(f"{path}: is a folder; name the file in it")
     arrow, parquet = (import_extra(name, "reading Parquet") for name in ("pyarrow", "pyarrow.parquet"))
     try:
         with parquet.ParquetFile(path) as file:

@@ -18,6 +18,8 @@ _KEYWORDS: Mapping[str, str] = MappingProxyType(
 """Options that have another name than their setting."""
 _OF_PRESET = ("ignore_sample_aspect_ratio", "keep_224", "long_side", "lookahead_frames")
 """Settings that a preset alone decides; its scaler tells of all."""
+_OF_PROTOCOL = ("clip_frames", "clips", "crop_size", "crops", "fps", "piece_frames")
+"""Settings that follow from an evaluation's protocol, or are options of one protocol alone."""
 _WINDOWS: Mapping[str, str | None] = MappingProxyType({"drop": "full", "loop": "loop", "join": "join", "mixed": None})
 
 
@@ -56,6 +58,8 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     names = [name for name in names if name in before and name in now] or names
     if "weights" in names and "weights_sha256" in names:
         names.remove("weights_sha256")
+    if "protocol" in names:
+        names = [name for name in names if name not in _OF_PROTOCOL]
     if not names:
         return "holds results of another version of quovadis, whose settings differ"
     return f"holds results made {_all_told(before, names)}, and this run is {_all_told(now, names)}"

@@ -60,8 +60,7 @@ class SlidingWindows:
         if self.remainder == "join" and self.frames_between_clips > self.clip_frames:
             raise ArchitectureError(
                 f"a stride of {self.frames_between_clips} leaves gaps between windows of {self.clip_frames} frames, "
-                "so that the frames that are left cannot join the last one: "
-                'choose remainder "loop", or full windows'
+                "so that the frames that are left cannot join the last one: loop or drop them"
             )
 
     @property
