@@ -48,14 +48,14 @@ class Example:
     """Which frames of a folder of frames, from 0; None: all."""
 
 
-def example_source(path: Path, frames: range | None = None) -> VideoSource:
+def example_source(path: str | os.PathLike[str], frames: range | None = None) -> VideoSource:
     """Return what the frames of a labelled video are read from: a file, or a folder of extracted frames.
 
     Args:
         path: of an example.
         frames: which frames of a folder of frames, from 0; None: all.
     """
-    return FrameFolder(path, frames=frames, extracted=True) if path.is_dir() else LocalFile(path)
+    return FrameFolder(path, frames=frames, extracted=True) if os.path.isdir(path) else LocalFile(path)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,8 @@ class Moments:
                 otherwise by the count.
 
         Raises:
-            MetricError: fewer than 2 samples for the unbiased covariance, or none for the other; neither True nor False.
+            MetricError: fewer than 2 samples for the unbiased covariance, or none for the other; `unbiased`
+                is neither True nor False.
         """
         check_value("unbiased", unbiased, bool, MetricError)
         degrees = self._count - 1 if unbiased else self._count
