@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from quovadis import inflation
-from quovadis.cli.options import AsJSON, Quiet, notices
+from quovadis.cli.command import Quiet
+from quovadis.cli.options import AsJSON, notices
 from quovadis.cli.usage import Excludes, Needs
 from quovadis.escape import printable
 from quovadis.inflation import Inflation, InputScaling
