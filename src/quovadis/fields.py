@@ -73,7 +73,7 @@ def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *,
 def check_path(name: str, given: Any, error: type[QuovadisError]) -> Path:
     """Return a path that a user gave, as text or as a path; another type, or an empty name, is refused."""
     if not os.fspath(check_value(name, given, str | os.PathLike, error)):
-        raise error(f"'': an empty name; give a {name}")
+        raise error(f"'': an empty name; give a {name}", option=name)
     return Path(given)
 
 

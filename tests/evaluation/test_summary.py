@@ -144,7 +144,7 @@ def test_predictions_compare_by_value_and_show_how_many_they_are() -> None:
 
 
 def test_what_is_no_predictions_is_refused() -> None:
-    with pytest.raises(MetricError, match="predictions must be Predictions, not 'predictions.parquet'"):
+    with pytest.raises(MetricError, match=r"predictions must be Predictions, not 'predictions\.parquet'"):
         summarize("predictions.parquet")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="b must be Predictions, not None"):
         compare(predictions(scored([[0, 0, 0]]), [0], protocol="omz"), None)  # type: ignore[arg-type]

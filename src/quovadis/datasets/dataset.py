@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quovadis.errors import DatasetError
+from quovadis.fields import check_path
 from quovadis.video import FrameFolder, LocalFile, VideoSource
 
 MAX_NAMED = 5
@@ -54,8 +55,12 @@ def example_source(path: str | os.PathLike[str], frames: range | None = None) ->
     Args:
         path: of an example.
         frames: which frames of a folder of frames, from 0; None: all.
+
+    Raises:
+        DatasetError: `path` is of another type, or empty.
     """
-    return FrameFolder(path, frames=frames, extracted=True) if os.path.isdir(path) else LocalFile(path)
+    path = check_path("path", path, DatasetError)
+    return FrameFolder(path, frames=frames, extracted=True) if path.is_dir() else LocalFile(path)
 
 
 @dataclass(frozen=True)
