@@ -60,7 +60,7 @@ def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *,
     value = _accepted(given, kind)
     if value is _REFUSED:
         choices = [choice for choice in _choices(kind) if isinstance(choice, str)]
-        if isinstance(given, str) and choices and str not in _kinds(kind) and float not in _kinds(kind):
+        if isinstance(given, str) and choices and not {str, int, float} & set(_kinds(kind)):
             message = f"unknown {name} {quoted(given)}: choose {', '.join(choices)}"
         else:
             message = f"{name} must be {_described(kind)}, not {shortened(given)}"

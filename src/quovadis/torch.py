@@ -258,7 +258,7 @@ class _TorchOperations:
 
 def _check_clips(clips: Tensor) -> None:
     if not isinstance(clips, Tensor):
-        raise ArchitectureError(f"the network takes a tensor, not {type(clips).__name__}; `normalize` makes its input")
+        raise ArchitectureError(f"the network takes a tensor, not {type(clips).__name__}; normalize makes it of pixels")
     if clips.ndim != 5 or clips.shape[1] != 3 or not clips.is_floating_point():
         raise ArchitectureError(
             "the network takes floats in -1..1 of shape batch, 3, frames, height, width, not "

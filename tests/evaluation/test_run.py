@@ -411,7 +411,7 @@ def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(listed: Dataset
     [
         ({"recognizer": "rgb-scratch"}, "recognizer must be Recognizer, not 'rgb-scratch'"),
         ({"dataset": "videos/"}, "dataset must be Dataset, not 'videos/'"),
-        ({"protocol": "omz"}, "protocol must be what `make_protocol` returns, not 'omz'"),
+        ({"protocol": "omz"}, "protocol must be what make_protocol returns, not 'omz'"),
         ({"ledger": None}, "ledger must be text or a path, not None"),
         ({"workers": 0}, "workers must be 1 or more, not 0"),
         ({"workers": "2"}, "workers must be a whole number, not '2'"),

@@ -88,7 +88,7 @@ def run_evaluation(
     check_value("recognizer", recognizer, Recognizer, ArchitectureError)
     check_value("dataset", dataset, Dataset, ArchitectureError)
     if isinstance(protocol, str | None):
-        raise ArchitectureError(f"protocol must be what `make_protocol` returns, not {shortened(protocol)}")
+        raise ArchitectureError(f"protocol must be what make_protocol returns, not {shortened(protocol)}")
     path = check_path("ledger", ledger, OutputError)
     workers = check_value("workers", workers, int, ArchitectureError, at_least=1)
     check_value("limits", limits, VideoLimits | None, ArchitectureError)
