@@ -71,9 +71,13 @@ def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *,
 
 
 def check_path(name: str, given: Any, error: type[QuovadisError]) -> Path:
-    """Return a path that a user gave, as text or as a path; another type, or an empty name, is refused."""
-    if not os.fspath(check_value(name, given, str | os.PathLike, error)):
+    """Return a path that a user gave, as text or as a path; another type, or what no path can be, is refused."""
+    check_value(name, given, str | os.PathLike, error)
+    text = os.fspath(given)
+    if not text:
         raise error(f"'': an empty name; give a {name}", option=name)
+    if "\0" in text:
+        raise error(f"{shortened(text)}: holds a null byte, which no path can; give a {name}", option=name)
     return Path(given)
 
 
