@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import inf, nan
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -27,9 +28,11 @@ from quovadis import (
     Sampling,
     SlidingWindows,
     TimeSpan,
+    VideoError,
     VideoLimits,
 )
 from quovadis.architecture import check_endpoints
+from quovadis.fields import check_path, check_value
 from quovadis.fvd import FVDOptions
 from quovadis.labels import check_labels
 from quovadis.results.timeline import merge_segments
@@ -183,3 +186,18 @@ def test_a_device_of_torch_is_taken() -> None:
 
 def test_any_list_of_names_is_taken() -> None:
     assert ModelOptions(labels=(name for name in "ab")).labels == ("a", "b")  # type: ignore[arg-type]
+
+
+def test_a_path_may_be_text_and_is_never_empty(tmp_path: Path) -> None:
+    assert check_path("source", str(tmp_path), VideoError) == check_path("source", tmp_path, VideoError) == tmp_path
+    for given, said in ((3, "text or a path"), (b"x", "text or a path"), ("", "an empty name"), ("a\0b", "null byte")):
+        with pytest.raises(VideoError, match=said) as refused:
+            check_path("source", given, VideoError)
+        assert refused.value.option == "source"
+
+
+def test_a_text_in_place_of_a_number_or_a_word_is_told_of_the_number() -> None:
+    with pytest.raises(VideoError, match="batch must be a whole number or \"any\", not '2'"):
+        check_value("batch", "2", int | Literal["any"], VideoError)
+    with pytest.raises(VideoError, match="frames must be a list of whole numbers, not 16"):
+        check_value("frames", 16, Sequence[int], VideoError)

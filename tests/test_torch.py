@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from quovadis.architecture import ENDPOINTS, HEAD, STAGES, Convolution, MaxPool, Mixed, endpoint_shapes, same_padding
-from quovadis.errors import ArchitectureError
+from quovadis.errors import ArchitectureError, WeightsError
 from quovadis.torch import I3D, I3DOutput, normalize
 from quovadis.weights import read_weights
 
@@ -165,3 +167,38 @@ def test_without_pytorch_the_import_says_what_to_install(monkeypatch: pytest.Mon
         MissingDependencyError, match=r'quovadis\.torch needs PyTorch: run pip install "quovadis\[torch\]"'
     ):
         __import__("quovadis.torch")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: I3D("3"), "num_classes must be a whole number, not '3'"),  # type: ignore[arg-type]
+        (lambda: I3D(1.5), "num_classes must be a whole number, not 1.5"),  # type: ignore[arg-type]
+        (lambda: I3D(dropout=2), "dropout must be in 0..1, not 2"),
+        (lambda: I3D(dropout=float("nan")), "dropout must be a number, not nan"),
+        (lambda: I3D.from_pretrained(None), "weights must be text, a path or Weights, not None"),  # type: ignore[arg-type]
+        (lambda: I3D.from_pretrained("absent.pt", num_classes="3"), "num_classes must be"),  # type: ignore[arg-type]
+        (lambda: normalize(np.zeros((1, 9, 224, 224, 3), np.uint8)), "takes a tensor, not ndarray"),  # type: ignore[arg-type]
+        (lambda: normalize(torch.zeros(9, 224, 224, 3)), "not (9, 224, 224, 3)"),
+        (lambda: normalize(torch.zeros(1, 3, 9, 224, 224)), "shape batch, frames, height, width, 3"),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(call: Callable[[], object], message: str) -> None:
+    with pytest.raises((ArchitectureError, WeightsError), match=re.escape(message)):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("clips", "message"),
+    [
+        (torch.zeros(1, 9, 224, 224, 3, dtype=torch.uint8), "not uint8 of shape (1, 9, 224, 224, 3)"),
+        (torch.zeros(1, 9, 224, 224, 3), "quovadis.torch.normalize makes them"),
+        (torch.zeros(3, 9, 224, 224), "of shape batch, 3, frames, height, width"),
+        (torch.zeros(1, 3, 8, 224, 224), "a clip of 8 frames is too short"),
+        (torch.zeros(1, 3, 9, 100, 224), "frames of 100x224 pixels are too small"),
+        (np.zeros((1, 3, 9, 224, 224), np.float32), "takes a tensor, not ndarray"),
+    ],
+)
+def test_clips_that_the_network_cannot_take_are_refused_before_it_runs(clips: torch.Tensor, message: str) -> None:
+    with pytest.raises(ArchitectureError, match=re.escape(message)):
+        I3D(2)(clips)

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import cache
 from numbers import Real
 from operator import index
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
@@ -20,6 +21,9 @@ _NAMES: Mapping[Any, str] = {
     **{int: "a whole number", float: "a number", str: "text", bool: "True or False"},
     **{NoneType: "None", os.PathLike: "a path", Callable: "a function", Iterable: "a list"},
 }
+_PLURALS: Mapping[Any, str] = {int: "whole numbers", float: "numbers"}
+FUNCTION = Callable[..., object]
+"""What a caller must give to be called, for `check_values`."""
 OPTIONAL_FUNCTION = Callable[..., object] | None
 """What a caller may give to be called, for `check_values`."""
 
@@ -56,7 +60,7 @@ def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *,
     value = _accepted(given, kind)
     if value is _REFUSED:
         choices = [choice for choice in _choices(kind) if isinstance(choice, str)]
-        if isinstance(given, str) and choices and str not in _kinds(kind) and float not in _kinds(kind):
+        if isinstance(given, str) and choices and not {str, int, float} & set(_kinds(kind)):
             message = f"unknown {name} {quoted(given)}: choose {', '.join(choices)}"
         else:
             message = f"{name} must be {_described(kind)}, not {shortened(given)}"
@@ -64,6 +68,17 @@ def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *,
     if at_least is not None and value is not None and not value >= at_least:
         raise error(f"{name} must be {at_least} or more, not {value}", option=name)
     return value
+
+
+def check_path(name: str, given: Any, error: type[QuovadisError]) -> Path:
+    """Return a path that a user gave, as text or as a path; another type, or what no path can be, is refused."""
+    check_value(name, given, str | os.PathLike, error)
+    text = os.fspath(given)
+    if not text:
+        raise error(f"'': an empty name; give a {name}", option=name)
+    if "\0" in text:
+        raise error(f"{shortened(text)}: holds a null byte, which no path can; give a {name}", option=name)
+    return Path(given)
 
 
 def check_values(kind: Any, error: type[QuovadisError], **given: Any) -> None:
@@ -219,7 +234,8 @@ def _described(kind: Any) -> str:
         elif origin in _NAMES:
             described.append(_NAMES[origin])
         elif origin is not None:
-            described.append(f"a list of {_described(get_args(one)[0])}")
+            item = get_args(one)[0]
+            described.append(f"a list of {_PLURALS.get(item) or _described(item)}")
         else:
             described.append(_NAMES.get(one, one.__name__))
     return " or ".join([", ".join(described[:-1]), described[-1]] if described[1:] else described)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from quovadis.errors import LabelsError
-from quovadis.escape import counted
+from quovadis.escape import counted, shortened
 
 LABELS_NAME = "labels.txt"
 """The file beside weights that names their classes, where the weights' own file has no place for names."""
@@ -49,7 +49,10 @@ def class_names(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[
         return None
     if isinstance(labels, str | os.PathLike):
         return read_labels(labels)
-    return check_labels(labels, labels_origin(labels))
+    # An array is no sequence for Python. A set or a dictionary has no order that its user wrote.
+    if isinstance(labels, bytes) or not (isinstance(labels, Sequence) or hasattr(labels, "__array__")):
+        raise LabelsError(f"labels must be a file or a list of names, not {shortened(labels)}", option="labels")
+    return check_labels(list(labels), labels_origin(labels))
 
 
 def labels_origin(labels: str | os.PathLike[str] | Sequence[str] | None) -> str:
@@ -87,6 +90,8 @@ def check_labels(labels: Sequence[str], origin: str, num_classes: int | None = N
     """
     seen: set[str] = set()
     for line, label in enumerate(labels, start=1):
+        if not isinstance(label, str):
+            raise LabelsError(f"{origin}: class name {line} must be text, not {shortened(label)}", option="labels")
         if not label:
             raise LabelsError(f"{origin}: class name {line} is empty; give one name a line", option="labels")
         if label in seen:

@@ -30,12 +30,14 @@ from quovadis.architecture import (
     Stage,
     Triple,
     check_endpoints,
+    check_input_size,
     convolutions,
     is_head,
     run_stage,
 )
-from quovadis.errors import ArchitectureError
+from quovadis.errors import ArchitectureError, WeightsError
 from quovadis.extras import import_extra
+from quovadis.fields import check_value
 from quovadis.weights import Weights, load_weights
 from quovadis.weights.state_dict import QUOVADIS, to_state_dict
 
@@ -76,7 +78,16 @@ def normalize(clips: Tensor) -> Tensor:
 
     Returns:
         Values in -1..1, shape B,3,D,H,W, in the memory format channels_last_3d: no element is moved.
+
+    Raises:
+        ArchitectureError: something else than a tensor of five axes whose last one has 3 entries.
     """
+    if not isinstance(clips, Tensor):
+        raise ArchitectureError(f"normalize takes a tensor, not {type(clips).__name__}; torch.as_tensor makes one")
+    if clips.ndim != 5 or clips.shape[-1] != 3:
+        raise ArchitectureError(
+            f"normalize takes clips of shape batch, frames, height, width, 3, not {tuple(clips.shape)}"
+        )
     return ((clips.float() - PIXEL_MEAN) / PIXEL_SCALE).permute(0, 4, 1, 2, 3)
 
 
@@ -107,9 +118,13 @@ class I3D(nn.Module):
             pool: the head's average pool; a smaller one takes frames of fewer pixels, such as 2, 2, 2 those of 64.
 
         Raises:
-            ArchitectureError: an unknown endpoint, or less than one class.
+            ArchitectureError: an unknown endpoint, less than one class, or a dropout outside of 0..1.
         """
         super().__init__()
+        num_classes = check_value("num_classes", num_classes, int, ArchitectureError)
+        dropout = check_value("dropout", dropout, float, ArchitectureError)
+        if not 0 <= dropout <= 1:
+            raise ArchitectureError(f"dropout must be in 0..1, not {dropout}", option="dropout")
         if num_classes < 1:
             raise ArchitectureError(f"a network of {num_classes} classes has nothing to tell apart: ask for 1 or more")
         self.num_classes = num_classes
@@ -152,8 +167,10 @@ class I3D(nn.Module):
 
         Raises:
             WeightsError: weights that are unavailable or cannot be read.
-            ArchitectureError: an unknown endpoint.
+            ArchitectureError: an unknown endpoint, less than one class, or a dropout outside of 0..1.
         """
+        check_value("num_classes", num_classes, int | None, ArchitectureError)
+        check_value("weights", weights, str | os.PathLike | Weights, WeightsError)
         if not isinstance(weights, Weights):
             weights = load_weights(weights if isinstance(weights, str) else Path(weights))
         model = cls(weights.num_classes if num_classes is None else num_classes, dropout=dropout, endpoints=endpoints)
@@ -174,6 +191,9 @@ class I3D(nn.Module):
 
         Returns:
             The logits, shape B,classes; with endpoints, an `I3DOutput`.
+
+        Raises:
+            ArchitectureError: another shape, no floating point, or frames that are too few or too small.
         """
         output = self.run(clips)
         return output if self.endpoints else output.logits
@@ -184,8 +204,11 @@ class I3D(nn.Module):
         `endpoints` are the feature maps to return, one name or several; None: those that the network was made with.
 
         Raises:
-            ArchitectureError: an unknown endpoint.
+            ArchitectureError: an unknown endpoint, or clips of another shape or dtype.
         """
+        # What is compiled or traced for export may take several sizes, which a check would fix to one.
+        if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):  # type: ignore[attr-defined, no-untyped-call]
+            _check_clips(clips)
         wanted = self.endpoints if endpoints is None else check_endpoints(endpoints)
         maps: dict[str, Tensor] = {}
         x = clips
@@ -304,6 +327,18 @@ class _TorchOperations:
 
     def concatenate(self, branches: list[Tensor], unit: Mixed) -> Tensor:
         return torch.cat(branches, 1)
+
+
+def _check_clips(clips: Tensor) -> None:
+    if not isinstance(clips, Tensor):
+        raise ArchitectureError(f"the network takes a tensor, not {type(clips).__name__}; normalize makes it of pixels")
+    if clips.ndim != 5 or clips.shape[1] != 3 or not clips.is_floating_point():
+        raise ArchitectureError(
+            "the network takes floats in -1..1 of shape batch, 3, frames, height, width, not "
+            f"{str(clips.dtype).removeprefix('torch.')} of shape {tuple(clips.shape)}; "
+            "quovadis.torch.normalize makes them of pixels of shape batch, frames, height, width, 3"
+        )
+    check_input_size(*clips.shape[2:])
 
 
 def _unit(model: I3D, unit: Convolution) -> nn.Module:

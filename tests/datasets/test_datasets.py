@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from quovadis.datasets import Dataset, read_dataset
+from quovadis.datasets import Dataset, example_source, read_dataset
 from quovadis.errors import DatasetError
 from quovadis.labels import kinetics400
 from support.colours import VIDEOS
@@ -403,3 +403,31 @@ def test_a_folder_of_videos_that_does_not_exist_is_named(tmp_path: Path) -> None
 def test_where_no_folder_is_there_the_message_names_the_folder(rawframes: Path) -> None:
     with pytest.raises(DatasetError, match=r"none of its videos exists.*gone/a; give their folder with `videos`"):
         read(rawframes / "list.txt", "gone/a 3 5\ngone/b 4 5\n")
+
+
+def test_paths_may_be_text(tmp_path: Path, videos: Path) -> None:
+    (tmp_path / "list.txt").write_text("one 5\n")
+    found = read_dataset(str(tmp_path / "list.txt"), kinetics400(), videos=str(videos))
+    assert found == read_dataset(tmp_path / "list.txt", kinetics400(), videos=videos)
+    assert example_source(str(videos / "one.mp4")) == example_source(videos / "one.mp4")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source": None}, "source must be text or a path, not None"),
+        ({"source": ""}, "'': an empty name; give a source"),
+        ({"source": "https://example.com/val.csv"}, "https://example.com/val.csv: an address; download the dataset"),
+        ({"labels": None}, "labels must be a list of text, not None"),
+        ({"labels": "archery"}, "labels must be a list of text, not 'archery'"),
+        ({"labels": [1, 2]}, "labels must be a list of text"),
+        ({"videos": 3}, "videos must be text, a path or None, not 3"),
+        ({"split": 3}, "split must be text or None, not 3"),
+        ({"subset": "1"}, "subset must be a whole number or None, not '1'"),
+        ({"subset": 0}, "subset must be 1 or more, not 0"),
+        ({"subset": 1.5}, "subset must be a whole number or None, not 1.5"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_by_name(tmp_path: Path, given: dict[str, object], message: str) -> None:
+    with pytest.raises(DatasetError, match=re.escape(message)):
+        read_dataset(**{"source": tmp_path, "labels": kinetics400(), **given})  # type: ignore[arg-type]

@@ -368,3 +368,13 @@ def test_views_that_cannot_be_are_refused() -> None:
         make_protocol("omz", clips=3)
     with pytest.raises(ArchitectureError, match="no protocol"):
         make_protocol("tsn")
+    with pytest.raises(ArchitectureError, match="no protocol"):
+        make_protocol("tsn", clips=3)  # type: ignore[arg-type]
+    for name, value in {"clips": "3", "crops": 1.5, "crop_size": True}.items():
+        with pytest.raises(ArchitectureError, match=f"{name} must be a whole number"):
+            make_protocol("multiview", **{name: value})  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_become_pythons_in_the_settings() -> None:
+    settings = make_protocol("multiview", clips=np.int64(3), crops=np.int8(1)).settings  # type: ignore[arg-type]
+    assert (type(settings["clips"]), type(settings["crops"])) == (int, int)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 import quovadis
 from quovadis.datasets import Dataset, read_dataset
 from quovadis.engines import EngineOutput
-from quovadis.errors import EngineError, OutputError
+from quovadis.errors import ArchitectureError, EngineError, OutputError
 from quovadis.evaluation.parquet import read_predictions, write_predictions
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import make_protocol
@@ -403,3 +404,24 @@ def test_a_device_that_fails_ends_the_run_and_keeps_what_is_done(listed: Dataset
     with pytest.raises(EngineError, match="out of memory"):
         run(listed, tmp_path, "omz", engine=Failing(), workers=1)
     assert done_in(tmp_path / LEDGER_NAME) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"recognizer": "rgb-scratch"}, "recognizer must be Recognizer, not 'rgb-scratch'"),
+        ({"dataset": "videos/"}, "dataset must be Dataset, not 'videos/'"),
+        ({"protocol": "omz"}, "protocol must be what make_protocol returns, not 'omz'"),
+        ({"ledger": None}, "ledger must be text or a path, not None"),
+        ({"workers": 0}, "workers must be 1 or more, not 0"),
+        ({"workers": "2"}, "workers must be a whole number, not '2'"),
+        ({"limits": 3}, "limits must be VideoLimits or None, not 3"),
+        ({"allow_partial": "no"}, "allow_partial must be True or False, not 'no'"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_by_name(tmp_path: Path, given: dict[str, object], message: str) -> None:
+    usual = {"recognizer": recognizer(ColourEngine()), "dataset": Dataset(tmp_path, "list", ())}
+    usual |= {"protocol": make_protocol("omz"), "ledger": tmp_path / LEDGER_NAME}
+    with pytest.raises((ArchitectureError, OutputError), match=re.escape(message)):
+        run_evaluation(**{**usual, **given})  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())

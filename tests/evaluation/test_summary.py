@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from quovadis.errors import MetricError
+from quovadis.errors import DatasetError, MetricError
+from quovadis.evaluation.comparison import compare
 from quovadis.evaluation.predictions import Failure
 from quovadis.evaluation.summary import Summary, summarize
 from support.prediction_tables import predictions, scored
@@ -133,3 +134,17 @@ def test_a_metric_carries_its_wilson_interval() -> None:
     found = metric.to_dict()
     assert (found["successes"], found["trials"], found["value"]) == (8, 10, 0.8)
     assert (found["lower"], found["upper"]) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+
+
+def test_predictions_compare_by_value_and_show_how_many_they_are() -> None:
+    one, same = (predictions(scored([[0, 0, 0], [1, 6, 6]]), [0] * 2, protocol="omz") for _ in range(2))
+    assert one == same
+    assert one != predictions(scored([[0, 0, 0], [1, 1, 6]]), [0] * 2, protocol="omz")
+    assert repr(one) == "Predictions(omz: 2 of 2 videos evaluated, 0 missing, 0 unreadable)"
+
+
+def test_what_is_no_predictions_is_refused() -> None:
+    with pytest.raises(MetricError, match=r"predictions must be Predictions, not 'predictions\.parquet'"):
+        summarize("predictions.parquet")  # type: ignore[arg-type]
+    with pytest.raises(DatasetError, match="b must be Predictions, not None"):
+        compare(predictions(scored([[0, 0, 0]]), [0], protocol="omz"), None)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,14 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import quovadis
-from quovadis.errors import ArchitectureError, LabelsError, MissingDependencyError, OutputError, WeightsError
+from quovadis.errors import (
+    ArchitectureError,
+    LabelsError,
+    MissingDependencyError,
+    OutputError,
+    QuovadisError,
+    WeightsError,
+)
 from quovadis.export import conversion, worker
 from quovadis.labels import kinetics400
 from quovadis.openvino_runtime import ov
@@ -241,3 +249,41 @@ def test_the_interface_of_numpy_is_enough_to_read_the_result(source: Path) -> No
     assert len(tensors) == 230
     assert sum(array.size for array in tensors.values()) == 12_704_544
     assert all(array.dtype == np.float32 for array in tensors.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("rgb-scratch", 3), "destination must be text or a path, not 3"),
+        (("rgb-scratch", None), "destination must be text or a path, not None"),
+        ((3, "x.onnx"), "source must be text or a path, not 3"),
+        ((b"rgb-scratch", "x.onnx"), "source must be text or a path, not b'rgb-scratch'"),
+    ],
+)
+def test_what_is_no_path_is_refused(arguments: tuple[Any, Any], message: str) -> None:
+    with pytest.raises(OutputError, match=re.escape(message)):
+        quovadis.convert(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("to", ["onnx"], "to must be text or None"),
+        ("recipe", 3, "recipe must be text or None, not 3"),
+        ("batch", "2", "batch must be a whole number, \"any\" or None, not '2'"),
+        ("batch", True, "batch must be a whole number"),
+        ("frames", float("nan"), "frames must be a whole number"),
+        ("frames", 16.5, "frames must be a whole number"),
+        ("verify", "no", "verify must be True or False, not 'no'"),
+        ("overwrite", None, "overwrite must be True or False, not None"),
+        ("on_step", "x", "on_step must be a function, not 'x'"),
+        ("labels", 3, "labels must be a file or a list of names, not 3"),
+        ("labels", {"archery"}, "labels must be a file or a list of names"),
+        ("labels", [3], "class name 1 must be text, not 3"),
+    ],
+)
+def test_an_option_of_another_type_is_refused_by_name(tmp_path: Path, option: str, value: Any, message: str) -> None:
+    with pytest.raises(QuovadisError, match=re.escape(message)) as refused:
+        quovadis.convert("rgb-scratch", tmp_path / "x.onnx", **{option: value})
+    assert refused.value.option == option
+    assert not list(tmp_path.iterdir())

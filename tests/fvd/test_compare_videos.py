@@ -178,6 +178,8 @@ def test_what_cannot_be_compared_is_refused_in_one_line(
         ("restart", 1, "restart must be True or False, not 1"),
         ("stats_path", 3, "stats_path must be text, a path or None, not 3"),
         ("resume", b"kept.sqlite", "resume must be text, a path or None"),
+        ("stats_path", "", "'': an empty name; give a stats_path"),
+        ("restart", True, "`restart=True` has no effect without `resume`"),
         ("on_skip", 3, "on_skip must be a function or None, not 3"),
         ("notify", "loud", "notify must be a function or None, not 'loud'"),
         ("model", 3, "model must be Recognizer, ModelOptions, text, a path or None, not 3"),

@@ -581,3 +581,26 @@ def test_a_file_whose_parts_do_not_fit_is_refused(change: dict[str, Any], tmp_pa
     assert load_statistics(path).lengths[0].moments.count == 5
     np.savez(path, **{name: value for name, value in {**arrays, **change}.items() if value is not None})
     assert_refused(path)
+
+
+def test_paths_and_lengths_are_taken_as_users_write_them(tmp_path: Path) -> None:
+    made = Statistics("made", None, {16: LengthStatistics(Moments.of(np.eye(4)), None, None)})
+    save_statistics(made, str(tmp_path / "made.npz"))
+    found = load_statistics(str(tmp_path / "made.npz"))
+    assert distances(found, found, frames=16, with_kvd=False)[0].fvd == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda made: load_statistics(None), "path must be text or a path, not None"),
+        (lambda made: load_statistics(""), "'': an empty name; give a path"),
+        (lambda made: merge_statistics([made, None]), "sets must be a list of Statistics"),
+        (lambda made: distances(made, None), "b must be Statistics, not None"),
+        (lambda made: distances(made, made, covariance="sample"), 'unknown covariance "sample"'),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_by_name(call: Any, message: str) -> None:
+    made = Statistics("made", None, {16: LengthStatistics(Moments.of(np.eye(4)), None, None)})
+    with pytest.raises(MetricError, match=message):
+        call(made)

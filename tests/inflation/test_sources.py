@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from safetensors.numpy import save_file
 
 import quovadis
 from quovadis.architecture import variable_shapes
-from quovadis.errors import LabelsError, OutputError, WeightsError
+from quovadis.errors import LabelsError, OutputError, QuovadisError, WeightsError
 from quovadis.inflation.image_weights import ImageWeights, read_image_weights
 from quovadis.inflation.source import read_source
 from quovadis.weights import read_weights
@@ -356,3 +357,25 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_read(options:
     with pytest.raises(quovadis.QuovadisError) as caught:
         quovadis.inflate("absent.ckpt", "absent.safetensors", **options)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source": 3}, "source must be text or a path, not 3"),
+        ({"source": {"weights": 1}}, "source must be text or a path"),
+        ({"destination": None}, "destination must be text or a path, not None"),
+        ({"num_classes": "12"}, "num_classes must be a whole number or None, not '12'"),
+        ({"num_classes": 1.5}, "num_classes must be a whole number or None, not 1.5"),
+        ({"num_classes": True}, "num_classes must be a whole number or None, not True"),
+        ({"seed": None}, "seed must be a whole number, not None"),
+        ({"keep_head": "no"}, "keep_head must be True or False, not 'no'"),
+        ({"overwrite": 1}, "overwrite must be True or False, not 1"),
+        ({"labels": 3}, "labels must be a file or a list of names, not 3"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_by_name(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    usual = {"source": tmp_path / "absent.pth", "destination": tmp_path / "i3d.safetensors"}
+    with pytest.raises(QuovadisError, match=re.escape(message)) as refused:
+        quovadis.inflate(**{**usual, **given})
+    assert [refused.value.option] == list(given)

@@ -174,7 +174,7 @@ def test_features_that_cannot_be_compared_are_named(
 
 def test_one_sample_has_a_population_covariance_of_0() -> None:
     assert fvd(np.zeros((1, 2)), np.ones((1, 2)), covariance="population") == 2
-    with pytest.raises(MetricError, match="no covariance 'sample': choose unbiased or population"):
+    with pytest.raises(MetricError, match='unknown covariance "sample": choose unbiased, population'):
         fvd(np.zeros((3, 2)), np.ones((3, 2)), covariance="sample")  # type: ignore[arg-type]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quovadis.errors import DatasetError
+from quovadis.fields import check_path
 from quovadis.video import FrameFolder, LocalFile, VideoSource
 from quovadis.video.images import natural_key
 
@@ -67,13 +68,17 @@ class Example:
     """What happens in it, of a dataset whose videos have any number of classes; None: it has one class."""
 
 
-def example_source(path: Path, frames: range | None = None) -> VideoSource:
+def example_source(path: str | os.PathLike[str], frames: range | None = None) -> VideoSource:
     """Return what the frames of a labelled video are read from: a file, or a folder of extracted frames.
 
     Args:
         path: of an example.
         frames: which frames of a folder of frames, from 0; None: all.
+
+    Raises:
+        DatasetError: `path` is of another type, or empty.
     """
+    path = check_path("path", path, DatasetError)
     return FrameFolder(path, frames=frames, extracted=True) if path.is_dir() else LocalFile(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -20,6 +21,8 @@ from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_
 from quovadis.datasets.locate import AN_ADDRESS, NO_FRAMES, VideoFinder
 from quovadis.datasets.plain import read_folders, read_list
 from quovadis.errors import DatasetError
+from quovadis.fields import check_path, check_value
+from quovadis.video.source import is_address
 
 DatasetFormat: TypeAlias = Literal["auto", "kinetics-csv", "kinetics-json", "folders", "list"]
 
@@ -28,10 +31,10 @@ _ADVICE = {"list": "part path and class with a tab where a path holds spaces or 
 
 
 def read_dataset(
-    source: Path,
+    source: str | os.PathLike[str],
     labels: Sequence[str] | None,
     *,
-    videos: Path | None = None,
+    videos: str | os.PathLike[str] | None = None,
     file_format: DatasetFormat = "auto",
     split: str | None = None,
     subset: int | None = None,
@@ -49,8 +52,17 @@ def read_dataset(
         subset: how many of the videos that exist to take, from the beginning; None: all.
 
     Raises:
-        DatasetError: it cannot be read, has classes that the network does not have, names a video twice, or is empty.
+        DatasetError: it cannot be read, has classes that the network does not have, names a video twice, or is empty;
+            or an argument is of another type.
     """
+    if isinstance(source, str) and is_address(source):
+        raise DatasetError(f"{source}: an address; download the dataset, and give its path")
+    source = check_path("source", source, DatasetError)
+    check_value("videos", videos, str | os.PathLike | None, DatasetError)
+    videos = None if videos is None else check_path("videos", videos, DatasetError)
+    check_value("labels", labels, Sequence[str], DatasetError)
+    check_value("split", split, str | None, DatasetError)
+    subset = check_value("subset", subset, int | None, DatasetError, at_least=1)
     if file_format not in get_args(DatasetFormat):
         raise DatasetError(
             f'no form of dataset is called "{file_format}"; there are {", ".join(get_args(DatasetFormat))}',

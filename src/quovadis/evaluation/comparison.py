@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import DatasetError
 from quovadis.evaluation.predictions import Predictions
+from quovadis.fields import check_values
 from quovadis.metrics import Proportion, mcnemar
 
 _ALIKE = ("protocol", "clips", "clip_frames", "crops", "crop_size", "fps", "piece_frames")
@@ -71,8 +72,10 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
     """Compare two evaluations, video by video and view by view.
 
     Raises:
-        DatasetError: they are of other protocols, classes or labels, or have no video in common.
+        DatasetError: they are of other protocols, classes or labels, or have no video in common; or something else
+            was given.
     """
+    check_values(Predictions, DatasetError, a=a, b=b)
     _check_alike(a, b)
     in_b = set(b.keys)
     shared = [key for key in a.keys if key in in_b]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from quovadis.metrics import ranks
 from quovadis.results import softmax
+from quovadis.values import ArrayEquality
 
 
 class VideoScores(Protocol):
@@ -65,8 +66,8 @@ class PartialVideo:
     """What is wrong with it, in plain sentences."""
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions(ArrayEquality):
     """Views of labelled videos as arrays, a row a view; those of one video stand together."""
 
     settings: Mapping[str, Any]
@@ -91,11 +92,14 @@ class Predictions:
     """Number of the crop of each view."""
     start_frame: NDArray[np.int64]
     """First frame of each view."""
-    logits: NDArray[np.float32] = field(repr=False)
+    logits: NDArray[np.float32]
     """Shape views, classes."""
     failures: tuple[Failure, ...] = ()
     incomplete: tuple[PartialVideo, ...] = ()
     """Videos among the evaluated ones that are damaged or cut off."""
+
+    def __repr__(self) -> str:
+        return f"Predictions({self.settings.get('protocol')}: {self.counts})"
 
     @property
     def counts(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from quovadis.datasets import Dataset, Example, example_source
-from quovadis.errors import UnexpectedError, VideoError
+from quovadis.errors import ArchitectureError, OutputError, UnexpectedError, VideoError
+from quovadis.escape import shortened
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import EvaluationProtocol
 from quovadis.evaluation.video_views import VideoViews, VideoViewsCodec
+from quovadis.fields import check_path, check_value, check_values
 from quovadis.recognizer import Recognizer, with_makers
 from quovadis.results import softmax
 from quovadis.runs.executor import ThreadExecutor, VideoObserver
@@ -47,7 +50,7 @@ def run_evaluation(
     recognizer: Recognizer,
     dataset: Dataset,
     protocol: EvaluationProtocol,
-    ledger: Path,
+    ledger: str | os.PathLike[str],
     *,
     restart: bool = False,
     workers: int = 2,
@@ -80,7 +83,16 @@ def run_evaluation(
     Raises:
         OutputError: the ledger cannot be written, is damaged, or is of other settings.
         EngineError: the device failed.
+        ArchitectureError: an argument of another type.
     """
+    check_value("recognizer", recognizer, Recognizer, ArchitectureError)
+    check_value("dataset", dataset, Dataset, ArchitectureError)
+    if isinstance(protocol, str | None):
+        raise ArchitectureError(f"protocol must be what make_protocol returns, not {shortened(protocol)}")
+    path = check_path("ledger", ledger, OutputError)
+    workers = check_value("workers", workers, int, ArchitectureError, at_least=1)
+    check_value("limits", limits, VideoLimits | None, ArchitectureError)
+    check_values(bool, ArchitectureError, restart=restart, allow_partial=allow_partial)
     started = time.monotonic()
     examples = _in_order(dataset, protocol)
     model = {"weights": recognizer.weights.name, **recognizer.result_settings}
@@ -117,7 +129,7 @@ def run_evaluation(
         elif on_failure is not None:
             on_failure(failure)
 
-    with Ledger(ledger, settings, recognizer.maker, restart=restart) as record:
+    with Ledger(path, settings, recognizer.maker, restart=restart) as record:
         outcome = run_videos(
             [VideoTask(example.key, str(path), path, example) for example, path in examples],
             work,

@@ -12,6 +12,7 @@ from quovadis.errors import MetricError
 from quovadis.evaluation.predictions import Predictions, VideoScores
 from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.protocols.open_model_zoo import CLIPS
+from quovadis.fields import check_value
 from quovadis.metrics import Proportion, confusion_matrix, ranks
 
 MAX_PAIRS = 20
@@ -137,6 +138,7 @@ def summarize(predictions: Predictions, *, omz_compatible: bool = False) -> Summ
     Raises:
         MetricError: `omz_compatible` with another protocol.
     """
+    check_value("predictions", predictions, Predictions, MetricError)
     is_omz = predictions.settings["protocol"] == OpenModelZooProtocol.name
     if omz_compatible and not is_omz:
         raise MetricError(f"the protocol {predictions.settings['protocol']} has no figures of Open Model Zoo's")

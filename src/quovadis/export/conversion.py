@@ -18,6 +18,7 @@ from quovadis.export.formats import FORMATS, OptionName, format_of_path
 from quovadis.export.layouts import LAYOUTS, Plan, PlannedModel, single
 from quovadis.export.options import Compression, ExportOptions, Layout
 from quovadis.export.verification import Difference, difference, tolerance
+from quovadis.fields import FUNCTION, check_path, check_value, check_values
 from quovadis.labels import LABELS_NAME, class_names, kinetics400, labels_origin, labels_text, numbered_classes
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.results import WeightsIdentity
@@ -106,19 +107,22 @@ def convert(
 
     Raises:
         WeightsError: a source that cannot be read.
-        OutputError: a destination that cannot be written or is there already, options that the format does not have,
-            or a written model that differs from its source by more than its tolerance.
+        OutputError: a destination that cannot be written or is there already, options of another type or that the
+            format does not have, or a written model that differs from its source by more than its tolerance.
         MissingDependencyError: a format whose package is not installed.
     """
     given: dict[OptionName, Any] = {
         "batch": batch, "frames": frames, "layout": layout, "compress": compress,
     }  # fmt: skip
-    for name, value in (("source", source), ("destination", destination)):
-        if not os.fspath(value):
-            raise OutputError(f"'': an empty name; give a {name}")
+    check_path("source", source, OutputError)
+    target = check_path("destination", destination, OutputError)
+    check_values(str | None, OutputError, to=to, recipe=recipe)
+    given["batch"] = check_value("batch", batch, Size | None, OutputError)
+    given["frames"] = check_value("frames", frames, Size | None, OutputError)
+    check_values(bool, OutputError, verify=verify, overwrite=overwrite)
+    check_values(FUNCTION, OutputError, on_step=on_step, notify=notify, progress=progress)
     if is_address(os.fspath(destination)):
         raise OutputError(f"{destination}: an address; give a local path, and upload what is written there")
-    target = Path(destination)
     chosen_labels = class_names(labels)
     plan, folder = plan_conversion(target, to, recipe, given)
     if target.is_dir() and not plan.makes_folder:

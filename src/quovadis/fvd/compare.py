@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, Spell, in_python, spell_options
 from quovadis.escape import shortened
-from quovadis.fields import OPTIONAL_FUNCTION, check_fields, check_values
+from quovadis.fields import OPTIONAL_FUNCTION, check_fields, check_path, check_values
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.options import (
     DEFAULT_WEIGHTS,
@@ -196,6 +196,11 @@ def compare_videos(
     """
     check_values(OPTIONAL_FUNCTION, MetricError, notify=notify, on_skip=on_skip)
     check_values(str | os.PathLike[str] | None, MetricError, stats_path=stats_path, resume=resume)
+    stats_path = None if stats_path is None else check_path("stats_path", stats_path, MetricError)
+    resume = None if resume is None else check_path("resume", resume, MetricError)
+    check_values(bool, MetricError, restart=restart)
+    if restart and resume is None:
+        raise MetricError("`restart=True` has no effect without `resume`; leave it out", option="restart")
     check_values(Recognizer | ModelOptions | str | os.PathLike[str] | None, MetricError, model=model)
     say = notify or _logger.warning
     lengths = clip_lengths(frames)
@@ -221,8 +226,8 @@ def compare_videos(
         limits=VideoLimits() if limits is None else limits,
         allow_partial=allow_partial,
         workers=workers,
-        stats_path=None if stats_path is None else Path(stats_path),
-        resume=None if resume is None else Path(resume),
+        stats_path=stats_path,
+        resume=resume,
         restart=restart,
     )
     found = compare_sets(
@@ -254,7 +259,7 @@ def _inputs(videos: SetLike) -> list[SetInput]:
 
 def _network(model: Recognizer | ModelOptions | str | os.PathLike[str] | None, notify: Notify) -> Recognizer:
     if not isinstance(model, Recognizer):
-        asked = model if isinstance(model, ModelOptions) else ModelOptions(model or DEFAULT_WEIGHTS)
+        asked = model if isinstance(model, ModelOptions) else ModelOptions(DEFAULT_WEIGHTS if model is None else model)
         # A distance is compared with other people's, which are float32's.
         return load(replace(asked, precision="f32"), needs_labels=False, notify=notify)
     precision = model.engine.description["precision"]

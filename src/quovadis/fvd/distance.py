@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from quovadis.errors import MetricError
-from quovadis.fvd.options import Covariance, FVDOptions
+from quovadis.fields import check_value, check_values
+from quovadis.fvd.options import Covariance, FVDOptions, clip_lengths
 from quovadis.fvd.statistics import (
     LengthStatistics,
     Statistics,
@@ -51,7 +52,7 @@ def distances(
     a: Statistics,
     b: Statistics,
     *,
-    frames: Sequence[int] | None = None,
+    frames: int | Sequence[int] | None = None,
     covariance: Covariance = "unbiased",
     with_kvd: bool = True,
     resamples: int = 0,
@@ -64,7 +65,7 @@ def distances(
     Args:
         a: the real videos; the distance is the same either way.
         b: the generated ones.
-        frames: lengths of clips that are wanted; None: all that both have.
+        frames: lengths of clips that are wanted, one or several; None: all that both have.
         covariance: `unbiased`, divided by N - 1, as TF-GAN in the original; `population`, by N, as StyleGAN-V.
         with_kvd: whether to compute the kernel distance too, whose cost grows with the square of the clips.
         resamples: of the bootstrap; 0 for none.
@@ -76,6 +77,9 @@ def distances(
     Raises:
         MetricError: the sets are of other settings or dimensions, have no length in common, or only one clip.
     """
+    check_values(Statistics, MetricError, a=a, b=b)
+    check_value("covariance", covariance, Covariance, MetricError)
+    frames = clip_lengths(frames)
     check_comparable(a, b)
     pairs, missing = _pairs(a, b, frames)
     if missing and (on_missing is None or not pairs):

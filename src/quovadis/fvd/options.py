@@ -49,12 +49,14 @@ class FVDOptions:
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
         if not self.frames or min(self.frames) < MINIMUM_FRAMES:
+            shortest = min(self.frames, default=0)
             raise ArchitectureError(
-                f"clips of {self.frames} frames are too short: the network needs {MINIMUM_FRAMES} or more",
+                f"clips of {shortest} frames are too short: the network needs {MINIMUM_FRAMES} or more",
                 option="frames",
             )
         if len(set(self.frames)) < len(self.frames):
-            raise ArchitectureError(f"clips of {self.frames} frames: give each length once", option="frames")
+            lengths = ", ".join(map(str, self.frames))
+            raise ArchitectureError(f"clips of {lengths} frames: give each length once", option="frames")
         if self.clips == "first" and self.clips_per_video > 1:
             raise ArchitectureError(
                 "a video has one beginning: take random clips to have several of each", option="clips"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, VideoError
 from quovadis.faults import unexpected
+from quovadis.fields import check_value
 from quovadis.video import ArrayFrames, SourceReader, VideoLimits, VideoSource, discover_videos, video_source
 from quovadis.video.folders import walk_folders
 from quovadis.video.images import natural_key
@@ -40,7 +42,7 @@ class SetVideo:
 
 
 def list_videos(
-    source: SetInput, limits: VideoLimits | None = None, *, allow_partial: bool = False
+    source: SetInput | os.PathLike[str], limits: VideoLimits | None = None, *, allow_partial: bool = False
 ) -> list[SetVideo] | NDArray[np.floating[Any]]:
     """Return the videos that `source` names, or the features that it holds.
 
@@ -61,6 +63,8 @@ def list_videos(
     """
     if isinstance(source, np.ndarray):
         return _videos_or_features(IN_MEMORY, IN_MEMORY, source)
+    check_value("source", source, str | os.PathLike, MetricError)
+    source = os.fspath(source)
     if not source:
         raise MetricError("'': an empty name; give a file or a folder")
     if source == STANDARD_INPUT:

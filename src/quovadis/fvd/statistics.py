@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from quovadis.durable import atomic_write
 from quovadis.errors import MetricError, OutputError, Spell, in_python, spell_options
 from quovadis.escape import shortened
+from quovadis.fields import check_path, check_value
 from quovadis.metrics import Moments
 from quovadis.values import ArrayEquality, in_json_types
 
@@ -104,6 +105,7 @@ def merge_statistics(sets: Sequence[Statistics]) -> Statistics:
     Raises:
         MetricError: no set, or sets of other settings, lengths or dimensions.
     """
+    check_value("sets", sets, Sequence[Statistics], MetricError)
     if not sets:
         raise MetricError("there is nothing to merge: give one set of videos or more")
     merged = sets[0]
@@ -202,7 +204,7 @@ def missing_length(statistics: Statistics, frames: int) -> str:
     )
 
 
-def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool = True) -> None:
+def save_statistics(statistics: Statistics, path: str | os.PathLike[str], *, keep_features: bool = True) -> None:
     """Write statistics as a `.npz`, whole or not at all.
 
     Args:
@@ -213,6 +215,7 @@ def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool =
     Raises:
         OutputError: it cannot be written.
     """
+    path = check_path("path", path, OutputError)
     document = {
         "format": _FORMAT,
         "source": statistics.source,
@@ -238,12 +241,13 @@ def save_statistics(statistics: Statistics, path: Path, *, keep_features: bool =
         raise OutputError(f"{path}: cannot write the statistics: {error.strerror or error}") from error
 
 
-def load_statistics(path: Path) -> Statistics:
+def load_statistics(path: str | os.PathLike[str]) -> Statistics:
     """Read what `save_statistics` wrote.
 
     Raises:
         MetricError: no such file, or another.
     """
+    path = check_path("path", path, MetricError)
     try:
         # Opened here: numpy would leave the file of a damaged archive open.
         with path.open("rb") as file, _archive(file) as arrays:

@@ -14,6 +14,7 @@ from quovadis.architecture import FRAME_SIZE, PIXEL_MEAN, PIXEL_SCALE
 from quovadis.durable import atomic_write
 from quovadis.errors import OutputError, WeightsError
 from quovadis.export.safetensors_file import save_weights
+from quovadis.fields import FUNCTION, check_path, check_value, check_values
 from quovadis.inflation.image_weights import ImageHead, ImageWeights, read_image_weights
 from quovadis.inflation.input_scaling import InputScaling
 from quovadis.inflation.source import read_source
@@ -88,16 +89,20 @@ def inflate(
         notify: called with a line on what the user should know.
 
     Raises:
-        WeightsError: a source that cannot be read, or is another network.
+        WeightsError: a source that cannot be read, or is another network; options of another type.
         LabelsError: class names that do not fit.
         OutputError: a destination that cannot be written or is there already.
         MissingDependencyError: a file of PyTorch, which is not installed.
     """
+    check_path("source", source, WeightsError)
+    check_values(bool, OutputError, overwrite=overwrite)
+    check_values(bool, WeightsError, keep_head=keep_head)
+    check_values(FUNCTION, WeightsError, notify=notify)
+    num_classes = check_value("num_classes", num_classes, int | None, WeightsError)
+    seed = check_value("seed", seed, int, WeightsError)
     target = _check_destination(source, destination, overwrite=overwrite)
     _check_options(num_classes, seed, input_scaling, keep_head=keep_head)
     chosen = class_names(labels)
-    if not os.fspath(source):
-        raise WeightsError("'': an empty name; give a checkpoint or state dict of a network for images")
     tensors = read_source(local_file(os.fspath(source)))
     images = read_image_weights(tensors)
     is_kept = keep_head or (num_classes is None and chosen is None)
@@ -141,9 +146,7 @@ def check_name(destination: Path) -> None:
 
 
 def _check_destination(source: str | os.PathLike[str], destination: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    if not os.fspath(destination):
-        raise OutputError("'': an empty name; give a destination")
-    check_name(target := Path(destination))
+    check_name(target := check_path("destination", destination, OutputError))
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; name the file to write in it")
     # A broken link is there too.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.metrics.inputs import as_array, check_confidence, checked_count
+from quovadis.metrics.inputs import as_array, checked_confidence, checked_count
 
 
 class WilsonInterval(NamedTuple):
@@ -26,14 +26,16 @@ class Proportion:
     """Successes among trials, such as videos classified correctly.
 
     Raises:
-        MetricError: a negative number, or more successes than trials.
+        MetricError: a negative number, no whole number, or more successes than trials.
     """
 
     successes: int
     trials: int
 
     def __post_init__(self) -> None:
-        _checked_proportion(self.successes, self.trials)
+        # As numbers of Python, which JSON takes.
+        for name, value in zip(("successes", "trials"), _checked_proportion(self.successes, self.trials), strict=True):
+            object.__setattr__(self, name, value)
 
     @property
     def value(self) -> float:
@@ -60,7 +62,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Wi
     Raises:
         MetricError: a negative number, more successes than trials, another confidence.
     """
-    check_confidence(confidence)
+    confidence = checked_confidence(confidence)
     successes, trials = _checked_proportion(successes, trials)
     if trials == 0:
         return WilsonInterval(0.0, 1.0)
@@ -116,9 +118,11 @@ def confusion_matrix(predicted: NDArray[Any], labels: NDArray[Any], classes: int
     Raises:
         MetricError: shapes that do not fit, values that are no class, no classes.
     """
-    if checked_count(classes, "the number of classes") == 0:
+    classes = checked_count(classes, "classes")
+    if classes == 0:
         raise MetricError("there is nothing to confuse among 0 classes: give 1 or more")
-    truth = _checked_classes(labels, np.size(labels), classes, "labels")
+    labels = as_array(labels, "labels")
+    truth = _checked_classes(labels, labels.size, classes, "labels")
     answers = _checked_classes(predicted, len(truth), classes, "predictions")
     counts = np.bincount(truth * classes + answers, minlength=classes**2)
     return counts.reshape(classes, classes).astype(np.int64, copy=False)
@@ -126,6 +130,9 @@ def confusion_matrix(predicted: NDArray[Any], labels: NDArray[Any], classes: int
 
 def _checked_classes(indices: NDArray[Any], count: int, classes: int, name: str) -> NDArray[np.int64]:
     array = as_array(indices, name)
+    if array.size == 0 and count == 0:
+        # An empty list is an array of floats for numpy.
+        array = array.astype(np.int64)
     if array.shape != (count,) or array.dtype.kind not in "iu":
         raise MetricError(f"{name} must be {count} integers, not {array.dtype} of shape {array.shape}")
     if count and not (array.min() >= 0 and array.max() < classes):

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.metrics.inputs import as_array, check_confidence, checked_count
+from quovadis.escape import shortened
+from quovadis.fields import OPTIONAL_FUNCTION, check_value
+from quovadis.metrics.inputs import as_array, checked_confidence, checked_count
 
 MIN_RESAMPLES = 2
 """A standard error needs two."""
@@ -70,13 +72,18 @@ def bootstrap(
         on_resample: called after each resample.
 
     Raises:
-        MetricError: no samples, fewer than 2 resamples, a negative seed, another confidence, groups of another length,
-            a statistic that is not finite; and what the statistic itself raises.
+        MetricError: no samples, fewer than 2 resamples, a negative seed, another confidence or floor, groups of another
+            length or that cannot be sorted, a statistic that is no function of one finite number; and what the
+            statistic itself raises.
     """
-    check_confidence(confidence)
-    if checked_count(resamples, "the resamples of a bootstrap") < MIN_RESAMPLES:
+    confidence = checked_confidence(confidence)
+    check_value("statistic", statistic, Callable[..., float], MetricError)
+    check_value("on_resample", on_resample, OPTIONAL_FUNCTION, MetricError)
+    lowest = -math.inf if floor is None else float(check_value("floor", floor, float | None, MetricError))
+    resamples = checked_count(resamples, "resamples")
+    if resamples < MIN_RESAMPLES:
         raise MetricError(f"{resamples} resamples are too few; give {MIN_RESAMPLES} or more")
-    generator = np.random.default_rng(checked_count(seed, "the seed of a bootstrap"))
+    generator = np.random.default_rng(checked_count(seed, "seed"))
     first, second = _checked_samples(features_a, "features A"), _checked_samples(features_b, "features B")
     rows_a, rows_b = _grouped(first, groups_a, "features A"), _grouped(second, groups_b, "features B")
     estimate = _value(statistic, first, second)
@@ -90,14 +97,13 @@ def bootstrap(
     # The book's quantiles are the values at places (R + 1) p, which numpy calls Weibull's.
     low, high = (float(value) for value in np.quantile(values, [tail, 1 - tail], method="weibull"))
     bias = float(values.mean()) - estimate
-    lowest = -math.inf if floor is None else floor
     return BootstrapInterval(
         estimate=estimate,
         standard_error=float(values.std(ddof=1)),
         lower=max(low - bias, lowest),
         upper=max(high - bias, lowest),
         bias=bias,
-        resamples=int(resamples),
+        resamples=resamples,
         confidence=confidence,
     )
 
@@ -106,9 +112,13 @@ def _grouped(features: NDArray[Any], groups: NDArray[Any] | None, name: str) -> 
     """Return the rows of each group, or how many rows there are if each is a group of its own."""
     if groups is None:
         return len(features)
-    if np.shape(groups) != (len(features),):
-        raise MetricError(f"{name} need a group for each of their {len(features)} samples, not {np.shape(groups)}")
-    _, numbers, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    array = as_array(groups, f"the groups of {name}")
+    if array.shape != (len(features),):
+        raise MetricError(f"{name} need a group for each of their {len(features)} samples, not {array.shape}")
+    try:
+        _, numbers, counts = np.unique(array, return_inverse=True, return_counts=True)
+    except TypeError as error:
+        raise MetricError(f"the groups of {name} cannot be sorted ({error}); give numbers or texts") from error
     if len(counts) == len(features):
         return len(features)
     return np.split(np.argsort(numbers, kind="stable"), np.cumsum(counts)[:-1])
@@ -130,7 +140,11 @@ def _checked_samples(features: NDArray[Any], name: str) -> NDArray[Any]:
 def _value(
     statistic: Callable[[NDArray[Any], NDArray[Any]], float], first: NDArray[Any], second: NDArray[Any]
 ) -> float:
-    value = float(statistic(first, second))
+    found = statistic(first, second)
+    try:
+        value = float(found)
+    except (TypeError, ValueError):
+        raise MetricError(f"the statistic yields {shortened(found)}, not one number") from None
     if not math.isfinite(value):
         raise MetricError(f"the statistic yields {value}, of which there is no interval")
     return value

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
+from quovadis.fields import check_value
 from quovadis.metrics.inputs import RELATIVE_TOLERANCE, checked_mean, checked_pair, checked_symmetric
 from quovadis.metrics.moments import Moments
 
@@ -33,8 +34,7 @@ def fvd(features_a: NDArray[Any], features_b: NDArray[Any], *, covariance: Covar
         MetricError: another shape or convention, different dimensions, values that are not finite, fewer samples than
             2, or than 1 by the convention "population".
     """
-    if covariance not in ("unbiased", "population"):
-        raise MetricError(f"there is no covariance {covariance!r}: choose unbiased or population")
+    check_value("covariance", covariance, CovarianceConvention, MetricError)
     unbiased = covariance == "unbiased"
     first, second = (Moments.of(features) for features in checked_pair(features_a, features_b, least=1 + unbiased))
     return frechet_distance(

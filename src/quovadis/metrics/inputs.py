@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.escape import counted_are
+from quovadis.escape import counted_are, shortened
+from quovadis.fields import check_value
 
 LARGEST_MAGNITUDE = 1e100
 """Of a feature: sums of squares of larger values could leave the range of float64."""
+LARGEST_CONFIDENCE = 1 - 1e-15
+"""The quantiles of larger ones are those of 1, which are infinite."""
 LARGEST_SCATTER = 1e250
 """Of an entry of a covariance or scatter matrix: traces of larger ones could."""
 RELATIVE_TOLERANCE = 1e-5
@@ -23,12 +25,19 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
     """Return what a user gave as an array.
 
     Raises:
-        MetricError: it is none, such as rows of different lengths, or a tensor that requires gradients.
+        MetricError: it is none, such as rows of different lengths, a tensor that requires gradients, or an array with
+            masked values.
     """
+    if np.ma.is_masked(values):
+        # Numpy would take what lies under the mask.
+        raise MetricError(f"{name} have masked values, which cannot be left out here; leave out their rows")
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     except (RuntimeError, TypeError, ValueError) as error:
         raise MetricError(f"{name} cannot be read as an array ({error}); give an array of numpy") from error
+    if array.ndim == 0 and array.dtype.kind in "OUS":
+        raise MetricError(f"{name} must be an array of numbers, not {shortened(values)}")
+    return array
 
 
 def checked_features(features: NDArray[Any], name: str) -> NDArray[np.float64]:
@@ -109,23 +118,25 @@ def checked_count(count: SupportsIndex, name: str) -> int:
     Raises:
         MetricError: no whole number, or a negative one.
     """
-    try:
-        value = operator.index(count)
-    except TypeError:
-        raise MetricError(f"{name} must be a whole number, not {count!r}") from None
+    value: int = check_value(name, count, int, MetricError)
     if value < 0:
         raise MetricError(f"{name} cannot be negative: {value}")
     return value
 
 
-def check_confidence(confidence: float) -> None:
-    """Refuse a confidence outside of 0..1, the ends excluded.
+def checked_confidence(confidence: float) -> float:
+    """Return a confidence as a float of Python.
 
     Raises:
-        MetricError: with what was given.
+        MetricError: no number between 0 and 1, or one that rounds to 1.
     """
-    if not 0 < confidence < 1:
-        raise MetricError(f"a confidence must be between 0 and 1, not {confidence}: give one, such as 0.95")
+    value = float(check_value("confidence", confidence, float, MetricError))
+    if not 0 < value <= LARGEST_CONFIDENCE:
+        raise MetricError(
+            f"a confidence must be between 0 and 1, not {shortened(confidence)}: give one, such as 0.95",
+            option="confidence",
+        )
+    return value
 
 
 def _checked_reals(array: NDArray[Any], name: str, largest: float = LARGEST_MAGNITUDE) -> NDArray[np.float64]:

@@ -34,7 +34,8 @@ def kvd(features_a: NDArray[Any], features_b: NDArray[Any], *, block_rows: int =
         MetricError: another shape, different dimensions, fewer than 2 samples, values that are not finite or whose
             cubes are beyond float64, no rows in a block.
     """
-    if checked_count(block_rows, "the rows of a block") == 0:
+    block_rows = checked_count(block_rows, "block_rows")
+    if block_rows == 0:
         raise MetricError("blocks of 0 rows hold nothing: give 1 or more")
     first, second = checked_pair(features_a, features_b, least=2)
     with np.errstate(over="ignore", invalid="ignore"):

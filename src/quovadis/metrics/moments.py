@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.escape import counted_are
+from quovadis.escape import counted, counted_are
+from quovadis.fields import check_value
 from quovadis.metrics.inputs import checked_count, checked_features, checked_mean, checked_symmetric
 
 
@@ -21,7 +22,8 @@ class Moments:
     """
 
     def __init__(self, dimension: int) -> None:
-        if checked_count(dimension, "the dimension of features") == 0:
+        dimension = checked_count(dimension, "dimension")
+        if dimension == 0:
             raise MetricError("features of 0 dimensions have no moments: give 1 or more")
         self._count = 0
         self._mean = np.zeros(dimension)
@@ -70,6 +72,9 @@ class Moments:
     # What can change is no key of a dictionary.
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        return f"Moments({counted(self._count, 'sample')} of {self.dimension} dimensions)"
+
     def add(self, features: NDArray[Any]) -> None:
         """Take in a batch of features; if it is refused, nothing of it is taken in.
 
@@ -87,8 +92,9 @@ class Moments:
         """Return the moments of both sets of features together; neither of the two is changed.
 
         Raises:
-            MetricError: features of different dimensions.
+            MetricError: features of different dimensions, or something other than moments.
         """
+        check_value("other", other, Moments, MetricError)
         self._check_dimension(other.dimension)
         moments = Moments(self.dimension)
         moments._combine(self._count, self._mean, self._scatter)
@@ -123,8 +129,10 @@ class Moments:
                 otherwise by the count.
 
         Raises:
-            MetricError: fewer than 2 samples for the unbiased covariance, or none for the other.
+            MetricError: fewer than 2 samples for the unbiased covariance, or none for the other; `unbiased`
+                is neither True nor False.
         """
+        check_value("unbiased", unbiased, bool, MetricError)
         degrees = self._count - 1 if unbiased else self._count
         if degrees < 1:
             raise MetricError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, get_args
 
 from quovadis.errors import ArchitectureError
+from quovadis.escape import quoted
 from quovadis.evaluation.protocols.deepmind import DeepMindProtocol
 from quovadis.evaluation.protocols.multiview import CLIPS, CROPS, MultiviewProtocol
 from quovadis.evaluation.protocols.open_model_zoo import OpenModelZooProtocol
@@ -37,14 +38,13 @@ def make_protocol(
     Raises:
         ArchitectureError: no such protocol, or numbers that it does not take.
     """
+    if name not in get_args(ProtocolName):
+        raise ArchitectureError(
+            f"no protocol is called {quoted(str(name))}; there are {', '.join(get_args(ProtocolName))}",
+            option="protocol",
+        )
     if name == MultiviewProtocol.name:
         return MultiviewProtocol(CLIPS if clips is None else clips, CROPS if crops is None else crops, crop_size)
     if (clips, crops, crop_size) != (None, None, None):
         raise ArchitectureError(f"the protocol {name} has clips of its own; leave `clips` and `crops` to multiview")
-    if name == OpenModelZooProtocol.name:
-        return OpenModelZooProtocol()
-    if name == DeepMindProtocol.name:
-        return DeepMindProtocol()
-    raise ArchitectureError(
-        f'no protocol is called "{name}"; there are {", ".join(get_args(ProtocolName))}', option="protocol"
-    )
+    return OpenModelZooProtocol() if name == OpenModelZooProtocol.name else DeepMindProtocol()

@@ -13,6 +13,7 @@ from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.engines import Engine
 from quovadis.errors import ArchitectureError
 from quovadis.evaluation.protocols.protocol import Level, View
+from quovadis.fields import check_value
 from quovadis.video import SourceReader, clips_at
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry
 from quovadis.video.orientation import UPRIGHT, Orientation
@@ -45,8 +46,11 @@ class MultiviewProtocol:
             crop_size: pixels, 193 to 256; None: 256 for three crops, as both tools take it, and 224 for one.
 
         Raises:
-            ArchitectureError: another number or size.
+            ArchitectureError: another number or size, or no whole number.
         """
+        clips = check_value("clips", clips, int, ArchitectureError)
+        crops = check_value("crops", crops, int, ArchitectureError)
+        crop_size = check_value("crop_size", crop_size, int | None, ArchitectureError)
         if clips < 1 or crops not in (1, 3):
             raise ArchitectureError(f"{clips} clips and {crops} crops: there must be 1 or more clips, and 1 or 3 crops")
         self._clips = clips
