@@ -209,6 +209,8 @@ class I3D(nn.Module):
         # What is compiled or traced for export may take several sizes, which a check would fix to one.
         if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):  # type: ignore[attr-defined, no-untyped-call]
             _check_clips(clips)
+            if self.pool == HEAD.pool:
+                check_input_size(*clips.shape[2:])
         wanted = self.endpoints if endpoints is None else check_endpoints(endpoints)
         maps: dict[str, Tensor] = {}
         x = clips
@@ -338,7 +340,6 @@ def _check_clips(clips: Tensor) -> None:
             f"{str(clips.dtype).removeprefix('torch.')} of shape {tuple(clips.shape)}; "
             "quovadis.torch.normalize makes them of pixels of shape batch, frames, height, width, 3"
         )
-    check_input_size(*clips.shape[2:])
 
 
 def _unit(model: I3D, unit: Convolution) -> nn.Module:

@@ -82,7 +82,7 @@ def test_real_videos_that_are_cut_off_are_skipped_by_name(tmp_path: Path) -> Non
     paths[2].write_bytes(paths[2].read_bytes()[:-300])
     examples = tuple(Example(path.name, number % 2, path) for number, path in enumerate(paths))
     dataset = Dataset(tmp_path, "list", examples, ("a", "b"))
-    source = ClipDataset(dataset, ClipSampling(frames=4, short_side=32, crop=32))
+    source = ClipDataset(dataset, ClipSampling(frames=9, short_side=32, crop=32))
     loader = ClipLoader(source, batch=2)
     keys = [key for batch in loader.epoch(0) for key in batch.keys]
     assert sorted(keys) == ["0.mkv", "1.mkv", "3.mkv", "3.mkv"]

@@ -60,7 +60,7 @@ def read_dataset(
     source = check_path("source", source, DatasetError)
     check_value("videos", videos, str | os.PathLike | None, DatasetError)
     videos = None if videos is None else check_path("videos", videos, DatasetError)
-    check_value("labels", labels, Sequence[str], DatasetError)
+    check_value("labels", labels, Sequence[str] | None, DatasetError)
     check_value("split", split, str | None, DatasetError)
     subset = check_value("subset", subset, int | None, DatasetError, at_least=1)
     if file_format not in get_args(DatasetFormat):

@@ -122,10 +122,10 @@ def test_a_square_of_any_share_lies_where_it_should_however_the_video_was_held(t
 
 
 def test_shares_of_the_frame_are_within_their_bounds(videos: Dataset) -> None:
-    source = ClipDataset(videos, ClipSampling(frames=4, short_side=40, crop=32, scales=(0.3, 0.6)))
+    source = ClipDataset(videos, ClipSampling(frames=9, short_side=40, crop=32, scales=(0.3, 0.6)))
     views = [source._converter(np.random.default_rng(seed).random(6))()._view for seed in range(50)]  # type: ignore[attr-defined]
     assert all(0.3 <= view.area <= 0.6 and 0.75 <= view.proportion <= 4 / 3 for view in views)
-    assert source.clip(0, 0).clip.shape == (4, 32, 32, 3)
+    assert source.clip(0, 0).clip.shape == (9, 32, 32, 3)
     assert hash(ClipSampling(scales=[0.3, 0.6])) == hash(ClipSampling(scales=(0.3, 0.6)))  # type: ignore[arg-type]
 
 
@@ -133,10 +133,10 @@ def test_targets_of_several_classes_are_those_that_are_shown(videos: Dataset) ->
     path = videos.examples[0].path
     actions = (Action(0, 0.0, 0.3), Action(2, 1.2, 9.0))
     several = Dataset(Path("x"), "charades", (Example("v", -1, path, actions=actions),), ("a", "b", "c"))
-    source = ClipDataset(several, ClipSampling(frames=5, short_side=40, crop=32))
+    source = ClipDataset(several, ClipSampling(frames=9, short_side=40, crop=32))
     seen = {tuple(source.clip(epoch, 0).target) for epoch in range(40)}  # type: ignore[arg-type]
     assert seen == {(1, 0, 0), (0, 0, 0), (0, 0, 1)}
-    whole = ClipDataset(several, ClipSampling(frames=5), training=False)
+    whole = ClipDataset(several, ClipSampling(frames=9), training=False)
     np.testing.assert_array_equal(whole.clip(0, 0).target, np.float32([1, 0, 1]))
     np.testing.assert_array_equal(whole.targets, np.float32([[1, 0, 1]]))
 
