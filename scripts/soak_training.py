@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from quovadis.diagnostics import diagnose
 from quovadis.torch import I3D
 from quovadis.training import (
     Batch,
@@ -35,7 +36,7 @@ from quovadis.training import (
 from quovadis.training.synthetic import write_motion_dataset
 
 FRAMES, SIDE, WIDTH, POOL = 16, 32, 1 / 8, (2, 1, 1)
-VIDEOS_PER_CLASS, EPOCHS, BATCH, RATE = 250, 6, 16, 4e-3
+VIDEOS_PER_CLASS, EPOCHS, BATCH, RATE = 320, 6, 16, 4e-3
 LEAST, MOST_SHUFFLED = 0.9, 0.35
 
 
@@ -86,6 +87,8 @@ def train(folder: Path, began: float) -> tuple[float, float]:
     training, validation = parts
     print(f"{time.monotonic() - began:.0f} s: {len(training.keys)} videos to train on", flush=True)
     torch.manual_seed(0)
+    # The layers are so small that two threads would wait for each other most of the time.
+    torch.set_num_threads(1)
     network = I3D(len(split.train.labels), width=WIDTH, pool=POOL)
     options = TrainingOptions(
         stage="full",
@@ -135,9 +138,11 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         ordered, shuffled = train(Path(folder), began)
-    took = (time.monotonic() - began) / 60
-    print(f"top-1 {ordered:.3f}, with frames shuffled {shuffled:.3f}, in {took:.1f} minutes")
-    return 0 if ordered >= LEAST and shuffled <= MOST_SHUFFLED and took <= minutes else 1
+    took = time.monotonic() - began
+    machine = diagnose()["machine"]
+    print(f"top-1 {ordered:.3f}, with frames shuffled {shuffled:.3f}, in {took:.0f} seconds")
+    print(f"{machine['usable_cores']} cores, {machine['processor']}, PyTorch {torch.__version__}")
+    return 0 if ordered >= LEAST and shuffled <= MOST_SHUFFLED and took <= 60 * minutes else 1
 
 
 if __name__ == "__main__":
