@@ -1,8 +1,8 @@
 """Videos that only motion tells apart: for tests of training, and of whether a network looks at time at all.
 
-One light shape on a dark ground moves across, changes its size and turns. In each class one of the three goes one way from beginning to end,
-and the two others go up and down again through the same values. So the frames of a video, without their order, tell
-next to nothing of its class, and the two classes of a pair are each other played backwards.
+One light shape on a dark ground moves across, changes its size and turns. In each class one of the three goes one way
+from beginning to end, and the two others go up and down again through the same values. So the frames of a video,
+without their order, tell next to nothing of its class, and the two classes of a pair are each other played backwards.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def write_motion_dataset(
     """Write a folder of videos for each of the six `MOTION_CLASSES`: MP4 files of H.264, 25 frames a second.
 
     The same arguments give the same frames. Clips should have all frames of a video, since parts of what goes up and
-    down go one way; and they should not be mirrored, which makes left of right.
+    down go one way; and they should not be mirrored, which makes left of right. 16 frames of 32 pixels are enough to
+    learn from, as `scripts/soak_training.py` does.
 
     Args:
         folder: to write to; made if it is not there.
