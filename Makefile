@@ -1,7 +1,7 @@
 # make demo   sets everything up, classifies a video and shows its timeline (VIDEO=path for one's own)
 # make check  the checks that take under three minutes: for every edit
 # make test   installs the test extra and runs every check
-# make soak   stops runs at random moments and checks that no older file of results is harmed, and that runs go on
+# make soak   stops runs at random moments, looks at what is left and goes on; trains a network that must see motion
 # make test-matrix   installs the wheel into every Python there is, newest and lowest dependencies, and tries it
 # make bench  measures speed and memory beside the peers; writes docs/performance.json and .png
 
@@ -44,6 +44,7 @@ test: lint
 
 soak: $(VENV)/installed-test
 	$(BIN)/python scripts/soak_results.py $(QUOVADIS_ASSETS)/assets/v_CricketShot_g04_c01_rgb.gif
+	$(BIN)/python scripts/soak_training.py
 
 test-matrix: $(VENV)/installed-test
 	$(BIN)/python scripts/test_matrix.py

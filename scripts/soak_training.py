@@ -3,7 +3,7 @@
     python scripts/soak_training.py [--minutes 6]
 
 Ends with an error unless validation top-1 is 0.9 or more within the minutes, and 0.35 or less with each clip's frames
-in a random order.
+in a random order. `make soak` runs it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from quovadis.diagnostics import diagnose
 from quovadis.torch import I3D
 from quovadis.training import (
     Batch,
@@ -34,7 +36,7 @@ from quovadis.training import (
 from quovadis.training.synthetic import write_motion_dataset
 
 FRAMES, SIDE, WIDTH, POOL = 16, 32, 1 / 8, (2, 1, 1)
-VIDEOS_PER_CLASS, EPOCHS, BATCH, RATE = 100, 20, 16, 4e-3
+VIDEOS_PER_CLASS, EPOCHS, BATCH, RATE = 320, 6, 16, 4e-3
 LEAST, MOST_SHUFFLED = 0.9, 0.35
 
 
@@ -55,7 +57,7 @@ class Kept:
         return cls(torch.cat([one.clips for one in batches]), torch.cat([one.targets for one in batches]), keys)
 
     def __len__(self) -> int:
-        return len(self.keys) // BATCH
+        return ceil(len(self.keys) / BATCH)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         random = torch.Generator().manual_seed(epoch)
@@ -85,6 +87,8 @@ def train(folder: Path, began: float) -> tuple[float, float]:
     training, validation = parts
     print(f"{time.monotonic() - began:.0f} s: {len(training.keys)} videos to train on", flush=True)
     torch.manual_seed(0)
+    # The layers are so small that two threads would wait for each other most of the time.
+    torch.set_num_threads(1)
     network = I3D(len(split.train.labels), width=WIDTH, pool=POOL)
     options = TrainingOptions(
         stage="full",
@@ -93,8 +97,8 @@ def train(folder: Path, began: float) -> tuple[float, float]:
         head_rate=RATE,
         backbone_rate=RATE,
         dropout=0.0,
-        warmup=20,
-        batch_norm_decay=0.8,
+        warmup=30,
+        batch_norm_decay=0.9,
         weight_decay=1e-2,
         save_every=10_000,
     )
@@ -134,9 +138,11 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         ordered, shuffled = train(Path(folder), began)
-    took = (time.monotonic() - began) / 60
-    print(f"top-1 {ordered:.3f}, with frames shuffled {shuffled:.3f}, in {took:.1f} minutes")
-    return 0 if ordered >= LEAST and shuffled <= MOST_SHUFFLED and took <= minutes else 1
+    took = time.monotonic() - began
+    machine = diagnose()["machine"]
+    print(f"top-1 {ordered:.3f}, with frames shuffled {shuffled:.3f}, in {took:.0f} seconds")
+    print(f"{machine['usable_cores']} cores, {machine['processor']}, PyTorch {torch.__version__}")
+    return 0 if ordered >= LEAST and shuffled <= MOST_SHUFFLED and took <= 60 * minutes else 1
 
 
 if __name__ == "__main__":

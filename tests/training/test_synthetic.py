@@ -50,9 +50,12 @@ def test_one_of_three_changes_goes_one_way_and_tells_the_class(label: int) -> No
 
 def test_frames_without_their_order_are_alike_in_all_classes() -> None:
     # Each of the three goes through the same values in every class, each of them once.
-    values = [np.sort(measured(label, 5)[:, 0]) for label in range(6)]
-    for other in values[1:]:
-        np.testing.assert_allclose(other, values[0], atol=3)
+    for seed in (3, 5):
+        places, areas, angles = np.sort([measured(label, seed) for label in range(6)], axis=1).transpose(2, 0, 1)
+        np.testing.assert_allclose(places[1:], np.broadcast_to(places[0], places[1:].shape), atol=3)
+        np.testing.assert_allclose(areas[1:], np.broadcast_to(areas[0], areas[1:].shape), rtol=0.1)
+        spans = np.ptp(angles, axis=1)
+        np.testing.assert_allclose(spans, spans[0], rtol=0.1)
 
 
 def test_classes_of_a_pair_are_each_other_played_backwards() -> None:
