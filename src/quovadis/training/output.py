@@ -68,6 +68,7 @@ def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     try:
         with atomic_write(path) as temporary:
             lines = (json.dumps(dict(record), ensure_ascii=False) + "\n" for record in records)
-            temporary.write_text("".join(lines), encoding="utf-8")
+            # Bytes of file names that are no text become JSON's own escapes, which read back as they were.
+            temporary.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error

@@ -170,6 +170,7 @@ class Trainer:
         Raises:
             TrainingError: the loss is no number.
             OutputError: something cannot be written; the last state is kept.
+            VideoError: none of the videos to validate with could be read.
         """
         batches = self._batches()
         began, done = time.perf_counter(), self.progress.seconds
@@ -182,8 +183,7 @@ class Trainer:
                 self._end_epoch()
             elif self.progress.step % self.options.save_every == 0:
                 self.save()
-        best, last = self.folder / BEST_NAME, self.folder / LAST_NAME
-        progress = self.progress
+        best, last, progress = self.folder / BEST_NAME, self.folder / LAST_NAME, self.progress
         return TrainingResult(best, last, progress.step, progress.best_step, progress.best_score, self._latest)
 
     def step(self, batches: Iterator[Batch]) -> tuple[float, float]:
