@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from quovadis.errors import MissingDependencyError, TrainingError
-from quovadis.training import TrainingOptions, scaled
+from quovadis.training import Trainer, TrainingOptions, scaled
 from quovadis.training.clips import ClipSampling
 from quovadis.training.config import RECIPES, read_config, resolve, write_config
 from quovadis.training.options import RunOptions
@@ -127,8 +128,13 @@ def test_the_other_recipes_are_as_published() -> None:
     )
 
 
-def test_train_takes_no_other_types() -> None:
+def test_arguments_of_other_types_are_refused() -> None:
     for given in ({"dataset": 3}, {"folder": None}, {"run": "auto"}, {"options": {"epochs": 3}}, {"sampling": 16}):
         (name,) = given
         with pytest.raises(TrainingError, match=f"^{name} must be "):
             train(**{"dataset": "absent", "folder": "run", **given})  # type: ignore[arg-type]
+    for given in ({"options": {"epochs": 3}}, {"folder": None}, {"loss": 3}):
+        (name,) = given
+        pieces = {"model": nn.Linear(2, 2), "batches": [], "options": TrainingOptions(), "folder": "run", **given}
+        with pytest.raises(TrainingError, match=f"^{name} must be "):
+            Trainer(labels=("a", "b"), **pieces)  # type: ignore[arg-type]

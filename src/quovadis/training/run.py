@@ -35,7 +35,7 @@ from quovadis.training.history import EVALUATION, History
 from quovadis.training.loader import ClipLoader
 from quovadis.training.losses import make_loss
 from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, check_stages, scaled
-from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
+from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, make_folder, write_lines, write_weights
 from quovadis.training.split import DatasetSplit, dataset_fingerprint, read_splits
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
@@ -253,10 +253,7 @@ class _Run:
         """Write what is trained on, and how."""
         if not self.process.is_main:
             return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.folder}: the folder cannot be made: {error.strerror}") from error
+        make_folder(self.folder)
         resolved = {**asdict(self.run), **self.options.to_dict(), **_plain(self.sampling)}
         write_config(self.folder / CONFIG_NAME, resolved)
         parts = {"train": self.split.train, "validation": self.split.validation}
@@ -265,10 +262,11 @@ class _Run:
 
     def _tell_skipped(self, failures: Mapping[str, str]) -> None:
         """Write why videos could not be read, in any stage, and say how many they are."""
+        others = failures.keys() - self.skipped.keys()
         self.skipped |= failures
         path = self.folder / SKIPPED_NAME
         write_skipped(path, self.skipped)
-        if failures:
+        if others:
             total = counted(len(self.split.train.examples) + len(self.split.validation.examples), "video")
             self.observer.notice(f"warning: {len(self.skipped)} of {total} could not be read: {path} says why")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -37,7 +38,7 @@ class DatasetSplit:
 
 
 def read_splits(
-    source: Path,
+    source: str | os.PathLike[str],
     *,
     labels: Sequence[str] | None = None,
     videos: Path | None = None,
@@ -63,6 +64,7 @@ def read_splits(
     Raises:
         DatasetError: it cannot be read, or cannot be divided.
     """
+    source = Path(source)
     if validation is None and has_standard_lists(source):
         return check_split(*read_standard_split(source, videos=videos, split=split))
     if is_charades_csv(source):
