@@ -56,7 +56,7 @@ def train(
         str | None,
         typer.Option(
             metavar="FILE",
-            help=f"Options in TOML or YAML, or a recipe: {', '.join(RECIPES)}. Flags count before it.",
+            help=f"Options in TOML or YAML, or a recipe: {', '.join(RECIPES)}. Flags take precedence.",
             autocompletion=one_of(*RECIPES),
         ),
     ] = None,
