@@ -34,6 +34,8 @@ def pytest_configure() -> None:
         own = sorted(os.sched_getaffinity(0))[number :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
         if own:
             os.sched_setaffinity(0, own)
+            # PyTorch counts the machine's cores if it is loaded before: threads would wait for each other.
+            os.environ["OMP_NUM_THREADS"] = str(len(own))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +25,11 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--schedule", "step"], "--milestones are for --schedule step, which needs them"),
         (["--config", "paper-kinetic"], "paper-kinetic: no such file, nor a recipe"),
         (["--from", "Mixed_9"], 'no layer is called "Mixed_9"'),
+        (["--from", "Mixed_5b"], "--from has no effect in the stage head, which trains the last layer alone: choose"),
+        (["-w", "random"], "random weights have no features to learn from: choose --stage full"),
         (["--epochs", "0"], "--epochs"),
+        (["--ghost-batch", "4"], "--ghost-batch must divide the batch of 6, and 4 does not"),
+        (["--validation-share", "0"], "--validation-share must be above 0 and below 1, not 0"),
         (["--crop", "300"], "cannot be cut out of a short side of 256: give --crop at most --short-side"),
     ],
 )
@@ -48,10 +54,18 @@ def test_without_pytorch_it_says_what_to_install(tmp_path: Path, monkeypatch: py
     assert 'quovadis train needs PyTorch: run pip install "quovadis[train]"' in done.stderr
 
 
-def test_stages_that_cannot_be_are_refused(videos: Path, tmp_path: Path) -> None:
-    done = quovadis("train", videos, "--out", tmp_path / "run", "-w", "random")
+@pytest.mark.parametrize("stage", ["head", "full"])
+def test_clips_too_small_for_the_network_are_refused(
+    stage: str, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # They are not read before this is known.
+    monkeypatch.setattr("quovadis.training.run.load_weights", lambda *_, **__: object())
+    weights = ["-w", "random"] if stage == "full" else []
+    sampling = ["--frames", "9", "--short-side", "64", "--crop", "64"]
+    done = quovadis("train", videos, "--out", tmp_path / "run", "--stage", stage, *weights, *sampling)
     assert done.returncode == 1
-    assert "random weights have no features to learn from: choose --stage full" in done.stderr
+    needed = "frames of 64x64 pixels are too small: the network needs at least 193x193: give a larger --crop"
+    assert done.stderr.splitlines() == [f"quovadis: error: {needed}"]
 
 
 def test_a_class_with_one_video_is_named(videos: Path, tmp_path: Path) -> None:
@@ -63,13 +77,53 @@ def test_a_class_with_one_video_is_named(videos: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def small_network(weights: object, labels: tuple[str, ...], options: object) -> object:
     from quovadis.torch import I3D
 
-    def small(weights: object, labels: tuple[str, ...], options: object) -> I3D:
-        return I3D(len(labels), width=1 / 16, pool=(2, 1, 1))
+    return I3D(len(labels), width=1 / 16, pool=(2, 1, 1))
 
-    monkeypatch.setattr("quovadis.training.run.initial_network", small)
+
+SMALL = ["--frames", "9", "--short-side", "32", "--crop", "32", "--no-flip", "--workers", "0"]
+
+
+def test_unreadable_videos_are_counted_and_named_also_by_names_that_are_no_text(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quovadis.training.run.initial_network", small_network)
+    odd = os.fsdecode(b"odd \xff.mp4")
+    source = next(videos.rglob("*.mp4")).read_bytes()
+    for label in ("one", "two"):
+        (folder := tmp_path / "videos" / label).mkdir(parents=True)
+        for name in ("a.mp4", "b.mp4", odd):
+            (folder / name).write_bytes(source)
+        (folder / f"damaged {odd}").write_bytes(source[:100])
+    run = tmp_path / "run"
+    arguments = ["-w", "random", "--stage", "full", "--epochs", "1", "--batch", "1", "--quiet", *SMALL]
+    done = quovadis("train", tmp_path / "videos", "--out", run, *arguments, "--validation-share", "0.5")
+    assert done.returncode == 0, done.stderr
+    skipped = json.loads((run / "skipped.json").read_text())
+    assert skipped.keys() == {f"one/damaged {odd}", f"two/damaged {odd}"}
+    counted = f"quovadis: warning: 2 of 8 videos could not be read: {run / 'skipped.json'} says why"
+    assert done.stderr.splitlines()[-1] == counted
+    split = json.loads((run / "split.json").read_text())
+    assert all(Path(path).exists() for part in ("train", "validation") for path in split[part].values())
+
+
+def test_a_validation_part_that_cannot_be_read_is_said(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quovadis.training.run.initial_network", small_network)
+    for label in {path.parent.name for path in videos.rglob("*.mp4")}:
+        (folder := tmp_path / "others" / label).mkdir(parents=True)
+        (folder / "empty.mp4").touch()
+    arguments = ["-w", "random", "--stage", "full", "--steps", "1", *SMALL, "--validation", tmp_path / "others"]
+    done = quovadis("train", videos, "--out", tmp_path / "run", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("none of the videos to validate with could be read: replace them")
+
+
+def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quovadis.training.run.initial_network", small_network)
     run = tmp_path / "run"
     arguments = ["-w", "random", "--stage", "full", "--epochs", "2", "--batch", "3", "--workers", "0"]
     sampling = ["--frames", "9", "--short-side", "32", "--crop", "32", "--no-flip"]
@@ -84,5 +138,10 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     again = quovadis("train", videos, "--out", run, *arguments, *sampling, "--momentum", "0.8")
     assert again.returncode == 1
     assert "with --momentum 0.9, and this run is with --momentum 0.8; give another one to --out" in again.stderr
+    assert "momentum = 0.9\n" in (run / "config.toml").read_text()
     config = quovadis("train", videos, "--out", tmp_path / "again", "--config", run / "config.toml", "--quiet")
     assert (config.returncode, config.stdout, config.stderr) == (0, "", "")
+    (run / "best.safetensors").unlink()
+    gone = quovadis("train", videos, "--out", run, *arguments, *sampling)
+    assert gone.returncode == 1
+    assert "the training is done, but its weights are gone; --restart trains again" in gone.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,11 @@ def test_classes_that_differ_by_case_only_are_refused(tmp_path: Path, one: str, 
     (tmp_path / "list.csv").write_text(f"a.mp4,{one}\nb.mp4,{other}\n")
     with pytest.raises(DatasetError, match=f'"{one}" and "{other}" are one class, written in two ways: rename one'):
         read_dataset(tmp_path / "list.csv", None)
+
+
+def test_a_class_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    for name in (b"one", b"tw\xff"):
+        (folder := tmp_path / os.fsdecode(name)).mkdir()
+        touch(folder, "a.mp4")
+    with pytest.raises(DatasetError, match="is not UTF-8 text: rename its folder"):
+        read_dataset(tmp_path, None)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from quovadis.errors import MissingDependencyError, TrainingError
-from quovadis.training import TrainingOptions, scaled
+from quovadis.training import Trainer, TrainingOptions, scaled
 from quovadis.training.clips import ClipSampling
 from quovadis.training.config import RECIPES, read_config, resolve, write_config
 from quovadis.training.options import RunOptions
+from quovadis.training.run import train
 from quovadis.training.schedule import rate_factor
 
 DEFAULTS = TrainingOptions(), RunOptions(), ClipSampling()
@@ -59,7 +61,9 @@ def test_yaml_without_its_package_says_what_to_install(tmp_path: Path, monkeypat
         ("epochs = ", r"not TOML: Invalid value"),
         ("epoch = 3\n", r'no option is called "epoch": is epochs meant\?'),
         ("[training]\nepochs = 3\n", r'no option is called "training"'),
-        ('epochs = "many"\n', r"epochs must be a whole number, not 'many'"),
+        ('from = "Mixed_5b"\n', r'no option is called "from": is from_endpoint meant\?'),
+        ('epochs = "many"\n', r"mine\.toml: epochs must be a whole number, not 'many'"),
+        ("frames = 4\n", r"mine\.toml: frames must be 9 or more, not 4"),
         ('schedule = "step"\n', r"`milestones` are for"),
     ],
 )
@@ -122,3 +126,15 @@ def test_the_other_recipes_are_as_published() -> None:
     assert [charades.head_rate * rate_factor(charades, step, 65_000) for step in (44_999, 45_000)] == pytest.approx(
         [0.1, 0.01]
     )
+
+
+def test_arguments_of_other_types_are_refused() -> None:
+    for given in ({"dataset": 3}, {"folder": None}, {"run": "auto"}, {"options": {"epochs": 3}}, {"sampling": 16}):
+        (name,) = given
+        with pytest.raises(TrainingError, match=f"^{name} must be "):
+            train(**{"dataset": "absent", "folder": "run", **given})  # type: ignore[arg-type]
+    for given in ({"options": {"epochs": 3}}, {"folder": None}, {"loss": 3}):
+        (name,) = given
+        pieces = {"model": nn.Linear(2, 2), "batches": [], "options": TrainingOptions(), "folder": "run", **given}
+        with pytest.raises(TrainingError, match=f"^{name} must be "):
+            Trainer(labels=("a", "b"), **pieces)  # type: ignore[arg-type]

@@ -58,6 +58,7 @@ def test_later_windows_are_recognised(trained: tuple[Path, subprocess.CompletedP
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"trained: {out / 'best.safetensors'} (video top-1 100.0 %)",
+        f"report: {out / 'report.html'}",
         f"next: quovadis classify VIDEO -w {out / 'best.safetensors'}",
     ]
     assert "video top-1 100.0 %, video top-5 100.0 %, clip top-1 100.0 %" in done.stderr

@@ -106,6 +106,19 @@ def test_an_interrupted_run_goes_on_with_what_it_has(tmp_path: Path) -> None:
     assert len(engine.shapes) == 6
 
 
+def test_features_that_were_damaged_on_disk_are_computed_again(tmp_path: Path) -> None:
+    engine, clips = MeanEngine(), Colours(tmp_path)
+    found = head_features(recognizer(engine), clips, tmp_path, views=1, settings={})
+    (path,) = tmp_path.glob("features-*.sqlite")
+    content = path.read_bytes()
+    for damaged in (content[: len(content) // 2], b"no database" * 1000):
+        path.write_bytes(damaged)
+        engine.shapes.clear()
+        again = head_features(recognizer(engine), clips, tmp_path, views=1, settings={})
+        assert np.array_equal(again.values, found.values)
+        assert len(engine.shapes) == 6
+
+
 def test_videos_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> None:
     told: list[VideoError] = []
     clips = Colours(tmp_path, unreadable=(1, 4))

@@ -51,7 +51,7 @@ def test_the_linear_rule_goes_both_ways() -> None:
     ("settings", "message"),
     [
         ({"epochs": 0}, "epochs must be 1 or more, not 0"),
-        ({"momentum": 1.0}, "momentum must be 0 or more, and less than 1"),
+        ({"momentum": 1.0}, "`momentum` must be 0 or more, and less than 1"),
         ({"head_rate": -1.0}, "head_rate must be 0 or more, not -1"),
         ({"schedule": "linear"}, 'unknown schedule "linear": choose cosine, step, constant'),
         ({"schedule": "step"}, "`milestones` are for"),
@@ -61,7 +61,7 @@ def test_the_linear_rule_goes_both_ways() -> None:
         ({"from_endpoint": "Mixed_9"}, 'no layer is called "Mixed_9"'),
         ({"amp": "fp16"}, '`amp="fp16"` is for `device="cuda"`; leave it out on CPU'),
         ({"sync_batch_norm": True}, "`sync_batch_norm=True` is for"),
-        ({"ghost_batch": 4}, "ghost_batch must divide the batch of 6, and 4 does not"),
+        ({"ghost_batch": 4}, "`ghost_batch` must divide the batch of 6, and 4 does not"),
         ({"device": "NPU"}, "NPU: training runs on CPU and cuda"),
         ({"loss": "sigmoid", "balance": "weights"}, "is for one class a video"),
     ],

@@ -22,7 +22,7 @@ from quovadis.report.progress import VideoProgress
 from quovadis.report.training import TrainingProgress, figures_line
 from quovadis.training.clips import ClipSampling
 from quovadis.training.config import RECIPES, read_config, resolve
-from quovadis.training.options import RunOptions, TrainingOptions
+from quovadis.training.options import RunOptions, TrainingOptions, check_stages
 
 if TYPE_CHECKING:
     from quovadis.report.training_page import TrainingPage
@@ -56,7 +56,7 @@ def train(
         str | None,
         typer.Option(
             metavar="FILE",
-            help=f"Options in TOML or YAML, or a recipe: {', '.join(RECIPES)}. Flags count before it.",
+            help=f"Options in TOML or YAML, or a recipe: {', '.join(RECIPES)}. Flags take precedence.",
             autocompletion=one_of(*RECIPES),
         ),
     ] = None,
@@ -82,6 +82,7 @@ def train(
     with command_line_checks():
         values = {} if config is None else read_config(config)
         options, run, sampling = resolve(values, given, OPTIONS, RUN_OPTIONS, CLIPS, origin=config or "config")
+        check_stages(run, options)
     try:
         import_extra("torch", "quovadis train")
     except MissingDependencyError as error:

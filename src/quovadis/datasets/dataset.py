@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quovadis.errors import DatasetError
+from quovadis.escape import escaped
 from quovadis.fields import check_path
 from quovadis.video import FrameFolder, LocalFile, VideoSource
 from quovadis.video.images import natural_key
@@ -149,11 +150,13 @@ def own_labels(annotations: Iterable[Annotation], source: Path) -> tuple[str, ..
     """Return the class names of a dataset that nobody else has named: those in it, in natural order.
 
     Raises:
-        DatasetError: two of them differ by case, quotes, or underscores for spaces only.
+        DatasetError: two of them differ by case, quotes, or underscores for spaces only, or one is not UTF-8 text.
     """
     by_name: dict[str, str] = {}
     for annotation in annotations:
         written = annotation.label.strip()
+        if escaped(written) != written:
+            raise DatasetError(f'{source}: the name of the class "{written}" is not UTF-8 text: rename its folder')
         other = by_name.setdefault(plain_name(written), written)
         if other != written:
             raise DatasetError(f'{source}: "{other}" and "{written}" are one class, written in two ways: rename one')

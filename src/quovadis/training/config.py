@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from quovadis.durable import atomic_write
-from quovadis.errors import OutputError, TrainingError
+from quovadis.errors import OutputError, QuovadisError, TrainingError
+from quovadis.escape import escaped
 from quovadis.extras import import_extra
 from quovadis.training.options import TrainingOptions
 
@@ -86,7 +87,7 @@ def resolve(config: Mapping[str, Any], given: Mapping[str, Any], *defaults: Any,
     names = {field.name for options in defaults for field in fields(options)}
     for name in config:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
+            near = [own for own in names if own.startswith(f"{name}_")] or difflib.get_close_matches(name, names, 1)
             advice = f"is {near[0]} meant?" if near else f"there are {', '.join(sorted(names))}"
             raise TrainingError(f'{origin}: no option is called "{name}": {advice}', option="config")
     values = {**config, **given}
@@ -100,7 +101,12 @@ def resolve(config: Mapping[str, Any], given: Mapping[str, Any], *defaults: Any,
     made = []
     for options in defaults:
         own = {field.name: values[field.name] for field in fields(options) if field.name in values}
-        made.append(replace(options, **{name: _listed(value) for name, value in own.items()}))
+        try:
+            made.append(replace(options, **{name: _listed(value) for name, value in own.items()}))
+        except QuovadisError as error:
+            if error.option in config and error.option not in given:
+                raise TrainingError(f"{origin}: {error}", option="config") from error
+            raise
     for options in made:
         if isinstance(options, TrainingOptions):
             options.check_together()
@@ -129,4 +135,4 @@ def _written(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"[{', '.join(map(_written, value))}]"
     # Of TOML's values these are written as JSON's are, but for numbers such as 1e-07, which are the same too.
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    return json.dumps(escaped(str(value)) if isinstance(value, str | Path) else value, ensure_ascii=False)

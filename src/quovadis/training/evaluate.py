@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from quovadis.errors import VideoError
 from quovadis.metrics import mean_average_precision, ranks
 from quovadis.training.batches import BatchSource
 from quovadis.training.distributed import Process
@@ -62,6 +63,9 @@ def evaluate(
             precisions.
         process: of several, each of which has its own part of the videos; all return the same.
         device: where the network is; None: the CPU.
+
+    Raises:
+        VideoError: none of the videos could be read.
     """
     found: dict[tuple[str, int], tuple[NDArray[np.float32], NDArray[np.float32], float]] = {}
     device = device or torch.device("cpu")
@@ -76,6 +80,8 @@ def evaluate(
                     found[key, view] = scores[index], own[index], losses[index]
     for part in (process or Process()).gathered(found):
         found = {**part, **found} if part is not found else found
+    if not found:
+        raise VideoError("none of the videos to validate with could be read: replace them")
     # In one order, however many processes there are.
     return summarize({key: found[key] for key in sorted(found)}, multi_label=multi_label)
 

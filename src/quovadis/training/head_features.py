@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,7 +124,9 @@ def head_features(
     tasks = [
         VideoTask(example.key, str(example.path), example.path, index) for index, example in enumerate(clips.examples)
     ]
-    with Ledger(folder / f"features-{digest[:16]}.sqlite", decisive, recognizer.maker) as ledger:
+    path = folder / f"features-{digest[:16]}.sqlite"
+    _remove_damaged(path)
+    with Ledger(path, decisive, recognizer.maker) as ledger:
         run_videos(
             tasks,
             work,
@@ -139,3 +143,20 @@ def head_features(
     order = sorted(found)
     keys = tuple(clips.examples[index].key for index in order)
     return HeadFeatures(keys, np.stack([found[index] for index in order]), clips.targets[order], failures)
+
+
+def _remove_damaged(path: Path) -> None:
+    """Remove a file of features that is damaged, such as on a full disk: they are computed again."""
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            if database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+                return
+    except sqlite3.OperationalError:
+        # Not damaged, but in use or not to be read: who opens it says so.
+        return
+    except sqlite3.DatabaseError:
+        pass
+    for name in (path, *(path.with_name(f"{path.name}-{suffix}") for suffix in ("journal", "wal", "shm"))):
+        name.unlink(missing_ok=True)

@@ -157,13 +157,13 @@ class TrainingOptions:
         check_fields(self, TrainingError)
         for name in _POSITIVE:
             if (value := getattr(self, name)) is not None and value < 1:
-                raise TrainingError(f"{name} must be 1 or more, not {value}", option=name)
+                raise TrainingError(f"`{name}` must be 1 or more, not {value}", option=name)
         for name in _NOT_NEGATIVE:
             if not 0 <= (value := getattr(self, name)) < float("inf"):
-                raise TrainingError(f"{name} must be 0 or more, not {value}", option=name)
+                raise TrainingError(f"`{name}` must be 0 or more, not {value}", option=name)
         for name in _SHARES:
             if not 0 <= (value := getattr(self, name)) < 1:
-                raise TrainingError(f"{name} must be 0 or more, and less than 1, not {value}", option=name)
+                raise TrainingError(f"`{name}` must be 0 or more, and less than 1, not {value}", option=name)
 
     def check_together(self) -> None:
         """Refuse values that do not go together.
@@ -181,7 +181,7 @@ class TrainingOptions:
         if (self.schedule == "step") != bool(self.milestones):
             raise TrainingError('`milestones` are for `schedule="step"`, which needs them', option="milestones")
         if list(self.milestones) != sorted(set(self.milestones)) or any(step < 1 for step in self.milestones):
-            raise TrainingError("milestones must be steps in ascending order, 1 or more", option="milestones")
+            raise TrainingError("`milestones` must be steps in ascending order, 1 or more", option="milestones")
         if self.factors and len(self.factors) != len(self.milestones):
             raise TrainingError(
                 f"{len(self.factors)} `factors` do not fit {len(self.milestones)} `milestones`: give as many",
@@ -196,7 +196,7 @@ class TrainingOptions:
                 raise TrainingError(f'{shown} is for `device="cuda"`; leave it out on {self.device}', option=name)
         if self.ghost_batch is not None and self.batch % self.ghost_batch:
             raise TrainingError(
-                f"ghost_batch must divide the batch of {self.batch}, and {self.ghost_batch} does not",
+                f"`ghost_batch` must divide the batch of {self.batch}, and {self.ghost_batch} does not",
                 option="ghost_batch",
             )
         if self.loss == "sigmoid" and self.balance == "weights":
@@ -253,6 +253,26 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check_fields(self, TrainingError)
+        if not 0 < self.validation_share < 1:
+            raise TrainingError(
+                f"`validation_share` must be above 0 and below 1, not {self.validation_share}",
+                option="validation_share",
+            )
+
+
+def check_stages(run: RunOptions, options: TrainingOptions) -> None:
+    """Refuse what has no effect in the stages that were chosen, or no features to learn from.
+
+    Raises:
+        TrainingError: naming it.
+    """
+    if "head" in options.stages and run.weights == RANDOM:
+        raise TrainingError('random weights have no features to learn from: choose `stage="full"`', option="stage")
+    if options.stage == "head" and options.from_endpoint is not None:
+        raise TrainingError(
+            '`from_endpoint` has no effect in the stage head, which trains the last layer alone: choose `stage="full"`',
+            option="from_endpoint",
+        )
 
 
 def scaled(options: TrainingOptions, global_batch: int) -> TrainingOptions:

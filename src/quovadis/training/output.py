@@ -59,6 +59,18 @@ def write_weights(
         raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+
+
 def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """Write records, one line of JSON each.
 
@@ -68,6 +80,7 @@ def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     try:
         with atomic_write(path) as temporary:
             lines = (json.dumps(dict(record), ensure_ascii=False) + "\n" for record in records)
-            temporary.write_text("".join(lines), encoding="utf-8")
+            # Bytes of file names that are no text become JSON's own escapes, which read back as they were.
+            temporary.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error

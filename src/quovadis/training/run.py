@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from quovadis.architecture import HEAD
+from quovadis.architecture import HEAD, check_input_size
 from quovadis.datasets import Dataset
 from quovadis.durable import atomic_write
-from quovadis.errors import OutputError, TrainingError
+from quovadis.errors import ArchitectureError, OutputError, TrainingError
+from quovadis.escape import counted, escaped
+from quovadis.fields import check_values
 from quovadis.labels import class_names
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
@@ -32,9 +34,9 @@ from quovadis.training.head_stage import TrainedHead, train_head
 from quovadis.training.history import EVALUATION, History
 from quovadis.training.loader import ClipLoader
 from quovadis.training.losses import make_loss
-from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, scaled
-from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
-from quovadis.training.split import DatasetSplit, read_splits
+from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, check_stages, scaled
+from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, make_folder, write_lines, write_weights
+from quovadis.training.split import DatasetSplit, dataset_fingerprint, read_splits
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
 from quovadis.weights import Weights, load_weights
@@ -80,8 +82,8 @@ class SilentObserver(TrainingObserver):
 
 
 def train(
-    dataset: Path,
-    folder: Path,
+    dataset: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
     *,
     run: RunOptions | None = None,
     options: TrainingOptions | None = None,
@@ -104,11 +106,16 @@ def train(
 
     Raises:
         DatasetError: the dataset cannot be read or divided.
-        TrainingError: options that do not go together, or a loss that is no number.
+        TrainingError: an argument of another type, options that do not go together, or a loss that is no number.
         OutputError: the folder cannot be written, or holds another training.
         WeightsError: the weights cannot be read.
         VideoError: no video can be read.
     """
+    check_values(str | os.PathLike, TrainingError, dataset=dataset, folder=folder)
+    check_values(RunOptions | None, TrainingError, run=run)
+    check_values(TrainingOptions | None, TrainingError, options=options)
+    check_values(ClipSampling | None, TrainingError, sampling=sampling)
+    dataset, folder = Path(dataset), Path(folder)
     run, options, sampling = run or RunOptions(), options or TrainingOptions(), sampling or ClipSampling(views=3)
     process, observer = process or Process(), observer or SilentObserver()
     options.check_together()
@@ -117,12 +124,9 @@ def train(
             'the stage head takes one process: run it without torchrun, and `stage="full"` with it afterwards',
             option="stage",
         )
-    if "head" in options.stages and run.weights == RANDOM:
-        raise TrainingError('random weights have no features to learn from: choose `stage="full"`', option="stage")
+    check_stages(run, options)
     split = _read_split(dataset, run, options, observer.notice if process.is_main else ignore_notice)
     weights = None if run.weights == RANDOM else load_weights(run.weights, notify=observer.notice)
-    if process.is_main:
-        _write_run(folder, dataset, split, run, options, sampling)
     _tell_scaling(options, process, observer)
     trained = _Run(folder, split, run, options, sampling, process, observer)
     result = None
@@ -142,6 +146,8 @@ class _Run:
     sampling: ClipSampling
     process: Process
     observer: TrainingObserver
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Why videos could not be read, by what the dataset calls them."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -149,6 +155,8 @@ class _Run:
 
     def head(self, weights: Weights, folder: Path) -> tuple[Weights, TrainingResult]:
         """Train the last layer, write the weights, and return both."""
+        check_crop(self.sampling)
+        self._write_run()
         model = ModelOptions(self.run.weights, engine=self.run.engine, device=self.options.device)
         failures: dict[str, str] = {}
         parts = []
@@ -174,7 +182,7 @@ class _Run:
         head = train_head(parts[0], parts[1], len(self.labels), self.options)
         made = head.put_on(weights, self.labels, folder / BEST_NAME)
         self._write_head(head, made, weights, folder)
-        write_skipped(self.folder / SKIPPED_NAME, failures)
+        self._tell_skipped(failures)
         if head.evaluation is not None:
             self.observer.evaluation(0, head.evaluation)
         score = None if head.evaluation is None else head.evaluation.score
@@ -211,8 +219,11 @@ class _Run:
                 stack.enter_context(ClipLoader(part, batch=options.batch, workers=workers, classes=classes, **common))
                 for part, workers, classes in ((train, options.workers, balanced), (validation, options.workers, None))
             ]
+            network = initial_network(weights, self.labels, options)
+            if network.pool == HEAD.pool:
+                check_crop(self.sampling)
             trainer = Trainer(
-                initial_network(weights, self.labels, options),
+                network,
                 loaders[0],
                 options,
                 self.folder,
@@ -228,13 +239,36 @@ class _Run:
                 on_step=self.observer.step,
                 on_evaluation=self.observer.evaluation,
             )
+            # Not before: the trainer has refused to go on with another training, whose files stay as they are.
+            self._write_run()
             result = trainer.fit()
             skipped = {**loaders[0].skipped, **loaders[1].skipped}
         if process.is_main:
-            write_skipped(self.folder / SKIPPED_NAME, skipped)
-            for key, reason in skipped.items():
-                self.observer.notice(f"skipped: {key}: {reason}")
+            for key in skipped.keys() - self.skipped.keys():
+                self.observer.notice(f"skipped: {key}: {skipped[key]}")
+            self._tell_skipped(skipped)
         return result
+
+    def _write_run(self) -> None:
+        """Write what is trained on, and how."""
+        if not self.process.is_main:
+            return
+        make_folder(self.folder)
+        resolved = {**asdict(self.run), **self.options.to_dict(), **_plain(self.sampling)}
+        write_config(self.folder / CONFIG_NAME, resolved)
+        parts = {"train": self.split.train, "validation": self.split.validation}
+        paths = {name: {example.key: str(example.path) for example in part.examples} for name, part in parts.items()}
+        _write_json(self.folder / SPLIT_NAME, {"dataset": str(self.split.train.source), **paths})
+
+    def _tell_skipped(self, failures: Mapping[str, str]) -> None:
+        """Write why videos could not be read, in any stage, and say how many they are."""
+        others = failures.keys() - self.skipped.keys()
+        self.skipped |= failures
+        path = self.folder / SKIPPED_NAME
+        write_skipped(path, self.skipped)
+        if others:
+            total = counted(len(self.split.train.examples) + len(self.split.validation.examples), "video")
+            self.observer.notice(f"warning: {len(self.skipped)} of {total} could not be read: {path} says why")
 
     def _input(self) -> dict[str, Any]:
         names = ("frames", "fps", "short_side", "crop")
@@ -244,7 +278,7 @@ class _Run:
         return {
             "dataset_sha256": dataset_fingerprint(self.split),
             "sampling": _plain(self.sampling),
-            "initial_weights": RANDOM if weights is None else weights.name,
+            "initial_weights": RANDOM if weights is None else escaped(weights.name),
             "initial_weights_sha256": None if weights is None else weights.sha256,
         }
 
@@ -267,24 +301,25 @@ def initial_network(weights: Weights | None, labels: tuple[str, ...], options: T
     return model
 
 
+def check_crop(sampling: ClipSampling) -> None:
+    """Refuse clips that are too small for the network.
+
+    Raises:
+        TrainingError: naming what it needs.
+    """
+    try:
+        check_input_size(sampling.frames, sampling.crop, sampling.crop)
+    except ArchitectureError as error:
+        needed = str(error).partition(";")[0]
+        raise TrainingError(f"{needed}: give a larger `crop`", option="crop") from error
+
+
 def class_counts(dataset: Dataset) -> list[int]:
     """Return how many videos each class has."""
     counts = [0] * len(dataset.labels)
     for example in dataset.existing:
         counts[example.label] += 1
     return counts
-
-
-def dataset_fingerprint(split: DatasetSplit) -> str:
-    """Return a digest of which videos are on which side, of which classes, and of which size."""
-    digest = hashlib.sha256()
-    for part in (split.train, split.validation):
-        digest.update(json.dumps([*part.labels, "\n"]).encode())
-        for example in sorted(part.examples, key=lambda one: one.key):
-            size = example.path.stat().st_size if example.path is not None and example.path.is_file() else 0
-            actions = [asdict(action) for action in example.actions or ()]
-            digest.update(json.dumps([example.key, example.label, size, actions]).encode())
-    return digest.hexdigest()
 
 
 def write_skipped(path: Path, failures: Mapping[str, str]) -> None:
@@ -339,28 +374,12 @@ def _read_split(dataset: Path, run: RunOptions, options: TrainingOptions, notify
     return split
 
 
-def _write_run(
-    folder: Path,
-    dataset: Path,
-    split: DatasetSplit,
-    run: RunOptions,
-    options: TrainingOptions,
-    sampling: ClipSampling,
-) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made: {error.strerror}") from error
-    write_config(folder / CONFIG_NAME, {**asdict(run), **options.to_dict(), **_plain(sampling)})
-    parts = {"train": split.train, "validation": split.validation}
-    paths = {name: {example.key: str(example.path) for example in part.examples} for name, part in parts.items()}
-    _write_json(folder / SPLIT_NAME, {"dataset": str(dataset), **paths})
-
-
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     try:
         with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(dict(values), indent=1, ensure_ascii=False), encoding="utf-8")
+            text = json.dumps(dict(values), indent=1, ensure_ascii=False)
+            # As in `write_lines`.
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
 

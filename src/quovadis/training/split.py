@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from quovadis.datasets.charades import is_charades_csv, read_charades
 from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
 from quovadis.datasets.standard_splits import has_standard_lists, read_standard_split
 from quovadis.errors import DatasetError
+from quovadis.escape import escaped
 from quovadis.video.fingerprints import path_fingerprint, sample_fingerprint
 
 VALIDATION_SHARE = 0.2
@@ -35,7 +38,7 @@ class DatasetSplit:
 
 
 def read_splits(
-    source: Path,
+    source: str | os.PathLike[str],
     *,
     labels: Sequence[str] | None = None,
     videos: Path | None = None,
@@ -61,6 +64,7 @@ def read_splits(
     Raises:
         DatasetError: it cannot be read, or cannot be divided.
     """
+    source = Path(source)
     if validation is None and has_standard_lists(source):
         return check_split(*read_standard_split(source, videos=videos, split=split))
     if is_charades_csv(source):
@@ -142,7 +146,7 @@ def split_videos(
             videos = [example.key for examples in groups.values() for example in examples]
             raise DatasetError(_too_few(dataset, label, videos))
         wanted = validation_share * sum(map(len, groups.values()))
-        ordered = sorted(groups, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())
+        ordered = sorted(groups, key=lambda name: hashlib.sha256(f"{seed}\0{escaped(name)}".encode()).digest())
         taken = 0
         for number, name in enumerate(ordered[:-1]):
             if number and taken + len(groups[name]) / 2 > wanted:
@@ -192,6 +196,18 @@ def check_split(train: Dataset, validation: Dataset, *, check_content: bool = Tr
                 f"{named}{more}"
             )
     return DatasetSplit(train, validation, tuple(warnings))
+
+
+def dataset_fingerprint(split: DatasetSplit) -> str:
+    """Return a digest of which videos are on which side, of which classes, and of which size."""
+    digest = hashlib.sha256()
+    for part in (split.train, split.validation):
+        digest.update(json.dumps([*part.labels, "\n"]).encode())
+        for example in sorted(part.examples, key=lambda one: one.key):
+            size = example.path.stat().st_size if example.path is not None and example.path.is_file() else 0
+            actions = [asdict(action) for action in example.actions or ()]
+            digest.update(json.dumps([example.key, example.label, size, actions]).encode())
+    return digest.hexdigest()
 
 
 def _missing_classes(train: Dataset, validation: Dataset) -> Iterable[str]:

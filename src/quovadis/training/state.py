@@ -14,6 +14,7 @@ from torch import Tensor
 from quovadis.durable import atomic_write
 from quovadis.errors import OutputError
 from quovadis.runs.settings import difference
+from quovadis.training.output import BEST_NAME, LAST_NAME
 
 STATE_NAME = "state.ckpt"
 """In the folder of a run: what the training goes on from."""
@@ -88,7 +89,7 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
     """Read the state that a training of these settings goes on from; None: there is none.
 
     Raises:
-        OutputError: it is damaged, or of a training with other settings.
+        OutputError: it is damaged, or of a training with other settings, or of one whose weights are gone.
     """
     if not path.exists():
         return None
@@ -104,4 +105,6 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
         raise OutputError(f"{path}: not the state of a training, or damaged; `restart=True` starts over") from error
     if told:
         raise OutputError(f"{path.parent}: {told}; give another one to `folder`, or `restart=True` to start over")
+    if progress.is_done and not all((path.parent / name).exists() for name in (BEST_NAME, LAST_NAME)):
+        raise OutputError(f"{path.parent}: the training is done, but its weights are gone; `restart=True` trains again")
     return state

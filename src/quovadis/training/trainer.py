@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from quovadis.errors import OutputError, TrainingError
+from quovadis.errors import TrainingError
+from quovadis.fields import OPTIONAL_FUNCTION, check_values
 from quovadis.torch import normalize
 from quovadis.training.batches import Batch, BatchSource, Transform
 from quovadis.training.distributed import Process, peak_memory
@@ -27,7 +29,7 @@ from quovadis.training.losses import Loss, make_loss, one_hot
 from quovadis.training.model_weights import model_tensors, prepare_model
 from quovadis.training.optimiser import OptimiserFactory, freeze_before, make_optimiser, set_rates
 from quovadis.training.options import TrainingOptions, scaled
-from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
+from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, make_folder, write_lines, write_weights
 from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, save_state
 
 _NO_RESULT = ("workers", "device", "save_every", "stage", "head_clips")
@@ -85,7 +87,7 @@ class Trainer:
         model: nn.Module,
         batches: BatchSource,
         options: TrainingOptions,
-        folder: Path,
+        folder: str | os.PathLike[str],
         *,
         labels: Sequence[str],
         validation: BatchSource | None = None,
@@ -123,9 +125,13 @@ class Trainer:
 
         Raises:
             OutputError: the folder cannot be written, or holds a training with other options.
-            TrainingError: options that do not go together, nothing to train, or no batches.
+            TrainingError: an argument of another type, options that do not go together, or nothing to train.
             EngineError: there is no such device.
         """
+        check_values(TrainingOptions, TrainingError, options=options)
+        check_values(str | os.PathLike, TrainingError, folder=folder)
+        check_values(OPTIONAL_FUNCTION, TrainingError, loss=loss, transform=transform)
+        folder = Path(folder)
         options.check_together()
         self.process = process or Process()
         self.options = scaled(options, options.batch * options.accumulate * self.process.world_size)
@@ -146,7 +152,7 @@ class Trainer:
         self.folder, self._input, self._provenance = folder, dict(input_specification or {}), dict(provenance or {})
         self.progress = Progress()
         self._latest: Evaluation | None = None
-        self._make_folder()
+        make_folder(self.folder)
         if not restart:
             self._resume()
         self._history = History(folder, self.progress.history_bytes) if self.process.is_main else None
@@ -170,6 +176,7 @@ class Trainer:
         Raises:
             TrainingError: the loss is no number.
             OutputError: something cannot be written; the last state is kept.
+            VideoError: none of the videos to validate with could be read.
         """
         batches = self._batches()
         began, done = time.perf_counter(), self.progress.seconds
@@ -182,8 +189,7 @@ class Trainer:
                 self._end_epoch()
             elif self.progress.step % self.options.save_every == 0:
                 self.save()
-        best, last = self.folder / BEST_NAME, self.folder / LAST_NAME
-        progress = self.progress
+        best, last, progress = self.folder / BEST_NAME, self.folder / LAST_NAME, self.progress
         return TrainingResult(best, last, progress.step, progress.best_step, progress.best_score, self._latest)
 
     def step(self, batches: Iterator[Batch]) -> tuple[float, float]:
@@ -271,12 +277,6 @@ class Trainer:
         told = {"options": self.options.to_dict(), "step": self.progress.step, **self._provenance}
         with self._averaged():
             write_weights(self.folder / name, model_tensors(self.model), self.labels, self._input, told)
-
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.folder}: the folder cannot be made: {error.strerror}") from error
 
     def _resume(self) -> None:
         state = load_state(self.folder / STATE_NAME, self.settings)
