@@ -37,7 +37,7 @@ from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, wri
 from quovadis.training.split import DatasetSplit, read_splits
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
-from quovadis.weights import Weights, load_weights
+from quovadis.weights import InputSpecification, Weights, load_weights
 
 SKIPPED_NAME, SPLIT_NAME = "skipped.json", "split.json"
 """In the folder of a run: why videos could not be read; and the paths of those on either side."""
@@ -112,6 +112,7 @@ def train(
     run, options, sampling = run or RunOptions(), options or TrainingOptions(), sampling or ClipSampling(views=3)
     process, observer = process or Process(), observer or SilentObserver()
     options.check_together()
+    specified = sampling.input_specification()
     if "head" in options.stages and process.world_size > 1:
         raise TrainingError(
             'the stage head takes one process: run it without torchrun, and `stage="full"` with it afterwards',
@@ -124,7 +125,7 @@ def train(
     if process.is_main:
         _write_run(folder, dataset, split, run, options, sampling)
     _tell_scaling(options, process, observer)
-    trained = _Run(folder, split, run, options, sampling, process, observer)
+    trained = _Run(folder, split, run, options, sampling, specified, process, observer)
     result = None
     if "head" in options.stages and weights is not None:
         weights, result = trained.head(weights, folder if options.stage == "head" else folder / "head")
@@ -140,6 +141,7 @@ class _Run:
     run: RunOptions
     options: TrainingOptions
     sampling: ClipSampling
+    input: InputSpecification
     process: Process
     observer: TrainingObserver
 
@@ -185,7 +187,7 @@ class _Run:
         told = {"stage": "head", "penalty": head.penalty, **self._provenance(backbone)}
         told |= {"options": self.options.to_dict()}
         for name in (LAST_NAME, BEST_NAME):
-            write_weights(folder / name, made.tensors, self.labels, self._input(), told)
+            write_weights(folder / name, made.tensors, self.labels, self.input, told)
         history = History(folder)
         record: dict[str, Any] = {"step": 0, "epoch": 0, "train_loss": head.train_loss}
         if head.evaluation is not None:
@@ -222,7 +224,7 @@ class _Run:
                 loss=make_loss(options, counts),
                 transform=Mixup(options.mixup) if options.mixup else None,
                 process=process,
-                input_specification=self._input(),
+                input_specification=self.input,
                 provenance=self._provenance(weights),
                 restart=restart,
                 on_step=self.observer.step,
@@ -235,10 +237,6 @@ class _Run:
             for key, reason in skipped.items():
                 self.observer.notice(f"skipped: {key}: {reason}")
         return result
-
-    def _input(self) -> dict[str, Any]:
-        names = ("frames", "fps", "short_side", "crop")
-        return {name: value for name, value in _plain(self.sampling).items() if name in names}
 
     def _provenance(self, weights: Weights | None) -> dict[str, Any]:
         return {
