@@ -188,11 +188,10 @@ def evaluate(
             :CALIBRATION_CLIPS
         ],
     )
-    title = f"{dataset.name}, {protocol}"
     faults: list[UnexpectedError] = []
     with (
         resumable(output / LEDGER_NAME, restart=common.restart),
-        VideoProgress(stderr(), title, enabled=not common.quiet) as progress,
+        VideoProgress(stderr(), f"{dataset.name}, {protocol}", enabled=not common.quiet) as progress,
     ):
         tell_above = notices(quiet=common.quiet, above=progress)
 

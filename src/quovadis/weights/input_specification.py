@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from quovadis.architecture import MINIMUM_FRAMES, PIXEL_MEAN, PIXEL_SCALE
 from quovadis.errors import WeightsError
+from quovadis.escape import shortened
 from quovadis.fields import check_fields
 
 INPUT_KEY = "input"
@@ -53,7 +54,7 @@ class InputSpecification:
             value = getattr(self, name)
             if value not in (None, "native") and not least <= value <= most:
                 possible = f"{least:g}" if least == most else f"from {least:g} to {most:g}"
-                raise WeightsError(f"{name} must be {possible}, not {value:.12g}")
+                raise WeightsError(f"{name} must be {possible}, not {shortened(value)}")
 
     def to_json(self) -> str:
         """Return what the metadata of a weights file hold: the fields that are known."""
