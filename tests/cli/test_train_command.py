@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from quovadis.training import ClipSampling, RunOptions, TrainingOptions
 from quovadis.training.synthetic import write_motion_dataset
 from support.command_line import quovadis
 
@@ -63,13 +66,43 @@ def test_a_class_with_one_video_is_named(videos: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     from quovadis.torch import I3D
 
     def small(weights: object, labels: tuple[str, ...], options: object) -> I3D:
         return I3D(len(labels), width=1 / 16, pool=(2, 1, 1))
 
     monkeypatch.setattr("quovadis.training.run.initial_network", small)
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_a_video_that_cannot_be_read_is_listed_while_the_training_goes_on(videos: Path, tmp_path: Path) -> None:
+    from quovadis.training.run import SilentObserver, train
+
+    shutil.copytree(videos, tmp_path / "videos")
+    broken = next((tmp_path / "videos").iterdir()) / "broken.mp4"
+    broken.write_bytes(b"no video")
+    listed: list[bool] = []
+
+    class Observer(SilentObserver):
+        def step(self, report: object) -> None:
+            listed.append((tmp_path / "run" / "skipped.json").exists())
+
+    train(
+        tmp_path / "videos",
+        tmp_path / "run",
+        run=RunOptions(weights="random", validation=str(videos)),
+        options=TrainingOptions(stage="full", epochs=2, batch=3, workers=0),
+        sampling=ClipSampling(frames=9, short_side=32, crop=32),
+        observer=Observer(),
+    )
+    assert listed[-1]
+    assert str(broken.relative_to(tmp_path / "videos")) in json.loads((tmp_path / "run" / "skipped.json").read_text())
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tmp_path / "run"
     arguments = ["-w", "random", "--stage", "full", "--epochs", "2", "--batch", "3", "--workers", "0"]
     sampling = ["--frames", "9", "--short-side", "32", "--crop", "32", "--no-flip"]
@@ -84,5 +117,15 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     again = quovadis("train", videos, "--out", run, *arguments, *sampling, "--momentum", "0.8")
     assert again.returncode == 1
     assert "with --momentum 0.9, and this run is with --momentum 0.8; give another one to --out" in again.stderr
+    before = (run / "best.safetensors").read_bytes(), (run / "config.toml").read_bytes()
+    (run / "state.ckpt").rename(tmp_path / "state.ckpt")
+    monkeypatch.setattr("quovadis.training.run.load_weights", lambda *_, **__: None)
+    head = quovadis("train", videos, "--out", run, "-w", "rgb-scratch", *sampling)
+    assert head.returncode == 1
+    assert head.stderr == (
+        f"quovadis: error: {run}: holds results made with --stage full, and this run is with --stage head; "
+        "give another one to --out, or --restart to start over\n"
+    )
+    assert before == ((run / "best.safetensors").read_bytes(), (run / "config.toml").read_bytes())
     config = quovadis("train", videos, "--out", tmp_path / "again", "--config", run / "config.toml", "--quiet")
     assert (config.returncode, config.stdout, config.stderr) == (0, "", "")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from quovadis.durable import atomic_write
@@ -59,6 +60,16 @@ def write_weights(
             temporary.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
+
+
+def training_told(path: Path) -> dict[str, Any]:
+    """Return what a file of weights says of how it was trained; nothing where there is none, or it does not say."""
+    try:
+        with safe_open(path, "np") as file:
+            told = json.loads((file.metadata() or {}).get(TRAINING_KEY, "{}"))
+    except (OSError, SafetensorError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,12 +16,13 @@ import torch
 from quovadis.architecture import HEAD
 from quovadis.datasets import Dataset
 from quovadis.durable import atomic_write
-from quovadis.errors import OutputError, TrainingError
+from quovadis.errors import OutputError, TrainingError, VideoError
 from quovadis.labels import class_names
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
 from quovadis.recognizer import load
 from quovadis.runs.executor import VideoObserver
+from quovadis.runs.settings import difference
 from quovadis.torch import I3D
 from quovadis.training.clips import ClipDataset, ClipSampling
 from quovadis.training.config import CONFIG_NAME, write_config
@@ -33,8 +34,9 @@ from quovadis.training.history import EVALUATION, History
 from quovadis.training.loader import ClipLoader
 from quovadis.training.losses import make_loss
 from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, scaled
-from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
+from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, training_told, write_lines, write_weights
 from quovadis.training.split import DatasetSplit, read_splits
+from quovadis.training.state import STATE_NAME
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
 from quovadis.weights import InputSpecification, Weights, load_weights
@@ -122,6 +124,8 @@ def train(
         raise TrainingError('random weights have no features to learn from: choose `stage="full"`', option="stage")
     split = _read_split(dataset, run, options, observer.notice if process.is_main else ignore_notice)
     weights = None if run.weights == RANDOM else load_weights(run.weights, notify=observer.notice)
+    if not restart:
+        _refuse_other_stage(folder, options)
     if process.is_main:
         _write_run(folder, dataset, split, run, options, sampling)
     _tell_scaling(options, process, observer)
@@ -144,6 +148,8 @@ class _Run:
     input: InputSpecification
     process: Process
     observer: TrainingObserver
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Why videos could not be read, in every stage, by what the dataset calls them."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -152,7 +158,6 @@ class _Run:
     def head(self, weights: Weights, folder: Path) -> tuple[Weights, TrainingResult]:
         """Train the last layer, write the weights, and return both."""
         model = ModelOptions(self.run.weights, engine=self.run.engine, device=self.options.device)
-        failures: dict[str, str] = {}
         parts = []
         with load(model, loaded=weights, needs_labels=False) as backbone:
             for name, dataset, views in (
@@ -169,14 +174,12 @@ class _Run:
                     settings=settings,
                     workers=max(1, self.options.workers),
                     observer=self.observer.features(name),
-                    on_failure=lambda error: self.observer.notice(f"skipped: {error}"),
+                    on_failure=self._skip,
                 )
                 parts.append(found)
-                failures |= found.failures
         head = train_head(parts[0], parts[1], len(self.labels), self.options)
         made = head.put_on(weights, self.labels, folder / BEST_NAME)
         self._write_head(head, made, weights, folder)
-        write_skipped(self.folder / SKIPPED_NAME, failures)
         if head.evaluation is not None:
             self.observer.evaluation(0, head.evaluation)
         score = None if head.evaluation is None else head.evaluation.score
@@ -208,6 +211,11 @@ class _Run:
         counts = None if self.split.train.is_multi_label else class_counts(self.split.train)
         labels = np.array([example.label for example in train.examples], np.int64)
         balanced = labels if options.balance == "sampler" else None
+
+        def step(report: StepReport) -> None:
+            self._add_skipped(loaders)
+            self.observer.step(report)
+
         with ExitStack() as stack:
             loaders = [
                 stack.enter_context(ClipLoader(part, batch=options.batch, workers=workers, classes=classes, **common))
@@ -227,16 +235,28 @@ class _Run:
                 input_specification=self.input,
                 provenance=self._provenance(weights),
                 restart=restart,
-                on_step=self.observer.step,
+                on_step=step,
                 on_evaluation=self.observer.evaluation,
             )
             result = trainer.fit()
-            skipped = {**loaders[0].skipped, **loaders[1].skipped}
         if process.is_main:
-            write_skipped(self.folder / SKIPPED_NAME, skipped)
-            for key, reason in skipped.items():
+            for key, reason in self._add_skipped(loaders).items():
                 self.observer.notice(f"skipped: {key}: {reason}")
         return result
+
+    def _skip(self, key: str, error: VideoError) -> None:
+        """Take a video that cannot be read; the file is there at once, in case that the training is stopped."""
+        self.skipped[key] = str(error)
+        write_skipped(self.folder / SKIPPED_NAME, self.skipped)
+        self.observer.notice(f"skipped: {error}")
+
+    def _add_skipped(self, loaders: Sequence[ClipLoader]) -> dict[str, str]:
+        """Take what loaders have skipped, write it if it is new, and return it."""
+        found = {key: reason for loader in loaders for key, reason in loader.skipped.copy().items()}
+        if not found.items() <= self.skipped.items():
+            self.skipped |= found
+            write_skipped(self.folder / SKIPPED_NAME, self.skipped)
+        return found
 
     def _provenance(self, weights: Weights | None) -> dict[str, Any]:
         return {
@@ -353,6 +373,17 @@ def _write_run(
     parts = {"train": split.train, "validation": split.validation}
     paths = {name: {example.key: str(example.path) for example in part.examples} for name, part in parts.items()}
     _write_json(folder / SPLIT_NAME, {"dataset": str(dataset), **paths})
+    # What an earlier run could not read, this one may.
+    write_skipped(folder / SKIPPED_NAME, {})
+
+
+def _refuse_other_stage(folder: Path, options: TrainingOptions) -> None:
+    """Refuse a folder with weights of another stage, which would be replaced; of a state there `Trainer` tells more."""
+    there = training_told(folder / BEST_NAME).get("options", {}).get("stage", options.stage)
+    if there == options.stage or ("full" in options.stages and (folder / STATE_NAME).exists()):
+        return
+    told = difference({"stage": there}, {"stage": options.stage})
+    raise OutputError(f"{folder}: {told}; give another one to `folder`, or `restart=True` to start over")
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
