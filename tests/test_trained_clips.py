@@ -79,7 +79,7 @@ def test_formats_with_a_place_for_it_keep_it_and_the_others_say_what_to_give(
     done = quovadis.convert(best, target, to=name, verify=False, notify=told.append)
     read = read_weights(done.models[0].path)
     assert read.input == (TRAINED if FORMATS[name].holds_labels else InputSpecification())
-    notes = [line for line in told if "`clip_frames=32` and `fps=12.5`" in line]
+    notes = [line for line in told if "trained on, clips of 32 frames, 12.5 a second: say so" in line]
     assert len(notes) == (not FORMATS[name].holds_labels)
 
 

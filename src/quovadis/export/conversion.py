@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -166,15 +165,16 @@ def _labels_beside(plan: Plan, folder: Path, stored: worker.StoredWeights) -> di
 
 
 def _tell_what_is_lost(plan: Plan, folder: Path, stored: worker.StoredWeights, notify: Notify) -> None:
-    """Say which options have to be given with models that cannot tell on what clips they were trained."""
-    usual = {"clip_frames": CLIP_FRAMES, "fps": FRAMES_PER_SECOND}
-    lost = {name: stored.input[name] for name in usual if stored.input.get(name, usual[name]) != usual[name]}
+    """Say on what clips models were trained that cannot tell it, if these are not the usual ones."""
+    frames, fps = stored.input.get("clip_frames", CLIP_FRAMES), stored.input.get("fps", FRAMES_PER_SECOND)
+    if (frames, fps) == (CLIP_FRAMES, FRAMES_PER_SECOND):
+        return
+    clips = f"clips of {frames} frames, " + ("every one of a video" if fps == "native" else f"{fps:g} a second")
     for model in plan.models:
-        if lost and not model.format.holds_labels:
-            options = " and ".join(f"`{name}={json.dumps(value)}`" for name, value in lost.items())
+        if not model.format.holds_labels:
             notify(
-                f"note: {folder / model.path}: this format has no place for what clips the network was trained on; "
-                f"give {options} wherever it is used"
+                f"note: {folder / model.path}: this format cannot tell what the network was trained on, {clips}: "
+                "say so wherever it is used"
             )
 
 
