@@ -25,7 +25,8 @@ from quovadis.precision import calibration_videos, quantization_for, with_views
 from quovadis.recognizer import MAKER_NAMES
 from quovadis.version import __version__
 from quovadis.video.augment import augmented
-from quovadis.weights import Weights
+from quovadis.weights import InputSpecification, Weights
+from support.synthetic import moving_squares, write_video
 
 Clip = NDArray[np.uint8]
 
@@ -82,6 +83,16 @@ def test_few_clips_are_filled_up_with_other_views_of_them(weights: Weights) -> N
 def test_what_short_videos_lack_the_later_ones_give() -> None:
     videos = calibration_videos([noise(0), noise(1, clips=9), noise(2, clips=9)], print)
     assert [len(video.clips) for video in videos] == [1, 6, 5]
+
+
+def test_clips_are_as_the_weights_were_trained(tmp_path: Path) -> None:
+    video = str(write_video(tmp_path / "a.mp4", moving_squares(100), rate=25))
+    trained = InputSpecification(clip_frames=20, fps=12.5)
+    (slow,) = calibration_videos([video], print, trained)
+    (usual,) = calibration_videos([video], print)
+    assert [clip.shape[0] for clip in slow.clips] == [20, 20, 20]
+    assert [clip.shape[0] for clip in usual.clips] == [79, 79]
+    np.testing.assert_array_equal(slow.clips[0][3], usual.clips[0][6])
 
 
 def test_of_many_videos_the_first_give_a_clip_each() -> None:

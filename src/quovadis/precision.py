@@ -12,7 +12,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import CLIP_FRAMES
+from quovadis.architecture import CLIP_FRAMES, FRAMES_PER_SECOND
 from quovadis.engines.quantization import (
     CALIBRATION_CLIPS,
     ENOUGH_VIDEOS,
@@ -29,7 +29,8 @@ from quovadis.version import __version__
 from quovadis.video import SlidingWindows, SourceLike, discover_videos, sliding_clips, video_source
 from quovadis.video.augment import augmented
 from quovadis.video.sources import source_name
-from quovadis.weights import Weights
+from quovadis.weights import InputSpecification, Weights
+from quovadis.weights.input_specification import UNSPECIFIED
 
 
 def quantization_for(
@@ -72,7 +73,7 @@ def quantization_for(
         raise EngineError(
             "int8 has to be calibrated on real clips once: name some as calibration", option="calibration"
         )
-    videos = calibration_videos(sources, notify)
+    videos = calibration_videos(sources, notify, weights.input)
     clips = with_views([clip for video in videos for clip in video.clips])
     made_of = _provenance(weights, videos)
     notify(f"calibrating int8 for {weights.name} on {_counted_clips(made_of)}; it is kept for the next time")
@@ -94,9 +95,12 @@ class VideoClips:
     clips: list[NDArray[np.uint8]]
 
 
-def calibration_videos(sources: Sequence[SourceLike], notify: Notify) -> list[VideoClips]:
-    """Return clips of 79 frames of the first videos of all sources, as many of each as make 12 together.
+def calibration_videos(
+    sources: Sequence[SourceLike], notify: Notify, specified: InputSpecification = UNSPECIFIED
+) -> list[VideoClips]:
+    """Return clips of the first videos of all sources, as many of each as make 12 together.
 
+    They are such as the weights were trained on, as far as it is specified, else of 79 frames at 25 frames a second.
     Sources that cannot be read are passed over with a line, live ones without.
 
     Raises:
@@ -108,6 +112,7 @@ def calibration_videos(sources: Sequence[SourceLike], notify: Notify) -> list[Vi
             videos.extend(discover_videos(source) if isinstance(source, str) else [source])
         except Exception as error:
             notify(f"not used for calibration: {video_error(source_name(source), error)}")
+    clip_frames, rate = specified.clip_frames or CLIP_FRAMES, specified.fps or FRAMES_PER_SECOND
     found: list[VideoClips] = []
     missing = CALIBRATION_CLIPS
     for index, video in enumerate(videos):
@@ -116,10 +121,10 @@ def calibration_videos(sources: Sequence[SourceLike], notify: Notify) -> list[Vi
         if each == 0:
             break
         try:
-            with video_source(video).open() as opened:
+            with video_source(video).open(fps=rate) as opened:
                 if not opened.live:
-                    windows = sliding_clips(opened.frames_ahead(), SlidingWindows())
-                    clips = [clip.pixels[:CLIP_FRAMES] for clip in islice(windows, each)]
+                    windows = sliding_clips(opened.frames_ahead(), SlidingWindows(clip_frames=clip_frames))
+                    clips = [clip.pixels[:clip_frames] for clip in islice(windows, each)]
                     found.append(VideoClips(source_name(video), clips))
                     missing -= len(clips)
         except Exception as error:

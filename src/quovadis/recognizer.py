@@ -22,6 +22,7 @@ from quovadis.fields import OPTIONAL_FUNCTION, check_value, check_values, with_k
 from quovadis.inference.feature_options import FeatureOptions
 from quovadis.inference.feature_rows import VideoFeatures, video_features
 from quovadis.inference.predictions import predict_steps, predict_video
+from quovadis.inference.trained_sampling import choose_options, other_size, trained_keywords
 from quovadis.labels import LABELS_NAME, class_names, labels_origin, numbered_classes
 from quovadis.notices import notify_once
 from quovadis.options import ModelOptions
@@ -35,7 +36,7 @@ from quovadis.video import Dense, Sampling, SourceLike, SourceReader, VideoLimit
 from quovadis.video.array import array_of_tensor, is_tensor
 from quovadis.video.source_lists import listed_videos, several_videos
 from quovadis.video.sources import source_name
-from quovadis.weights import Weights, load_weights
+from quovadis.weights import InputSpecification, Weights, load_weights
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.load import AUTO
 
@@ -52,13 +53,20 @@ class Recognizer(AbstractContextManager["Recognizer"]):
     """
 
     def __init__(
-        self, engine: Engine, weights: WeightsIdentity, labels: tuple[str, ...], options: ModelOptions | None = None
+        self,
+        engine: Engine,
+        weights: WeightsIdentity,
+        labels: tuple[str, ...],
+        options: ModelOptions | None = None,
+        input_specification: InputSpecification | None = None,
     ) -> None:
         self.engine = engine
         self.weights = weights
         self.labels = labels
         self.options = options
         """What `load` makes the same model from, in another process too; None: nothing does."""
+        self.input = input_specification or InputSpecification()
+        """What clips the weights were trained on, which is how videos are sampled where nothing else is asked for."""
 
     def __exit__(self, *exception: object) -> None:
         self.close()
@@ -132,7 +140,8 @@ class Recognizer(AbstractContextManager["Recognizer"]):
                 type says; or frames: uint8 RGB, 0..255, of any size, as an array or a tensor of shape frames, height,
                 width, 3, or as an iterable of arrays, tensors or PIL pictures. A tensor may have its channels first.
                 Frames are taken to be at the rate that the sampling asks for.
-            sampling: which frames become clips; None: adjoining clips of 79 frames at 25 frames a second.
+            sampling: which frames become clips; None: adjoining clips as in the weights' `input`, or, where it does not
+                say, of 79 frames at 25 frames a second.
             limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
             allow_partial: classify what is there of a damaged or cut-off video, instead of refusing it.
             on_start: called with the number of clips to expect, None if unknown.
@@ -147,7 +156,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
             EngineError: the device failed.
             TypeError: a keyword that is no field.
         """
-        sampling, limits = _chosen(Sampling, sampling, limits, allow_partial, keywords)
+        sampling, limits = choose_options(Sampling, sampling, limits, allow_partial, keywords, self.input)
         check_values(OPTIONAL_FUNCTION, ArchitectureError, on_start=on_start, on_clip=on_clip)
         reader = SourceReader(video_source(source), limits, allow_partial=allow_partial)
         return predict_video(
@@ -184,7 +193,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
             TypeError: a keyword that is no field.
         """
         sources = several_videos(sources)
-        sampling, limits = _chosen(Sampling, sampling, limits, allow_partial, keywords)
+        sampling, limits = choose_options(Sampling, sampling, limits, allow_partial, keywords, self.input)
         workers = check_value("workers", workers, int | None, ArchitectureError, at_least=1)
         at_once = workers or self.engine.max_concurrent_clips
         stop = Event()
@@ -212,8 +221,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
 
         Args:
             source: as for `classify`.
-            options: which features of which frames; None: `Mixed_5c` pooled over adjoining windows of 79 frames at 25 a
-                second.
+            options: which features of which frames; None: `Mixed_5c` pooled over adjoining windows as of `classify`.
             limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
             allow_partial: take what is there of a damaged or cut-off video.
             keywords: fields of `FeatureOptions`, of its sampling and geometry, and of `VideoLimits`, which they replace
@@ -225,7 +233,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
             EngineError: the device failed.
             TypeError: a keyword that is no field.
         """
-        options, limits = _chosen(FeatureOptions, options, limits, allow_partial, keywords)
+        options, limits = choose_options(FeatureOptions, options, limits, allow_partial, keywords, self.input)
         return video_features(self.engine, source, options, limits=limits, allow_partial=allow_partial)
 
     def stream(
@@ -245,8 +253,8 @@ class Recognizer(AbstractContextManager["Recognizer"]):
 
         Args:
             source: as for `classify`. A generator's frames are taken as they are needed, in the thread that asks.
-            sampling: rate, part, and a `Dense` of windows and chunks; None: 25 frames a second. Without a `Dense`,
-                windows are of 9 steps (79 frames), and chunks of 8 frames.
+            sampling: rate, part, and a `Dense` of windows and chunks; None: the weights' own rate and windows, else 25
+                frames a second. Without a `Dense`, windows are of 9 steps (79 frames), and chunks of 8 frames.
             limits: the most pixels, frames and seconds to accept; None: the defaults of `VideoLimits`.
             allow_partial: take what is there of a damaged or cut-off video.
             keywords: fields of `Sampling`, `Dense`, `TimeSpan` and `VideoLimits`, as for `classify`.
@@ -259,9 +267,10 @@ class Recognizer(AbstractContextManager["Recognizer"]):
         """
         if sampling is None:
             sampling = Sampling(clips=_STEP_BY_STEP)
+            keywords = {**trained_keywords(self.input, keywords, is_dense=True), **keywords}
         elif isinstance(sampling, Sampling) and not isinstance(sampling.clips, Dense):
             sampling = replace(sampling, clips=_STEP_BY_STEP)
-        sampling, limits = _chosen(Sampling, sampling, limits, allow_partial, keywords)
+        sampling, limits = choose_options(Sampling, sampling, limits, allow_partial, keywords, self.input)
         dense = sampling.clips
         if not isinstance(dense, Dense):
             raise ArchitectureError(f"a stream is sampled by Dense, not by {type(dense).__name__}", option="clips")
@@ -272,19 +281,6 @@ class Recognizer(AbstractContextManager["Recognizer"]):
     ) -> Iterator[StepPrediction]:
         video = source.open(fps=sampling.fps, span=sampling.span, limits=limits, allow_partial=allow_partial)
         yield from predict_steps(self.engine, self.labels, video, dense)
-
-
-def _chosen(
-    kind: type[Any], given: Any, limits: VideoLimits | None, allow_partial: object, keywords: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    """Return options of a kind and limits, the defaults where nothing is given, with keywords in place of fields."""
-    check_values(bool, ArchitectureError, allow_partial=allow_partial)
-    name = "sampling" if kind is Sampling else "options"
-    for option, value, wanted in ((name, given, kind), ("limits", limits, VideoLimits)):
-        if not isinstance(value, wanted | None):
-            message = f"{type(value).__name__} is no {wanted.__name__}: give one, or its fields as keywords of the call"
-            raise ArchitectureError(message, option=option)
-    return with_keywords(keywords, given or kind(), limits or VideoLimits(), free=given is None)
 
 
 def _load_again(options: ModelOptions, settings: Mapping[str, str]) -> Recognizer:
@@ -364,6 +360,8 @@ def load(
     slower = why_slower(chosen.engine, chosen.device)
     if slower is not None:
         notify_once("kernels", f"running on OpenVINO, which takes up to twice as long: {slower}", notify)
+    if size := other_size(loaded.input):
+        notify(f"warning: {loaded.source}: {size}")
     precision = chosen.precision
     if precision == "auto" and runs_on_torch(chosen.engine, chosen.device):
         precision = None
@@ -380,7 +378,8 @@ def load(
     )
     labels = loaded.class_names(names, labels_origin(chosen.labels))
     identity = WeightsIdentity(loaded.name, loaded.sha256)
-    return Recognizer(opened, identity, labels, _lasting(chosen, identity, labels) if is_from_options else None)
+    lasting = _lasting(chosen, identity, labels) if is_from_options else None
+    return Recognizer(opened, identity, labels, lasting, loaded.input)
 
 
 def _lasting(options: ModelOptions, identity: WeightsIdentity, labels: tuple[str, ...]) -> ModelOptions:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from quovadis.training import ClipSampling, RunOptions, TrainingOptions
 from quovadis.training.synthetic import write_motion_dataset
 from support.command_line import quovadis
 
@@ -77,19 +79,21 @@ def test_a_class_with_one_video_is_named(videos: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def small_network(weights: object, labels: tuple[str, ...], options: object) -> object:
+@pytest.fixture
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     from quovadis.torch import I3D
 
-    return I3D(len(labels), width=1 / 16, pool=(2, 1, 1))
+    def small(weights: object, labels: tuple[str, ...], options: object) -> I3D:
+        return I3D(len(labels), width=1 / 16, pool=(2, 1, 1))
+
+    monkeypatch.setattr("quovadis.training.run.initial_network", small)
 
 
 SMALL = ["--frames", "9", "--short-side", "32", "--crop", "32", "--no-flip", "--workers", "0"]
 
 
-def test_unreadable_videos_are_counted_and_named_also_by_names_that_are_no_text(
-    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("quovadis.training.run.initial_network", small_network)
+@pytest.mark.usefixtures("small_networks")
+def test_unreadable_videos_are_counted_and_named_also_by_names_that_are_no_text(videos: Path, tmp_path: Path) -> None:
     odd = os.fsdecode(b"odd \xff.mp4")
     source = next(videos.rglob("*.mp4")).read_bytes()
     for label in ("one", "two"):
@@ -109,10 +113,8 @@ def test_unreadable_videos_are_counted_and_named_also_by_names_that_are_no_text(
     assert all(Path(path).exists() for part in ("train", "validation") for path in split[part].values())
 
 
-def test_a_validation_part_that_cannot_be_read_is_said(
-    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("quovadis.training.run.initial_network", small_network)
+@pytest.mark.usefixtures("small_networks")
+def test_a_validation_part_that_cannot_be_read_is_said(videos: Path, tmp_path: Path) -> None:
     for label in {path.parent.name for path in videos.rglob("*.mp4")}:
         (folder := tmp_path / "others" / label).mkdir(parents=True)
         (folder / "empty.mp4").touch()
@@ -122,8 +124,33 @@ def test_a_validation_part_that_cannot_be_read_is_said(
     assert done.stderr.splitlines()[-1].endswith("none of the videos to validate with could be read: replace them")
 
 
+@pytest.mark.usefixtures("small_networks")
+def test_a_video_that_cannot_be_read_is_listed_while_the_training_goes_on(videos: Path, tmp_path: Path) -> None:
+    from quovadis.training.run import SilentObserver, train
+
+    shutil.copytree(videos, tmp_path / "videos")
+    broken = next((tmp_path / "videos").iterdir()) / "broken.mp4"
+    broken.write_bytes(b"no video")
+    listed: list[bool] = []
+
+    class Observer(SilentObserver):
+        def step(self, report: object) -> None:
+            listed.append("broken.mp4" in (tmp_path / "run" / "skipped.json").read_text())
+
+    train(
+        tmp_path / "videos",
+        tmp_path / "run",
+        run=RunOptions(weights="random", validation=str(videos)),
+        options=TrainingOptions(stage="full", epochs=2, batch=3, workers=0),
+        sampling=ClipSampling(frames=9, short_side=32, crop=32),
+        observer=Observer(),
+    )
+    assert listed[-1]
+    assert str(broken.relative_to(tmp_path / "videos")) in json.loads((tmp_path / "run" / "skipped.json").read_text())
+
+
+@pytest.mark.usefixtures("small_networks")
 def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quovadis.training.run.initial_network", small_network)
     run = tmp_path / "run"
     arguments = ["-w", "random", "--stage", "full", "--epochs", "2", "--batch", "3", "--workers", "0"]
     sampling = ["--frames", "9", "--short-side", "32", "--crop", "32", "--no-flip"]
@@ -139,6 +166,18 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     assert again.returncode == 1
     assert "with --momentum 0.9, and this run is with --momentum 0.8; give another one to --out" in again.stderr
     assert "momentum = 0.9\n" in (run / "config.toml").read_text()
+    before = (run / "best.safetensors").read_bytes(), (run / "config.toml").read_bytes()
+    (run / "state.ckpt").rename(tmp_path / "state.ckpt")
+    with monkeypatch.context() as patch:
+        patch.setattr("quovadis.training.run.load_weights", lambda *_, **__: None)
+        head = quovadis("train", videos, "--out", run, "-w", "rgb-scratch", *sampling)
+    assert head.returncode == 1
+    assert head.stderr == (
+        f"quovadis: error: {run}: holds results made with --stage full, and this run is with --stage head; "
+        "give another one to --out, or --restart to start over\n"
+    )
+    assert before == ((run / "best.safetensors").read_bytes(), (run / "config.toml").read_bytes())
+    (tmp_path / "state.ckpt").rename(run / "state.ckpt")
     config = quovadis("train", videos, "--out", tmp_path / "again", "--config", run / "config.toml", "--quiet")
     assert (config.returncode, config.stdout, config.stderr) == (0, "", "")
     (run / "best.safetensors").unlink()

@@ -25,6 +25,7 @@ from quovadis.evaluation.protocols import (
     DeepMindProtocol,
     MultiviewProtocol,
     OpenModelZooProtocol,
+    ProtocolName,
     deepmind,
     make_protocol,
     multiview,
@@ -33,6 +34,7 @@ from quovadis.evaluation.protocols import (
 from quovadis.evaluation.protocols.deepmind import CHUNK_FRAMES, chunks
 from quovadis.video import SourceReader
 from quovadis.video.geometry import scaled_size
+from quovadis.weights import InputSpecification
 from support.fake_engine import ColourEngine
 from support.synthetic import moving_squares, write_video
 
@@ -189,6 +191,29 @@ def test_deepmind_shows_the_network_all_frames_at_once(clip: Path) -> None:
     (view,) = DeepMindProtocol().views(video, engine)
     assert (view.clip, view.crop, view.start_frame, video.frames) == (0, 0, 0, 90)
     assert [pixels.shape for pixels in engine.seen] == [(90, 224, 224, 3)]
+
+
+@pytest.mark.parametrize("name", ["deepmind", "multiview", "omz"])
+def test_weights_are_tested_at_the_rate_and_length_of_their_training(name: ProtocolName, clip: Path) -> None:
+    engine = Recorder()
+    protocol = make_protocol(name, specified=InputSpecification(clip_frames=32, fps=12.5))
+    list(protocol.views(reader(clip), engine))
+    frames, rate = {"deepmind": (45, 12.5), "multiview": (32, 12.5), "omz": (79, "native")}[name]
+    assert {len(pixels) for pixels in engine.seen} == {frames}
+    assert protocol.settings["fps"] == rate
+    assert protocol.settings.get("clip_frames") == (None if name == "deepmind" else frames)
+    assert make_protocol(name, specified=InputSpecification()).settings == make_protocol(name).settings
+
+
+def test_a_long_video_is_cut_in_pieces_at_another_rate_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deepmind, "CHUNK_FRAMES", 160)
+    path = write_video(tmp_path / "long.mp4", moving_squares(360, 160, 120), rate=25)
+    engine, video = Recorder(), reader(path)
+    list(DeepMindProtocol(12.5).views(video, engine))
+    assert video.frames == 180
+    assert {len(pixels) for pixels in engine.seen} == {156}
+    with quovadis.video.open_video(path, fps=12.5) as frames:
+        np.testing.assert_array_equal(engine.seen[0], [frame.pixels for frame in islice(frames, 156)])
 
 
 def test_deepmind_resamples_to_25_frames_a_second(tmp_path: Path) -> None:

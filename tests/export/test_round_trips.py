@@ -42,7 +42,7 @@ def graphs(written: dict[str, Written], tmp_path_factory: pytest.TempPathFactory
     for first in UNFOLDED:
         weights, store = read_weights(written[first].path), folder / f"{first}.safetensors"
         FORMATS["safetensors"].load_exporter().write(weights, store, defaults)
-        stored = worker.StoredWeights(weights.name, weights.sha256, str(weights.source), weights.num_classes, None)
+        stored = worker.StoredWeights(weights.name, weights.sha256, str(weights.source), weights.num_classes, None, {})
         job = {"step": "write", "identity": asdict(stored), "store": str(store), "format": "tensorflow-graph"}
         jobs.append({**job, "path": str(folder / f"{first}.pb"), "options": asdict(defaults)})
     code = "import json, sys; from quovadis.export import worker; [worker._do(job) for job in json.load(sys.stdin)]"

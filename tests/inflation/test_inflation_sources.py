@@ -191,7 +191,7 @@ def test_the_file_says_what_it_is_and_how_it_was_made(
     assert json.loads(metadata["labels"]) == ["wave", "nod", "point"]
     assert (metadata["weights"], metadata["source"]) == ("i3d", "source.safetensors")
     assert metadata["sha256"] == done.weights.sha256 == read_weights(path).sha256
-    assert json.loads(metadata["input"]) == {"channels": "RGB", "size": 224, "mean": 127.5, "scale": 127.5}
+    assert json.loads(metadata["input"]) == {"crop_size": 224, "mean": 127.5, "scale": 127.5}
     assert json.loads(metadata["inflation"]) == {
         "source": "source.safetensors",
         "network": "torchvision's GoogLeNet",

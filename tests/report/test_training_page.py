@@ -165,7 +165,12 @@ def test_time_memory_and_provenance_are_told(tmp_path: Path) -> None:
         ["machine", "a processor"],
     ):
         assert row in rows
-    for row in (["initial weights", "rgb-scratch"], ["frames", "64"], ["sampling", "views 3"], ["head_rate", "0.01"]):
+    for row in (
+        ["initial weights", "rgb-scratch"],
+        ["clip frames", "64"],
+        ["sampling", "views 3"],
+        ["head_rate", "0.01"],
+    ):
         assert row in rows
 
 

@@ -93,7 +93,7 @@ def write_classified(path: Path) -> VideoPrediction:
         top=1,
         several=True,
         notify=lambda line: None,
-        settings={"clip": "all", "fps": 25},
+        settings=lambda: {"clip": "all", "fps": 25},
     ) as output:
         output._shows_table = False
         output.result(video)

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from quovadis.cli.main import main
+from quovadis.weights import InputSpecification
 from support.fake_engine import FakeEngine, recognizer
 
 SAFETY_NET = 900
@@ -65,10 +67,14 @@ def quovadis_process(*arguments: str | Path, **environment: str) -> subprocess.C
     )
 
 
-def load_fakes(patch: pytest.MonkeyPatch, **engines: FakeEngine) -> None:
-    """Let commands in this process run on engines without a network, given by the command's name."""
+def load_fakes(patch: pytest.MonkeyPatch, specified: InputSpecification | None = None, **engines: FakeEngine) -> None:
+    """Let commands in this process run on engines without a network, given by the command's name.
+
+    Their weights were trained on clips as `specified`.
+    """
     for name, engine in engines.items():
-        patch.setattr(f"quovadis.cli.{name}.load", lambda *_, engine=engine, **__: recognizer(engine))
+        made = partial(recognizer, engine, specified=specified)
+        patch.setattr(f"quovadis.cli.{name}.load", lambda *_, made=made, **__: made())
 
 
 def invoke_features(*arguments: str) -> subprocess.CompletedProcess[str]:

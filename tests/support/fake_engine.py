@@ -17,6 +17,7 @@ from quovadis.engines.lifecycle import BaseEngine
 from quovadis.labels import kinetics400
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity, softmax
+from quovadis.weights import InputSpecification
 from support.colours import answer_in, logits_of
 
 CHANNELS = 1024
@@ -124,5 +125,8 @@ def _feature_map(clips: Clip, name: str) -> NDArray[np.float32]:
     return noise.random(shape, np.float32)
 
 
-def recognizer(engine: FakeEngine | None = None, sha256: str = "0" * 64) -> Recognizer:
-    return Recognizer(engine or ColourEngine(), WeightsIdentity("fake", sha256), kinetics400())
+def recognizer(
+    engine: FakeEngine | None = None, sha256: str = "0" * 64, specified: InputSpecification | None = None
+) -> Recognizer:
+    identity = WeightsIdentity("fake", sha256)
+    return Recognizer(engine or ColourEngine(), identity, kinetics400(), input_specification=specified)

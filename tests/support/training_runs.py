@@ -14,6 +14,7 @@ from quovadis.training import TrainingOptions
 from quovadis.training.history import EVALUATION, STEP, History
 from quovadis.training.output import BEST_NAME, PREDICTIONS_NAME, write_weights
 from quovadis.training.run import SKIPPED_NAME, SPLIT_NAME
+from quovadis.weights import InputSpecification
 
 LABELS = ("wave", "clap & <b>bow</b>", "jump", "$spin$")
 BATCHES = 5
@@ -66,7 +67,7 @@ def write_run(
         "initial_weights": "rgb-scratch",
         "sampling": {"views": 3},
     }
-    specification = {"frames": 64, "fps": 25, "short_side": 256, "crop": 224}
+    specification = InputSpecification(clip_frames=64, fps=25, short_side=256, crop_size=224)
     write_weights(folder / BEST_NAME, {"w": np.zeros(1, np.float32)}, LABELS, specification, told)
     if validation:
         lines = [json.dumps(record) + "\n" for record in _videos(videos, multi_label)]
@@ -83,7 +84,7 @@ def write_head_run(folder: Path, *, videos: int = 12) -> Path:
     history.append(EVALUATION, {"step": 0, "epoch": 0, "train_loss": 0.1, "loss": 0.6, **figures, **tried})
     history.write_table()
     told = {"stage": "head", "penalty": 0.01, "options": TrainingOptions().to_dict()}
-    write_weights(folder / BEST_NAME, {"w": np.zeros(1, np.float32)}, LABELS, {"frames": 64}, told)
+    write_weights(folder / BEST_NAME, {"w": np.zeros(1, np.float32)}, LABELS, InputSpecification(clip_frames=64), told)
     lines = [json.dumps(record) + "\n" for record in _videos(videos, multi_label=False)]
     (folder / PREDICTIONS_NAME).write_text("".join(lines), encoding="utf-8")
     return folder

@@ -71,7 +71,14 @@ def test_the_file_says_what_it_is(best: Path) -> None:
     with safe_open(best, "np") as file:
         metadata = file.metadata()
     assert json.loads(metadata["labels"]) == list(CLIPS)
-    assert json.loads(metadata["input"]) == {"frames": WINDOW, "fps": 25.0, "short_side": 256, "crop": 224}
+    assert json.loads(metadata["input"]) == {
+        "clip_frames": WINDOW,
+        "fps": 25.0,
+        "short_side": 256,
+        "crop_size": 224,
+        "mean": 127.5,
+        "scale": 127.5,
+    }
     told = json.loads(metadata["training"])
     assert told["stage"] == "head"
     assert told["initial_weights"] == "rgb-scratch"

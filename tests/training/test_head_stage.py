@@ -120,13 +120,13 @@ def test_features_that_were_damaged_on_disk_are_computed_again(tmp_path: Path) -
 
 
 def test_videos_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> None:
-    told: list[VideoError] = []
+    told: dict[str, VideoError] = {}
     clips = Colours(tmp_path, unreadable=(1, 4))
-    found = head_features(recognizer(MeanEngine()), clips, tmp_path, views=1, settings={}, on_failure=told.append)
+    found = head_features(recognizer(MeanEngine()), clips, tmp_path, views=1, settings={}, on_failure=told.__setitem__)
     assert found.keys == ("0", "2", "3", "5")
     assert found.targets.tolist() == [0, 0, 1, 1]
     assert found.failures == {"1": "1.mp4: cannot be read", "4": "4.mp4: cannot be read"}
-    assert [str(error) for error in told] == list(found.failures.values())
+    assert {key: str(error) for key, error in told.items()} == found.failures
     clips.unreadable = tuple(range(6))
     with pytest.raises(VideoError, match=r"none of 6 videos could be read; the first: 0\.mp4"):
         head_features(recognizer(MeanEngine()), clips, tmp_path, views=2, settings={})

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from quovadis.errors import OutputError, TrainingError
 from quovadis.torch import BATCH_NORM_MOMENTUM, OffsetBatchNorm
 from quovadis.training.history import read_history
+from quovadis.weights import InputSpecification
 from support.training import FRAMES, LABELS, SIDE, MemoryBatches, options, small_network, state_of, trainer
 
 
@@ -196,7 +198,7 @@ def test_the_folder_tells_how_the_training_went(tmp_path: Path) -> None:
         provenance={"dataset_sha256": "abc"},
         on_step=told.append,
         on_evaluation=lambda step, _: told.append(step),
-        input_specification={"frames": FRAMES},
+        input_specification=InputSpecification(clip_frames=FRAMES, crop_size=SIDE),
     )
     done = made.fit()
     records = list(read_history(tmp_path / "history.jsonl"))
@@ -212,6 +214,8 @@ def test_the_folder_tells_how_the_training_went(tmp_path: Path) -> None:
     assert all(video["labels"][0] in LABELS and len(video["scores"]) == 3 for video in videos)
     assert done.evaluation is not None
     assert done.evaluation.score == evaluations[-1]["video_top1"]
+    with safe_open(done.best, "np") as file:
+        assert json.loads(file.metadata()["input"]) == {"clip_frames": FRAMES, "crop_size": SIDE}
 
 
 def test_too_few_clips_for_a_batch_are_refused(tmp_path: Path) -> None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, ParamSpec
+from typing import Annotated, Any, Literal, ParamSpec
 
 import typer
 
-from quovadis.architecture import FRAMES_PER_SECOND
+from quovadis.architecture import DEFAULT_CHUNK_FRAMES
 from quovadis.classification import RunOptions, classify_sources
 from quovadis.cli.command import OUTPUT, SAMPLING
 from quovadis.cli.options import (
     COMMON,
-    FPS,
     LIMITS,
     MODEL,
     Calibration,
     CommonOptions,
     check_engine,
     check_resume,
+    fps_option,
     load,
     notify,
     resumable,
@@ -29,12 +30,13 @@ from quovadis.cli.options import (
 )
 from quovadis.cli.spelling import flag
 from quovadis.cli.usage import Excludes, Needs, command_line_checks
+from quovadis.inference.trained_sampling import choose_sampling
 from quovadis.options import ModelOptions
 from quovadis.report.output import OutputFormat, ResultOutput, check_outputs
 from quovadis.report.progress import ClipProgress, VideoProgress
 from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD
-from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, TimeSpan, VideoLimits
+from quovadis.video import CentreClip, Dense, SlidingWindows, VideoLimits
 
 Arguments = ParamSpec("Arguments")
 
@@ -54,10 +56,12 @@ def classify(
         Excludes("timeline", "dense"),
     ] = "all",
     clip_frames: Annotated[
-        int,
-        typer.Option(min=9, help="Frames of a clip.", rich_help_panel=SAMPLING),
+        int | None,
+        typer.Option(
+            min=9, help="Frames of a clip.", show_default="the weights' own, else 79", rich_help_panel=SAMPLING
+        ),
         Excludes("timeline", "dense"),
-    ] = 79,
+    ] = None,
     stride: Annotated[
         int | None,
         typer.Option(
@@ -65,7 +69,7 @@ def classify(
         ),
         Excludes("timeline", "dense", clip="centre"),
     ] = None,
-    fps: FPS = str(FRAMES_PER_SECOND),
+    fps: Annotated[Any, fps_option("the weights' own, else 25")] = None,
     dense: Annotated[
         bool,
         typer.Option(
@@ -73,17 +77,27 @@ def classify(
         ),
     ] = False,
     window_steps: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--window", min=1, help="Dense: steps of 8 frames averaged into a prediction.", rich_help_panel=SAMPLING
+            "--window",
+            min=1,
+            help="Dense: steps of 8 frames averaged into a prediction.",
+            show_default="those of a clip",
+            rich_help_panel=SAMPLING,
         ),
         Needs("dense", "timeline"),
-    ] = 9,
+    ] = None,
     chunk_frames: Annotated[
-        int,
-        typer.Option("--chunk", min=8, help="Dense: frames per call, a multiple of 8.", rich_help_panel=SAMPLING),
+        int | None,
+        typer.Option(
+            "--chunk",
+            min=8,
+            help="Dense: frames per call, a multiple of 8.",
+            show_default=str(DEFAULT_CHUNK_FRAMES),
+            rich_help_panel=SAMPLING,
+        ),
         Needs("dense", "timeline"),
-    ] = 16,
+    ] = None,
     timeline: Annotated[
         bool,
         typer.Option("--timeline", help="Merge predictions into segments; implies --dense.", rich_help_panel=SAMPLING),
@@ -143,14 +157,19 @@ def classify(
     file_format = "json" if common.as_json else file_format
     check_resume(common.resume, [output, plot], sources)
     with command_line_checks():
-        clips: SlidingWindows | CentreClip | Dense = SlidingWindows(clip_frames=clip_frames, stride=stride)
-        if dense or timeline:
-            clips = Dense(window_steps=window_steps, chunk_frames=chunk_frames)
-        elif clip == "centre":
-            clips = CentreClip(clip_frames=clip_frames)
-        span = TimeSpan(start_seconds=start, duration_seconds=duration_seconds)
-        sampling = Sampling(clips=clips, fps=fps, span=span)
-        check_engine(model_options, dense=isinstance(clips, Dense))
+        choose = partial(
+            choose_sampling,
+            Dense if dense or timeline else CentreClip if clip == "centre" else SlidingWindows,
+            clip_frames=clip_frames,
+            stride=stride,
+            fps=fps,
+            window_steps=window_steps,
+            chunk_frames=chunk_frames,
+            start_seconds=start,
+            duration_seconds=duration_seconds,
+        )
+        sampling = choose()
+        check_engine(model_options, dense=isinstance(sampling.clips, Dense))
         check_outputs(file_format, output, plot, several=len(sources) > 1)
     with ExitStack() as stack:
         results = stack.enter_context(
@@ -161,12 +180,13 @@ def classify(
                 top=top,
                 several=len(sources) > 1,
                 notify=notify,
-                settings=asdict(sampling),
+                settings=lambda: asdict(sampling),
                 spell=flag,
                 quiet=common.quiet,
             )
         )
         model = load(model_options, quiet=common.quiet, calibration=calibration, calibration_fallback=sources)
+        sampling = choose(specified=model.input)
         if common.resume is not None:
             stack.enter_context(resumable(common.resume, restart=common.restart))
         shown = not common.quiet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -161,7 +162,8 @@ def evaluate(
     if dataset is None:
         raise UsageError("give a dataset, or --compare two files")
     with command_line_checks():
-        chosen = make_protocol(protocol, clips=clips, crops=crops, crop_size=crop_size)
+        choose = partial(make_protocol, protocol, clips=clips, crops=crops, crop_size=crop_size)
+        choose()
         check_engine(model_options)
     output = output or DEFAULT_OUTPUT
     check_output_folder(output, REPORT_SUFFIXES)
@@ -186,11 +188,10 @@ def evaluate(
             :CALIBRATION_CLIPS
         ],
     )
-    title = f"{dataset.name}, {protocol}"
     faults: list[UnexpectedError] = []
     with (
         resumable(output / LEDGER_NAME, restart=common.restart),
-        VideoProgress(stderr(), title, enabled=not common.quiet) as progress,
+        VideoProgress(stderr(), f"{dataset.name}, {protocol}", enabled=not common.quiet) as progress,
     ):
         tell_above = notices(quiet=common.quiet, above=progress)
 
@@ -201,7 +202,7 @@ def evaluate(
         predictions, record = run_evaluation(
             model,
             examples,
-            chosen,
+            choose(specified=weights.input),
             output / LEDGER_NAME,
             restart=common.restart,
             workers=common.workers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +22,11 @@ from quovadis.cli.options import (
     CommonOptions,
     check_engine,
     check_output_folder,
+    fps_option,
     load,
     notices,
     notify,
     notify_above,
-    parse_fps,
     resumable,
     stderr,
 )
@@ -84,7 +85,7 @@ def features(
         typer.Option(
             min=9,
             help="Frames of a window.",
-            show_default="79, video_features 64",
+            show_default="the weights' own, else 79; video_features 64",
             rich_help_panel=SAMPLING,
         ),
         DENSE_HAS_NO_WINDOWS,
@@ -117,16 +118,7 @@ def features(
             rich_help_panel=SAMPLING,
         ),
     ] = 1,
-    fps: Annotated[
-        Any,
-        typer.Option(
-            parser=parse_fps,
-            metavar="FPS|native",
-            help="Frames a second to resample to.",
-            show_default="25, video_features native",
-            rich_help_panel=SAMPLING,
-        ),
-    ] = None,
+    fps: Annotated[Any, fps_option("the weights' own, else 25; video_features native")] = None,
     dense: Annotated[
         bool,
         typer.Option("--dense", help="Run each frame once; a feature for every 8 frames.", rich_help_panel=SAMPLING),
@@ -165,7 +157,8 @@ def features(
         quovadis features videos/ --endpoint Mixed_4f --pool space
     """
     with command_line_checks():
-        options = choose_features(
+        choose = partial(
+            choose_features,
             preset,
             endpoint=endpoint,
             pool=pool,
@@ -176,6 +169,7 @@ def features(
             fps=fps,
             dense=dense,
         )
+        options = choose()
         check_engine(model_options, dense=options.is_dense)
     tell = notices(quiet=common.quiet)
     if preset == "video_features" and options.windows.clip_frames % EXACT_STACK_MULTIPLE:
@@ -194,6 +188,7 @@ def features(
         calibration=calibration,
         calibration_fallback=expanded,
     )
+    options = choose(specified=model.input)
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         tell(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
     with (

@@ -200,16 +200,18 @@ class CommonOptions:
 COMMON, COMMON_PARALLEL = CommonOptions(), CommonOptions(workers=2)
 """What they are where nothing is given."""
 
-FPS = Annotated[
-    Any,
-    typer.Option(
+
+def fps_option(default: str) -> Any:
+    """Return the option of a rate, whose help states this default."""
+    return typer.Option(
         parser=parse_fps,
         metavar="FPS|native",
         help="Frames a second to resample to.",
-        show_default="25",
+        show_default=default,
         rich_help_panel=SAMPLING,
-    ),
-]
+    )
+
+
 AsJSON = Annotated[bool, typer.Option("--json", help=JSON_HELP, rich_help_panel=OUTPUT)]
 Calibration = Annotated[
     list[str] | None,

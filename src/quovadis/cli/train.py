@@ -6,13 +6,13 @@ import shlex
 from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.cli.command import OUTPUT, RUN, Quiet, Without, one_of
-from quovadis.cli.options import FPS, notice_line, notices, resumable, stderr
+from quovadis.cli.options import fps_option, notice_line, notices, resumable, stderr
 from quovadis.cli.spelling import running
 from quovadis.cli.usage import command_line_checks, is_given
 from quovadis.errors import MissingDependencyError
@@ -63,7 +63,7 @@ def train(
     options: TrainingOptions = OPTIONS,
     run: RunOptions = RUN_OPTIONS,
     sampling: Annotated[ClipSampling, Without("fps", "scales")] = CLIPS,
-    fps: FPS = None,
+    fps: Annotated[Any, fps_option("25")] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start over, discarding the training in the folder.", rich_help_panel=RUN)
     ] = False,
@@ -122,9 +122,9 @@ def train(
 def _next_commands(dataset: Path, folder: Path, options: TrainingOptions, sampling: ClipSampling) -> list[str]:
     """Return what to run after a training, as lines for a shell."""
     best = shlex.quote(str(folder / "best.safetensors"))
-    # What it was trained on, where that is not what commands take by themselves.
+    commands = [f"quovadis classify VIDEO -w {best}", f"quovadis convert {best} model.onnx"]
+    # A training takes the clips that it is told, whatever its weights were trained on.
     rate = "" if sampling.fps == FRAMES_PER_SECOND else f" --fps {sampling.fps}"
-    commands = [f"quovadis classify VIDEO -w {best}{rate}", f"quovadis convert {best} model.onnx"]
     if "full" not in options.stages:
         further = f"{shlex.quote(str(dataset))} --out {shlex.quote(f'{folder}-full')}"
         commands.append(f"quovadis train {further} --stage full --from Mixed_5b -w {best}{rate}")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, check_input_size
+from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, FRAMES_PER_SECOND, check_input_size
 from quovadis.errors import OutputError
 from quovadis.export import worker
 from quovadis.export.destination import Destination
@@ -94,7 +94,8 @@ def convert(
         to: a name out of `export.FORMATS`, `ovms` or `triton`; None: detected from the destination's suffix.
         recipe: `omz` for Open Model Zoo's folders.
         batch: clips in a batch, or `any`; None: what the format is usually given.
-        frames: frames of a clip, or `any`; None: what the format is usually given.
+        frames: frames of a clip, or `any`; None: what the format is usually given, which is those that the weights
+            were trained on or any.
         layout: order of the input's axes; None: `BDCHW`, or the format's only one.
         compress: `fp16` stores the weights in half precision (OpenVINO IR).
         labels: class names, or a text file of them, one a line; None: the weights' own. A format without a place for
@@ -133,6 +134,8 @@ def convert(
         stored = worker.read(_source_path(source, notify, progress), store, chosen_labels, labels_origin(labels))
         weights = WeightsIdentity(stored.name, stored.sha256)
         on_step(f"read {weights.name}, SHA-256 {weights.sha256}")
+        plan, _ = plan_conversion(target, to, recipe, given, clip_frames=stored.input.get("clip_frames", CLIP_FRAMES))
+        _tell_what_is_lost(plan, folder, stored, notify)
         for name, text in {**plan.texts(_labels(stored)), **_labels_beside(plan, folder, stored)}.items():
             output.write_text(name, text)
         reference = _Reference(store, Path(scratch) / "results.npz", on_step)
@@ -165,6 +168,20 @@ def _labels_beside(plan: Plan, folder: Path, stored: worker.StoredWeights) -> di
     return {LABELS_NAME: labels_text(stored.labels)}
 
 
+def _tell_what_is_lost(plan: Plan, folder: Path, stored: worker.StoredWeights, notify: Notify) -> None:
+    """Say on what clips models were trained that cannot tell it, if these are not the usual ones."""
+    frames, fps = stored.input.get("clip_frames", CLIP_FRAMES), stored.input.get("fps", FRAMES_PER_SECOND)
+    if (frames, fps) == (CLIP_FRAMES, FRAMES_PER_SECOND):
+        return
+    clips = f"clips of {frames} frames, " + ("every one of a video" if fps == "native" else f"{fps:g} a second")
+    for model in plan.models:
+        if not model.format.holds_labels:
+            notify(
+                f"note: {folder / model.path}: this format cannot tell what the network was trained on, {clips}: "
+                "say so wherever it is used"
+            )
+
+
 class _Reference:
     """The source's own logits, computed once for each shape of input."""
 
@@ -190,7 +207,12 @@ def _source_path(source: str | os.PathLike[str], notify: Notify, progress: Downl
 
 
 def plan_conversion(
-    target: Path, to: str | None, recipe: str | None, given: Mapping[OptionName, Any]
+    target: Path,
+    to: str | None,
+    recipe: str | None,
+    given: Mapping[OptionName, Any],
+    *,
+    clip_frames: int = CLIP_FRAMES,
 ) -> tuple[Plan, Path]:
     """Return what to write, and the folder it goes into; no file is looked at.
 
@@ -199,6 +221,7 @@ def plan_conversion(
         to: as for `convert`.
         recipe: as for `convert`.
         given: options of the format, None where nothing was asked for.
+        clip_frames: frames of a clip where the format usually has so many, and none were asked for.
 
     Raises:
         OutputError: no such format or recipe, or options that it does not have.
@@ -210,7 +233,7 @@ def plan_conversion(
         raise OutputError(f'no recipe is called "{recipe}"; there is {", ".join(RECIPES)}', option="recipe")
     if recipe is not None or to in SERVERS:
         chosen = LAYOUTS[recipe or str(to)]
-        return chosen.plan(_options(chosen.name, chosen.defaults, chosen.options, given)), target
+        return chosen.plan(_options(chosen.name, chosen.defaults, chosen.options, given, clip_frames)), target
     if to is not None and to not in FORMATS:
         raise OutputError(f'no format is called "{to}"; there are {", ".join([*FORMATS, *SERVERS])}', option="to")
     file_format = format_of_path(target) if to is None else FORMATS[to]
@@ -220,12 +243,16 @@ def plan_conversion(
     name = target.name.removesuffix(INDEX_SUFFIX) if file_format.name == "tensorflow-checkpoint" else target.name
     if file_format.name == "openvino" and target.suffix != ".xml":
         raise OutputError(f"{target}: an OpenVINO IR is called .xml, with its .bin beside it")
-    options = _options(file_format.name, file_format.defaults, file_format.options, given)
+    options = _options(file_format.name, file_format.defaults, file_format.options, given, clip_frames)
     return single(name, file_format, options), target.parent
 
 
 def _options(
-    name: str, defaults: ExportOptions, admitted: frozenset[OptionName], given: Mapping[OptionName, Any]
+    name: str,
+    defaults: ExportOptions,
+    admitted: frozenset[OptionName],
+    given: Mapping[OptionName, Any],
+    clip_frames: int,
 ) -> ExportOptions:
     for option in given:
         if option not in admitted:
@@ -240,6 +267,8 @@ def _options(
             values[option] = None
         elif value is not None and value < 1:
             raise OutputError(f'`{option}={value}`: give a number from 1, or "any"')
+    if defaults.frames is not None and "frames" in admitted:
+        values.setdefault("frames", clip_frames)
     options = replace(defaults, **values)
     check_input_size(options.frames or CLIP_FRAMES, FRAME_SIZE, FRAME_SIZE)
     return options

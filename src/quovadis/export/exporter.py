@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from quovadis.export.options import ExportOptions
 from quovadis.version import __version__
 from quovadis.weights import Weights
+from quovadis.weights.input_specification import INPUT_KEY
 
 INPUT_NAME, OUTPUT_NAME = "Placeholder", "Softmax"
 """The model card's names."""
@@ -65,5 +66,6 @@ class Exporter(Protocol):
 
 
 def provenance(weights: Weights) -> Mapping[str, str]:
-    """Return what a written file should tell of its origin; of the source only its name, which is nobody's secret."""
-    return {"weights": weights.name, "sha256": weights.sha256, "source": weights.source.name, "version": __version__}
+    """Return what a written file should tell of its origin and input; of the source only its name, no secret."""
+    told = {"weights": weights.name, "sha256": weights.sha256, "source": weights.source.name, "version": __version__}
+    return {**told, INPUT_KEY: weights.input.to_json()} if weights.input.to_dict() else told

@@ -35,7 +35,8 @@ class Format:
     unfolded: bool = False
     """Whether it keeps all 230 tensors, to the bit."""
     holds_labels: bool = False
-    """Whether it has a place for the class names; they stand in `labels.txt` beside it otherwise."""
+    """Whether it has a place for the class names, which stand in `labels.txt` beside it otherwise; and so for what
+    clips the network was trained on, which no other file has."""
     files: tuple[str, ...] = ("{name}",)
     """Names of its files, made of the main file's `name` and `stem`; each leads to none after it."""
 

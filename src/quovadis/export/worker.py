@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class StoredWeights:
     num_classes: int
     labels: Sequence[str] | None
     """Class names in output order; None if they are unknown."""
+    input: Mapping[str, Any]
+    """The known fields of their input's specification."""
 
 
 def read(
@@ -106,8 +108,9 @@ def _do(job: dict[str, Any]) -> dict[str, Any]:
         if job["labels"] is not None:
             weights = replace(weights, stated_labels=weights.class_names(job["labels"], job["origin"]))
         safetensors_file.write(weights, Path(job["store"]), ExportOptions())
-        known = weights.known_labels
-        return asdict(StoredWeights(weights.name, weights.sha256, str(weights.source), weights.num_classes, known))
+        known, specified = weights.known_labels, weights.input.to_dict()
+        identity = weights.name, weights.sha256, str(weights.source), weights.num_classes
+        return asdict(StoredWeights(*identity, known, specified))
     options, path = ExportOptions(**job["options"]), Path(job["path"])
     exporter = FORMATS[job["format"]].load_exporter()
     if job["step"] == "write":

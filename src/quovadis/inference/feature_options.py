@@ -13,6 +13,8 @@ from quovadis.fields import check_fields
 from quovadis.video.crops import CROPS, Crops
 from quovadis.video.geometry import Geometry
 from quovadis.video.sampling import CentreClip, Dense, Sampling, SlidingWindows
+from quovadis.weights import InputSpecification
+from quovadis.weights.input_specification import UNSPECIFIED
 
 Pool: TypeAlias = Literal["none", "space", "all"]
 """`none`: the endpoint's map as it is; `space`: averaged over height and width, and of `Mixed_5c` over pairs of
@@ -172,8 +174,11 @@ def choose_features(
     crops: Crops = 1,
     fps: float | Literal["native"] | None = None,
     dense: bool = False,
+    specified: InputSpecification = UNSPECIFIED,
 ) -> FeatureOptions:
     """Return what is to be extracted, by what was asked for; what was not is as a preset, or the default, has it.
+
+    Without a preset, the default is what the weights were trained on, if it is `specified`.
 
     Raises:
         ArchitectureError: values that are not possible, or that do not go together.
@@ -187,12 +192,15 @@ def choose_features(
         return replace(base, endpoint=endpoint, pool=pool, sampling=sampling, crops=crops)
     chosen: SlidingWindows | Dense = Dense()
     if not dense and preset != "i3d":
-        chosen = SlidingWindows(clip_frames=clip_frames or CLIP_FRAMES, stride=stride, **remainder)
+        length = clip_frames or specified.clip_frames or CLIP_FRAMES
+        chosen = SlidingWindows(clip_frames=length, stride=stride, **remainder)
     elif windows is not None:
         raise ArchitectureError("dense mode has no windows that could be full: choose one or the other")
     elif (clip_frames or CLIP_FRAMES) != CLIP_FRAMES or stride is not None:
         raise ArchitectureError(
             "dense mode has no windows: leave out their length and stride (`clip_frames`, `stride`)"
         )
-    sampling = Sampling(clips=chosen, fps=FRAMES_PER_SECOND if fps is None else fps)
+    if fps is None:
+        fps = FRAMES_PER_SECOND if preset == "i3d" else specified.fps or FRAMES_PER_SECOND
+    sampling = Sampling(clips=chosen, fps=fps)
     return FeatureOptions(endpoint=endpoint, pool=pool, sampling=sampling, crops=crops)

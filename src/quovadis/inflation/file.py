@@ -22,12 +22,15 @@ from quovadis.inflation.tensors import inflate_tensors, new_head
 from quovadis.labels import check_labels, class_names, labels_origin
 from quovadis.progress import Notify, ignore_notice
 from quovadis.results import WeightsIdentity
+from quovadis.weights import InputSpecification
 from quovadis.weights.load import local_file
 from quovadis.weights.model import make_weights
 
 SUFFIX = ".safetensors"
-INPUT_KEY, INFLATION_KEY = "input", "inflation"
-"""Where the file's metadata holds, as JSON, what the network takes in and how it was made."""
+INFLATION_KEY = "inflation"
+"""Where the file's metadata holds, as JSON, how the network was made."""
+INPUT = InputSpecification(crop_size=FRAME_SIZE, mean=PIXEL_MEAN, scale=PIXEL_SCALE)
+"""What images both networks were trained on, once another scaling is folded into the first layer."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def inflate(
     classes = len(head.bias)
     if chosen is not None:
         check_labels(chosen, labels_origin(labels), classes)
-    weights = make_weights(inflate_tensors(images, head, input_scaling), tensors.path, target.stem)
+    inflated = inflate_tensors(images, head, input_scaling)
+    weights = make_weights(inflated, tensors.path, target.stem, input_specification=INPUT)
     done = Inflation(
         path=target,
         weights=WeightsIdentity(weights.name, weights.sha256),
@@ -182,5 +186,4 @@ def _notes(done: Inflation) -> dict[str, str]:
     inflation = {key: value for key, value in done.to_dict().items() if key not in ("path", "weights", "num_classes")}
     # Of the source only its name: where it lies is nobody's business.
     inflation["source"] = done.source.name
-    specification = {"channels": "RGB", "size": FRAME_SIZE, "mean": PIXEL_MEAN, "scale": PIXEL_SCALE}
-    return {INPUT_KEY: json.dumps(specification), INFLATION_KEY: json.dumps(inflation)}
+    return {INFLATION_KEY: json.dumps(inflation)}

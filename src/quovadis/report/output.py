@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, get_args
 
 from rich.console import Console
@@ -52,7 +52,7 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
         top: int,
         several: bool,
         notify: Notify,
-        settings: Mapping[str, Any] = MappingProxyType({}),
+        settings: Callable[[], Mapping[str, Any]] = dict,
         spell: Spell = in_python,
         quiet: bool = False,
     ) -> None:
@@ -66,7 +66,7 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
             top: how many classes to show.
             several: whether more than one video may come.
             notify: called with a line for each failure, and where results do not go where they were to go.
-            settings: what the results depend on, which a Parquet file states.
+            settings: called at the end for what the results depend on, which a Parquet file states.
             spell: how options are written that tables and records name.
             quiet: whether no table is shown of what a file has.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from quovadis.errors import QuovadisError, Spell, in_python
@@ -16,8 +16,8 @@ from quovadis.video.keys import video_key
 class TableRecords:
     """A writer of records, as `results.records` has them; failures, and what was incomplete, are in the metadata."""
 
-    def __init__(self, file: RecordFile, settings: Mapping[str, Any], spell: Spell = in_python) -> None:
-        """Choose where the table goes, what it says of all of its rows, and how errors write options.
+    def __init__(self, file: RecordFile, settings: Callable[[], Mapping[str, Any]], spell: Spell = in_python) -> None:
+        """Choose where the table goes, what tells its settings at the end, and how errors write options.
 
         Raises:
             MissingDependencyError: pyarrow is not installed.
@@ -63,7 +63,7 @@ class TableRecords:
         """Complete the table, unless Ctrl-C came while rows were being written; the file stays open."""
         if self._table.is_broken:
             return
-        metadata = {"settings": dict(self._settings), "failures": self._failures, "incomplete": self._incomplete}
+        metadata = {"settings": dict(self._settings()), "failures": self._failures, "incomplete": self._incomplete}
         self._table.finish(metadata, {"axes": ["channels"]})
         self._file.is_usable = True
 

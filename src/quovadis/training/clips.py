@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
+from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND, PIXEL_MEAN, PIXEL_SCALE
 from quovadis.datasets import Dataset, Example, example_source
 from quovadis.errors import ArchitectureError, VideoError
 from quovadis.fields import check_fields
@@ -24,6 +24,7 @@ from quovadis.video.crop_view import CropView, CropViewConverter
 from quovadis.video.geometry import SHORT_SIDE, Converter, FrameConverter
 from quovadis.video.sampling import FrameRate
 from quovadis.video.seeking import chosen_frames
+from quovadis.weights import InputSpecification
 
 TRAINING_FRAMES = 64
 """Frames of a clip that the paper trains on (section 4)."""
@@ -89,6 +90,21 @@ class ClipSampling:
                 f"scales must be two shares of the frame's area from 0.01 to 1, the lesser first, not {self.scales}",
                 option="scales",
             )
+
+    def input_specification(self) -> InputSpecification:
+        """Return what the files of weights that are trained on such clips say of them.
+
+        Raises:
+            WeightsError: the clips are too long or too short, or the rate too low, for a file that can be read again.
+        """
+        return InputSpecification(
+            clip_frames=self.frames,
+            fps=self.fps,
+            short_side=self.short_side,
+            crop_size=self.crop,
+            mean=PIXEL_MEAN,
+            scale=PIXEL_SCALE,
+        )
 
 
 @dataclass(frozen=True, eq=False)

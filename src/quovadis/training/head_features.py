@@ -81,7 +81,7 @@ def head_features(
     settings: Mapping[str, Any],
     workers: int = 1,
     observer: VideoObserver | None = None,
-    on_failure: Callable[[VideoError], None] | None = None,
+    on_failure: Callable[[str, VideoError], None] | None = None,
 ) -> HeadFeatures:
     """Compute features, or find those that an earlier run has computed of the same clips with the same weights.
 
@@ -93,7 +93,7 @@ def head_features(
         settings: everything that decides the clips but the videos, in JSON's types.
         workers: videos processed at once, 1 or more.
         observer: told how far it has come.
-        on_failure: called with why a video could not be read.
+        on_failure: called with what the dataset calls a video, and why it could not be read.
 
     Raises:
         VideoError: no video could be read.
@@ -119,7 +119,7 @@ def head_features(
     def fail(task: VideoTask[int], error: VideoError) -> None:
         failures[task.key] = str(error)
         if on_failure is not None:
-            on_failure(error)
+            on_failure(task.key, error)
 
     tasks = [
         VideoTask(example.key, str(example.path), example.path, index) for index, example in enumerate(clips.examples)

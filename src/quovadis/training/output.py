@@ -9,27 +9,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from quovadis.durable import atomic_write
 from quovadis.errors import OutputError
 from quovadis.labels import labels_to_json
 from quovadis.version import __version__
+from quovadis.weights import InputSpecification
+from quovadis.weights.input_specification import INPUT_KEY
 from quovadis.weights.safetensors_file import LABELS_KEY
 
 BEST_NAME, LAST_NAME = "best.safetensors", "last.safetensors"
 """In the folder of a run: the weights of the best evaluation, and those of the end."""
 PREDICTIONS_NAME = "predictions.jsonl"
 """In the folder of a run: what the best weights make of each validation video."""
-INPUT_KEY, TRAINING_KEY = "input", "training"
-"""Where the metadata hold, as JSON, what clips the network was trained on, and how."""
+TRAINING_KEY = "training"
+"""Where the metadata hold, as JSON, how the network was trained."""
 
 
 def write_weights(
     path: Path,
     tensors: Mapping[str, NDArray[np.float32]],
     labels: Sequence[str],
-    input_specification: Mapping[str, Any],
+    input_specification: InputSpecification,
     provenance: Mapping[str, Any],
 ) -> None:
     """Write weights with the names of their classes and where they are from.
@@ -38,7 +41,7 @@ def write_weights(
         path: of the file, whose older content is replaced once the new one is on disk.
         tensors: by original variable name; of a network that is no whole I3D, by the names of its state dict.
         labels: the class names, in output order.
-        input_specification: frames of a clip, frames a second, the short side that frames are scaled to, and the crop.
+        input_specification: what clips the network was trained on.
         provenance: how the weights were made, in JSON's types.
 
     Raises:
@@ -48,7 +51,7 @@ def write_weights(
         "format": "np",
         "version": __version__,
         LABELS_KEY: labels_to_json(labels),
-        INPUT_KEY: json.dumps(dict(input_specification)),
+        INPUT_KEY: input_specification.to_json(),
         TRAINING_KEY: json.dumps(dict(provenance), ensure_ascii=False),
     }
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
@@ -69,6 +72,16 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+
+
+def training_told(path: Path) -> dict[str, Any]:
+    """Return what a file of weights says of how it was trained; nothing where there is none, or it does not say."""
+    try:
+        with safe_open(path, "np") as file:
+            told = json.loads((file.metadata() or {}).get(TRAINING_KEY, "{}"))
+    except (OSError, SafetensorError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:

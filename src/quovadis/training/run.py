@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from quovadis.architecture import HEAD, check_input_size
 from quovadis.datasets import Dataset
 from quovadis.durable import atomic_write
-from quovadis.errors import ArchitectureError, OutputError, TrainingError
+from quovadis.errors import ArchitectureError, OutputError, TrainingError, VideoError
 from quovadis.escape import counted, escaped
 from quovadis.fields import check_values
 from quovadis.labels import class_names
@@ -24,6 +24,7 @@ from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
 from quovadis.recognizer import load
 from quovadis.runs.executor import VideoObserver
+from quovadis.runs.settings import difference
 from quovadis.torch import I3D
 from quovadis.training.clips import ClipDataset, ClipSampling
 from quovadis.training.config import CONFIG_NAME, write_config
@@ -35,11 +36,20 @@ from quovadis.training.history import EVALUATION, History
 from quovadis.training.loader import ClipLoader
 from quovadis.training.losses import make_loss
 from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, check_stages, scaled
-from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, make_folder, write_lines, write_weights
+from quovadis.training.output import (
+    BEST_NAME,
+    LAST_NAME,
+    PREDICTIONS_NAME,
+    make_folder,
+    training_told,
+    write_lines,
+    write_weights,
+)
 from quovadis.training.split import DatasetSplit, dataset_fingerprint, read_splits
+from quovadis.training.state import STATE_NAME
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
-from quovadis.weights import Weights, load_weights
+from quovadis.weights import InputSpecification, Weights, load_weights
 
 SKIPPED_NAME, SPLIT_NAME = "skipped.json", "split.json"
 """In the folder of a run: why videos could not be read; and the paths of those on either side."""
@@ -119,6 +129,7 @@ def train(
     run, options, sampling = run or RunOptions(), options or TrainingOptions(), sampling or ClipSampling(views=3)
     process, observer = process or Process(), observer or SilentObserver()
     options.check_together()
+    specified = sampling.input_specification()
     if "head" in options.stages and process.world_size > 1:
         raise TrainingError(
             'the stage head takes one process: run it without torchrun, and `stage="full"` with it afterwards',
@@ -127,12 +138,17 @@ def train(
     check_stages(run, options)
     split = _read_split(dataset, run, options, observer.notice if process.is_main else ignore_notice)
     weights = None if run.weights == RANDOM else load_weights(run.weights, notify=observer.notice)
+    if not restart:
+        _refuse_other_stage(folder, options)
     _tell_scaling(options, process, observer)
-    trained = _Run(folder, split, run, options, sampling, process, observer)
+    trained = _Run(folder, split, run, options, sampling, specified, process, observer)
     result = None
     if "head" in options.stages and weights is not None:
         weights, result = trained.head(weights, folder if options.stage == "head" else folder / "head")
-    return result if result is not None and options.stage == "head" else trained.full(weights, restart=restart)
+    if result is None or options.stage != "head":
+        result = trained.full(weights, restart=restart)
+    trained.tell_skipped()
+    return result
 
 
 @dataclass
@@ -144,10 +160,11 @@ class _Run:
     run: RunOptions
     options: TrainingOptions
     sampling: ClipSampling
+    input: InputSpecification
     process: Process
     observer: TrainingObserver
     skipped: dict[str, str] = field(default_factory=dict)
-    """Why videos could not be read, by what the dataset calls them."""
+    """Why videos could not be read, in every stage, by what the dataset calls them."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -158,7 +175,6 @@ class _Run:
         check_crop(self.sampling)
         self._write_run()
         model = ModelOptions(self.run.weights, engine=self.run.engine, device=self.options.device)
-        failures: dict[str, str] = {}
         parts = []
         with load(model, loaded=weights, needs_labels=False) as backbone:
             for name, dataset, views in (
@@ -175,14 +191,12 @@ class _Run:
                     settings=settings,
                     workers=max(1, self.options.workers),
                     observer=self.observer.features(name),
-                    on_failure=lambda error: self.observer.notice(f"skipped: {error}"),
+                    on_failure=self._skip,
                 )
                 parts.append(found)
-                failures |= found.failures
         head = train_head(parts[0], parts[1], len(self.labels), self.options)
         made = head.put_on(weights, self.labels, folder / BEST_NAME)
         self._write_head(head, made, weights, folder)
-        self._tell_skipped(failures)
         if head.evaluation is not None:
             self.observer.evaluation(0, head.evaluation)
         score = None if head.evaluation is None else head.evaluation.score
@@ -193,7 +207,7 @@ class _Run:
         told = {"stage": "head", "penalty": head.penalty, **self._provenance(backbone)}
         told |= {"options": self.options.to_dict()}
         for name in (LAST_NAME, BEST_NAME):
-            write_weights(folder / name, made.tensors, self.labels, self._input(), told)
+            write_weights(folder / name, made.tensors, self.labels, self.input, told)
         history = History(folder)
         record: dict[str, Any] = {"step": 0, "epoch": 0, "train_loss": head.train_loss}
         if head.evaluation is not None:
@@ -214,6 +228,11 @@ class _Run:
         counts = None if self.split.train.is_multi_label else class_counts(self.split.train)
         labels = np.array([example.label for example in train.examples], np.int64)
         balanced = labels if options.balance == "sampler" else None
+
+        def step(report: StepReport) -> None:
+            self._add_skipped(loaders)
+            self.observer.step(report)
+
         with ExitStack() as stack:
             loaders = [
                 stack.enter_context(ClipLoader(part, batch=options.batch, workers=workers, classes=classes, **common))
@@ -233,21 +252,26 @@ class _Run:
                 loss=make_loss(options, counts),
                 transform=Mixup(options.mixup) if options.mixup else None,
                 process=process,
-                input_specification=self._input(),
+                input_specification=self.input,
                 provenance=self._provenance(weights),
                 restart=restart,
-                on_step=self.observer.step,
+                on_step=step,
                 on_evaluation=self.observer.evaluation,
             )
             # Not before: the trainer has refused to go on with another training, whose files stay as they are.
             self._write_run()
             result = trainer.fit()
-            skipped = {**loaders[0].skipped, **loaders[1].skipped}
         if process.is_main:
-            for key in skipped.keys() - self.skipped.keys():
-                self.observer.notice(f"skipped: {key}: {skipped[key]}")
-            self._tell_skipped(skipped)
+            for key, reason in self._add_skipped(loaders).items():
+                self.observer.notice(f"skipped: {key}: {reason}")
         return result
+
+    def tell_skipped(self) -> None:
+        """Say how many videos could not be read, if any."""
+        if self.skipped and self.process.is_main:
+            total = counted(len(self.split.train.examples) + len(self.split.validation.examples), "video")
+            path = self.folder / SKIPPED_NAME
+            self.observer.notice(f"warning: {len(self.skipped)} of {total} could not be read: {path} says why")
 
     def _write_run(self) -> None:
         """Write what is trained on, and how."""
@@ -259,20 +283,22 @@ class _Run:
         parts = {"train": self.split.train, "validation": self.split.validation}
         paths = {name: {example.key: str(example.path) for example in part.examples} for name, part in parts.items()}
         _write_json(self.folder / SPLIT_NAME, {"dataset": str(self.split.train.source), **paths})
+        # What an earlier run could not read, this one may.
+        write_skipped(self.folder / SKIPPED_NAME, self.skipped)
 
-    def _tell_skipped(self, failures: Mapping[str, str]) -> None:
-        """Write why videos could not be read, in any stage, and say how many they are."""
-        others = failures.keys() - self.skipped.keys()
-        self.skipped |= failures
-        path = self.folder / SKIPPED_NAME
-        write_skipped(path, self.skipped)
-        if others:
-            total = counted(len(self.split.train.examples) + len(self.split.validation.examples), "video")
-            self.observer.notice(f"warning: {len(self.skipped)} of {total} could not be read: {path} says why")
+    def _skip(self, key: str, error: VideoError) -> None:
+        """Take a video that cannot be read; the file is there at once, in case that the training is stopped."""
+        self.skipped[key] = str(error)
+        write_skipped(self.folder / SKIPPED_NAME, self.skipped)
+        self.observer.notice(f"skipped: {error}")
 
-    def _input(self) -> dict[str, Any]:
-        names = ("frames", "fps", "short_side", "crop")
-        return {name: value for name, value in _plain(self.sampling).items() if name in names}
+    def _add_skipped(self, loaders: Sequence[ClipLoader]) -> dict[str, str]:
+        """Take what loaders have skipped, write it if it is new, and return it."""
+        found = {key: reason for loader in loaders for key, reason in loader.skipped.copy().items()}
+        if not found.items() <= self.skipped.items():
+            self.skipped |= found
+            write_skipped(self.folder / SKIPPED_NAME, self.skipped)
+        return found
 
     def _provenance(self, weights: Weights | None) -> dict[str, Any]:
         return {
@@ -372,6 +398,15 @@ def _read_split(dataset: Path, run: RunOptions, options: TrainingOptions, notify
             f"{dataset}: has one class, {split.train.labels[0]}, and nothing to tell it from: add others"
         )
     return split
+
+
+def _refuse_other_stage(folder: Path, options: TrainingOptions) -> None:
+    """Refuse a folder with weights of another stage, which would be replaced; of a state there `Trainer` tells more."""
+    there = training_told(folder / BEST_NAME).get("options", {}).get("stage", options.stage)
+    if there == options.stage or ("full" in options.stages and (folder / STATE_NAME).exists()):
+        return
+    told = difference({"stage": there}, {"stage": options.stage})
+    raise OutputError(f"{folder}: {told}; give another one to `folder`, or `restart=True` to start over")
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:

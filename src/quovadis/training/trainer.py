@@ -31,6 +31,7 @@ from quovadis.training.optimiser import OptimiserFactory, freeze_before, make_op
 from quovadis.training.options import TrainingOptions, scaled
 from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, make_folder, write_lines, write_weights
 from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, save_state
+from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
 
 _NO_RESULT = ("workers", "device", "save_every", "stage", "head_clips")
 """Options that decide nothing of what `Trainer` makes."""
@@ -96,7 +97,7 @@ class Trainer:
         transform: Transform | None = None,
         optimiser: OptimiserFactory = make_optimiser,
         process: Process | None = None,
-        input_specification: Mapping[str, Any] | None = None,
+        input_specification: InputSpecification = UNSPECIFIED,
         provenance: Mapping[str, Any] | None = None,
         restart: bool = False,
         on_step: Callable[[StepReport], None] | None = None,
@@ -149,7 +150,7 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.options.amp == "fp16")
         self._forward = self._wrapped()
         self._on_step, self._on_evaluation = on_step, on_evaluation
-        self.folder, self._input, self._provenance = folder, dict(input_specification or {}), dict(provenance or {})
+        self.folder, self._input, self._provenance = folder, input_specification, dict(provenance or {})
         self.progress = Progress()
         self._latest: Evaluation | None = None
         make_folder(self.folder)

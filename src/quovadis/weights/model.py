@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from quovadis.errors import WeightsError
 from quovadis.fetch.files import git_blob_sha1
 from quovadis.labels import LABELS_NAME, check_labels, class_set, kinetics400, numbered_classes, read_labels
 from quovadis.weights.catalogue import CATALOGUE
+from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
 from quovadis.weights.other_networks import refuse_other_network
 from quovadis.weights.variable_names import is_training_state
 
@@ -41,6 +42,8 @@ class Weights:
     """The file, or the prefix of the checkpoint, that they were read from."""
     stated_labels: tuple[str, ...] | None = None
     """The class names that stand in the file itself, or that a user chose; None if there are none."""
+    input: InputSpecification = UNSPECIFIED
+    """What clips they were trained on, as far as the file says."""
 
     @property
     def official_name(self) -> str | None:
@@ -91,8 +94,23 @@ class Weights:
         return self.labels if chosen is None else check_labels(chosen, origin, self.num_classes)
 
 
+class FileContent(NamedTuple):
+    """What a file of weights holds."""
+
+    tensors: Mapping[str, NDArray[Any]]
+    """By original variable name."""
+    labels: tuple[str, ...] | None = None
+    """The class names in output order; None if it has none."""
+    input: InputSpecification = UNSPECIFIED
+    """What clips the network was trained on."""
+
+
 def make_weights(
-    tensors: Mapping[str, NDArray[Any]], source: Path, file_name: str, labels: tuple[str, ...] | None = None
+    tensors: Mapping[str, NDArray[Any]],
+    source: Path,
+    file_name: str,
+    labels: tuple[str, ...] | None = None,
+    input_specification: InputSpecification = UNSPECIFIED,
 ) -> Weights:
     """Check `tensors` against the architecture, with as many classes as their head has, and identify them.
 
@@ -104,6 +122,7 @@ def make_weights(
         source: where they are from, for errors and results.
         file_name: what to call them if they are not official.
         labels: the class names that the file holds; None if it has none.
+        input_specification: what clips they were trained on.
 
     Raises:
         WeightsError: a tensor is missing or unknown, has another shape or dtype, or holds a value that is no number.
@@ -128,7 +147,7 @@ def make_weights(
     official = (name for name, entry in CATALOGUE.items() if entry.tensors_git_sha1 == sha1.hexdigest())
     # A file's name alone makes no weights official.
     own_name = f"unofficial {file_name}" if file_name in CATALOGUE else file_name
-    return Weights(checked, next(official, own_name), sha256.hexdigest(), source, labels)
+    return Weights(checked, next(official, own_name), sha256.hexdigest(), source, labels, input_specification)
 
 
 def _count_classes(tensors: Mapping[str, NDArray[Any]], source: Path) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import Convolution, convolutions
@@ -13,6 +12,8 @@ from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
 from quovadis.labels import labels_from_json
 from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
+from quovadis.weights.input_specification import INPUT_KEY, input_from_json
+from quovadis.weights.model import FileContent
 from quovadis.weights.protobuf_wire import WireError, content, read_fields
 
 _GRAPH = 7
@@ -20,8 +21,8 @@ _GRAPH = 7
 _FIRST_UNIT = next(unit for unit, _ in convolutions())
 
 
-def read_onnx(path: Path) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ...] | None]:
-    """Read the weights of an ONNX model that Quovadis wrote, with a batch norm that changes nothing, and its classes.
+def read_onnx(path: Path) -> FileContent:
+    """Read the weights of an ONNX model that Quovadis wrote, with a batch norm that changes nothing, and its metadata.
 
     Raises:
         MissingDependencyError: onnx is not installed.
@@ -59,8 +60,9 @@ def read_onnx(path: Path) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ..
             raise WeightsError(f"{path}: tensor {kernel_name(unit)} has the shape {kernel.shape}, which is no kernel")
         return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)))
 
-    labels = next((entry.value for entry in model.metadata_props if entry.key == "labels"), None)
-    return unfold_batch_norm(folded), labels_from_json(labels)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    specified = input_from_json(metadata.get(INPUT_KEY), path)
+    return FileContent(unfold_batch_norm(folded), labels_from_json(metadata.get("labels")), specified)
 
 
 def _foreign_error(path: Path, name: str) -> WeightsError:

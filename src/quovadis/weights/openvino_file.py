@@ -15,13 +15,17 @@ from quovadis.labels import labels_from_json
 from quovadis.openvino_runtime import ov
 from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
 from quovadis.weights.foreign import refuse_foreign
+from quovadis.weights.input_specification import INPUT_KEY, input_from_json
+from quovadis.weights.model import FileContent
 
 MODEL_API_LABELS, EXACT_LABELS = ["model_info", "labels"], ["quovadis", "labels"]
 """Where the class names stand in `rt_info`."""
+INPUT_PATH = ["quovadis", INPUT_KEY]
+"""Where the input's specification stands there."""
 
 
-def read_openvino(path: Path) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ...] | None]:
-    """Read the weights of an IR that Quovadis wrote, with a batch norm that changes nothing, and its classes.
+def read_openvino(path: Path) -> FileContent:
+    """Read the weights of an IR that Quovadis wrote, with a batch norm that changes nothing, and its `rt_info`.
 
     Args:
         path: the .xml file; its .bin lies beside it.
@@ -59,7 +63,8 @@ def read_openvino(path: Path) -> tuple[dict[str, NDArray[np.float32]], tuple[str
             raise WeightsError(f"{path}: {kernel_name(unit)} has the shape {kernel.shape}, which is no kernel")
         return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)).reshape(-1))
 
-    return unfold_batch_norm(folded), _labels(model)
+    text = model.get_rt_info(INPUT_PATH).astype(str) if model.has_rt_info(INPUT_PATH) else None
+    return FileContent(unfold_batch_norm(folded), _labels(model), input_from_json(text, path))
 
 
 def encode_labels(labels: Sequence[str]) -> str:

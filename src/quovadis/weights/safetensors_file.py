@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError
 from quovadis.labels import labels_from_json
+from quovadis.weights.input_specification import INPUT_KEY, input_from_json
+from quovadis.weights.model import FileContent
 from quovadis.weights.other_networks import refuse_other_network
 from quovadis.weights.state_dict import read_state_dict
 from quovadis.weights.variable_names import original_names
@@ -18,18 +20,20 @@ LABELS_KEY = "labels"
 """Where the metadata of our files holds the class names, as JSON."""
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], tuple[str, ...] | None]:
-    """Read a safetensors file into tensors by their original names, and the class names in its metadata.
+def read_safetensors(path: Path) -> FileContent:
+    """Read a safetensors file: tensors by their original names, and from its metadata class names and input.
 
     Raises:
-        WeightsError: the file is damaged or unreadable, has a dtype that NumPy does not, or is no state dict of I3D.
+        WeightsError: the file is damaged or unreadable, has a dtype that NumPy does not, or is no state dict of I3D; or
+            its metadata specify an impossible input.
     """
     tensors, metadata = load_safetensors(path)
     refuse_other_network({name: tensor.shape for name, tensor in tensors.items()}, path)
     labels = labels_from_json(metadata.get(LABELS_KEY))
+    specified = input_from_json(metadata.get(INPUT_KEY), path)
     if names := original_names(tensors):
-        return {original: tensors[name] for name, original in names.items()}, labels
-    return read_state_dict(tensors, path), labels
+        return FileContent({original: tensors[name] for name, original in names.items()}, labels, specified)
+    return FileContent(read_state_dict(tensors, path), labels, specified)
 
 
 def load_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

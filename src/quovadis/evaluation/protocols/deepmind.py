@@ -13,6 +13,7 @@ from quovadis.architecture import FRAMES_PER_SECOND, MINIMUM_FRAMES, SHORTEST_FR
 from quovadis.engines import Engine
 from quovadis.evaluation.protocols.protocol import Level, View
 from quovadis.video import Frame, SourceReader, clips_at
+from quovadis.video.sampling import FrameRate
 
 CHUNK_FRAMES = 320
 """Frames of the longest video that goes through the network in one piece; Kinetics has 250."""
@@ -34,21 +35,25 @@ class DeepMindProtocol:
     level: Level = "videos"
     in_order_of_keys = False
 
+    def __init__(self, fps: FrameRate = FRAMES_PER_SECOND) -> None:
+        """Choose frames a second: other than 25 only for weights that were trained on another rate."""
+        self._fps = fps
+
     @property
     def settings(self) -> Mapping[str, int | float | str]:
         """Everything that results depend on."""
-        return {"protocol": self.name, "fps": FRAMES_PER_SECOND, "piece_frames": CHUNK_FRAMES}
+        return {"protocol": self.name, "fps": self._fps, "piece_frames": CHUNK_FRAMES}
 
     def views(self, video: SourceReader, engine: Engine) -> Iterator[View]:
         """Yield one view: the whole video."""
-        with video.open(fps=FRAMES_PER_SECOND) as frames:
+        with video.open(fps=self._fps) as frames:
             held = list(islice(frames, CHUNK_FRAMES + 1))
         if len(held) <= CHUNK_FRAMES:
             video.frames = len(held)
             logits = engine.run(_whole(held)[np.newaxis]).logits[0]
         else:
             del held
-            logits = _in_pieces(video, engine)
+            logits = _in_pieces(video, engine, self._fps)
         yield View(0, 0, 0, logits)
 
 
@@ -80,9 +85,9 @@ def chunks(frames: int) -> list[Chunk]:
     return result
 
 
-def _in_pieces(video: SourceReader, engine: Engine) -> NDArray[np.float32]:
-    cut = chunks(video.count_frames(FRAMES_PER_SECOND))
-    clips = clips_at(video, [chunk.frames for chunk in cut])
+def _in_pieces(video: SourceReader, engine: Engine, fps: FrameRate) -> NDArray[np.float32]:
+    cut = chunks(video.count_frames(fps))
+    clips = clips_at(video, [chunk.frames for chunk in cut], fps=fps)
     steps = [
         engine.run(clip.pixels[np.newaxis]).step_logits[0, chunk.steps] for clip, chunk in zip(clips, cut, strict=True)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 
 import av
 import numpy as np
@@ -17,6 +18,7 @@ from quovadis.fields import check_value
 from quovadis.video import SourceReader, clips_at
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry
 from quovadis.video.orientation import UPRIGHT, Orientation
+from quovadis.video.sampling import FrameRate
 
 CLIPS, CROPS = 10, 3
 """The usual number of views: 30."""
@@ -37,13 +39,23 @@ class MultiviewProtocol:
     level: Level = "videos"
     in_order_of_keys = False
 
-    def __init__(self, clips: int = CLIPS, crops: int = CROPS, crop_size: int | None = None) -> None:
+    def __init__(
+        self,
+        clips: int = CLIPS,
+        crops: int = CROPS,
+        crop_size: int | None = None,
+        *,
+        clip_frames: int = CLIP_FRAMES,
+        fps: FrameRate = FRAMES_PER_SECOND,
+    ) -> None:
         """Choose the views.
 
         Args:
             clips: of a video, 1 or more.
             crops: 1 or 3.
             crop_size: pixels, 193 to 256; None: 256 for three crops, as both tools take it, and 224 for one.
+            clip_frames: of a clip; other than 79 only for weights that were trained on others.
+            fps: frames a second, of which the same holds.
 
         Raises:
             ArchitectureError: another number or size, or no whole number.
@@ -55,6 +67,7 @@ class MultiviewProtocol:
             raise ArchitectureError(f"{clips} clips and {crops} crops: there must be 1 or more clips, and 1 or 3 crops")
         self._clips = clips
         self._crops = crops
+        self._frames, self._fps = clip_frames, fps
         usual = SHORT_SIDE if crops == 3 else FRAME_SIZE
         self._size = usual if crop_size is None else crop_size
         if not _SMALLEST_CROP <= self._size <= SHORT_SIDE:
@@ -68,14 +81,15 @@ class MultiviewProtocol:
             "clips": self._clips,
             "crops": self._crops,
             "crop_size": self._size,
-            "clip_frames": CLIP_FRAMES,
-            "fps": FRAMES_PER_SECOND,
+            "clip_frames": self._frames,
+            "fps": self._fps,
         }
 
     def views(self, video: SourceReader, engine: Engine) -> Iterator[View]:
         """Yield clips times crops views."""
-        windows = clip_windows(video.count_frames(FRAMES_PER_SECOND), self._clips)
-        for clip in clips_at(video, windows, converter=lambda: _CropConverter(self._size, self._crops)):
+        windows = clip_windows(video.count_frames(self._fps), self._clips, self._frames)
+        made = partial(_CropConverter, self._size, self._crops)
+        for clip in clips_at(video, windows, fps=self._fps, converter=made):
             for crop in range(self._crops):
                 pixels = np.ascontiguousarray(clip.pixels[:, crop])
                 yield View(clip.index, crop, windows[clip.index][0], engine.run(pixels[np.newaxis]).logits[0])
@@ -100,11 +114,11 @@ class _CropConverter:
         return np.stack([pixels[top : top + self._size, left : left + self._size] for top, left in corners])
 
 
-def clip_windows(frames: int, clips: int) -> list[list[int]]:
+def clip_windows(frames: int, clips: int, clip_frames: int = CLIP_FRAMES) -> list[list[int]]:
     """Return the frames of each clip of a video, by their numbers from 0."""
-    rest = max(frames - CLIP_FRAMES, 0)
+    rest = max(frames - clip_frames, 0)
     starts = [rest // 2] if clips == 1 else [round(clip * (rest / (clips - 1))) for clip in range(clips)]
-    return [[(start + index) % frames for index in range(CLIP_FRAMES)] for start in starts]
+    return [[(start + index) % frames for index in range(clip_frames)] for start in starts]
 
 
 def crop_corners(height: int, width: int, size: int, crops: int) -> list[tuple[int, int]]:

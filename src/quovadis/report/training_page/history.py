@@ -17,8 +17,9 @@ from safetensors import SafetensorError, safe_open
 from quovadis.errors import OutputError
 from quovadis.labels import labels_from_json
 from quovadis.training.history import EVALUATION, HISTORY_NAME, STEP, read_history
-from quovadis.training.output import BEST_NAME, INPUT_KEY, PREDICTIONS_NAME, TRAINING_KEY
+from quovadis.training.output import BEST_NAME, PREDICTIONS_NAME, TRAINING_KEY
 from quovadis.training.run import SKIPPED_NAME, SPLIT_NAME
+from quovadis.weights.input_specification import INPUT_KEY
 from quovadis.weights.safetensors_file import LABELS_KEY
 
 
