@@ -102,7 +102,3 @@ def test_calls_in_progress_finish(tensors: Tensors, cricket_frames: NDArray[np.u
     engine.close()
     begun.join(60)
     np.testing.assert_array_equal(found[0], expected)
-
-
-def _threads() -> int:
-    return len(list(Path("/proc/self/task").iterdir()))
