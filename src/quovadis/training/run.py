@@ -203,7 +203,7 @@ class _Run:
         return made, TrainingResult(folder / BEST_NAME, folder / LAST_NAME, 0, 0, score, head.evaluation)
 
     def _write_head(self, head: TrainedHead, made: Weights, backbone: Weights, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         told = {"stage": "head", "penalty": head.penalty, **self._provenance(backbone)}
         told |= {"options": self.options.to_dict()}
         for name in (LAST_NAME, BEST_NAME):
