@@ -179,6 +179,6 @@ def test_the_command_calibrates_on_its_videos_and_keeps_stdout_for_results(
     assert result["engine"]["precision"] == "int8"
     assert result["top"][0]["label"] == "playing cricket"
     assert "calibrating int8 for rgb-scratch on 12 clips" in run.stderr
-    assert "int8 is calibrated on 1 clip of 1 video" in run.stderr
+    assert "int8 is calibrated on 5 clips of 1 video" in run.stderr
     assert "--calibrate SOURCE" in run.stderr
-    assert result["engine"]["calibration"].startswith("1 clip of 1 video, ")
+    assert result["engine"]["calibration"].startswith("5 clips of 1 video, ")
