@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from quovadis.durable import atomic_write, check_folder
+from quovadis.durable import atomic_write, check_folder, output_error, output_file, output_folder
+from quovadis.errors import OutputError
 
 
 def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
@@ -51,3 +53,14 @@ def test_what_fails_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> No
         write_half(tmp_path / "a.json")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert (tmp_path / "a.json").read_text() == "older"
+
+
+def test_results_that_cannot_be_written_are_one_line_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file/a\.json: cannot be written: .*; give another path$"):  # noqa: SIM117
+        with output_file(tmp_path / "file" / "a.json"):
+            pytest.fail("there is no place to write to")
+    with pytest.raises(OutputError, match=r"file/a: the folder cannot be made: Not a directory; give another path$"):
+        output_folder(tmp_path / "file" / "a")
+    full = output_error(tmp_path / "a.json", OSError(errno.ENOSPC, "No space left on device"))
+    assert str(full).endswith("No space left on device; make room, and run the same command again")

@@ -71,7 +71,8 @@ def test_type_checkers_see_what_python_sees() -> None:
             assert alias.asname == alias.name
             seen[alias.name] = node.module
     modules = dict.fromkeys(quovadis._MODULES, "quovadis")  # type: ignore[attr-defined]
-    assert seen == {**quovadis._HOMES, **modules}
+    homes = {name: f"quovadis.{module}" for module, names in quovadis._NAMES.items() for name in names}
+    assert seen == {**homes, **modules}
 
 
 def test_whoever_looks_at_everything_in_the_package_needs_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ print(result.top(5))
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from quovadis.lazy import lazy_attributes
 from quovadis.version import __version__ as __version__
 
 # What type checkers see; `_NAMES` and `_MODULES` say the same to Python, and a test holds them together.
@@ -122,7 +122,6 @@ _NAMES = {
 }
 """Public names, by the module of the package that has them. They are imported when they are asked for, which takes a
 second or more."""
-_HOMES = {name: f"quovadis.{module}" for module, names in _NAMES.items() for name in names}
 _MODULES = {
     *_NAMES,
     "datasets",
@@ -139,20 +138,11 @@ _MODULES = {
 _NEEDS_EXTRA = {"torch"}
 """Of these, what tools that look at everything in the package leave alone: it may not be installed."""
 
-__all__ = sorted(["__version__", *_HOMES])
+_lazy, _attribute = lazy_attributes(__name__, _NAMES, _MODULES)
+__all__ = ["__version__", *_lazy]
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """Import a public name."""
-        if name in _HOMES:
-            value = getattr(import_module(_HOMES[name]), name)
-        elif name in _MODULES:
-            value = import_module(f"quovadis.{name}")
-        else:
-            raise AttributeError(f"module 'quovadis' has no attribute '{name}'")
-        globals()[name] = value
-        return value
+    __getattr__ = _attribute
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from quovadis.environment import HOME_VARIABLE
-from quovadis.errors import CacheError
+from quovadis.errors import CacheError, OutputError
 from quovadis.progress import Notify
 
 
@@ -43,6 +44,39 @@ def atomic_write(path: Path) -> Iterator[Path]:
         atomic_replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[Path]:
+    """Lend a place to write a file of results at, as `atomic_write` does.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        with atomic_write(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def output_folder(folder: Path) -> None:
+    """Make a folder for results if it is not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error, "the folder cannot be made") from error
+
+
+def output_error(path: Path, error: OSError, what: str = "cannot be written") -> OutputError:
+    """Return the error for results that cannot be written, which says what to do."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "make room, and run the same command again" if is_full else "give another path"
+    return OutputError(f"{path}: {what}: {error.strerror or error}; {remedy}")
 
 
 def _temporary(path: Path) -> Path:

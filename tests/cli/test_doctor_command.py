@@ -189,10 +189,10 @@ def test_whatever_breaks_is_a_line_and_the_rest_is_told(
 def test_a_package_that_raises_on_import_is_a_line(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     imported: Callable[..., Any] = diagnostics.importlib.import_module
 
-    def import_module(name: str) -> Any:
+    def import_module(name: str, **relative: str) -> Any:
         if name == package:
             raise OSError("libmissing.so: cannot open shared object file")
-        return imported(name)
+        return imported(name, **relative)
 
     monkeypatch.setattr(diagnostics.importlib, "import_module", import_module)
     (problem,) = doctor(code=1)["problems"]

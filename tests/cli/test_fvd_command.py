@@ -225,7 +225,7 @@ def test_what_cannot_be_measured_is_one_line_and_needs_no_network(tmp_path: Path
     assert_one_line_error(fvd(absent, features, **offline), f"{absent}: no such file or folder")
     assert_one_line_error(fvd(features, f"{absent}.npz", **offline), f"{absent}.npz: no such file")
     assert_one_line_error(
-        fvd(features, features, "--stats", f"{features}/a.npz", **offline), f"{features}/a.npz: cannot write"
+        fvd(features, features, "--stats", f"{features}/a.npz", **offline), f"{features}/a.npz: cannot be written"
     )
 
 

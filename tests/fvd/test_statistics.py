@@ -474,7 +474,7 @@ def test_kept_statistics_are_written_then_read_and_told(source: Path, statistics
 
 def test_statistics_that_cannot_be_kept_are_refused_before_any_work(source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"file.kept\.npz: cannot write the statistics"):
+    with pytest.raises(OutputError, match=r"file.kept\.npz: cannot be written"):
         side_statistics([str(source)], no_measure, stats_path=tmp_path / "file" / "kept.npz")
 
 
@@ -484,7 +484,7 @@ def test_statistics_that_cannot_be_written_are_an_error_and_leave_nothing(
 ) -> None:
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write the statistics"):
+    with pytest.raises(OutputError, match="cannot be written"):
         save_statistics(statistics, tmp_path / place)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["file", "folder.npz"]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from quovadis.engines.base import Engine, EngineOutput
 from quovadis.engines.choice import open_engine
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
+from quovadis.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from quovadis.engines.openvino_engine import OpenVINOEngine
@@ -21,11 +22,8 @@ __all__ = [
     "open_engine",
 ]
 
+# Whoever runs the native engine never loads OpenVINO.
+_, _attribute = lazy_attributes(__name__, {"openvino_engine": ("OpenVINOEngine",)})
 
-def __getattr__(name: str) -> Any:
-    """Import OpenVINO's engine when it is first asked for: whoever runs the native one never loads OpenVINO."""
-    if name == "OpenVINOEngine":
-        from quovadis.engines.openvino_engine import OpenVINOEngine
-
-        return OpenVINOEngine
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:
+    __getattr__ = _attribute

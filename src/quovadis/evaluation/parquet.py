@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.durable import atomic_write
-from quovadis.errors import DatasetError, OutputError
+from quovadis.durable import output_file
+from quovadis.errors import DatasetError
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.results.table import ResultRow, ResultTable, TableWriter, engine_text, read_table
 
@@ -43,17 +43,14 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
         "failures": [vars(failure) for failure in predictions.failures],
         "incomplete": [vars(video) for video in predictions.incomplete],
     }
-    try:
-        with atomic_write(path) as temporary:
-            table = TableWriter(temporary, labels=predictions.labels, own=_OWN)
-            try:
-                for row in _rows(predictions):
-                    table.append([row])
-                table.finish(metadata)
-            finally:
-                table.abandon()
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the predictions: {error.strerror or error}") from error
+    with output_file(path) as temporary:
+        table = TableWriter(temporary, labels=predictions.labels, own=_OWN)
+        try:
+            for row in _rows(predictions):
+                table.append([row])
+            table.finish(metadata)
+        finally:
+            table.abandon()
 
 
 def _rows(predictions: Predictions) -> Iterator[ResultRow]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.durable import check_folder
+from quovadis.durable import check_folder, output_error
 from quovadis.errors import MetricError, OutputError
 from quovadis.fvd.set_videos import IN_MEMORY, SetInput, SetVideo, list_videos
 from quovadis.fvd.statistics import (
@@ -149,7 +149,7 @@ def load_set(
         try:
             check_folder(stats_path.parent, stats_path.name)
         except OSError as error:
-            raise OutputError(f"{stats_path}: cannot write the statistics: {error.strerror}") from error
+            raise output_error(stats_path, error) from error
     _check_named_once(paths)
     parts: list[Statistics | Videos] = []
     singles: list[tuple[str, SetVideo]] = []

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.durable import atomic_write
+from quovadis.durable import output_file
 from quovadis.errors import MetricError, OutputError, Spell, in_python, spell_options
 from quovadis.escape import shortened
 from quovadis.fields import check_path, check_value
@@ -234,11 +234,8 @@ def save_statistics(statistics: Statistics, path: str | os.PathLike[str], *, kee
             arrays[f"features_{frames}"] = part.features
             if part.videos is not None:
                 arrays[f"videos_{frames}"] = part.videos
-    try:
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the statistics: {error.strerror or error}") from error
+    with output_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def load_statistics(path: str | os.PathLike[str]) -> Statistics:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from quovadis.architecture import FRAME_SIZE, PIXEL_MEAN, PIXEL_SCALE
-from quovadis.durable import atomic_write
+from quovadis.durable import output_file
 from quovadis.errors import OutputError, WeightsError
 from quovadis.export.safetensors_file import save_weights
 from quovadis.fields import FUNCTION, check_path, check_value, check_values
@@ -125,12 +125,8 @@ def inflate(
         seed=None if is_kept else seed,
         input_scaling=input_scaling,
     )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(target) as temporary:
-            save_weights(weights, temporary, chosen, _notes(done))
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
+    with output_file(target) as temporary:
+        save_weights(weights, temporary, chosen, _notes(done))
     if not is_kept:
         notify(f"{target}: its last layer has random weights: train it before its predictions mean anything")
     return done

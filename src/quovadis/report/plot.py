@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quovadis.durable import atomic_write
+from quovadis.durable import output_file
 from quovadis.errors import MissingDependencyError, OutputError
 from quovadis.results import VideoPrediction
 from quovadis.video.source import short_name
@@ -65,8 +65,7 @@ def plot_timeline(result: VideoPrediction, path: Path, count: int = 5) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")
     try:
         # The format is given, because the picture is first written under another name.
-        with atomic_write(path) as temporary:
+        with output_file(path) as temporary:
             figure.savefig(temporary, dpi=120, format=path.suffix.removeprefix(".") or "png")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{path}: cannot write the picture: {reason}") from error
+    except ValueError as error:
+        raise OutputError(f"{path}: cannot write the picture: {error}") from error

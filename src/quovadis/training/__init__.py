@@ -8,8 +8,9 @@ optimiser. Naming options loads no PyTorch; the rest needs the extra `train`.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from quovadis.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from quovadis.training import synthetic as synthetic
@@ -54,19 +55,8 @@ _NAMES = {
 """Public names, by the module that has them; they are imported when they are asked for."""
 _MODULES = ("synthetic", "transforms")
 """Modules that are there as attributes without being imported by name."""
-_HOMES = {name: f"quovadis.training.{module}" for module, names in _NAMES.items() for name in names}
 
-__all__ = sorted(_HOMES)
+__all__, _attribute = lazy_attributes(__name__, _NAMES, _MODULES)
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """Import a public name."""
-        if name in _HOMES:
-            value = getattr(import_module(_HOMES[name]), name)
-        elif name in _MODULES:
-            value = import_module(f"quovadis.training.{name}")
-        else:
-            raise AttributeError(f"module 'quovadis.training' has no attribute '{name}'")
-        globals()[name] = value
-        return value
+    __getattr__ = _attribute

@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from quovadis.durable import atomic_write
-from quovadis.errors import OutputError, QuovadisError, TrainingError
+from quovadis.durable import output_file
+from quovadis.errors import QuovadisError, TrainingError
 from quovadis.escape import escaped
 from quovadis.extras import import_extra
 from quovadis.training.options import TrainingOptions
@@ -124,11 +124,8 @@ def write_config(path: Path, values: Mapping[str, Any]) -> None:
         OutputError: the file cannot be written.
     """
     lines = [f"{name} = {_written(value)}\n" for name, value in values.items() if value is not None]
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    with output_file(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def _written(value: Any) -> str:

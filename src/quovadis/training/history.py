@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from quovadis.durable import atomic_write
-from quovadis.errors import OutputError
+from quovadis.durable import output_error, output_file
 
 HISTORY_NAME, TABLE_NAME = "history.jsonl", "history.csv"
 STEP, EVALUATION = "step", "evaluation"
@@ -49,7 +48,7 @@ class History:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise output_error(self.path, error) from error
         self._length += sum(map(len, self._waiting))
         self._waiting.clear()
         return self._length
@@ -65,20 +64,13 @@ class History:
         names = (
             [name for name, value in rows[0].items() if name != "kind" and not isinstance(value, dict)] if rows else []
         )
-        try:
-            with atomic_write(self._table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-                table = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
-                table.writeheader()
-                table.writerows(rows)
-        except OSError as error:
-            raise _unwritable(self._table, error) from error
+        with output_file(self._table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
 
 
 def read_history(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the records of a history, oldest first; each has its `kind`, `step` or `evaluation`."""
     with path.open(encoding="utf-8") as lines:
         yield from map(json.loads, lines)
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run the same command again")

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from quovadis.durable import atomic_write
-from quovadis.errors import OutputError
+from quovadis.durable import output_file
 from quovadis.labels import labels_to_json
 from quovadis.version import __version__
 from quovadis.weights import InputSpecification
@@ -55,23 +54,8 @@ def write_weights(
         TRAINING_KEY: json.dumps(dict(provenance), ensure_ascii=False),
     }
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder where there is none.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+    with output_file(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def training_told(path: Path) -> dict[str, Any]:
@@ -90,10 +74,19 @@ def write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    try:
-        with atomic_write(path) as temporary:
-            lines = (json.dumps(dict(record), ensure_ascii=False) + "\n" for record in records)
-            # Bytes of file names that are no text become JSON's own escapes, which read back as they were.
-            temporary.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
+    _write_text(path, "".join(json.dumps(dict(record), ensure_ascii=False) + "\n" for record in records))
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write values by name as indented JSON.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    _write_text(path, json.dumps(dict(values), indent=1, ensure_ascii=False))
+
+
+def _write_text(path: Path, text: str) -> None:
+    with output_file(path) as temporary:
+        # Bytes of file names that are no text become JSON's own escapes, which read back as they were.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ import torch
 
 from quovadis.architecture import HEAD, check_input_size
 from quovadis.datasets import Dataset
-from quovadis.durable import atomic_write
+from quovadis.durable import output_folder
 from quovadis.errors import ArchitectureError, OutputError, TrainingError, VideoError
 from quovadis.escape import counted, escaped
 from quovadis.fields import check_values
@@ -40,8 +39,8 @@ from quovadis.training.output import (
     BEST_NAME,
     LAST_NAME,
     PREDICTIONS_NAME,
-    make_folder,
     training_told,
+    write_json,
     write_lines,
     write_weights,
 )
@@ -203,7 +202,7 @@ class _Run:
         return made, TrainingResult(folder / BEST_NAME, folder / LAST_NAME, 0, 0, score, head.evaluation)
 
     def _write_head(self, head: TrainedHead, made: Weights, backbone: Weights, folder: Path) -> None:
-        make_folder(folder)
+        output_folder(folder)
         told = {"stage": "head", "penalty": head.penalty, **self._provenance(backbone)}
         told |= {"options": self.options.to_dict()}
         for name in (LAST_NAME, BEST_NAME):
@@ -277,12 +276,12 @@ class _Run:
         """Write what is trained on, and how."""
         if not self.process.is_main:
             return
-        make_folder(self.folder)
+        output_folder(self.folder)
         resolved = {**asdict(self.run), **self.options.to_dict(), **_plain(self.sampling)}
         write_config(self.folder / CONFIG_NAME, resolved)
         parts = {"train": self.split.train, "validation": self.split.validation}
         paths = {name: {example.key: str(example.path) for example in part.examples} for name, part in parts.items()}
-        _write_json(self.folder / SPLIT_NAME, {"dataset": str(self.split.train.source), **paths})
+        write_json(self.folder / SPLIT_NAME, {"dataset": str(self.split.train.source), **paths})
         # What an earlier run could not read, this one may.
         write_skipped(self.folder / SKIPPED_NAME, self.skipped)
 
@@ -355,7 +354,7 @@ def write_skipped(path: Path, failures: Mapping[str, str]) -> None:
         OutputError: it cannot be written.
     """
     if failures:
-        _write_json(path, failures)
+        write_json(path, failures)
     else:
         path.unlink(missing_ok=True)
 
@@ -407,16 +406,6 @@ def _refuse_other_stage(folder: Path, options: TrainingOptions) -> None:
         return
     told = difference({"stage": there}, {"stage": options.stage})
     raise OutputError(f"{folder}: {told}; give another one to `folder`, or `restart=True` to start over")
-
-
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    try:
-        with atomic_write(path) as temporary:
-            text = json.dumps(dict(values), indent=1, ensure_ascii=False)
-            # As in `write_lines`.
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room, and run again") from error
 
 
 def _plain(sampling: ClipSampling) -> dict[str, Any]:

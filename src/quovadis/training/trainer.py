@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from quovadis.durable import output_folder
 from quovadis.errors import TrainingError
 from quovadis.fields import OPTIONAL_FUNCTION, check_values
 from quovadis.torch import normalize
@@ -29,7 +30,7 @@ from quovadis.training.losses import Loss, make_loss, one_hot
 from quovadis.training.model_weights import model_tensors, prepare_model
 from quovadis.training.optimiser import OptimiserFactory, freeze_before, make_optimiser, set_rates
 from quovadis.training.options import TrainingOptions, scaled
-from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, make_folder, write_lines, write_weights
+from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
 from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, save_state
 from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
 
@@ -153,7 +154,7 @@ class Trainer:
         self.folder, self._input, self._provenance = folder, input_specification, dict(provenance or {})
         self.progress = Progress()
         self._latest: Evaluation | None = None
-        make_folder(self.folder)
+        output_folder(self.folder)
         if not restart:
             self._resume()
         self._history = History(folder, self.progress.history_bytes) if self.process.is_main else None

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from quovadis.durable import output_folder
 from quovadis.errors import MissingDependencyError, Spell, in_python, spell_options
 from quovadis.evaluation.parquet import write_predictions
 from quovadis.evaluation.predictions import Predictions
@@ -16,7 +17,7 @@ from quovadis.report.evaluation.documents import json_text, report_document, run
 from quovadis.report.evaluation.markdown import markdown
 from quovadis.report.evaluation.sections import report_content
 from quovadis.report.pages.confusion import confusion_png
-from quovadis.report.pages.files import encoded, make_folder, write_file
+from quovadis.report.pages.files import encoded, write_file
 from quovadis.report.pages.page import page
 
 _PREDICTIONS = "predictions.parquet"
@@ -68,7 +69,7 @@ def write_evaluation(
         "report.html": page(content, picture),
     }
     files = {name: encoded(text) for name, text in texts.items()} | {_PICTURE: picture}
-    make_folder(folder)
+    output_folder(folder)
     write_predictions(predictions, folder / _PREDICTIONS)
     for name, content_bytes in files.items():
         write_file(folder / name, content_bytes)
@@ -81,7 +82,7 @@ def write_comparison(document: dict[str, Any], folder: Path) -> Path:
     Raises:
         OutputError: the folder or the file cannot be written.
     """
-    make_folder(folder)
+    output_folder(folder)
     path = folder / "comparison.json"
     write_file(path, encoded(json_text(document)))
     return path

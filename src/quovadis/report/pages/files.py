@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quovadis.durable import atomic_write
-from quovadis.errors import OutputError
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report if it is not there.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot make the folder for the report: {error.strerror}") from error
+from quovadis.durable import output_file
 
 
 def encoded(text: str) -> bytes:
@@ -32,8 +19,5 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the report: {error.strerror}") from error
+    with output_file(path) as temporary:
+        temporary.write_bytes(content)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from quovadis.durable import output_folder
 from quovadis.errors import MissingDependencyError
 from quovadis.report.pages.confusion import confusion_png
-from quovadis.report.pages.files import encoded, make_folder, write_file
+from quovadis.report.pages.files import encoded, write_file
 from quovadis.report.pages.page import page
 from quovadis.report.training_page.history import TrainingHistory, read_training
 from quovadis.report.training_page.sections import RunCost, training_content
@@ -53,7 +54,7 @@ def write_training_report(
     content = training_content(history, cost=cost, commands=commands)
     has_matrix = history.validation is not None and not history.is_multi_label
     picture = confusion_png(history.validation) if has_matrix and history.validation is not None else b""
-    make_folder(folder)
+    output_folder(folder)
     path = folder / REPORT_NAME
     write_file(path, encoded(page(content, picture)))
     return path
