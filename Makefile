@@ -1,7 +1,8 @@
 # make demo   sets everything up, classifies a video and shows its timeline (VIDEO=path for one's own)
 # make check  the checks that take under three minutes: for every edit
 # make test   installs the test extra and runs every check
-# make soak   stops runs at random moments, looks at what is left and goes on; trains a network that must see motion
+# make soak   the tests of every combination, of which make test takes a covering choice; stops runs at random moments,
+#             looks at what is left and goes on; trains a network that must see motion
 # make test-matrix   installs the wheel into every Python there is, newest and lowest dependencies, and tries it
 # make bench  measures speed and memory beside the peers; writes docs/performance.json and .png
 
@@ -36,13 +37,14 @@ lint: $(VENV)/installed-test
 
 # Neither engines nor processes: see "slow" in tests/conftest.py.
 check: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not soak"
 
 # One process a core; tests of a group share what is slow to make: a file's, or those that tests/conftest.py puts together.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
 
 soak: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m soak
 	$(BIN)/python scripts/soak_results.py $(QUOVADIS_ASSETS)/assets/v_CricketShot_g04_c01_rgb.gif
 	$(BIN)/python scripts/soak_training.py
 
