@@ -8,12 +8,13 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image, ImageSequence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 # Tests that import ONNX Runtime themselves send nothing either.
@@ -34,8 +35,10 @@ def pytest_configure() -> None:
         own = sorted(os.sched_getaffinity(0))[number :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
         if own:
             os.sched_setaffinity(0, own)
-            # PyTorch counts the machine's cores if it is loaded before: threads would wait for each other.
-            os.environ["OMP_NUM_THREADS"] = str(len(own))
+            # Libraries count cores when they are loaded: more threads than cores wait for each other, which
+            # takes twice the time. So NumPy is not imported above.
+            assert "numpy" not in sys.modules
+            os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(len(own))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -128,6 +131,9 @@ def cricket_gif(assets: Path) -> Path:
 @pytest.fixture(scope="session")
 def cricket_frames(cricket_gif: Path, assets: Path) -> NDArray[np.uint8]:
     """The frames of the sample as PIL decodes them, shape 79, 224, 224, 3: what the oracle's network saw."""
+    import numpy as np
+    from PIL import Image, ImageSequence
+
     with Image.open(cricket_gif) as image:
         frames = np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)])
     oracle = np.load(assets / "oracle" / "cricket_rgb_scratch.npz")
