@@ -50,6 +50,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
     memory.legend(frameon=False)
     for axes in (clip, stream, memory):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel(f"{found['machine']['processor']}, {found['machine']['threads']} threads", fontsize=9)
+    machines = [found["measured"][part]["machine"] for part in ("single_clip", "dense", "commands")]
+    # Named once where all parts were measured on one.
+    named = dict.fromkeys(f"{machine['processor']}, {machine['threads']} threads" for machine in machines)
+    figure.supxlabel("; ".join(named), fontsize=9)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -50,18 +50,19 @@ def main() -> None:
     arguments = parser.parse_args()
     report = arguments.output.with_suffix(".json")
     found: dict[str, Any] = json.loads(report.read_text("utf-8")) if arguments.only else {"command": "make bench"}
-    found["machine"] = machine.describe(arguments.threads)
-    found["date"] = datetime.now(UTC).date().isoformat()
     with tempfile.TemporaryDirectory() as name:
         _measure(found, Path(name), arguments)
+    # A part that is measured again may be of another machine than the rest.
+    measured = {"machine": machine.describe(arguments.threads), "date": datetime.now(UTC).date().isoformat()}
+    found.setdefault("measured", {}).update(dict.fromkeys(arguments.only or PARTS, measured))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     drawing.draw(found, arguments.output.with_suffix(".png"))
-    for key, value in found["machine"].items():
-        CONSOLE.print(f"{key}: {value}", highlight=False)
     for part in PARTS:
         if part in found:
             CONSOLE.print(_table(part, found))
+            for key, value in found["measured"][part]["machine"].items():
+                CONSOLE.print(f"{key}: {value}", highlight=False)
 
 
 def _measure(found: dict[str, Any], folder: Path, arguments: argparse.Namespace) -> None:
