@@ -75,12 +75,15 @@ def padded_channels(channels: int) -> int:
 def pack(weights: NDArray[np.float32], bias: NDArray[np.float32]) -> PackedConvolution:
     """Pack weights of shape points, depth, out, and pad their output channels."""
     points, depth, channels = weights.shape
-    padded = np.zeros((points, depth, padded_channels(channels)), np.float32)
-    padded[..., :channels] = weights
-    panels = [padded[..., start : start + PANEL].ravel() for start in range(0, padded.shape[-1], PANEL)]
-    offset = np.zeros(padded.shape[-1], np.float32)
+    padded = padded_channels(channels)
+    packed = np.zeros((padded, points * depth), np.float32)
+    for start in range(0, padded, PANEL):
+        panel = packed[start : start + PANEL].reshape(points, depth, -1)
+        own = weights[..., start : start + PANEL]
+        panel[..., : own.shape[-1]] = own
+    offset = np.zeros(padded, np.float32)
     offset[:channels] = bias
-    return PackedConvolution(np.concatenate(panels), offset, depth, padded.shape[-1])
+    return PackedConvolution(packed.ravel(), offset, depth, padded)
 
 
 @cache
