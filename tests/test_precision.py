@@ -21,6 +21,7 @@ from quovadis.engines.quantization import (
     Quantization,
     quantized_scopes,
 )
+from quovadis.errors import EngineError
 from quovadis.precision import calibration_videos, quantization_for, with_views
 from quovadis.recognizer import MAKER_NAMES
 from quovadis.version import __version__
@@ -122,6 +123,25 @@ def test_enough_videos_are_told_without_advice_and_replace_the_earlier_ones(weig
     kept = quantization_for(weights, "auto", None, (), lines.append)
     assert kept is not None
     assert kept.identity == made.identity != small.identity
+
+
+def test_a_calibration_is_kept_for_its_weights_and_damage_is_found(weights: Weights, home: Path) -> None:
+    lines: list[str] = []
+    with pytest.raises(EngineError, match="has to be calibrated on real clips once"):
+        quantization_for(weights, "int8", None, (), lines.append)
+    assert quantization_for(weights, "auto", None, (), lines.append) is None
+    assert quantization_for(weights, "f32", None, (), lines.append) is None
+    assert not lines
+    made, _ = calibrated(weights, [noise(0)])
+    (path,) = (home / "quantization").iterdir()
+    assert path.name == f"{weights.sha256}.npz"
+    again = quantization_for(weights, "auto", None, (), lines.append)
+    assert again is not None
+    assert again.identity == made.identity
+    whole = path.read_bytes()
+    for damage in (b"", b"PK", whole[:1000], whole[:-100]):
+        path.write_bytes(damage)
+        assert Quantization.load(path) is None
 
 
 def test_the_same_videos_make_the_same_calibration(weights: Weights) -> None:

@@ -91,7 +91,7 @@ def test_closing_frees_the_memory(closed: dict[str, int]) -> None:
 
 def test_calls_in_progress_finish(tensors: Tensors, cricket_frames: NDArray[np.uint8]) -> None:
     engine = NativeEngine(tensors, threads=2)
-    clip = cricket_frames[np.newaxis, :32]
+    clip = cricket_frames[np.newaxis, :16]
     expected = engine.run(clip).logits
     found: list[NDArray[np.float32]] = []
     begun = threading.Thread(target=lambda: found.append(engine.run(clip).logits))
