@@ -79,7 +79,6 @@ def check_agreement(quantized: Recognizer, exact: Recognizer, unseen: list[Clips
         a, b = (model.run(window[np.newaxis]).probabilities[0] for model in (exact, quantized))
         agreements.append(a.argmax() == b.argmax())
         changes.append(abs(float(a.max() - b[a.argmax()])))
-    print("XX", agreements, changes)
     # One of the two may fall to the other side on another engine.
     assert sum(agreements) >= len(unseen) - 1
     assert 0 < np.mean(changes) <= 0.02
