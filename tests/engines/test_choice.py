@@ -86,7 +86,9 @@ def test_a_device_of_pytorchs_is_one_of_ours(
 
     assert open_engine(tensors, device=torch.device("cpu")).description["engine"] == "native"
     seen: list[object] = []
-    monkeypatch.setattr("quovadis.engines.torch_engine.TorchEngine", lambda *_, **options: seen.append(options["device"]))
+    monkeypatch.setattr(
+        "quovadis.engines.torch_engine.TorchEngine", lambda *_, **options: seen.append(options["device"])
+    )
     open_engine(tensors, device=torch.device("cuda", 1))
     assert seen == ["cuda:1"]
 
@@ -150,7 +152,9 @@ def test_float32_that_is_asked_for_reaches_the_gpu(
     tensors: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
-    monkeypatch.setattr("quovadis.engines.torch_engine.TorchEngine", lambda *_, **options: seen.append(options["float32"]))
+    monkeypatch.setattr(
+        "quovadis.engines.torch_engine.TorchEngine", lambda *_, **options: seen.append(options["float32"])
+    )
     for floats in (None, "f16", "f32"):
         open_engine(tensors, device="CUDA:0", floats=floats)  # type: ignore[arg-type]
     assert seen == [False, False, True]

@@ -23,6 +23,7 @@ ENGINES = ("openvino", "native avx512", "native avx2", "torch cpu")
 FEW_ENDPOINTS = ("Mixed_3c", "Mixed_5c")
 """The same wherever some are asked for: OpenVINO compiles a graph for each choice of them."""
 
+
 @pytest.fixture(scope="module")
 def weights(rgb_scratch_path: Path) -> Weights:
     return load_weights("rgb-scratch")

@@ -103,9 +103,7 @@ def test_top_1_agrees_on_every_window(
     check_agreement(quantized, exact, [window for number, window in enumerate(every) if number % 3])
 
 
-def test_feature_maps_have_the_original_scale(
-    quantized: Recognizer, exact: Recognizer, cricket_frames: Clips
-) -> None:
+def test_feature_maps_have_the_original_scale(quantized: Recognizer, exact: Recognizer, cricket_frames: Clips) -> None:
     names = ("Conv3d_1a_7x7", "Mixed_3c", "Mixed_5c")
     clip = cricket_frames[np.newaxis, :16]
     ours, original = (model.run(clip, names) for model in (quantized, exact))
