@@ -20,6 +20,9 @@ from quovadis.errors import EngineError
 from quovadis.options import EngineName, Hint
 from quovadis.weights import load_weights
 
+TORCH_ENGINE = "quovadis.engines.torch_engine.TorchEngine"
+"""By its name: the processes of a test below import this file, and need no PyTorch."""
+
 
 @pytest.fixture(scope="module")
 def tensors(rgb_scratch_path: Path) -> dict[str, NDArray[np.float32]]:
@@ -81,14 +84,11 @@ def test_what_cannot_be_is_refused(
 def test_a_device_of_pytorchs_is_one_of_ours(
     tensors: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Imported late: the processes of a test below import this file, and need no PyTorch.
     import torch
 
     assert open_engine(tensors, device=torch.device("cpu")).description["engine"] == "native"
     seen: list[object] = []
-    monkeypatch.setattr(
-        "quovadis.engines.torch_engine.TorchEngine", lambda *_, **options: seen.append(options["device"])
-    )
+    monkeypatch.setattr(TORCH_ENGINE, lambda *_, **options: seen.append(options["device"]))
     open_engine(tensors, device=torch.device("cuda", 1))
     assert seen == ["cuda:1"]
 
@@ -152,9 +152,7 @@ def test_float32_that_is_asked_for_reaches_the_gpu(
     tensors: dict[str, NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
-    monkeypatch.setattr(
-        "quovadis.engines.torch_engine.TorchEngine", lambda *_, **options: seen.append(options["float32"])
-    )
+    monkeypatch.setattr(TORCH_ENGINE, lambda *_, **options: seen.append(options["float32"]))
     for floats in (None, "f16", "f32"):
         open_engine(tensors, device="CUDA:0", floats=floats)  # type: ignore[arg-type]
     assert seen == [False, False, True]

@@ -31,7 +31,7 @@ def weights(rgb_scratch_path: Path) -> Weights:
 
 @pytest.fixture(scope="module")
 def module(weights: Weights) -> I3D:
-    """The PyTorch module, which knows neither of bytes nor of folded batch norms."""
+    """The original layers one by one, in PyTorch."""
     return I3D.from_pretrained(weights)
 
 
@@ -155,7 +155,7 @@ def test_floats_that_are_whole_give_what_bytes_give(engine: Engine, clips: NDArr
 
 @pytest.fixture(scope="module")
 def between(module: I3D, cricket_frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Pixels of which many lie between two levels, and the logits of the PyTorch module, which does not know of bytes."""
+    """Pixels of which many lie between two levels, and the logits of the PyTorch module, which knows no bytes."""
     # A length of its own, so that bytes are what comes first.
     pixels = cricket_frames[np.newaxis, :11].astype(np.float32)
     pixels[:, :, 1:] = (pixels[:, :, 1:] + pixels[:, :, :-1]) / 2

@@ -36,7 +36,12 @@ CLIP = np.random.default_rng(0).integers(0, 256, (1, 9, 224, 224, 3), np.uint8)
 # Half a second: the way of each is the same for more.
 SPAN = TimeSpan(duration_seconds=0.6)
 CLIPS = Sampling(clips=SlidingWindows(clip_frames=9), span=SPAN)
+KINDS = ("latency", "throughput", "int8")
 Tensors = Mapping[str, NDArray[np.float32]]
+# Whose threads share a clip, or not, is the same to streams and to grandchildren.
+without_throughput = pytest.mark.parametrize(
+    "engine", ["latency", pytest.param("throughput", marks=pytest.mark.soak), "int8"], indirect=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +49,7 @@ def tensors(rgb_scratch_path: Path) -> Tensors:
     return load_weights(rgb_scratch_path).tensors
 
 
-@pytest.fixture(scope="module", params=["latency", "throughput", "int8"])
+@pytest.fixture(scope="module", params=KINDS)
 def engine(request: pytest.FixtureRequest, tensors: Tensors) -> Iterator[NativeEngine]:
     if request.param != "int8":
         made = NativeEngine(tensors, threads=2, hint=request.param)
@@ -77,6 +82,7 @@ def test_the_native_engine_computes_the_same_in_a_child_and_on_in_the_parent(eng
         np.testing.assert_array_equal(engine.run(CLIP).logits, expected)
 
 
+@without_throughput
 def test_a_grandchild_computes_too(engine: NativeEngine) -> None:
     def child() -> NDArray[np.float32]:
         engine.run(CLIP)
@@ -111,6 +117,7 @@ def test_a_child_forked_in_the_middle_of_other_threads_clips_computes_too(engine
     assert not any(wrong)
 
 
+@without_throughput
 def test_a_stream_goes_on_in_a_child(engine: NativeEngine) -> None:
     frames = np.resize(CLIP[0], (63, 224, 224, 3))
     stream = engine.open_stream()

@@ -73,7 +73,8 @@ def closed(rgb_scratch_path: Path) -> dict[str, int]:
         "memory = lambda: psutil.Process().memory_info().rss; "
         "threads = lambda: len(os.listdir('/proc/self/task')); before = threads(); "
         "engine = NativeEngine(tensors, threads=3); del tensors; engine.run(np.zeros((1, 9, 224, 224, 3), np.uint8)); "
-        "running, held = threads() - before, memory(); engine.close(); print(running, threads() - before, held - memory())"
+        "running, held = threads() - before, memory(); engine.close(); "
+        "print(running, threads() - before, held - memory())"
     )
     run = subprocess.run([sys.executable, "-c", code, rgb_scratch_path], capture_output=True, text=True, check=True)
     running, left, freed = map(int, run.stdout.split())
