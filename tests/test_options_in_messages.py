@@ -119,7 +119,7 @@ def running(name: str, *path: str) -> None:
     [
         ("`allow_partial=True` takes it", "--allow-partial takes it"),
         ('choose `engine="openvino"`, or `precision="f32"`', "choose --engine openvino, or --precision f32"),
-        ("`max_frames` raises it", "--max-frames raises it"),
+        ("raise it with `max_frames`", "raise it with --max-frames"),
         ("give `duration_seconds` or `clip='all'`", "give --duration or --clip all"),
         ("leave out `nothing`", "leave out `nothing`"),
         ("`restart=True` starts over", "--restart starts over"),
