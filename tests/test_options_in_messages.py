@@ -83,7 +83,7 @@ def test_every_option_that_a_message_names_is_a_keyword() -> None:
         for text, is_documentation in literals(path):
             if not is_documentation:
                 named |= set(OPTION.findall(text))
-    assert {"allow_partial", "precision", "restart", "overwrite", "max_frames"} <= named
+    assert {"allow_partial", "precision", "restart", "overwrite", "file_format"} <= named
     assert named <= known
 
 

@@ -261,4 +261,4 @@ class Video(AbstractContextManager["Video"]):
 
     def _check_tick(self, tick: int) -> None:
         if tick > self._limits.max_frames and not self.live:
-            raise self._limits.exceeded(self.name, "it has more frames once it is resampled", "max_frames")
+            raise self._limits.exceeded(self.name, "resampled, it has more frames", "max_frames")
