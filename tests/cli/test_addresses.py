@@ -84,7 +84,15 @@ def test_what_is_made_of_an_address_with_a_password_does_not_hold_it() -> None:
 
 @pytest.mark.parametrize(
     "plain",
-    ["rtsp://host:554/a@b", "http://[::1]:80/a@b", "http://h:80?x=a@b", "see http://h:80: x/y@z", "https://jane@host/x.mp4?at=a:b@c", "C:/clips/a:b@c.mp4", "at 12:30 to jane@host.example"],
+    [
+        "rtsp://host:554/a@b",
+        "http://[::1]:80/a@b",
+        "http://h:80?x=a@b",
+        "see http://h:80: x/y@z",
+        "https://jane@host/x.mp4?at=a:b@c",
+        "C:/clips/a:b@c.mp4",
+        "at 12:30 to jane@host.example",
+    ],
 )
 def test_what_is_no_password_is_left_as_it_is(plain: str) -> None:
     assert without_passwords(plain) == plain
@@ -158,7 +166,9 @@ def test_a_password_that_is_not_percent_encoded_is_hidden_too_and_the_advice_is_
     run = quovadis("classify", address, "--json")
     assert run.returncode == 1
     assert "et@" not in run.stdout + run.stderr
-    assert [failure["source"] for failure in json.loads(run.stdout)["failures"]] == ["rtsp://jane:***@host.invalid/live"]
+    assert [failure["source"] for failure in json.loads(run.stdout)["failures"]] == [
+        "rtsp://jane:***@host.invalid/live"
+    ]
     assert "rtsp://jane:***@host.invalid/live: the password holds a / ? # or space" in run.stderr
     assert "as %2F" in run.stderr
     assert short_name(f"rtsp://jane:{password}@host.invalid") == "rtsp://jane:***@host.invalid"

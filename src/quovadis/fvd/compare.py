@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, Spell, in_python, spell_options
 from quovadis.escape import shortened
-from quovadis.fields import OPTIONAL_FUNCTION, check_fields, check_path, check_values
+from quovadis.fields import MAX_WORKERS, OPTIONAL_FUNCTION, check_fields, check_path, check_values
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.options import (
     DEFAULT_WEIGHTS,
@@ -34,7 +34,7 @@ from quovadis.fvd.set_sources import SetSource, are_files, load_set
 from quovadis.fvd.set_videos import SetInput, SetVideo
 from quovadis.fvd.statistics import Statistics, check_lengths
 from quovadis.fvd.video_set import SkippedVideo, set_dimension, set_settings, set_statistics
-from quovadis.metrics.bootstrap import MIN_RESAMPLES
+from quovadis.metrics.bootstrap import MAX_RESAMPLES, MIN_RESAMPLES
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
 from quovadis.recognizer import Recognizer, load
@@ -68,8 +68,8 @@ class CompareOptions:
     covariance: Covariance = "unbiased"
     with_kvd: bool = True
     """Whether to compute the kernel distance too."""
-    resamples: int = field(default=0, metadata={"min": 0})
-    """Of the bootstrap; 0 for none."""
+    resamples: int = field(default=0, metadata={"min": 0, "max": MAX_RESAMPLES})
+    """Of the bootstrap, up to 100,000; 0 for none."""
     seed: int = field(default=0, metadata={"min": 0})
     """Of the bootstrap."""
     most_videos: int | None = field(default=None, metadata={"min": MIN_VIDEOS})
@@ -79,7 +79,7 @@ class CompareOptions:
     limits: VideoLimits = field(default_factory=VideoLimits)
     allow_partial: bool = False
     """Take what is there of damaged or cut-off videos."""
-    workers: int = field(default=2, metadata={"min": 1})
+    workers: int = field(default=2, metadata={"min": 1, "max": MAX_WORKERS})
     """Videos processed at once."""
     stats_path: Path | None = None
     """File of the real set's statistics: read if it is there, else written."""

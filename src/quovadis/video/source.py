@@ -104,7 +104,8 @@ def network_instructions(address: str) -> OpenInstructions:
     """Return how to open an address.
 
     Raises:
-        VideoError: an address of an unknown protocol, or whose password is not percent-encoded; any while `QUOVADIS_OFFLINE` forbids the network.
+        VideoError: an address of an unknown protocol, or whose password is not percent-encoded; any address while
+            `QUOVADIS_OFFLINE` forbids the network.
     """
     if public_name(address) != address and _UNENCODED.search(address):
         raise VideoError(
