@@ -17,11 +17,17 @@ def test_before_weights_that_cannot_be_loaded(command: str, tmp_path: Path, monk
     if command == "train":
         pytest.importorskip("torch")
     more = {"fvd": ["absent-too"], "train": ["--out", "runs"]}.get(command, [])
-    weights = [] if command == "evaluate" else ["-w", "no-such-weights"]
-    run = quovadis(command, "absent", *more, *weights)
+    run = quovadis(command, "absent", *more, "-w", "no-such-weights")
     assert run.returncode == 1
     assert "absent: no such file" in run.stderr
     assert "no-such-weights" not in run.stderr
+
+
+def test_so_is_a_folder_of_videos_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.mp4 archery\n")
+    run = quovadis("evaluate", tmp_path / "list.txt", "--videos", tmp_path / "absent", "-w", "no-such-weights")
+    assert run.returncode == 1
+    assert "absent: no such folder; give the folder of the videos with --videos" in run.stderr
 
 
 def test_classify_still_writes_its_records(tmp_path: Path) -> None:
