@@ -179,15 +179,14 @@ def evaluate(
         examples = read_dataset(dataset, names, videos=videos, file_format=file_format, split=split, subset=subset)
     for notice in found:
         notify(notice)
+    # Each once: a folder of frames may have several examples.
+    paths = dict.fromkeys(str(example.path) for example in examples.existing)
     model = load(
         model_options,
         quiet=common.quiet,
         loaded=weights,
         calibration=calibration,
-        # A folder of frames may have several examples.
-        calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
-            :CALIBRATION_CLIPS
-        ],
+        calibration_fallback=list(paths)[:CALIBRATION_CLIPS],
     )
     faults: list[UnexpectedError] = []
     with (
