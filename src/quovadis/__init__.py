@@ -139,7 +139,7 @@ _NEEDS_EXTRA = {"torch"}
 """Of these, what tools that look at everything in the package leave alone: it may not be installed."""
 
 _lazy, _attribute = lazy_attributes(__name__, _NAMES, _MODULES)
-__all__ = ["__version__", *_lazy]
+__all__ = sorted(["__version__", *_lazy])
 
 if not TYPE_CHECKING:
     __getattr__ = _attribute

@@ -52,6 +52,8 @@ class Conversion:
     models: tuple[ConvertedModel, ...]
     files: tuple[Path, ...]
     """Everything that was written."""
+    sizes: tuple[int, ...]
+    """Bytes of each file when it was written."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
@@ -63,7 +65,7 @@ class Conversion:
             }
             for model in self.models
         ]
-        files = [{"path": str(path), "size": path.stat().st_size} for path in self.files]
+        files = [{"path": str(path), "size": size} for path, size in zip(self.files, self.sizes, strict=True)]
         return {"weights": asdict(self.weights), "models": models, "files": files}
 
 
@@ -149,7 +151,7 @@ def convert(
                 raise OutputError(f"{folder / model.path}: not written, because it would not compute the same. {found}")
             models.append(ConvertedModel(folder / model.path, model.format.title, found))
         files = output.atomic_replace()
-    return Conversion(weights, tuple(models), files)
+    return Conversion(weights, tuple(models), files, tuple(path.stat().st_size for path in files))
 
 
 def _labels(stored: worker.StoredWeights) -> tuple[str, ...]:
