@@ -148,12 +148,14 @@ class TimeSpan:
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
-        start, duration = self.start_seconds, self.duration_seconds
-        if not 0 <= start < inf or not (duration is None or 0 < duration < inf):
-            option = "duration_seconds" if 0 <= start < inf else "start_seconds"
+        if not 0 <= self.start_seconds < inf:
             raise ArchitectureError(
-                "the start must be 0 or more seconds, the duration more than 0, and both finite",
-                option=option,
+                f"invalid `start_seconds={self.start_seconds:g}`: must be 0 or more, and finite", option="start_seconds"
+            )
+        if self.duration_seconds is not None and not 0 < self.duration_seconds < inf:
+            raise ArchitectureError(
+                f"invalid `duration_seconds={self.duration_seconds:g}`: must be more than 0, and finite",
+                option="duration_seconds",
             )
 
 
@@ -179,7 +181,7 @@ class Sampling:
         check_fields(self, ArchitectureError)
         if self.fps != "native" and not 0 < self.fps <= 1000:
             raise ArchitectureError(
-                f'{self.fps} frames per second is out of range: give a rate above 0, up to 1000, or "native"',
+                f'{self.fps:g} frames per second is out of range: give a rate above 0, up to 1000, or "native"',
                 option="fps",
             )
 
