@@ -61,7 +61,7 @@ Make = Callable[..., Any]
         (lambda: CentreClip(clip_frames="64"), "clip_frames", "not '64'"),
         (lambda: Dense(chunk_frames=8.0), "chunk_frames", "not 8.0"),
         (lambda: TimeSpan(start_seconds="a"), "start_seconds", "a number, not 'a'"),
-        (lambda: TimeSpan(duration_seconds=inf), "duration_seconds", "both finite"),
+        (lambda: TimeSpan(duration_seconds=inf), "duration_seconds", "must be more than 0, and finite"),
         (lambda: ModelOptions(None), "weights", "weights must be text or a path, not None"),
         (lambda: quovadis.load(None), "weights", "weights must be text or a path, not None"),
         (lambda: quovadis.load(weights=5), "weights", "not 5"),

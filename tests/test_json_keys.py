@@ -61,7 +61,8 @@ def distances() -> dict[str, Any]:
 
 def conversion() -> dict[str, Any]:
     model = ConvertedModel(Path("i3d.onnx"), "onnx", Difference(1e-6, 1e-7, "onnxruntime 1.20", Tolerance(1e-3, 1e-5)))
-    return Conversion(WeightsIdentity("rgb-scratch", "0" * 64), (model,), ()).to_dict()
+    # Of a file that is gone, too.
+    return Conversion(WeightsIdentity("rgb-scratch", "0" * 64), (model,), (Path("i3d.onnx"),), (7,)).to_dict()
 
 
 def verification() -> dict[str, Any]:
@@ -112,3 +113,7 @@ def test_published_accuracy_names_its_dataset_in_a_value() -> None:
         "top1": 65.96,
         "top5": 86.01,
     }
+
+
+def test_a_conversion_says_how_large_its_files_were_also_when_they_are_gone() -> None:
+    assert conversion()["files"] == [{"path": "i3d.onnx", "size": 7}]

@@ -83,7 +83,7 @@ def test_every_option_that_a_message_names_is_a_keyword() -> None:
         for text, is_documentation in literals(path):
             if not is_documentation:
                 named |= set(OPTION.findall(text))
-    assert {"allow_partial", "precision", "restart", "overwrite", "max_frames"} <= named
+    assert {"allow_partial", "precision", "restart", "overwrite", "file_format"} <= named
     assert named <= known
 
 
@@ -119,7 +119,7 @@ def running(name: str, *path: str) -> None:
     [
         ("`allow_partial=True` takes it", "--allow-partial takes it"),
         ('choose `engine="openvino"`, or `precision="f32"`', "choose --engine openvino, or --precision f32"),
-        ("`max_frames` raises it", "--max-frames raises it"),
+        ("raise it with `max_frames`", "raise it with --max-frames"),
         ("give `duration_seconds` or `clip='all'`", "give --duration or --clip all"),
         ("leave out `nothing`", "leave out `nothing`"),
         ("`restart=True` starts over", "--restart starts over"),

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,8 +61,9 @@ print(json.dumps([problem for name in {NAMES} if (problem := missing(name))]))
     assert json.loads(run.stdout) == []
 
 
-def test_type_checkers_see_what_python_sees() -> None:
-    tree = ast.parse(Path(quovadis.__file__).read_text())
+@pytest.mark.parametrize("package", [quovadis, quovadis.evaluation], ids=lambda package: package.__name__)
+def test_type_checkers_see_what_python_sees(package: Any) -> None:
+    tree = ast.parse(Path(package.__file__).read_text())
     (block,) = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
     seen = {}
     for node in block.body:
@@ -70,8 +72,8 @@ def test_type_checkers_see_what_python_sees() -> None:
             # Without the alias, a strict checker takes it for a name of our own.
             assert alias.asname == alias.name
             seen[alias.name] = node.module
-    modules = dict.fromkeys(quovadis._MODULES, "quovadis")  # type: ignore[attr-defined]
-    homes = {name: f"quovadis.{module}" for module, names in quovadis._NAMES.items() for name in names}
+    modules = dict.fromkeys(getattr(package, "_MODULES", ()), package.__name__)
+    homes = {name: f"{package.__name__}.{module}" for module, names in package._NAMES.items() for name in names}
     assert seen == {**homes, **modules}
 
 
@@ -88,5 +90,25 @@ def test_whoever_looks_at_everything_in_the_package_needs_no_extra(monkeypatch: 
 def test_the_names_of_a_module_are_those_it_promises() -> None:
     for name in quovadis.__all__:
         assert getattr(quovadis, name) is not None
-    for module in (quovadis.fvd, quovadis.metrics, quovadis.results, quovadis.features, quovadis.weights):
+    for module in (
+        quovadis.evaluation,
+        quovadis.fvd,
+        quovadis.metrics,
+        quovadis.results,
+        quovadis.features,
+        quovadis.weights,
+    ):
         assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.slow
+def test_asking_for_the_names_of_evaluation_loads_no_network() -> None:
+    code = """
+import sys
+from quovadis import evaluation
+print(*dir(evaluation), *(name for name in ("numpy", "quovadis.recognizer") if name in sys.modules))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names = run.stdout.split()
+    assert {"run_evaluation", "make_protocol", "read_predictions", "summarize", "compare"} <= {*names}
+    assert not {"numpy", "quovadis.recognizer"} & {*names}

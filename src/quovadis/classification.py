@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +14,6 @@ from quovadis.results import ClipPrediction, VideoPrediction
 from quovadis.results.codec import VideoPredictionCodec
 from quovadis.runs.executor import ThreadExecutor, VideoObserver
 from quovadis.runs.ledger import Ledger
-from quovadis.runs.sources import discover_all
 from quovadis.runs.tasks import DoneVideo, VideoTask
 from quovadis.runs.videos import VideoWatch, run_videos
 from quovadis.video import Sampling, VideoLimits
@@ -50,7 +49,7 @@ class RunOptions:
 
 def classify_sources(
     recognizer: Recognizer,
-    arguments: Iterable[str],
+    sources: Sequence[str],
     *,
     sampling: Sampling,
     limits: VideoLimits,
@@ -62,13 +61,13 @@ def classify_sources(
     on_failure: Callable[[str, QuovadisError], None],
     on_stop: Callable[[Sequence[str]], None] | None = None,
 ) -> int:
-    """Classify every video that `arguments` name, folders searched, and return how many failed.
+    """Classify videos, and return how many failed.
 
     Results and failures come in the order of the videos, however many are processed at once.
 
     Args:
         recognizer: the network.
-        arguments: files, folders, addresses, cameras.
+        sources: files, folders of images, addresses, cameras.
         sampling: which frames become clips.
         limits: the most pixels, frames and seconds to accept.
         allow_partial: classify what is there of a damaged or cut-off video; without it such results of an earlier run
@@ -85,16 +84,6 @@ def classify_sources(
         OutputError: the file to resume from is damaged, of other settings, in use, or cannot be written.
         EngineError: the device failed.
     """
-    failures = 0
-
-    def fail(source: str, error: QuovadisError) -> None:
-        nonlocal failures
-        failures += 1
-        on_failure(public_name(source), error)
-
-    sources = discover_all(arguments, fail, limits=limits, fail_fast=options.fail_fast)
-    if failures and options.fail_fast:
-        return failures
 
     def work(task: VideoTask[str], watch: VideoWatch) -> VideoPrediction:
         done, expected = 0, None
@@ -145,7 +134,7 @@ def classify_sources(
             if on_stop is not None:
                 on_stop([public_name(source) for source in sources])
             raise
-    return failures + outcome.failures
+    return outcome.failures
 
 
 def _tasks(sources: Sequence[str]) -> list[VideoTask[str]]:

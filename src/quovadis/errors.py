@@ -36,8 +36,12 @@ its arguments in their parentheses."""
 
 _OPTION = re.compile(r"(?<![\w./\\-])`([A-Za-z_][\w.]*)(?:=([^`]+)|(\([^`]*\)))?`(?![\w/\\-]|\.\w)")
 """An option between backticks; those within the name of a file, such as "`device`.mp4", are of the name."""
-_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*):[^\s/?#]*@")
-"""A user and his password before the last @ of an address' host."""
+_PASSWORD = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*://(?!\[)[^\s/?#:@]*):"
+    r"(?:[^\s/?#]*@(?=[^\s/?#])|(?!\d{1,5}(?:[/?#\s:;,)'\"\]]|$))\S*@)"
+)
+"""A user and his password before the last @ of an address' host; or, where what follows the colon is no port either,
+before the last @ of all, since the password holds a / ? or # that should have been percent-encoded."""
 
 
 def in_python(name: str, value: str | None) -> str:

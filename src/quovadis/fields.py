@@ -16,6 +16,9 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 from quovadis.errors import ArchitectureError, QuovadisError
 from quovadis.escape import quoted, shortened
 
+MAX_WORKERS, MAX_THREADS = 256, 1024
+"""Videos that one process works on at once, and threads of an engine: more would only exhaust the machine."""
+
 _REFUSED = object()
 _NAMES: Mapping[Any, str] = {
     **{int: "a whole number", float: "a number", str: "text", bool: "True or False"},
@@ -31,22 +34,32 @@ OPTIONAL_FUNCTION = Callable[..., object] | None
 def check_fields(options: Any, error: type[QuovadisError], **errors: type[QuovadisError]) -> None:
     """Refuse values that the fields of a dataclass cannot hold; called when one is made.
 
-    These are values of other types, and values below the `min` of a field's metadata. Numbers of numpy become Python's.
+    These are values of other types, and values outside the `min` and `max` of a field's metadata. Numbers of numpy
+    become Python's.
 
     Args:
         options: the dataclass.
         error: raised for a value that is refused, with the field as its option.
         errors: others, by the field that they are of.
     """
-    least = {field.name: field.metadata.get("min") for field in fields(options)}
+    bounds = {field.name: (field.metadata.get("min"), field.metadata.get("max")) for field in fields(options)}
     for name, kind in _types(type(options)).items():
         given = getattr(options, name)
-        value = check_value(name, given, kind, errors.get(name, error), at_least=least[name])
+        least, most = bounds[name]
+        value = check_value(name, given, kind, errors.get(name, error), at_least=least, at_most=most)
         if value is not given:
             object.__setattr__(options, name, value)
 
 
-def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *, at_least: float | None = None) -> Any:
+def check_value(
+    name: str,
+    given: Any,
+    kind: Any,
+    error: type[QuovadisError],
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Any:
     """Return a value as an option of a type holds it: numbers of numpy as Python's.
 
     Args:
@@ -56,6 +69,7 @@ def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *,
             everything that Python takes as an index, but for booleans.
         error: raised for another value, with the option.
         at_least: the least that a number may be.
+        at_most: the most that it may be.
     """
     value = _accepted(given, kind)
     if value is _REFUSED:
@@ -67,6 +81,8 @@ def check_value(name: str, given: Any, kind: Any, error: type[QuovadisError], *,
         raise error(message, option=name)
     if at_least is not None and value is not None and not value >= at_least:
         raise error(f"{name} must be {at_least} or more, not {value}", option=name)
+    if at_most is not None and value is not None and value > at_most:
+        raise error(f"{name} must be {at_most} or less, not {value}", option=name)
     return value
 
 

@@ -48,9 +48,9 @@ class VideoLimits:
 
         Args:
             name: of the video.
-            what: there is too much of, with its verb: "its frames are".
+            what: it is, compared: "its frames of 9000x9000 are larger".
             limit: which of them.
         """
         most = f"{getattr(self, limit):,.0f}" if limit != "max_seconds" else f"{self.max_seconds:,.10g} seconds"
-        unit = {"max_pixels": " pixels", "max_spooled_bytes": " bytes"}.get(limit, "")
-        return VideoLimitError(f"{name}: {what} more than the limit of {most}{unit}; `{limit}` raises it")
+        unit = {"max_pixels": " pixels", "max_frames": " frames", "max_spooled_bytes": " bytes"}.get(limit, "")
+        return VideoLimitError(f"{name}: {what} than the limit of {most}{unit}; raise it with `{limit}`")

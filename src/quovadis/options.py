@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeAlias
 
 from quovadis.errors import EngineError, LabelsError, WeightsError
-from quovadis.fields import check_fields
+from quovadis.fields import MAX_THREADS, check_fields
 
 EngineName: TypeAlias = Literal["auto", "native", "openvino", "torch"]
 Hint: TypeAlias = Literal["latency", "throughput"]
@@ -45,9 +45,9 @@ class ModelOptions:
     hint: Hint = field(default="latency", metadata={"help": "One clip as soon as possible, or several clips at once."})
     """`latency`: one clip as soon as possible; `throughput`: several clips at once."""
     threads: int | None = field(
-        default=None, metadata={"help": "CPU threads.", "min": 1, "show_default": "physical cores"}
+        default=None, metadata={"help": "CPU threads.", "min": 1, "max": MAX_THREADS, "show_default": "physical cores"}
     )
-    """CPU threads; None: one per physical core."""
+    """CPU threads, 1 to 1024; None: one per physical core."""
     precision: Precision | None = field(
         default=None,
         metadata={

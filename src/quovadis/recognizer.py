@@ -18,7 +18,7 @@ from quovadis.engines.base import Pixels
 from quovadis.engines.choice import runs_on_torch, why_slower
 from quovadis.environment import compiled_graphs_folder
 from quovadis.errors import ArchitectureError, EngineError
-from quovadis.fields import OPTIONAL_FUNCTION, check_value, check_values, with_keywords
+from quovadis.fields import MAX_WORKERS, OPTIONAL_FUNCTION, check_value, check_values, with_keywords
 from quovadis.inference.feature_options import FeatureOptions
 from quovadis.inference.feature_rows import VideoFeatures, video_features
 from quovadis.inference.predictions import predict_steps, predict_video
@@ -194,7 +194,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
         """
         sources = several_videos(sources)
         sampling, limits = choose_options(Sampling, sampling, limits, allow_partial, keywords, self.input)
-        workers = check_value("workers", workers, int | None, ArchitectureError, at_least=1)
+        workers = check_value("workers", workers, int | None, ArchitectureError, at_least=1, at_most=MAX_WORKERS)
         at_once = workers or self.engine.max_concurrent_clips
         stop = Event()
 

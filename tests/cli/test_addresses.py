@@ -84,7 +84,15 @@ def test_what_is_made_of_an_address_with_a_password_does_not_hold_it() -> None:
 
 @pytest.mark.parametrize(
     "plain",
-    ["rtsp://host:554/a@b", "https://jane@host/x.mp4?at=a:b@c", "C:/clips/a:b@c.mp4", "at 12:30 to jane@host.example"],
+    [
+        "rtsp://host:554/a@b",
+        "http://[::1]:80/a@b",
+        "http://h:80?x=a@b",
+        "see http://h:80: x/y@z",
+        "https://jane@host/x.mp4?at=a:b@c",
+        "C:/clips/a:b@c.mp4",
+        "at 12:30 to jane@host.example",
+    ],
 )
 def test_what_is_no_password_is_left_as_it_is(plain: str) -> None:
     assert without_passwords(plain) == plain
@@ -150,3 +158,17 @@ def test_python_takes_addresses_as_text_and_says_so() -> None:
 def test_its_protocol_may_be_in_capital_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("QUOVADIS_OFFLINE")
     assert network_instructions("HTTP://Host.example/X.mp4").address == "http://Host.example/X.mp4"
+
+
+@pytest.mark.parametrize("password", ["cr/et", "cr?et", "cr#et", "12a/et", "!/et", "/et", "@/et", "c@/r@et", "cr et"])
+def test_a_password_that_is_not_percent_encoded_is_hidden_too_and_the_advice_is_to_encode_it(password: str) -> None:
+    address = f"rtsp://jane:{password}@host.invalid/live"
+    run = quovadis("classify", address, "--json")
+    assert run.returncode == 1
+    assert "et@" not in run.stdout + run.stderr
+    assert [failure["source"] for failure in json.loads(run.stdout)["failures"]] == [
+        "rtsp://jane:***@host.invalid/live"
+    ]
+    assert "rtsp://jane:***@host.invalid/live: the password holds a / ? # or space" in run.stderr
+    assert "as %2F" in run.stderr
+    assert short_name(f"rtsp://jane:{password}@host.invalid") == "rtsp://jane:***@host.invalid"

@@ -51,8 +51,9 @@ def test_two_videos_give_two_arrays_and_a_line_each_and_a_second_run_the_same_as
     again = quovadis(*sources, *options, "--json")
     assert again.returncode == 0, again.stderr
     document = json.loads(again.stdout)
-    assert [video["source"] for video in document] == [str(source) for source in sources]
-    assert document[0] == {
+    assert [video["source"] for video in document["results"]] == [str(source) for source in sources]
+    assert document["failures"] == []
+    assert document["results"][0] == {
         "source": str(sources[0]),
         "files": ["archery.npy", "archery.json"],
         "shape": [2, 1024],
@@ -91,7 +92,13 @@ def test_where_nothing_can_be_opened_nothing_is_loaded_or_made(assets: Path, tmp
     assert all(str(source) in run.stderr for source in sources)
     assert run.stdout == ""
     assert not (tmp_path / "out").exists()
-    assert quovadis(*sources, "-o", tmp_path / "out", "--json").stdout == "[]\n"
+    document = json.loads(quovadis(*sources, "-o", tmp_path / "out", "--json").stdout)
+    assert document["results"] == []
+    # Each in the form that a failure has in classify's records.
+    assert document["failures"] == [
+        {"source": str(sources[0]), "error": f"{sources[0]}: no such file", "kind": "VideoError"},
+        {"source": str(sources[1]), "error": f"{sources[1]}: empty file", "kind": "VideoError"},
+    ]
 
 
 def test_notes_are_told_once_and_again_by_a_later_run(rgb_scratch_path: Path, assets: Path, tmp_path: Path) -> None:

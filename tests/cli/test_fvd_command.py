@@ -87,8 +87,8 @@ def test_json_on_stdout_is_one_document_and_what_to_heed_is_on_stderr(
     assert distance["interval"] is None
     lines = first_run.stderr.splitlines()
     assert len(lines) == 4, first_run.stderr
-    assert "quovadis: left out: short.npy: too short for clips of 9 frames" in lines
-    assert any(line.startswith("quovadis: left out: bad.mp4: ") for line in lines)
+    assert f"quovadis: left out: {folder / 'fake' / 'short.npy'}: too short for clips of 9 frames" in lines
+    assert any(line.startswith(f"quovadis: left out: {folder / 'fake' / 'bad.mp4'}: ") for line in lines)
     for name, count in (("real", REAL), ("fake", FAKE)):
         warning = (
             f"quovadis: warning: {folder / name}: {count} clips of 9 frames in 400 dimensions: the covariance has rank"
@@ -109,7 +109,8 @@ def test_the_document_says_all_that_the_figure_depends_on(
         assert (measured["source"], measured["videos"]) == (str(folder / name), count)
         assert measured["weights"] == "rgb-scratch"
         assert measured["precision"] == "f32"
-    assert [video["name"] for video in document["fake"]["measured"][0]["left_out"]] == ["bad.mp4", "short.npy"]
+    sources = [video["source"] for video in document["fake"]["measured"][0]["failures"]]
+    assert sources == [str(folder / "fake" / name) for name in ("bad.mp4", "short.npy")]
 
 
 def test_a_length_that_is_too_long_does_not_cost_the_others_theirs(

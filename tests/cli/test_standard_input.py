@@ -126,7 +126,7 @@ def test_a_run_is_resumed_by_content(videos: Path, pipe: PipeIn, engine: MeanEng
     [
         (b"", (), "stdin: empty file"),
         (b"no video", (), "stdin: not a video"),
-        (bytes(2000), ("--max-spooled-bytes", "1000"), "1,000 bytes; --max-spooled-bytes raises it"),
+        (bytes(2000), ("--max-spooled-bytes", "1000"), "1,000 bytes; raise it with --max-spooled-bytes"),
     ],
     ids=["empty", "text", "too long"],
 )

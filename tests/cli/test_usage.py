@@ -185,3 +185,35 @@ def test_without_a_command_the_help_goes_to_stderr() -> None:
         run = quovadis(*arguments)
         assert (run.returncode, run.stdout) == (2, "")
         assert run.stderr.startswith("Usage: quovadis")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("classify", "-odd.avi"),
+            "missing argument 'SOURCE...'; -odd.avi is read as options: a file of this name is ./-odd.avi",
+        ),
+        (("features", "-wave.mp4"), "-wave.mp4 is read as options: a file of this name is ./-wave.mp4"),
+        (("classify", "a.mp4", "-clip.mp4"), "no such option: -c; -clip.mp4 is read as options"),
+        (("fvd", "real", "-set.npz"), "no such option: -s; -set.npz is read as options"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_file_whose_name_begins_with_a_dash_is_told_how_to_be_named(arguments: tuple[str, ...], said: str) -> None:
+    run = quovadis(*arguments)
+    assert run.returncode == 2
+    assert said in run.stderr
+
+
+def test_where_such_a_file_is_there_it_is_not_taken_for_an_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-odd.json").touch()
+    run = quovadis("classify", "a.mp4", "-odd.json")
+    assert run.returncode == 2
+    assert "a file of this name is ./-odd.json" in run.stderr
+    assert "-odd.json: empty file" in quovadis("classify", "--", "-odd.json").stderr
+    # Glued to its option, the name of an output is one.
+    assert "a.mp4: no such file" in quovadis("classify", "a.mp4", "-oout.json").stderr

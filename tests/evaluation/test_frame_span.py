@@ -69,7 +69,10 @@ def test_with_partial_videos_allowed_what_is_there_is_read_and_counts_as_partial
 
 def test_more_frames_than_the_limit_admits_is_an_error(folder: Path) -> None:
     video = reader(folder, range(999_999_999), VideoLimits(max_frames=5), allow_partial=True)
-    with pytest.raises(VideoLimitError, match="999,999,999 frames are more than the limit of 5; `max_frames`"):
+    with pytest.raises(
+        VideoLimitError,
+        match="999,999,999 frames are wanted, more than the limit of 5 frames; raise it with `max_frames`",
+    ):
         video.open(fps="native")
 
 

@@ -76,7 +76,7 @@ def test_one_short_video_of_a_list_is_left_out_and_told(folders: tuple[Path, Pat
         notify=told.append,
     )
     assert found.distances[0].clips_a == 4
-    assert "left out: short.avi: too short for clips of 16 frames" in told
+    assert f"left out: {tmp_path / 'short.avi'}: too short for clips of 16 frames" in told
 
 
 def test_features_need_no_network_and_equal_the_metric_of_arrays() -> None:
@@ -230,7 +230,7 @@ def test_a_record_can_be_encoded_whatever_the_name(tmp_path: Path) -> None:
 
 
 def test_clips_too_short_for_the_network_are_refused() -> None:
-    with pytest.raises(ArchitectureError, match="network needs 9"):
+    with pytest.raises(ArchitectureError, match="network needs at least 9"):
         distance(REAL, FAKE, frames=8)
 
 
@@ -265,3 +265,18 @@ def test_features_that_are_saved_are_compared_as_they_are(tmp_path: Path) -> Non
     features = found.real.lengths[0].features
     assert features is not None
     np.testing.assert_array_equal(features, a)
+
+
+@pytest.mark.parametrize(("features", "dimensions"), [("logits", 400), ("pooled", 1024)])
+def test_features_of_other_dimensions_than_the_network_gives_are_refused_before_it_is_loaded(
+    features: Any, dimensions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("quovadis.fvd.compare.load", load)
+    others = np.zeros((20, 8), np.float32)
+    with pytest.raises(MetricError, match=f"<array> has features of 8 dimensions, <array> of {dimensions}; measure"):
+        compare_videos(REAL, others, features=features)
+    with pytest.raises(MetricError, match="of 8 dimensions"):
+        compare_videos([*REAL, others], REAL, features=features)

@@ -106,7 +106,10 @@ def test_files_are_told_from_videos(kept: Path, tmp_path: Path) -> None:
 def test_how_each_part_was_measured_is_kept_with_it(shards: list[str], kept: Path) -> None:
     saved(Path(shards[1]) / "short.npy", VIDEOS[0, :12])
     first, second = side_statistics(shards, measure).provenance
-    assert (first["source"], first["videos"], first["left_out"]) == (shards[0], 3, [])
-    assert second["left_out"] == [{"name": "short.npy", "reason": "too short for clips of 16 frames"}]
+    assert (first["source"], first["videos"], first["failures"]) == (shards[0], 3, [])
+    short = f"{shards[1]}/short.npy"
+    assert second["failures"] == [
+        {"source": short, "error": f"{short}: too short for clips of 16 frames", "kind": "VideoError"}
+    ]
     assert (second["weights"], second["engine"]) == ("fake", "corners")
     assert [part["source"] for part in load_statistics(kept).provenance] == shards

@@ -222,11 +222,11 @@ def test_videos_that_are_too_short_or_unreadable_are_told_and_do_not_count(
         recognizer(CornerEngine()), "uneven", uneven(tmp_path), options, workers=workers, on_skip=told.append
     )
     assert {frames: part.moments.count for frames, part in found.lengths.items()} == {9: 3, 16: 2}
-    assert [video.name for video in told] == ["1.mkv", "2.mkv", "4.mkv", "5.mkv"]
-    assert told[0].reason == "too short for clips of 16 frames"
-    assert told[1].reason == "too short for clips of 9, 16 frames"
-    assert "4.mkv: " in told[2].reason
-    assert "5.mkv: " in told[3].reason
+    assert [video.source for video in told] == [str(tmp_path / f"{number}.mkv") for number in (1, 2, 4, 5)]
+    assert told[0].error == f"{told[0].source}: too short for clips of 16 frames"
+    assert told[1].error == f"{told[1].source}: too short for clips of 9, 16 frames"
+    assert "4.mkv: " in told[2].error
+    assert "5.mkv: " in told[3].error
 
 
 def test_videos_that_do_not_count_may_go_unsaid(tmp_path: Path) -> None:

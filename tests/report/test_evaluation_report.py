@@ -40,7 +40,7 @@ def make_predictions(views: int = 1, protocol: str = "deepmind", evaluated: int 
         settings={
             "protocol": protocol,
             "fps": 25,
-            "piece_frames": 320,
+            "chunk_frames": 320,
             "weights": "rgb-scratch",
             "weights_sha256": "ab" * 32,
             "engine": "openvino",
@@ -100,7 +100,7 @@ def test_json_holds_the_right_figures_and_is_the_same_each_time(tmp_path: Path) 
         "format": "kinetics-csv",
         "examples": 7,
         "evaluated": 5,
-        "partly_decoded": 0,
+        "incomplete": 0,
         "missing": 1,
         "unreadable": 1,
     }
@@ -114,11 +114,11 @@ def test_json_holds_the_right_figures_and_is_the_same_each_time(tmp_path: Path) 
     assert [row["same_protocol"] for row in report["published"]] == [False, False, False, True, True]
     assert report["failures"][1] == {
         "key": "bad|\udcff<i>",
-        "path": "videos/bad.mp4",
+        "source": "videos/bad.mp4",
         "label": LABELS[2],
         "label_index": 2,
         "kind": "unreadable",
-        "reason": "videos/bad.mp4: not a video | <i>",
+        "error": "videos/bad.mp4: not a video | <i>",
     }
     assert report["worst"][0]["key"] in ("four\nlines & more", "five\udcff")
     assert "café" in first["report.json"]
@@ -137,7 +137,7 @@ def test_the_calibration_of_8_bit_integers_is_told_where_there_is_one(tmp_path: 
 
 def test_the_settings_of_a_protocol_read_as_a_sentence(tmp_path: Path) -> None:
     given = make_predictions()
-    for allow_partial, said in ((False, "deepmind, fps 25, piece frames 320"), (True, ", damaged videos in part")):
+    for allow_partial, said in ((False, "deepmind, fps 25, chunk frames 320"), (True, ", damaged videos in part")):
         predictions = replace(given, settings={**given.settings, "allow_partial": allow_partial})
         facts = markdown_rows(write_report(tmp_path / said, predictions)["report.md"])[0]
         (protocol,) = [value for name, value in facts if name == "protocol"]
@@ -211,8 +211,8 @@ def test_videos_that_were_there_in_part_are_listed_and_counted(tmp_path: Path) -
     incomplete = (PartialVideo("two|2", "videos/two|2.mp4", ("cut off: <5 s> missing", "damaged: 2 parts")),)
     texts = write_report(tmp_path, replace(make_predictions(), incomplete=incomplete))
     report = json.loads(texts["report.json"])
-    assert report["dataset"]["partly_decoded"] == 1
-    assert report["partly_decoded"] == [
+    assert report["dataset"]["incomplete"] == 1
+    assert report["incomplete"] == [
         {"key": "two|2", "path": "videos/two|2.mp4", "notes": ["cut off: <5 s> missing", "damaged: 2 parts"]}
     ]
     counts = "5 of 7 videos evaluated (1 of them partly decoded), 1 missing, 1 unreadable."

@@ -290,3 +290,16 @@ def test_a_clip_and_a_step_say_their_classes_alike() -> None:
     clip = ClipPrediction(**{**vars(video_prediction().clips[0]), "logits": step().logits})
     assert clip.top(2) == step().top(2)
     np.testing.assert_array_equal(clip.probabilities, step().probabilities)
+
+
+def test_arrays_of_results_cannot_be_written_to_and_those_that_they_were_made_of_can() -> None:
+    result = video_prediction()
+    logits = np.array(result.clips[0].logits)
+    clip = replace(result.clips[0], logits=logits)
+    before = result.top(5), clip.top(5)
+    for array in (result.probabilities, clip.logits, clip.probabilities, result.clips[0].logits):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    assert (result.top(5), clip.top(5)) == before
+    logits[0] += 1
+    assert np.array(clip.logits).flags.writeable

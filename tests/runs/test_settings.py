@@ -48,7 +48,7 @@ def test_what_differs_is_told_of_both_sides() -> None:
 
 
 def test_what_follows_from_another_protocol_is_not_told() -> None:
-    old = {"protocol": "deepmind", "fps": 25.0, "piece_frames": 320, "precision": "f32"}
+    old = {"protocol": "deepmind", "fps": 25.0, "chunk_frames": 320, "precision": "f32"}
     new = {"protocol": "omz", "fps": "native", "clips": 3, "clip_frames": 79, "precision": "f32"}
     assert difference(old, new) == (
         'holds results made with `protocol="deepmind"`, and this run is with `protocol="omz"`'

@@ -109,7 +109,7 @@ def test_an_open_file_is_read_from_where_it_stands_and_tells_its_name(mp4: Path,
 def test_more_than_the_limit_is_refused_and_not_read_on(mp4: Path) -> None:
     endless = io.BytesIO(bytes(8 << 20))
     source = FileObject(endless, "<stdin>")
-    with pytest.raises(VideoLimitError, match=r"^<stdin>: its bytes are more than the limit of 9 bytes;") as caught:
+    with pytest.raises(VideoLimitError, match=r"^<stdin>: it is larger than the limit of 9 bytes;") as caught:
         source.open(limits=VideoLimits(max_spooled_bytes=9))
     assert caught.value.option == "max_spooled_bytes"
     assert endless.tell() <= 1 << 20

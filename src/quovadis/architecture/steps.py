@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quovadis.architecture.network import MINIMUM_FRAMES
 from quovadis.errors import ArchitectureError
 
 FRAMES_PER_SECOND = 25.0
@@ -14,12 +15,36 @@ SHORTEST_FRAMES = 15
 """Frames of the shortest video that makes one whole step; what is shorter is looped to so many."""
 WINDOW_STEPS = 9
 """Steps of a 79-frame clip."""
+MAX_CLIP_FRAMES = 1024
+"""Frames of the longest clip: they go through the network together, which takes 4 GB with OpenVINO."""
+MAX_WINDOW_STEPS = 10_000
+"""Steps of the longest window in dense mode, 53 minutes: the logits of as many are held."""
 DEFAULT_CHUNK_FRAMES = 16
 """Frames that a stream takes in one call unless told otherwise."""
 
 
+def check_clip_frames(clip_frames: int, option: str = "clip_frames") -> None:
+    """Refuse clips that are too short for the network, or too long for a machine's memory.
+
+    Args:
+        clip_frames: their length.
+        option: what the user calls it.
+
+    Raises:
+        ArchitectureError: with what was given.
+    """
+    if clip_frames < MINIMUM_FRAMES:
+        raise ArchitectureError(
+            f"clips of {clip_frames} frames are too short: the network needs at least {MINIMUM_FRAMES}", option=option
+        )
+    if clip_frames > MAX_CLIP_FRAMES:
+        raise ArchitectureError(
+            f"clips of {clip_frames} frames are too long: give `{option}` up to {MAX_CLIP_FRAMES}", option=option
+        )
+
+
 def check_chunk(chunk_frames: int) -> None:
-    """Refuse chunks that are no multiple of 8 frames.
+    """Refuse chunks that are no multiple of 8 frames, or too long for a machine's memory.
 
     Raises:
         ArchitectureError: with what was given.
@@ -27,4 +52,9 @@ def check_chunk(chunk_frames: int) -> None:
     if chunk_frames < TEMPORAL_STRIDE or chunk_frames % TEMPORAL_STRIDE:
         raise ArchitectureError(
             f"invalid `chunk_frames={chunk_frames}`: must be a multiple of {TEMPORAL_STRIDE}", option="chunk_frames"
+        )
+    if chunk_frames > MAX_CLIP_FRAMES:
+        raise ArchitectureError(
+            f"chunks of {chunk_frames} frames are too long: give `chunk_frames` up to {MAX_CLIP_FRAMES}",
+            option="chunk_frames",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
@@ -30,13 +30,17 @@ from quovadis.cli.options import (
 )
 from quovadis.cli.spelling import flag
 from quovadis.cli.usage import Excludes, Needs, command_line_checks
+from quovadis.errors import QuovadisError
 from quovadis.inference.trained_sampling import choose_sampling
 from quovadis.options import ModelOptions
+from quovadis.recognizer import Recognizer
 from quovadis.report.output import OutputFormat, ResultOutput, check_outputs
 from quovadis.report.progress import ClipProgress, VideoProgress
 from quovadis.results import VideoPrediction
 from quovadis.results.timeline import DEFAULT_THRESHOLD
-from quovadis.video import CentreClip, Dense, SlidingWindows, VideoLimits
+from quovadis.runs.sources import find_videos
+from quovadis.video import CentreClip, Dense, Sampling, SlidingWindows, VideoLimits
+from quovadis.video.source import public_name
 
 Arguments = ParamSpec("Arguments")
 
@@ -168,25 +172,57 @@ def classify(
             start_seconds=start,
             duration_seconds=duration_seconds,
         )
-        sampling = choose()
-        check_engine(model_options, dense=isinstance(sampling.clips, Dense))
+        used = [choose()]
+        check_engine(model_options, dense=isinstance(used[0].clips, Dense))
         check_outputs(file_format, output, plot, several=len(sources) > 1)
-    with ExitStack() as stack:
-        results = stack.enter_context(
-            ResultOutput(
-                file_format=file_format,
-                output=output,
-                plot=plot,
-                top=top,
-                several=len(sources) > 1,
-                notify=notify,
-                settings=lambda: asdict(sampling),
-                spell=flag,
-                quiet=common.quiet,
-            )
+    failures = 0
+    with ResultOutput(
+        file_format=file_format,
+        output=output,
+        plot=plot,
+        top=top,
+        several=len(sources) > 1,
+        notify=notify,
+        settings=lambda: asdict(used[-1]),
+        spell=flag,
+        quiet=common.quiet,
+    ) as results:
+
+        def fail(source: str, error: QuovadisError) -> None:
+            nonlocal failures
+            failures += 1
+            results.failure(public_name(source), error)
+
+        videos = find_videos(
+            sources,
+            fail,
+            limits=limits,
+            allow_partial=common.allow_partial,
+            ledger=None if common.restart else common.resume,
+            fail_fast=common.fail_fast,
         )
-        model = load(model_options, quiet=common.quiet, calibration=calibration, calibration_fallback=sources)
-        sampling = choose(specified=model.input)
+        if videos:
+            model = load(model_options, quiet=common.quiet, calibration=calibration, calibration_fallback=videos)
+            used.append(choose(specified=model.input))
+            failures += _run(
+                model, videos, used[-1], results, common, limits, threshold=threshold if timeline else None
+            )
+    if failures:
+        raise typer.Exit(1)
+
+
+def _run(
+    model: Recognizer,
+    videos: Sequence[str],
+    sampling: Sampling,
+    results: ResultOutput,
+    common: CommonOptions,
+    limits: VideoLimits,
+    *,
+    threshold: float | None,
+) -> int:
+    """Classify videos, show how far that is, and return how many failed; with a threshold there are timelines too."""
+    with ExitStack() as stack:
         if common.resume is not None:
             stack.enter_context(resumable(common.resume, restart=common.restart))
         shown = not common.quiet
@@ -194,11 +230,11 @@ def classify(
         run = None if common.workers == 1 else stack.enter_context(VideoProgress(stderr(), "videos", enabled=shown))
 
         def take(result: VideoPrediction) -> None:
-            results.result(replace(result, timeline=result.segments(threshold)) if timeline else result)
+            results.result(result if threshold is None else replace(result, timeline=result.segments(threshold)))
 
-        failures = classify_sources(
+        return classify_sources(
             model,
-            sources,
+            videos,
             sampling=sampling,
             limits=limits,
             allow_partial=common.allow_partial,
@@ -211,8 +247,6 @@ def classify(
             on_failure=_pausing(run, results.failure),
             on_stop=results.stop,
         )
-    if failures:
-        raise typer.Exit(1)
 
 
 def _pausing(run: VideoProgress | None, act: Callable[Arguments, None]) -> Callable[Arguments, None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from functools import wraps
@@ -24,7 +25,9 @@ from quovadis.cli.usage import (
     check_standard_input,
     check_together,
     command_line_checks,
+    files_like_options,
     spelled,
+    usage_message,
 )
 from quovadis.faults import show_tracebacks
 from quovadis.limits import VideoLimits
@@ -95,9 +98,24 @@ class StrictCommand(TyperCommand):
 
         Raises:
             UsageError: a value is empty, as that of a variable that is not set; a path would become the current folder.
-                Or an address is given for a local path, which would have one slash less.
+                Or an address is given for a local path, which would have one slash less; or a file whose name begins
+                with a dash, and so is read as options.
         """
         start_command(ctx)
+        try:
+            return self._parse(ctx, list(args))
+        except UsageError as error:
+            file = next(iter(files_like_options(args)), None)
+            if file is None or ctx.resilient_parsing:
+                raise
+            raise UsageError(
+                f"{usage_message(error)}; {file} is read as options: a file of this name is ./{file}", ctx
+            ) from error
+
+    def _parse(self, ctx: Any, args: list[str]) -> list[str]:
+        there = [] if ctx.resilient_parsing else [file for file in files_like_options(args) if os.path.lexists(file)]
+        if there:
+            raise UsageError("what begins with a dash is an option", ctx)
         # As they are written: of a path nothing but "." would be left.
         values, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         for parameter in () if ctx.resilient_parsing else self.params:

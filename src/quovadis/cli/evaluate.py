@@ -28,7 +28,7 @@ from quovadis.cli.options import (
 from quovadis.cli.spelling import flag
 from quovadis.cli.usage import Alone, Excludes, Needs, UsageError, command_line_checks
 from quovadis.datasets import read_dataset
-from quovadis.datasets.read import DatasetFormat
+from quovadis.datasets.read import DatasetFormat, check_exists
 from quovadis.engines.quantization import CALIBRATION_CLIPS
 from quovadis.errors import DatasetError, UnexpectedError
 from quovadis.evaluation.comparison import compare as compare_predictions
@@ -167,6 +167,7 @@ def evaluate(
         check_engine(model_options)
     output = output or DEFAULT_OUTPUT
     check_output_folder(output, REPORT_SUFFIXES)
+    check_exists(dataset, videos)
     check_evaluation_dependencies()
     own_names = class_names(model_options.labels)
     with DownloadDisplay(stderr(), enabled=not common.quiet) as download:
@@ -178,15 +179,14 @@ def evaluate(
         examples = read_dataset(dataset, names, videos=videos, file_format=file_format, split=split, subset=subset)
     for notice in found:
         notify(notice)
+    # Each once: a folder of frames may have several examples.
+    paths = dict.fromkeys(str(example.path) for example in examples.existing)
     model = load(
         model_options,
         quiet=common.quiet,
         loaded=weights,
         calibration=calibration,
-        # A folder of frames may have several examples.
-        calibration_fallback=list(dict.fromkeys(str(example.path) for example in examples.existing))[
-            :CALIBRATION_CLIPS
-        ],
+        calibration_fallback=list(paths)[:CALIBRATION_CLIPS],
     )
     faults: list[UnexpectedError] = []
     with (

@@ -30,7 +30,9 @@ from quovadis.cli.options import (
     resumable,
     stderr,
 )
+from quovadis.cli.spelling import flag
 from quovadis.cli.usage import Excludes, command_line_checks
+from quovadis.errors import QuovadisError
 from quovadis.escape import printable
 from quovadis.features.extract import LEDGER_NAME, Extracted, extract_features
 from quovadis.features.formats import FeatureFormat
@@ -39,10 +41,12 @@ from quovadis.inference.feature_options import EXACT_STACK_MULTIPLE, Pool, Prese
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify
 from quovadis.report.progress import VideoProgress
-from quovadis.runs.sources import discover_all, open_failures
+from quovadis.results.records import failure_dict
+from quovadis.runs.sources import find_videos
+from quovadis.version import __version__
 from quovadis.video import VideoLimits
 from quovadis.video.crops import Crops
-from quovadis.video.source import shown_name
+from quovadis.video.source import public_name, shown_name
 
 FEATURE_SUFFIXES = (".npy", ".npz", ".json", ".csv", ".parquet", ".h5", ".hdf5", ".pt")
 """Of files of features, those of other programs too."""
@@ -180,14 +184,15 @@ def features(
     file_format = file_format or ("video_features" if preset == "video_features" else "npy")
     output = output or default_folder(preset, options, file_format, model_options)
     check_output_folder(output, FEATURE_SUFFIXES)
-    expanded, unusable = _discover(sources, output, common, limits)
-    model = load(
-        model_options,
-        quiet=common.quiet,
-        needs_labels=False,
-        calibration=calibration,
-        calibration_fallback=expanded,
-    )
+    failures = _Failures()
+    reading: dict[str, Any] = {"limits": limits, "allow_partial": common.allow_partial}
+    ledger = None if common.restart else output / LEDGER_NAME
+    videos = find_videos(sources, failures.add, **reading, ledger=ledger)
+    if not videos:
+        _show([], failures, output, common)
+        raise typer.Exit(1)
+    asked = {"calibration": calibration, "calibration_fallback": videos}
+    model = load(model_options, quiet=common.quiet, needs_labels=False, **asked)
     options = choose(specified=model.input)
     if preset == "video_features" and model_options.weights == "auto" and model.weights.name != "rgb-imagenet":
         tell(f"note: video_features' own features are those of rgb-imagenet, and these are of {model.weights.name}")
@@ -198,50 +203,34 @@ def features(
         notes = _Notes(notices(quiet=common.quiet, above=progress))
         made = extract_features(
             model,
-            expanded,
+            videos,
             output,
             options,
             file_format,
             restart=common.restart,
             workers=common.workers,
-            limits=limits,
-            allow_partial=common.allow_partial,
+            **reading,
             observer=progress,
             on_done=notes.tell,
-            on_failure=lambda source, error: notify_above(progress, f"error: {error}"),
+            on_failure=partial(failures.add, above=progress),
         )
         # What is unusual of a video is no less so when an earlier run has done it.
         for video in made.videos:
             notes.tell(video)
-    _show(made.videos, output, common)
-    if unusable or made.failures:
+    _show(made.videos, failures, output, common)
+    if failures.records:
         raise typer.Exit(1)
 
 
-def _discover(
-    sources: Sequence[str], output: Path, common: CommonOptions, limits: VideoLimits
-) -> tuple[list[str], list[str]]:
-    """Return the videos that there are, and what cannot be used.
+class _Failures:
+    """What could not be done: a line on stderr for each video, and a record."""
 
-    Raises:
-        typer.Exit: there is nothing to do.
-    """
-    unusable: list[str] = []
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
 
-    def fail(source: str, error: Exception) -> None:
-        unusable.append(source)
-        notify(f"error: {error}")
-
-    expanded = discover_all(sources, fail, limits=limits)
-    # Known before anything is loaded, written or forgotten; but what an earlier run has is for the record to say.
-    if not expanded or common.restart or not (output / LEDGER_NAME).exists():
-        errors = open_failures(expanded, limits, allow_partial=common.allow_partial)
-        for source, error in errors or ():
-            fail(source, error)
-        if errors is not None:
-            _show([], output, common)
-            raise typer.Exit(1)
-    return expanded, unusable
+    def add(self, source: str, error: QuovadisError, above: VideoProgress | None = None) -> None:
+        self.records.append(failure_dict(public_name(source), error, flag))
+        (notify if above is None else partial(notify_above, above))(f"error: {error}")
 
 
 class _Notes:
@@ -257,9 +246,14 @@ class _Notes:
         self._told.add(video.source)
 
 
-def _show(videos: Sequence[Extracted], output: Path, common: CommonOptions) -> None:
+def _show(videos: Sequence[Extracted], failures: _Failures, output: Path, common: CommonOptions) -> None:
     if common.as_json:
-        typer.echo(json.dumps([asdict(video) for video in videos], indent=2, ensure_ascii=False))
+        document = {
+            "quovadis": __version__,
+            "results": [asdict(video) for video in videos],
+            "failures": failures.records,
+        }
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     console = Console(highlight=False, quiet=common.quiet)
     for video in videos:

@@ -30,6 +30,7 @@ from quovadis.cli.options import (
 from quovadis.cli.spelling import flag, running
 from quovadis.cli.usage import Needs, UsageError, command_line_checks
 from quovadis.fvd import MIN_VIDEOS, PRESETS, CompareOptions, SetComparison, SkippedVideo, compare_sets, plan_sets
+from quovadis.fvd.compare import known_classes
 from quovadis.fvd.options import (
     DEFAULT_FRAMES,
     DEFAULT_WEIGHTS,
@@ -242,6 +243,7 @@ def fvd(
             plans,
             network,
             options,
+            classes=known_classes(weights or DEFAULT_WEIGHTS),
             observe=display.observe,
             on_skip=display.leave_out,
             notify=notices(quiet=common.quiet),
@@ -281,10 +283,7 @@ class _Display:
 
     def leave_out(self, video: SkippedVideo) -> None:
         self.faults += video.is_fault
-        # Most reasons begin with the video's path.
-        path, _, rest = video.reason.partition(": ")
-        reason = rest if path.endswith(video.name) else video.reason
-        said = f"error: {video.reason}" if video.is_fault else f"left out: {video.name}: {reason}"
+        said = f"{'error' if video.is_fault else 'left out'}: {video.error}"
         if self._progress is not None:
             notify_above(self._progress, said)
 

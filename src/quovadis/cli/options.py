@@ -20,6 +20,7 @@ from quovadis.durable import check_folder
 from quovadis.engines.choice import FloatPrecision, check_choice
 from quovadis.errors import OutputError
 from quovadis.escape import printable
+from quovadis.fields import MAX_WORKERS
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
 from quovadis.report.output import check_spares_videos, is_same_file
@@ -166,7 +167,9 @@ class CommonOptions:
     A field's metadata are its option's: `help`, `rules` on what it goes together with, and what else Typer knows.
     """
 
-    workers: int = field(default=1, metadata={"help": "Videos processed at once.", "min": 1, "rich_help_panel": RUN})
+    workers: int = field(
+        default=1, metadata={"help": "Videos processed at once.", "min": 1, "max": MAX_WORKERS, "rich_help_panel": RUN}
+    )
     allow_partial: bool = field(
         default=False,
         metadata={"help": "Take what can be read of a damaged or cut-off video.", "rich_help_panel": RUN},

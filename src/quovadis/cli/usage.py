@@ -116,6 +116,12 @@ def check_together(context: Any, rules: Mapping[str, list[Rule]]) -> None:
             rule.check(context, name)
 
 
+def files_like_options(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments that look like files and, since their names begin with one dash, are read as options."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return [one for one in options if re.fullmatch(r"-[^\W\d_-].*\.\w+", one)]
+
+
 def check_standard_input(sources: Sequence[str]) -> None:
     """Refuse to read standard input twice, or to wait for a person to type a video.
 

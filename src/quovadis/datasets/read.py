@@ -68,6 +68,7 @@ def read_dataset(
             f'no form of dataset is called "{file_format}"; there are {", ".join(get_args(DatasetFormat))}',
             option="file_format",
         )
+    check_exists(source, videos)
     finder = VideoFinder(_videos_folder(source, videos))
     if source.is_dir() and file_format in ("auto", "folders"):
         file_format, annotations = "folders", read_folders(source)
@@ -77,6 +78,18 @@ def read_dataset(
         raise DatasetError(f"{source}: {file_format} have no splits; leave `split` out")
     dataset = assemble(source, file_format, annotations, labels, finder)
     return dataset if subset is None else dataset.first(subset)
+
+
+def check_exists(source: Path, videos: Path | None) -> None:
+    """Refuse a dataset, or a folder of its videos, that is not there: known before any weights are loaded.
+
+    Raises:
+        DatasetError: naming it.
+    """
+    if not source.exists():
+        raise DatasetError(f"{source}: no such file or folder")
+    if videos is not None and not videos.exists():
+        raise DatasetError(f"{videos}: no such folder; give the folder of the videos with `videos`")
 
 
 def assemble(
@@ -135,8 +148,6 @@ def _read_file(
 ) -> tuple[DatasetFormat, list[Annotation]]:
     try:
         text = source.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DatasetError(f"{source}: no such file or folder") from error
     except OSError as error:
         raise DatasetError(f"{source}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

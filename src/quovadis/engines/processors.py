@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from quovadis.errors import EngineError
+from quovadis.escape import shortened
+from quovadis.fields import MAX_THREADS
 
 
 def physical_cores() -> int:
@@ -28,7 +30,7 @@ def check_threads(threads: Any) -> int | None:
     """Return the number of threads that was asked for, None where it is left open.
 
     Raises:
-        EngineError: no whole number of 1 or more.
+        EngineError: no whole number from 1 to 1024.
     """
     if threads is None:
         return None
@@ -36,8 +38,10 @@ def check_threads(threads: Any) -> int | None:
         count = 0 if isinstance(threads, bool) else index(threads)
     except TypeError:
         count = 0
-    if count < 1:
-        raise EngineError(f"`threads` must be a whole number of 1 or more, not {threads!r}", option="threads")
+    if not 1 <= count <= MAX_THREADS:
+        raise EngineError(
+            f"`threads` must be a whole number from 1 to {MAX_THREADS}, not {shortened(threads)}", option="threads"
+        )
     return count
 
 

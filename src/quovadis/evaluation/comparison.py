@@ -14,7 +14,7 @@ from quovadis.evaluation.predictions import Predictions
 from quovadis.fields import check_values
 from quovadis.metrics import Proportion, mcnemar
 
-_ALIKE = ("protocol", "clips", "clip_frames", "crops", "crop_size", "fps", "piece_frames")
+_ALIKE = ("protocol", "clips", "clip_frames", "crops", "crop_size", "fps", "chunk_frames")
 """Settings that must be the same: views of different frames cannot be compared one by one."""
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.durable import output_file
-from quovadis.errors import DatasetError
+from quovadis.errors import DatasetError, OutputError
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
+from quovadis.fields import check_path
 from quovadis.results.table import ResultRow, ResultTable, TableWriter, engine_text, read_table
 
 _OWN = {
@@ -26,7 +27,7 @@ _OWN = {
 _EXPECTED = "predictions that quovadis evaluate wrote"
 
 
-def write_predictions(predictions: Predictions, path: Path) -> None:
+def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) -> None:
     """Write predictions, whole or not at all; the same predictions make the same bytes.
 
     Columns of its own: `label_index`, `label` and `frames` of the video; `start_frame`, `predicted_index`, `predicted`,
@@ -37,6 +38,7 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
         OutputError: the file cannot be written.
         MissingDependencyError: pyarrow is not installed.
     """
+    path = check_path("path", path, OutputError)
     metadata = {
         "settings": dict(predictions.settings),
         "dataset": dict(predictions.dataset),
@@ -87,13 +89,14 @@ def _rows(predictions: Predictions) -> Iterator[ResultRow]:
         )
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: str | os.PathLike[str]) -> Predictions:
     """Read what `write_predictions` wrote.
 
     Raises:
         DatasetError: no such file, or another.
         MissingDependencyError: pyarrow is not installed.
     """
+    path = check_path("path", path, DatasetError)
     table = read_table(path, expected=_EXPECTED)
     # Views of one video stand together.
     is_first = np.ones(len(table), bool)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quovadis.metrics import ranks
 from quovadis.results import softmax
-from quovadis.values import ArrayEquality
+from quovadis.values import ArrayEquality, read_only
 
 
 class VideoScores(Protocol):
@@ -114,7 +114,7 @@ class Predictions(ArrayEquality):
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
         """Softmax of each view, shape views, classes."""
-        return softmax(self.logits)
+        return read_only(softmax(self.logits))
 
     @cached_property
     def video_probabilities(self) -> NDArray[np.float64]:
@@ -122,14 +122,14 @@ class Predictions(ArrayEquality):
         sums = np.zeros((len(self.keys), len(self.labels)))
         np.add.at(sums, self.video, self.probabilities.astype(np.float64))
         counts = np.bincount(self.video, minlength=len(self.keys))
-        return sums / counts[:, np.newaxis]
+        return read_only(sums / counts[:, np.newaxis])
 
     @cached_property
     def view_ranks(self) -> NDArray[np.int64]:
         """Place of the true class among the classes of each view, 0 the first."""
-        return ranks(self.probabilities, self.truth[self.video])
+        return read_only(ranks(self.probabilities, self.truth[self.video]))
 
     @cached_property
     def video_ranks(self) -> NDArray[np.int64]:
         """Place of the true class among the classes of each video, 0 the first."""
-        return ranks(self.video_probabilities, self.truth)
+        return read_only(ranks(self.video_probabilities, self.truth))

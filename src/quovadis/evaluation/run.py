@@ -17,7 +17,7 @@ from quovadis.escape import shortened
 from quovadis.evaluation.predictions import Failure, PartialVideo, Predictions
 from quovadis.evaluation.protocols import EvaluationProtocol
 from quovadis.evaluation.video_views import VideoViews, VideoViewsCodec
-from quovadis.fields import check_path, check_value, check_values
+from quovadis.fields import MAX_WORKERS, check_path, check_value, check_values
 from quovadis.recognizer import Recognizer, with_makers
 from quovadis.results import softmax
 from quovadis.runs.executor import ThreadExecutor, VideoObserver
@@ -90,7 +90,7 @@ def run_evaluation(
     if isinstance(protocol, str | None):
         raise ArchitectureError(f"protocol must be what make_protocol returns, not {shortened(protocol)}")
     path = check_path("ledger", ledger, OutputError)
-    workers = check_value("workers", workers, int, ArchitectureError, at_least=1)
+    workers = check_value("workers", workers, int, ArchitectureError, at_least=1, at_most=MAX_WORKERS)
     check_value("limits", limits, VideoLimits | None, ArchitectureError)
     check_values(bool, ArchitectureError, restart=restart, allow_partial=allow_partial)
     started = time.monotonic()

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, FRAMES_PER_SECOND, check_input_size
+from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, FRAMES_PER_SECOND, MAX_CLIP_FRAMES, check_input_size
 from quovadis.errors import OutputError
 from quovadis.export import worker
 from quovadis.export.destination import Destination
@@ -52,6 +52,8 @@ class Conversion:
     models: tuple[ConvertedModel, ...]
     files: tuple[Path, ...]
     """Everything that was written."""
+    sizes: tuple[int, ...]
+    """Bytes of each file when it was written."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
@@ -63,7 +65,7 @@ class Conversion:
             }
             for model in self.models
         ]
-        files = [{"path": str(path), "size": path.stat().st_size} for path in self.files]
+        files = [{"path": str(path), "size": size} for path, size in zip(self.files, self.sizes, strict=True)]
         return {"weights": asdict(self.weights), "models": models, "files": files}
 
 
@@ -93,9 +95,9 @@ def convert(
         destination: the file to write; for a server's repository or a recipe the folder to write into.
         to: a name out of `export.FORMATS`, `ovms` or `triton`; None: detected from the destination's suffix.
         recipe: `omz` for Open Model Zoo's folders.
-        batch: clips in a batch, or `any`; None: what the format is usually given.
-        frames: frames of a clip, or `any`; None: what the format is usually given, which is those that the weights
-            were trained on or any.
+        batch: clips in a batch, up to 1024, or `any`; None: what the format is usually given.
+        frames: frames of a clip, 9 to 1024, or `any`; None: what the format is usually given, which is those that the
+            weights were trained on or any.
         layout: order of the input's axes; None: `BDCHW`, or the format's only one.
         compress: `fp16` stores the weights in half precision (OpenVINO IR).
         labels: class names, or a text file of them, one a line; None: the weights' own. A format without a place for
@@ -149,7 +151,7 @@ def convert(
                 raise OutputError(f"{folder / model.path}: not written, because it would not compute the same. {found}")
             models.append(ConvertedModel(folder / model.path, model.format.title, found))
         files = output.atomic_replace()
-    return Conversion(weights, tuple(models), files)
+    return Conversion(weights, tuple(models), files, tuple(path.stat().st_size for path in files))
 
 
 def _labels(stored: worker.StoredWeights) -> tuple[str, ...]:
@@ -265,8 +267,8 @@ def _options(
         value = values.get(option)
         if value == "any":
             values[option] = None
-        elif value is not None and value < 1:
-            raise OutputError(f'`{option}={value}`: give a number from 1, or "any"')
+        elif value is not None and not 1 <= value <= MAX_CLIP_FRAMES:
+            raise OutputError(f'`{option}={value}`: give a number from 1 to {MAX_CLIP_FRAMES}, or "any"')
     if defaults.frames is not None and "frames" in admitted:
         values.setdefault("frames", clip_frames)
     options = replace(defaults, **values)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, Spell, in_python, spell_options
 from quovadis.escape import shortened
-from quovadis.fields import OPTIONAL_FUNCTION, check_fields, check_path, check_values
+from quovadis.fields import MAX_WORKERS, OPTIONAL_FUNCTION, check_fields, check_path, check_values
 from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
 from quovadis.fvd.options import (
     DEFAULT_WEIGHTS,
@@ -34,7 +34,8 @@ from quovadis.fvd.set_sources import SetSource, are_files, load_set
 from quovadis.fvd.set_videos import SetInput, SetVideo
 from quovadis.fvd.statistics import Statistics, check_lengths
 from quovadis.fvd.video_set import SkippedVideo, set_dimension, set_settings, set_statistics
-from quovadis.metrics.bootstrap import MIN_RESAMPLES
+from quovadis.labels import class_set
+from quovadis.metrics.bootstrap import MAX_RESAMPLES, MIN_RESAMPLES
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
 from quovadis.recognizer import Recognizer, load
@@ -45,6 +46,7 @@ from quovadis.version import __version__
 from quovadis.video import VideoLimits
 from quovadis.video.array import array_of_tensor, is_tensor
 from quovadis.video.bilinear import CoordinateMode
+from quovadis.weights import CATALOGUE
 
 _logger = logging.getLogger("quovadis")
 SetLike: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Iterable[Any]"
@@ -68,8 +70,8 @@ class CompareOptions:
     covariance: Covariance = "unbiased"
     with_kvd: bool = True
     """Whether to compute the kernel distance too."""
-    resamples: int = field(default=0, metadata={"min": 0})
-    """Of the bootstrap; 0 for none."""
+    resamples: int = field(default=0, metadata={"min": 0, "max": MAX_RESAMPLES})
+    """Of the bootstrap, up to 100,000; 0 for none."""
     seed: int = field(default=0, metadata={"min": 0})
     """Of the bootstrap."""
     most_videos: int | None = field(default=None, metadata={"min": MIN_VIDEOS})
@@ -79,7 +81,7 @@ class CompareOptions:
     limits: VideoLimits = field(default_factory=VideoLimits)
     allow_partial: bool = False
     """Take what is there of damaged or cut-off videos."""
-    workers: int = field(default=2, metadata={"min": 1})
+    workers: int = field(default=2, metadata={"min": 1, "max": MAX_WORKERS})
     """Videos processed at once."""
     stats_path: Path | None = None
     """File of the real set's statistics: read if it is there, else written."""
@@ -236,7 +238,8 @@ def compare_videos(
         plans,
         lambda: _network(model, say),
         options,
-        on_skip=on_skip or (lambda video: say(f"left out: {video.name}: {video.reason}")),
+        classes=None if isinstance(model, Recognizer) else known_classes(_asked(model).weights),
+        on_skip=on_skip or (lambda video: say(f"left out: {video.error}")),
         notify=say,
     )
     warnings = dict.fromkeys(text for distance in found.distances for text in distance.warnings)
@@ -257,11 +260,20 @@ def _inputs(videos: SetLike) -> list[SetInput]:
     return [source if isinstance(source, np.ndarray) else os.fspath(source) for source in sources]
 
 
+def known_classes(weights: str | os.PathLike[str]) -> int | None:
+    """Return how many classes official weights have, by their name; None: they are no official ones."""
+    entry = CATALOGUE.get(os.fspath(weights))
+    return None if entry is None else len(class_set(entry.classes))
+
+
+def _asked(model: ModelOptions | str | os.PathLike[str] | None) -> ModelOptions:
+    return model if isinstance(model, ModelOptions) else ModelOptions(DEFAULT_WEIGHTS if model is None else model)
+
+
 def _network(model: Recognizer | ModelOptions | str | os.PathLike[str] | None, notify: Notify) -> Recognizer:
     if not isinstance(model, Recognizer):
-        asked = model if isinstance(model, ModelOptions) else ModelOptions(DEFAULT_WEIGHTS if model is None else model)
         # A distance is compared with other people's, which are float32's.
-        return load(replace(asked, precision="f32"), needs_labels=False, notify=notify)
+        return load(replace(_asked(model), precision="f32"), needs_labels=False, notify=notify)
     precision = model.engine.description["precision"]
     if precision != "f32":
         raise MetricError(
@@ -277,6 +289,7 @@ def compare_sets(
     network: Callable[[], Recognizer],
     options: CompareOptions,
     *,
+    classes: int | None = None,
     observe: Observe | None = None,
     on_skip: Callable[[SkippedVideo], None] | None = None,
     notify: Notify = ignore_notice,
@@ -291,6 +304,7 @@ def compare_sets(
         plans: how each set is to be measured.
         network: loads the network; not called where there is nothing to run it on.
         options: how the sets are compared.
+        classes: of the network, where they are known before it is loaded; None: they are not.
         observe: given a title, makes the observer of a set, and of the bootstrap; None: nothing is shown.
         on_skip: called with each video that is left out.
         notify: called with a line where statistics that are there are used.
@@ -337,12 +351,18 @@ def compare_sets(
     sides = [load(real, plans[0], options.stats_path)]
     if fake:
         sides.append(load(fake, plans[1], None))
-    planned = [
-        (one.name, set_settings(network(), chosen), chosen, set_dimension(network(), chosen))
-        for one, chosen in zip(sides, (plan.options for plan in plans), strict=False)
-        if one.has_videos
-    ]
-    check_before([part for one in sides for part in one.precomputed], planned)
+    precomputed = [part for one in sides for part in one.precomputed]
+    planned = [(one.videos_name, plan.options) for one, plan in zip(sides, plans, strict=False) if one.has_videos]
+    # Features from elsewhere, before the network is loaded, and perhaps downloaded.
+    foreign = [one for one in precomputed if one.settings is None]
+    check_before(foreign, [(name, None, chosen, set_dimension(classes, chosen)) for name, chosen in planned])
+    check_before(
+        precomputed,
+        [
+            (name, set_settings(network(), chosen), chosen, set_dimension(len(network().labels), chosen))
+            for name, chosen in planned
+        ],
+    )
     found: list[Statistics] = []
     ledger: Ledger | None = None
     with ExitStack() as stack:

@@ -144,19 +144,19 @@ def comparable_options(
 
 
 def check_before(
-    precomputed: Sequence[Statistics], planned: Sequence[tuple[str, Mapping[str, Any], FVDOptions, int]]
+    precomputed: Sequence[Statistics], planned: Sequence[tuple[str, Mapping[str, Any] | None, FVDOptions, int | None]]
 ) -> None:
     """Refuse sets of which no distance could be told, before the network runs.
 
     Args:
         precomputed: all statistics and features from files, of both sets.
         planned: of each set with videos what errors call it, the settings that it would have, its options, and the
-            dimensions of its features.
+            dimensions of its features; None: settings and dimensions that are not known yet.
 
     Raises:
         MetricError: naming two that do not go together, and what to do.
     """
-    expected = [(one, _dimension(one)) for one in precomputed]
+    expected: list[tuple[Statistics, int | None]] = [(one, _dimension(one)) for one in precomputed]
     for source, settings, options, dimension in planned:
         # Of which lengths there will be clips is known; what they are comes later.
         lengths: dict[int, Any] = dict.fromkeys(options.frames)
@@ -164,7 +164,8 @@ def check_before(
     for index, (one, dimension) in enumerate(expected):
         for other, other_dimension in expected[:index]:
             check_comparable(other, one)
-            _check_dimensions(other.source, other_dimension, one.source, dimension)
+            if dimension is not None and other_dimension is not None:
+                _check_dimensions(other.source, other_dimension, one.source, dimension)
             _common(other, one)
 
 

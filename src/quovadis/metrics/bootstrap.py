@@ -15,8 +15,8 @@ from quovadis.escape import shortened
 from quovadis.fields import OPTIONAL_FUNCTION, check_value
 from quovadis.metrics.inputs import as_array, checked_confidence, checked_count
 
-MIN_RESAMPLES = 2
-"""A standard error needs two."""
+MIN_RESAMPLES, MAX_RESAMPLES = 2, 100_000
+"""A standard error needs two; more than so many say nothing more."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def bootstrap(
         statistic: of two arrays such as those given.
         features_a: shape N,..., any dtype, N of 1 or more.
         features_b: shape M,..., M of 1 or more.
-        resamples: 2 or more; about 1000 for an interval.
+        resamples: 2 to 100,000; about 1000 for an interval.
         seed: 0 or more; the same seed yields the same result.
         confidence: between 0 and 1.
         floor: the lowest value that the statistic can have, at which both ends of the interval are cut off.
@@ -83,6 +83,8 @@ def bootstrap(
     resamples = checked_count(resamples, "resamples")
     if resamples < MIN_RESAMPLES:
         raise MetricError(f"{resamples} resamples are too few; give {MIN_RESAMPLES} or more")
+    if resamples > MAX_RESAMPLES:
+        raise MetricError(f"{resamples} resamples are too many; give up to {MAX_RESAMPLES}, 1000 being usual")
     generator = np.random.default_rng(checked_count(seed, "seed"))
     first, second = _checked_samples(features_a, "features A"), _checked_samples(features_b, "features B")
     rows_a, rows_b = _grouped(first, groups_a, "features A"), _grouped(second, groups_b, "features B")

@@ -16,7 +16,7 @@ from quovadis.extras import import_extra
 from quovadis.fields import check_value
 from quovadis.notebook import html_table, percent
 from quovadis.results.timeline import DEFAULT_THRESHOLD, Segment, merge_segments
-from quovadis.values import ArrayValue
+from quovadis.values import ArrayValue, read_only
 
 ROW_COLUMNS = (
     "source",
@@ -57,10 +57,15 @@ class WeightsIdentity:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClassScores(ArrayValue):
-    """A probability for each class."""
+    """A probability for each class; arrays are read-only, because probabilities and best classes follow from them."""
 
     labels: tuple[str, ...] = field(repr=False)
     """Names of the classes, in the order of the probabilities."""
+
+    def __post_init__(self) -> None:
+        for name, value in list(vars(self).items()):
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, name, read_only(value))
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
@@ -116,7 +121,7 @@ class TimedScores(ClassScores):
     @property
     def probabilities(self) -> NDArray[np.float32]:
         """Softmax of the logits, shape classes, values in 0..1."""
-        return softmax(self.logits)
+        return read_only(softmax(self.logits))
 
     def to_dict(self, count: int = 5) -> dict[str, Any]:
         """Return the result in JSON's types, with the `count` best classes."""
@@ -207,9 +212,9 @@ class VideoPrediction(ClassScores):
     def probabilities(self) -> NDArray[np.float32]:
         """Shape classes, values in 0..1."""
         if self.mean_logits is not None:
-            return softmax(self.mean_logits)
+            return read_only(softmax(self.mean_logits))
         mean: NDArray[np.float64] = np.mean([clip.probabilities for clip in self.clips], axis=0, dtype=np.float64)
-        return mean.astype(np.float32)
+        return read_only(mean.astype(np.float32))
 
     def segments(self, threshold: float = DEFAULT_THRESHOLD) -> tuple[Segment, ...]:
         """Return what is done from when to when: neighbouring clips with the same best class, merged.

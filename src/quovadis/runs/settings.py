@@ -18,7 +18,7 @@ _KEYWORDS: Mapping[str, str] = MappingProxyType(
 """Options that have another name than their setting."""
 _OF_PRESET = ("ignore_sample_aspect_ratio", "keep_224", "long_side", "lookahead_frames")
 """Settings that a preset alone decides; its scaler tells of all."""
-_OF_PROTOCOL = ("clip_frames", "clips", "crop_size", "crops", "fps", "piece_frames")
+_OF_PROTOCOL = ("chunk", "clip_frames", "clips", "crop_size", "crops", "fps")
 """Settings that follow from an evaluation's protocol, or are options of one protocol alone."""
 _WINDOWS: Mapping[str, str | None] = MappingProxyType({"drop": "full", "loop": "loop", "join": "join", "mixed": None})
 

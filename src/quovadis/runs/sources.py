@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from quovadis.errors import QuovadisError, VideoError
 from quovadis.runs.executor import video_error
 from quovadis.video import VideoLimits, discover_videos, open_video
 from quovadis.video.source import STANDARD_INPUT, is_address
 from quovadis.video.sources import standard_input
+
+
+def find_videos(
+    arguments: Iterable[str],
+    on_failure: Callable[[str, QuovadisError], None],
+    *,
+    limits: VideoLimits,
+    allow_partial: bool,
+    ledger: Path | None = None,
+    fail_fast: bool = False,
+) -> list[str]:
+    """Return every video that `arguments` name, folders searched; none where not one of them can be opened.
+
+    So that a mistyped name is known before weights are loaded, and before anything is written.
+
+    Args:
+        arguments: files, folders, addresses, cameras; `-` is standard input, which is read to its end.
+        on_failure: called with each that names no video or, where none can be opened, each video, and why.
+        limits: the most pixels, frames, seconds and bytes to accept.
+        allow_partial: take what is there of a damaged or cut-off video.
+        ledger: of an earlier run, which may have results of videos that are gone: if it is there, none is opened.
+        fail_fast: return none after the first failure.
+    """
+    failures = 0
+
+    def fail(source: str, error: QuovadisError) -> None:
+        nonlocal failures
+        failures += 1
+        on_failure(source, error)
+
+    sources = discover_all(arguments, fail, limits=limits, fail_fast=fail_fast)
+    if failures and fail_fast:
+        return []
+    if ledger is not None and ledger.exists():
+        return sources
+    errors = _open_failures(sources, limits, allow_partial=allow_partial)
+    for source, error in (errors or ())[: 1 if fail_fast else None]:
+        fail(source, error)
+    return sources if errors is None else []
 
 
 def discover_all(
@@ -39,7 +79,7 @@ def discover_all(
     return sources
 
 
-def open_failures(
+def _open_failures(
     sources: Iterable[str], limits: VideoLimits, *, allow_partial: bool
 ) -> list[tuple[str, VideoError]] | None:
     """Return each source and why it cannot be opened, or None as soon as one can.

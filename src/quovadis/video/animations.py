@@ -229,7 +229,7 @@ class _PillowFrames:
     def _check_seconds(self) -> None:
         seconds = self.duration_seconds or 0.0
         if seconds > self._limits.max_seconds:
-            raise self._limits.exceeded(self._name, f"{seconds:.0f} seconds are", "max_seconds")
+            raise self._limits.exceeded(self._name, f"it lasts {seconds:,.2f} seconds, longer", "max_seconds")
 
 
 class WebpAnimation(_PillowFrames):
@@ -295,7 +295,7 @@ class TiffPages(_PillowFrames):
                     self._pages.append(page.number)
                     self._last_link_at = page.link_at
                     if len(self._pages) > limits.max_frames:
-                        raise limits.exceeded(name, "its pages are", "max_frames")
+                        raise limits.exceeded(name, "it has more pages", "max_frames")
         except (ValueError, struct.error) as error:
             raise VideoError(f"{name}: damaged: {error}; check the file") from error
         self._durations = [1 / IMAGES_PER_SECOND] * len(self._pages)
@@ -305,7 +305,7 @@ class TiffPages(_PillowFrames):
 
     def _check(self, width: int, height: int) -> None:
         if width * height > self._limits.max_pixels:
-            raise self._limits.exceeded(self._name, f"pages of {width}x{height} are", "max_pixels")
+            raise self._limits.exceeded(self._name, f"its pages of {width}x{height} are larger", "max_pixels")
 
     def _file(self) -> BinaryIO:
         if self._shortfall is None:

@@ -97,7 +97,7 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
             outline.width = 1 + int.from_bytes(content[start + 4 : start + 7], "little")
             outline.height = 1 + int.from_bytes(content[start + 7 : start + 10], "little")
             if outline.width * outline.height > limits.max_pixels:
-                raise limits.exceeded(name, f"frames of {outline.width}x{outline.height} are", "max_pixels")
+                raise limits.exceeded(name, f"its frames of {outline.width}x{outline.height} are larger", "max_pixels")
         elif kind == b"ANMF":
             milliseconds = int.from_bytes(content[start + 12 : start + 15], "little")
             shown = milliseconds if milliseconds >= _MIN_WEBP else _DEFAULT_WEBP
@@ -112,4 +112,4 @@ def outline_webp(content: bytes, name: str, limits: VideoLimits) -> Outline:
 def _add(outline: Outline, seconds: Fraction, name: str, limits: VideoLimits) -> None:
     outline.durations.append(seconds)
     if len(outline.durations) > limits.max_frames:
-        raise limits.exceeded(name, "its frames are", "max_frames")
+        raise limits.exceeded(name, "it has more frames", "max_frames")

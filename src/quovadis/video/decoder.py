@@ -183,7 +183,7 @@ class Decoder:
         promised = None if self.live else declared_seconds(self._container, self._stream)
         self.report.seconds_declared = declared = None if promised is None else float(promised)
         if declared is not None and declared > self._limits.max_seconds:
-            raise self._limits.exceeded(self._name, f"{declared:,.2f} seconds are", "max_seconds")
+            raise self._limits.exceeded(self._name, f"it lasts {declared:,.2f} seconds, longer", "max_seconds")
 
     def close(self) -> None:
         """Close the video; safe to call twice."""
@@ -287,7 +287,7 @@ class Decoder:
             frames = []
         except (av.FFmpegError, OSError, ValueError) as error:
             if refused_for_size(self._stream, self._recent, self._limits.max_pixels):
-                raise self._limits.exceeded(self._name, "frames are", "max_pixels") from error
+                raise self._limits.exceeded(self._name, "its frames are larger", "max_pixels") from error
             self._damage(f"damaged: {_reason(error)}")
             return []
         if packet is not None:
@@ -305,15 +305,15 @@ class Decoder:
 
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self._limits.max_pixels:
-            raise self._limits.exceeded(self._name, f"frames of {width}x{height} are", "max_pixels")
+            raise self._limits.exceeded(self._name, f"its frames of {width}x{height} are larger", "max_pixels")
 
     def _check_length(self) -> None:
         if self.live:
             return
         if self.report.frames_decoded > self._limits.max_frames:
-            raise self._limits.exceeded(self._name, "its frames are", "max_frames")
+            raise self._limits.exceeded(self._name, "it has more frames", "max_frames")
         if self.report.seconds_found > self._limits.max_seconds:
-            raise self._limits.exceeded(self._name, f"{self.report.seconds_found:,.2f} seconds are", "max_seconds")
+            raise self._limits.exceeded(self._name, "it is longer", "max_seconds")
 
     # --- the account at the end -------------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ def extracted_frames(folder: Path, limits: VideoLimits | None = None, *, allow_p
         raise VideoError(f"{folder}: no frames in it; give {_FRAME_NAME.format(1)} and on")
     limits = limits or VideoLimits()
     if count > limits.max_frames:
-        raise limits.exceeded(str(folder), f"{count:,} frames are", "max_frames")
+        raise limits.exceeded(str(folder), f"it has {count:,} frames, more", "max_frames")
     wanted = [_FRAME_NAME.format(number) for number in range(1, count + 1)]
     absent = [name for name in wanted if name not in names]
     if absent and not allow_partial:
@@ -95,7 +95,7 @@ def select_frames(
         VideoLimitError: the span is longer than the limits admit.
     """
     if len(span) > limits.max_frames:
-        raise limits.exceeded(str(folder), f"{len(span):,} frames are", "max_frames")
+        raise limits.exceeded(str(folder), f"{len(span):,} frames are wanted, more", "max_frames")
     selected = list(paths[span.start : span.stop])
     missing = len(span) - len(selected)
     if missing and not allow_partial:

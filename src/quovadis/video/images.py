@@ -88,7 +88,7 @@ class ImageSequence:
         self.frame_count = len(paths) if is_counted and not allow_partial else None
         self.report = VideoReport(frames_declared=len(paths), seconds_declared=self.duration_seconds, notes=notes)
         if len(paths) > limits.max_frames:
-            raise limits.exceeded(name, f"{len(paths)} images are", "max_frames")
+            raise limits.exceeded(name, f"it has {len(paths):,} images, more", "max_frames")
 
     @property
     def duration_seconds(self) -> float:
@@ -164,7 +164,7 @@ def _read_image(path: Path, limits: VideoLimits) -> tuple[av.VideoFrame, Fractio
     """
     max_pixels = limits.max_pixels
     options = {"format_whitelist": _FORMATS, "max_pixels": str(max_pixels)}
-    too_large = limits.exceeded(str(path), "the image has", "max_pixels")
+    too_large = limits.exceeded(str(path), "the image is larger", "max_pixels")
     try:
         if path.stat().st_size > MAX_IMAGE_FILE_BYTES:
             raise VideoError(f"{path}: too large a file to be an image")

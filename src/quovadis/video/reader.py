@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Self, TypedDict, Unpack, cast
 
 from quovadis.architecture import FRAMES_PER_SECOND, TEMPORAL_STRIDE
-from quovadis.errors import VideoError, VideoLimitError
+from quovadis.errors import VideoError
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
 from quovadis.video.decoder import VideoReport
@@ -261,7 +261,4 @@ class Video(AbstractContextManager["Video"]):
 
     def _check_tick(self, tick: int) -> None:
         if tick > self._limits.max_frames and not self.live:
-            raise VideoLimitError(
-                f"{self.name}: its timestamps reach over more than the limit of {self._limits.max_frames:,} frames; "
-                "`max_frames` raises it"
-            )
+            raise self._limits.exceeded(self.name, "resampled, it has more frames", "max_frames")

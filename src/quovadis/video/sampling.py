@@ -10,10 +10,12 @@ from quovadis.architecture import (
     CLIP_FRAMES,
     DEFAULT_CHUNK_FRAMES,
     FRAMES_PER_SECOND,
+    MAX_WINDOW_STEPS,
     MINIMUM_FRAMES,
     TEMPORAL_STRIDE,
     WINDOW_STEPS,
     check_chunk,
+    check_clip_frames,
 )
 from quovadis.errors import ArchitectureError
 from quovadis.fields import check_fields
@@ -38,7 +40,7 @@ class SlidingWindows:
     """
 
     clip_frames: int = CLIP_FRAMES
-    """Frames of a window, at least 9."""
+    """Frames of a window, 9 to 1024."""
     stride: int | None = None
     """Frames from the start of one window to the start of the next; None: `clip_frames`, so that windows adjoin."""
     remainder: Remainder = "mixed"
@@ -48,7 +50,7 @@ class SlidingWindows:
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
-        _check_clip_frames(self.clip_frames)
+        check_clip_frames(self.clip_frames)
         if self.stride is not None and self.stride < 1:
             raise ArchitectureError(f"a stride of {self.stride} frames goes nowhere: give 1 or more", option="stride")
         if self.lookahead_frames < 0:
@@ -82,15 +84,15 @@ class CentreClip:
     """The one clip in the middle of the video, which is looped if it is shorter than the clip.
 
     Raises:
-        ArchitectureError: when made with a clip that is too short for the network.
+        ArchitectureError: when made with a clip that is too short for the network, or too long.
     """
 
     clip_frames: int = CLIP_FRAMES
-    """Frames of the clip, at least 9."""
+    """Frames of the clip, 9 to 1024."""
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
-        _check_clip_frames(self.clip_frames)
+        check_clip_frames(self.clip_frames)
 
     def expected(self, frames: int) -> int:
         """Return 1: a video has one middle."""
@@ -110,13 +112,13 @@ class Dense:
     """The network over the whole video at once: every frame is computed once, with a prediction every 8 frames.
 
     Raises:
-        ArchitectureError: when made with an empty window, or a chunk that is not a multiple of 8.
+        ArchitectureError: when made with a window that is empty or too long, or a chunk that is not possible.
     """
 
-    window_steps: int = WINDOW_STEPS
-    """Steps whose logits are averaged into a prediction: 9 see what a clip of 79 frames sees."""
+    window_steps: int = field(default=WINDOW_STEPS, metadata={"max": MAX_WINDOW_STEPS})
+    """Steps whose logits are averaged into a prediction, 1 to 10,000: 9 see what a clip of 79 frames sees."""
     chunk_frames: int = DEFAULT_CHUNK_FRAMES
-    """Frames that go through the network in one call: a multiple of 8, more being faster and later."""
+    """Frames that go through the network in one call: a multiple of 8 up to 1024, more being faster and later."""
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
@@ -146,12 +148,14 @@ class TimeSpan:
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
-        start, duration = self.start_seconds, self.duration_seconds
-        if not 0 <= start < inf or not (duration is None or 0 < duration < inf):
-            option = "duration_seconds" if 0 <= start < inf else "start_seconds"
+        if not 0 <= self.start_seconds < inf:
             raise ArchitectureError(
-                "the start must be 0 or more seconds, the duration more than 0, and both finite",
-                option=option,
+                f"invalid `start_seconds={self.start_seconds:g}`: must be 0 or more, and finite", option="start_seconds"
+            )
+        if self.duration_seconds is not None and not 0 < self.duration_seconds < inf:
+            raise ArchitectureError(
+                f"invalid `duration_seconds={self.duration_seconds:g}`: must be more than 0, and finite",
+                option="duration_seconds",
             )
 
 
@@ -177,7 +181,7 @@ class Sampling:
         check_fields(self, ArchitectureError)
         if self.fps != "native" and not 0 < self.fps <= 1000:
             raise ArchitectureError(
-                f'{self.fps} frames per second is out of range: give a rate above 0, up to 1000, or "native"',
+                f'{self.fps:g} frames per second is out of range: give a rate above 0, up to 1000, or "native"',
                 option="fps",
             )
 
@@ -191,11 +195,3 @@ class Sampling:
             return None
         seconds = inf if length is None else max(length - self.span.start_seconds, 0.0)
         return self.clips.expected(round(min(seconds, inf if duration is None else duration) * rate))
-
-
-def _check_clip_frames(clip_frames: int) -> None:
-    if clip_frames < MINIMUM_FRAMES:
-        raise ArchitectureError(
-            f"clips of {clip_frames} frames are too short: the network needs at least {MINIMUM_FRAMES}",
-            option="clip_frames",
-        )

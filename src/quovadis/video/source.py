@@ -13,6 +13,8 @@ from quovadis.environment import OFFLINE_VARIABLE, is_offline
 from quovadis.errors import VideoError, without_passwords
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
+_UNENCODED = re.compile(r"://[^/?#:@]*:(?!\d{1,5}[/?#])(?:[^@]*[/?#\s]|[^/?#]*@[/?#]).*@")
+"""An address whose password holds what ends the host."""
 CAMERA_PREFIX = "camera:"
 STANDARD_INPUT = "-"
 """A video that is piped in; a file of this name is `./-`."""
@@ -66,12 +68,14 @@ def shown_name(source: str) -> str:
 
 def public_name(source: str) -> str:
     """Return what results and records call a source: as it was given, but for the password in an address."""
-    return without_passwords(source) if is_address(source) else source
+    # A password may hold spaces too, at which an address in a sentence ends.
+    return without_passwords(source.replace(" ", "\0")).replace("\0", " ") if is_address(source) else source
 
 
 def short_name(source: str) -> str:
     """Return the last part of a path or an address, without what follows a question mark in the latter."""
-    shown = PurePath(urlsplit(source).path if is_address(source) and "://" in source else source).name
+    public = public_name(source)
+    shown = PurePath(urlsplit(public).path if is_address(source) and "://" in source else source).name
     return shown_name(shown or source)
 
 
@@ -100,8 +104,14 @@ def network_instructions(address: str) -> OpenInstructions:
     """Return how to open an address.
 
     Raises:
-        VideoError: an address of an unknown protocol, or any while `QUOVADIS_OFFLINE` forbids the network.
+        VideoError: an address of an unknown protocol, or whose password is not percent-encoded; any address while
+            `QUOVADIS_OFFLINE` forbids the network.
     """
+    if public_name(address) != address and _UNENCODED.search(address):
+        raise VideoError(
+            f"{public_name(address)}: the password holds a / ? # or space; write it percent-encoded: / as %2F, "
+            "? as %3F, # as %23, a space as %20"
+        )
     if is_offline():
         raise VideoError(
             f"{address}: {OFFLINE_VARIABLE} is set, which forbids the network; give a local file, or unset it"

@@ -73,7 +73,7 @@ def _copy(name: str, content: BinaryFile, file: IO[bytes], limits: VideoLimits) 
     while chunk := _read(name, content):
         copied += len(chunk)
         if copied > limits.max_spooled_bytes:
-            raise limits.exceeded(name, "its bytes are", "max_spooled_bytes")
+            raise limits.exceeded(name, "it is larger", "max_spooled_bytes")
         try:
             file.write(chunk)
         except OSError as error:

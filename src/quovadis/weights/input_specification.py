@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from quovadis.architecture import MINIMUM_FRAMES, PIXEL_MEAN, PIXEL_SCALE
+from quovadis.architecture import MAX_CLIP_FRAMES, MINIMUM_FRAMES, PIXEL_MEAN, PIXEL_SCALE
 from quovadis.errors import WeightsError
 from quovadis.escape import shortened
 from quovadis.fields import check_fields
 
 INPUT_KEY = "input"
 """Where the metadata of our files hold the specification, as JSON."""
-MAX_CLIP_FRAMES, MAX_SIDE = 1024, 8192
+MAX_SIDE = 8192
 """More would be no training's clips, and could exhaust the memory of whoever loads a file that says so."""
 _MIN_FPS, _MAX_FPS = 0.001, 1000
 

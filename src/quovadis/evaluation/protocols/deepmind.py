@@ -42,7 +42,7 @@ class DeepMindProtocol:
     @property
     def settings(self) -> Mapping[str, int | float | str]:
         """Everything that results depend on."""
-        return {"protocol": self.name, "fps": self._fps, "piece_frames": CHUNK_FRAMES}
+        return {"protocol": self.name, "fps": self._fps, "chunk_frames": CHUNK_FRAMES}
 
     def views(self, video: SourceReader, engine: Engine) -> Iterator[View]:
         """Yield one view: the whole video."""

@@ -22,6 +22,7 @@ from quovadis.video.sampling import FrameRate
 
 CLIPS, CROPS = 10, 3
 """The usual number of views: 30."""
+MAX_CLIPS = 1000
 _SMALLEST_CROP = 193
 """Pixels of a side; less leaves the head nothing to pool."""
 
@@ -51,7 +52,7 @@ class MultiviewProtocol:
         """Choose the views.
 
         Args:
-            clips: of a video, 1 or more.
+            clips: of a video, 1 to 1,000.
             crops: 1 or 3.
             crop_size: pixels, 193 to 256; None: 256 for three crops, as both tools take it, and 224 for one.
             clip_frames: of a clip; other than 79 only for weights that were trained on others.
@@ -60,7 +61,7 @@ class MultiviewProtocol:
         Raises:
             ArchitectureError: another number or size, or no whole number.
         """
-        clips = check_value("clips", clips, int, ArchitectureError)
+        clips = check_value("clips", clips, int, ArchitectureError, at_most=MAX_CLIPS)
         crops = check_value("crops", crops, int, ArchitectureError)
         crop_size = check_value("crop_size", crop_size, int | None, ArchitectureError)
         if clips < 1 or crops not in (1, 3):

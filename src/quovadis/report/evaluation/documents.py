@@ -21,7 +21,7 @@ def report_document(predictions: Predictions, summary: Summary) -> dict[str, Any
     kinds = Counter(failure.kind for failure in predictions.failures)
     counts = {
         "evaluated": len(predictions.keys),
-        "partly_decoded": len(predictions.incomplete),
+        "incomplete": len(predictions.incomplete),
         "missing": kinds["missing"],
         "unreadable": kinds["unreadable"],
     }
@@ -32,10 +32,17 @@ def report_document(predictions: Predictions, summary: Summary) -> dict[str, Any
         **summary.to_dict(),
         "published": [row.to_dict() for row in published_figures(predictions.settings)],
         "failures": [
-            {**asdict(failure), "label": predictions.labels[failure.label], "label_index": failure.label}
+            {
+                "source": failure.path or failure.key,
+                "error": failure.reason,
+                "kind": failure.kind,
+                "key": failure.key,
+                "label": predictions.labels[failure.label],
+                "label_index": failure.label,
+            }
             for failure in predictions.failures
         ],
-        "partly_decoded": [asdict(video) for video in predictions.incomplete],
+        "incomplete": [asdict(video) for video in predictions.incomplete],
     }
 
 
