@@ -124,6 +124,6 @@ def test_a_second_run_computes_no_features_again(
 
     monkeypatch.setattr("quovadis.training.clips.ClipDataset.clip", fail)
     before = read_weights(best)
-    done = train(dataset, rgb_scratch_path, best.parent, "--label-smoothing", "0.1")
+    done = train(dataset, rgb_scratch_path, best.parent, "--label-smoothing", "0.1", "--restart")
     assert done.returncode == 0, done.stderr
     assert read_weights(best).sha256 != before.sha256

@@ -21,7 +21,7 @@ from quovadis.extras import import_extra
 from quovadis.report.progress import VideoProgress
 from quovadis.report.training import TrainingProgress, figures_line
 from quovadis.training.clips import ClipSampling
-from quovadis.training.config import RECIPES, read_config, resolve
+from quovadis.training.config import RECIPES, check_given, read_config, resolve
 from quovadis.training.options import RunOptions, TrainingOptions, check_stages
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def train(
     with command_line_checks():
         values = {} if config is None else read_config(config)
         options, run, sampling = resolve(values, given, OPTIONS, RUN_OPTIONS, CLIPS, origin=config or "config")
+        check_given(values, given, options.stage, origin=config or "config")
         check_stages(run, options)
     try:
         import_extra("torch", "quovadis train")

@@ -29,13 +29,10 @@ from quovadis.training.history import EVALUATION, STEP, History
 from quovadis.training.losses import Loss, make_loss, one_hot
 from quovadis.training.model_weights import model_tensors, prepare_model
 from quovadis.training.optimiser import OptimiserFactory, freeze_before, make_optimiser, set_rates
-from quovadis.training.options import TrainingOptions, scaled
+from quovadis.training.options import NO_RESULT, TrainingOptions, scaled
 from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
 from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, save_state
 from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
-
-_NO_RESULT = ("workers", "device", "save_every", "stage", "head_clips")
-"""Options that decide nothing of what `Trainer` makes."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +159,9 @@ class Trainer:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that decides the result, in JSON's types."""
-        options = {name: value for name, value in self.options.to_dict().items() if name not in _NO_RESULT}
+        options = {
+            name: value for name, value in self.options.to_dict().items() if name not in NO_RESULT | {"head_clips"}
+        }
         world = {"processes": self.process.world_size, "batches": len(self.batches), "classes": list(self.labels)}
         settings: dict[str, Any] = json.loads(json.dumps({**options, **world, **self._provenance}))
         return settings
