@@ -13,6 +13,7 @@ from torch import Tensor
 
 from quovadis.errors import VideoError
 from quovadis.metrics import mean_average_precision, ranks
+from quovadis.metrics.accuracy import top_ks
 from quovadis.training.batches import BatchSource
 from quovadis.training.distributed import Process
 from quovadis.training.losses import Loss, one_hot
@@ -31,8 +32,8 @@ class Evaluation:
     scores: NDArray[np.float32]
     """Shape videos,classes: the mean of the probabilities of the video's clips."""
     figures: Mapping[str, float]
-    """By name: `clip_top1`, `clip_top5`, `video_top1`, `video_top5`; of several labels a video, `clip_map` and
-    `video_map`. Values in 0..1."""
+    """By name: `clip_top1` and `video_top1`, and with more than five classes `clip_top5` and `video_top5`; of several
+    labels a video, `clip_map` and `video_map`. Values in 0..1."""
 
     @property
     def score(self) -> float:
@@ -105,7 +106,7 @@ def summarize(
 
 def _accuracy(name: str, scores: NDArray[np.float32], targets: NDArray[np.float32]) -> dict[str, float]:
     found = ranks(scores, targets.argmax(1))
-    return {f"{name}_top{k}": float((found < k).mean()) for k in (1, 5)}
+    return {f"{name}_top{k}": float((found < k).mean()) for k in top_ks(scores.shape[1])}
 
 
 def _precision(name: str, scores: NDArray[np.float32], targets: NDArray[np.float32]) -> dict[str, float]:
