@@ -40,6 +40,10 @@ class Evaluation:
         """What the best weights are chosen by: top-1, or mean average precision, over videos."""
         return self.figures.get("video_top1", self.figures.get("video_map", 0.0))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures, the loss and the number of videos, in JSON's types."""
+        return {"videos": len(self.keys), "loss": self.loss, **self.figures}
+
 
 def evaluate(
     predict: Callable[[Tensor], Tensor],

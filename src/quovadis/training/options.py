@@ -282,7 +282,7 @@ def check_stages(run: RunOptions, options: TrainingOptions) -> None:
         check_effect(("from_endpoint",), options.stage)
 
 
-def unread_options(stage: StageName) -> frozenset[str]:
+def unread_options(stage: str) -> frozenset[str]:
     """Return the names of the options, of a training or a run, that have no effect in a stage."""
     if stage == "head":
         return frozenset(one.name for one in fields(TrainingOptions)) - HEAD_RESULT - {"stage", "device", "workers"}

@@ -169,6 +169,8 @@ class _Run:
         output_folder(folder)
         told = {"stage": "head", "penalty": head.penalty, **self.provenance(backbone)}
         told |= {"options": self.options.to_dict()}
+        if head.evaluation is not None:
+            told |= {"validation": head.evaluation.to_dict()}
         for name in (LAST_NAME, BEST_NAME):
             write_weights(folder / name, made.tensors, self.labels, self.input, told)
         history = History(folder)

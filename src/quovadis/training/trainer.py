@@ -275,7 +275,8 @@ class Trainer:
         Raises:
             OutputError: it cannot be written.
         """
-        told = {"options": self.options.to_dict(), "step": self.progress.step, **self._provenance}
+        found = {} if self._latest is None else {"validation": self._latest.to_dict()}
+        told = {"options": self.options.to_dict(), "step": self.progress.step, **self._provenance, **found}
         with self._averaged():
             write_weights(self.folder / name, model_tensors(self.model), self.labels, self._input, told)
 
@@ -389,9 +390,8 @@ class Trainer:
 
     def _write_best(self, found: Evaluation | None) -> None:
         self.write(BEST_NAME)
-        if found is None:
-            return
-        write_lines(self.folder / PREDICTIONS_NAME, video_records(found, self.labels))
+        if found is not None:
+            write_lines(self.folder / PREDICTIONS_NAME, video_records(found, self.labels))
 
 
 def derived_seed(seed: int, *numbers: int) -> int:

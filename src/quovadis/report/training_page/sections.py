@@ -252,7 +252,7 @@ def _settings(history: TrainingHistory) -> list[Section]:
 
 def _provenance(history: TrainingHistory) -> Section:
     given = {**history.input_specification, **history.provenance}
-    rows = tuple((name.replace("_", " "), _setting(value)) for name, value in given.items())
+    rows = tuple((name.replace("_", " "), _setting(value)) for name, value in given.items() if value is not None)
     own = (("quovadis", __version__), ("classes", ", ".join(history.labels) or NOTHING))
     return Section("Where it comes from", table=Table((Column("what"), Column("value")), (*own, *rows)))
 
