@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +17,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from quovadis.architecture import variable_shapes
+from quovadis.cli.train import _next_commands
+from quovadis.training.clips import ClipSampling
+from quovadis.training.config import read_config, resolve
+from quovadis.training.options import RunOptions, TrainingOptions
 from quovadis.training.synthetic import write_motion_dataset
 from quovadis.weights import Weights
 from quovadis.weights.model import make_weights
@@ -110,6 +117,31 @@ def test_the_same_command_again_makes_the_same_of_the_same_features(
     assert [name for name in before if not np.array_equal(before[name], after[name])] == []
     assert (run / "history.csv").read_text() == table
     assert len(engine.shapes) == clips
+
+
+def next_training(page: Path) -> list[str]:
+    """What a report says to run to train the whole network, as arguments."""
+    (line,) = re.findall("quovadis train [^<]*", html.unescape(page.read_text()))
+    return shlex.split(line)[1:]
+
+
+def test_the_next_training_takes_the_same_clips_of_the_same_videos(videos: Path, run: Path, tmp_path: Path) -> None:
+    command = next_training(run / "report.html")
+    best, config = run / "best.safetensors", run / "config.toml"
+    expected = ["train", videos, "--out", f"{run}-full", "--stage", "full", "--from", "Mixed_5b", "-w", best]
+    assert command == list(map(str, [*expected, "--config", config]))
+    sampling = resolve(read_config(str(config)), {"stage": "full"}, TrainingOptions(), RunOptions(), ClipSampling())[2]
+    assert (sampling.frames, sampling.views) == (9, 1)
+    # Its options are right: it comes as far as the dataset.
+    done = quovadis("train", tmp_path / "absent", *command[2:])
+    assert (done.returncode, done.stderr.splitlines()[-1].endswith("absent: no such file or folder")) == (1, True)
+
+
+def test_the_next_training_after_the_usual_options_needs_no_configuration() -> None:
+    usual = TrainingOptions(head_clips=1), RunOptions(weights="rgb-scratch"), ClipSampling(views=3)
+    command = _next_commands(Path("videos"), Path("runs/x"), *usual)[-1]
+    best = "runs/x/best.safetensors"
+    assert command == f"quovadis train videos --out runs/x-full --stage full --from Mixed_5b -w {best}"
 
 
 def test_options_of_a_recipe_for_another_stage_are_told_and_left_out(
