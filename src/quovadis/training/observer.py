@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from quovadis.runs.executor import VideoObserver
 from quovadis.training.evaluate import Evaluation
 from quovadis.training.trainer import StepReport
 
 
+@runtime_checkable
 class TrainingObserver(Protocol):
     """Is told how a training stands."""
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from quovadis.architecture import ENDPOINTS, HEAD
 from quovadis.datasets import DatasetFormat
 from quovadis.errors import TrainingError
-from quovadis.fields import check_fields
+from quovadis.fields import check_fields, check_value
 from quovadis.options import EngineName, spelled_device
 from quovadis.training.split import VALIDATION_SHARE
 
@@ -193,6 +193,8 @@ class TrainingOptions:
                 f"{len(self.factors)} `factors` do not fit {len(self.milestones)} `milestones`: give as many",
                 option="factors",
             )
+        if not all(0 <= factor < float("inf") for factor in self.factors):
+            raise TrainingError("`factors` must be 0 or more", option="factors")
         is_cuda = self.device.lower().startswith("cuda")
         if not is_cuda and self.device != "CPU":
             raise TrainingError(f"{self.device}: training runs on CPU and cuda", option="device")
@@ -316,8 +318,13 @@ def scaled(options: TrainingOptions, global_batch: int) -> TrainingOptions:
 
     Args:
         options: with the `global_batch` that they are stated for; without one they are returned as they are.
-        global_batch: clips of a step, over all processes.
+        global_batch: clips of a step, over all processes, 1 or more.
+
+    Raises:
+        TrainingError: an argument of another type, or out of range.
     """
+    check_value("options", options, TrainingOptions, TrainingError)
+    global_batch = check_value("global_batch", global_batch, int, TrainingError, at_least=1)
     if options.global_batch is None or options.global_batch == global_batch:
         return options
     ratio = global_batch / options.global_batch

@@ -17,7 +17,7 @@ from quovadis.datasets import Dataset
 from quovadis.durable import output_folder
 from quovadis.errors import ArchitectureError, TrainingError, VideoError
 from quovadis.escape import counted, escaped
-from quovadis.fields import check_values
+from quovadis.fields import check_path, check_values
 from quovadis.labels import class_names
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
@@ -82,11 +82,13 @@ def train(
         WeightsError: the weights cannot be read.
         VideoError: no video can be read.
     """
-    check_values(str | os.PathLike, TrainingError, dataset=dataset, folder=folder)
+    dataset, folder = check_path("dataset", dataset, TrainingError), check_path("folder", folder, TrainingError)
     check_values(RunOptions | None, TrainingError, run=run)
     check_values(TrainingOptions | None, TrainingError, options=options)
     check_values(ClipSampling | None, TrainingError, sampling=sampling)
-    dataset, folder = Path(dataset), Path(folder)
+    check_values(bool, TrainingError, restart=restart)
+    check_values(Process | None, TrainingError, process=process)
+    check_values(TrainingObserver | None, TrainingError, observer=observer)
     run, options, sampling = run or RunOptions(), options or TrainingOptions(), sampling or ClipSampling(views=3)
     process, observer = process or Process(), observer or SilentObserver()
     options.check_together()

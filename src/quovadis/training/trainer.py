@@ -19,8 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from quovadis.durable import output_folder
 from quovadis.errors import TrainingError
-from quovadis.fields import OPTIONAL_FUNCTION, check_values
+from quovadis.fields import check_path
 from quovadis.torch import normalize
+from quovadis.training.arguments import check_pieces
 from quovadis.training.batches import Batch, BatchSource, Transform
 from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
@@ -127,10 +128,8 @@ class Trainer:
             TrainingError: an argument of another type, options that do not go together, or nothing to train.
             EngineError: there is no such device.
         """
-        check_values(TrainingOptions, TrainingError, options=options)
-        check_values(str | os.PathLike, TrainingError, folder=folder)
-        check_values(OPTIONAL_FUNCTION, TrainingError, loss=loss, transform=transform)
-        folder = Path(folder)
+        folder = check_path("folder", folder, TrainingError)
+        check_pieces(locals())
         options.check_together()
         self.process = process or Process()
         self.options = scaled(options, options.batch * options.accumulate * self.process.world_size)
@@ -318,7 +317,7 @@ class Trainer:
 
     def _loss(self, batch: Batch, seed: int) -> Tensor:
         clips = batch.clips.to(self.device, non_blocking=True)
-        targets = one_hot(batch.targets.to(self.device), len(self.labels))
+        targets = one_hot(batch.targets, len(self.labels)).to(self.device)
         if self.transform is not None:
             clips, targets = self.transform(clips, targets, seed)
         return self.loss(self._logits(self._forward, clips), targets)
