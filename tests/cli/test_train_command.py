@@ -33,6 +33,18 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--ghost-batch", "4"], "--ghost-batch must divide the batch of 6, and 4 does not"),
         (["--validation-share", "0"], "--validation-share must be above 0 and below 1, not 0"),
         (["--crop", "300"], "cannot be cut out of a short side of 256: give --crop at most --short-side"),
+        (
+            ["--epochs", "3"],
+            "--epochs has no effect in the stage head, which trains the last layer alone: choose --stage",
+        ),
+        (["--stage", "head", "--head-rate", "0.01"], "--head-rate has no effect in the stage head"),
+        (
+            ["--config", "paper-kinetics", "--stage", "head", "--warmup", "9"],
+            "--warmup has no effect in the stage head",
+        ),
+        (["--stage", "full", "--head-clips", "3"], "--head-clips has no effect in the stage full, which computes no"),
+        (["--stage", "full", "--engine", "native"], "--engine has no effect in the stage full"),
+        (["--stage", "full", "--epochs", "3", "--steps", "9"], "--epochs has no effect with --steps: leave one of"),
     ],
 )
 def test_a_wrong_command_line_is_said_at_once(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -44,9 +56,44 @@ def test_a_wrong_command_line_is_said_at_once(arguments: list[str], message: str
 
 def test_flags_and_a_configuration_go_together(tmp_path: Path) -> None:
     (config := tmp_path / "steps.toml").write_text('schedule = "step"\nmilestones = [5]\n')
-    done = quovadis("train", tmp_path / "absent", "--out", tmp_path / "run", "--schedule", "step", "--config", config)
+    done = quovadis(
+        "train",
+        tmp_path / "absent",
+        "--out",
+        tmp_path / "run",
+        "--stage",
+        "full",
+        "--schedule",
+        "step",
+        "--config",
+        config,
+    )
     assert done.returncode == 1
     assert "absent: no such file or folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("head_rate = 0.01\n", "--head-rate has no effect in the stage head"),
+        ('stage = "full"\nhead_clips = 9\n', "--head-clips has no effect in the stage full"),
+        ('stage = "full"\nsteps = 3\nepochs = 9\n', "--epochs has no effect with --steps"),
+    ],
+)
+def test_a_configuration_has_options_for_its_own_stage(content: str, message: str, tmp_path: Path) -> None:
+    (config := tmp_path / "mine.toml").write_text(content)
+    done = quovadis("train", tmp_path / "absent", "--out", tmp_path / "run", "--config", config)
+    assert done.returncode == 2
+    assert f"{config}: {message}" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--split", "--validation-share"])
+def test_divisions_that_a_dataset_does_not_have_are_refused(option: str, videos: Path, tmp_path: Path) -> None:
+    more = [option, "1"] if option == "--split" else [option, "0.3", "--validation", videos]
+    done = quovadis("train", videos, "--out", tmp_path / "run", *more)
+    assert done.returncode == 1
+    assert f"{videos}: {option} has no effect here: " in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_pytorch_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +173,8 @@ def test_a_validation_part_that_cannot_be_read_is_said(videos: Path, tmp_path: P
 
 @pytest.mark.usefixtures("small_networks")
 def test_a_video_that_cannot_be_read_is_listed_while_the_training_goes_on(videos: Path, tmp_path: Path) -> None:
-    from quovadis.training.run import SilentObserver, train
+    from quovadis.training.observer import SilentObserver
+    from quovadis.training.run import train
 
     shutil.copytree(videos, tmp_path / "videos")
     broken = next((tmp_path / "videos").iterdir()) / "broken.mp4"
@@ -170,7 +218,7 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     (run / "state.ckpt").rename(tmp_path / "state.ckpt")
     with monkeypatch.context() as patch:
         patch.setattr("quovadis.training.run.load_weights", lambda *_, **__: None)
-        head = quovadis("train", videos, "--out", run, "-w", "rgb-scratch", *sampling)
+        head = quovadis("train", videos, "--out", run, "-w", "rgb-scratch", *sampling[:2])
     assert head.returncode == 1
     assert head.stderr == (
         f"quovadis: error: {run}: holds results made with --stage full, and this run is with --stage head; "

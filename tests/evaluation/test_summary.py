@@ -148,3 +148,12 @@ def test_what_is_no_predictions_is_refused() -> None:
         summarize("predictions.parquet")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="b must be Predictions, not None"):
         compare(predictions(scored([[0, 0, 0]]), [0], protocol="omz"), None)  # type: ignore[arg-type]
+
+
+def test_top5_of_five_classes_or_fewer_says_nothing_and_is_left_out() -> None:
+    logits = np.zeros((1, 3, 5), np.float32)
+    for protocol in ("deepmind", "omz", "multiview"):
+        given = predictions(logits[:, : 1 if protocol == "deepmind" else 3], [0], protocol=protocol)
+        names = [metric.name for metric in summarize(given).metrics]
+        assert any("top1" in name for name in names)
+        assert not any("top5" in name for name in names)

@@ -76,7 +76,8 @@ def options(**settings: Any) -> TrainingOptions:
 def trainer(folder: Path, chosen: TrainingOptions, **settings: Any) -> Trainer:
     """A trainer of the small network on clips in memory."""
     batches = settings.pop("batches", MemoryBatches(chosen.batch))
-    return Trainer(settings.pop("model", small_network()), batches, chosen, folder, labels=LABELS, **settings)
+    model = settings.pop("model") if "model" in settings else small_network()
+    return Trainer(model, batches, chosen, folder, **{"labels": LABELS, **settings})
 
 
 def state_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:

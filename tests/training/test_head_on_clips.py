@@ -61,7 +61,7 @@ def test_later_windows_are_recognised(trained: tuple[Path, subprocess.CompletedP
         f"report: {out / 'report.html'}",
         f"next: quovadis classify VIDEO -w {out / 'best.safetensors'}",
     ]
-    assert "video top-1 100.0 %, video top-5 100.0 %, clip top-1 100.0 %" in done.stderr
+    assert "video top-1 100.0 %, clip top-1 100.0 %" in done.stderr
     videos = [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
     assert [video["labels"] for video in videos] == [[video["predicted"]] for video in videos]
     assert sorted(video["predicted"] for video in videos) == sorted(CLIPS)
@@ -124,6 +124,6 @@ def test_a_second_run_computes_no_features_again(
 
     monkeypatch.setattr("quovadis.training.clips.ClipDataset.clip", fail)
     before = read_weights(best)
-    done = train(dataset, rgb_scratch_path, best.parent, "--label-smoothing", "0.1")
+    done = train(dataset, rgb_scratch_path, best.parent, "--label-smoothing", "0.1", "--restart")
     assert done.returncode == 0, done.stderr
     assert read_weights(best).sha256 != before.sha256

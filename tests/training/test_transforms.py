@@ -60,7 +60,7 @@ def test_transforms_follow_each_other_with_seeds_of_their_own() -> None:
 
 
 def test_strengths_that_cannot_be_are_refused() -> None:
-    with pytest.raises(TrainingError, match="mixup needs a parameter above 0"):
+    with pytest.raises(TrainingError, match="alpha must be above 0"):
         Mixup(0)
     with pytest.raises(TrainingError, match="contrast must be from 0 to 1"):
         ColourJitter(contrast=1.5)

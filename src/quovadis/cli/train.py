@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.cli.command import OUTPUT, RUN, Quiet, Without, one_of
 from quovadis.cli.options import fps_option, notice_line, notices, resumable, stderr
 from quovadis.cli.spelling import running
@@ -21,8 +20,9 @@ from quovadis.extras import import_extra
 from quovadis.report.progress import VideoProgress
 from quovadis.report.training import TrainingProgress, figures_line
 from quovadis.training.clips import ClipSampling
-from quovadis.training.config import RECIPES, read_config, resolve
-from quovadis.training.options import RunOptions, TrainingOptions, check_stages
+from quovadis.training.config import CONFIG_NAME, RECIPES, check_given, read_config, resolve
+from quovadis.training.options import RunOptions, TrainingOptions, check_stages, unread_options
+from quovadis.training.output import BEST_NAME
 
 if TYPE_CHECKING:
     from quovadis.report.training_page import TrainingPage
@@ -82,6 +82,7 @@ def train(
     with command_line_checks():
         values = {} if config is None else read_config(config)
         options, run, sampling = resolve(values, given, OPTIONS, RUN_OPTIONS, CLIPS, origin=config or "config")
+        check_given(values, given, options.stage, origin=config or "config")
         check_stages(run, options)
     try:
         import_extra("torch", "quovadis train")
@@ -96,7 +97,7 @@ def train(
 
     with processes(options.device) as process, resumable(folder / STATE_NAME, restart=restart):
         shows = process.is_main and not quiet
-        machine, commands = machine_name(options.device), _next_commands(dataset, folder, options, sampling)
+        machine, commands = machine_name(options.device), _next_commands(dataset, folder, options, run, sampling)
         page = TrainingPage(folder, machine=machine, commands=commands)
         log = tensorboard_log(folder, notices(quiet=quiet)) if process.is_main and "full" in options.stages else None
         with TrainingProgress(stderr(), enabled=shows) as progress, log or nullcontext():
@@ -119,15 +120,25 @@ def train(
         typer.echo(printable(f"next: {commands[0]}"))
 
 
-def _next_commands(dataset: Path, folder: Path, options: TrainingOptions, sampling: ClipSampling) -> list[str]:
+def _next_commands(
+    dataset: Path, folder: Path, options: TrainingOptions, run: RunOptions, sampling: ClipSampling
+) -> list[str]:
     """Return what to run after a training, as lines for a shell."""
-    best = shlex.quote(str(folder / "best.safetensors"))
+    best = shlex.quote(str(folder / BEST_NAME))
     commands = [f"quovadis classify VIDEO -w {best}", f"quovadis convert {best} model.onnx"]
-    # A training takes the clips that it is told, whatever its weights were trained on.
-    rate = "" if sampling.fps == FRAMES_PER_SECOND else f" --fps {sampling.fps}"
     if "full" not in options.stages:
         further = f"{shlex.quote(str(dataset))} --out {shlex.quote(f'{folder}-full')}"
-        commands.append(f"quovadis train {further} --stage full --from Mixed_5b -w {best}{rate}")
+        # The same division, clips and loss; a training takes those that it is told, whatever its weights say.
+        ignored = unread_options("full") | unread_options("head") | {"stage", "weights"}
+        pairs = ((options, OPTIONS), (run, RUN_OPTIONS), (sampling, CLIPS))
+        is_usual = all(
+            getattr(given, one.name) == getattr(usual, one.name)
+            for given, usual in pairs
+            for one in fields(given)
+            if one.name not in ignored
+        )
+        config = "" if is_usual else f" --config {shlex.quote(str(folder / CONFIG_NAME))}"
+        commands.append(f"quovadis train {further} --stage full --from Mixed_5b -w {best}{config}")
     return commands
 
 

@@ -14,6 +14,7 @@ from quovadis.evaluation.protocols import OpenModelZooProtocol
 from quovadis.evaluation.protocols.open_model_zoo import CLIPS
 from quovadis.fields import check_value
 from quovadis.metrics import Proportion, confusion_matrix, ranks
+from quovadis.metrics.accuracy import top_ks
 
 MAX_PAIRS = 20
 MAX_VIDEOS = 20
@@ -153,24 +154,22 @@ def summarize(predictions: Predictions, *, omz_compatible: bool = False) -> Summ
 
 
 def _video_metrics(predictions: Predictions) -> list[Metric]:
-    ranks = predictions.video_ranks
-    metrics = [_share(f"top{k}", f"top-{k}", int((ranks < k).sum()), len(ranks)) for k in (1, 5)]
+    ranks, ks = predictions.video_ranks, top_ks(len(predictions.labels))
+    metrics = [_share(f"top{k}", f"top-{k}", int((ranks < k).sum()), len(ranks)) for k in ks]
     if failed := len(predictions.failures):
-        metrics += [
-            _share(f"top{k}", f"top-{k}", int((ranks < k).sum()), len(ranks) + failed, AS_WRONG) for k in (1, 5)
-        ]
+        metrics += [_share(f"top{k}", f"top-{k}", int((ranks < k).sum()), len(ranks) + failed, AS_WRONG) for k in ks]
     views = predictions.view_ranks
     if len(views) > len(ranks):
         metrics += [
-            _share(f"top{k}_single_views", f"top-{k} of single views", int((views < k).sum()), len(views))
-            for k in (1, 5)
+            _share(f"top{k}_single_views", f"top-{k} of single views", int((views < k).sum()), len(views)) for k in ks
         ]
     return metrics
 
 
 def _clip_metrics(predictions: Predictions, compatible: bool) -> list[Metric]:
     clips, videos = predictions.view_ranks, predictions.video_ranks
-    metrics = [_share(f"accuracy_top{k}", f"accuracy@top{k}", int((clips < k).sum()), len(clips)) for k in (1, 5)]
+    ks = top_ks(len(predictions.labels))
+    metrics = [_share(f"accuracy_top{k}", f"accuracy@top{k}", int((clips < k).sum()), len(clips)) for k in ks]
     right_clips, right_videos = int((clips < 1).sum()), int((videos < 1).sum())
     clip = _share("clip_accuracy_clip", "clip_accuracy: clip", right_clips, len(clips))
     corrected = _with_mean(clip, "", right_videos, len(videos))
@@ -179,7 +178,7 @@ def _clip_metrics(predictions: Predictions, compatible: bool) -> list[Metric]:
     if failed := len(predictions.failures):
         trials = len(clips) + CLIPS * failed
         metrics += [
-            _share(f"accuracy_top{k}", f"accuracy@top{k}", int((clips < k).sum()), trials, AS_WRONG) for k in (1, 5)
+            _share(f"accuracy_top{k}", f"accuracy@top{k}", int((clips < k).sum()), trials, AS_WRONG) for k in ks
         ]
         clip = _share("clip_accuracy_clip", "clip_accuracy: clip", right_clips, trials, AS_WRONG)
         metrics += [clip, *_with_mean(clip, AS_WRONG, right_videos, len(videos) + failed)]

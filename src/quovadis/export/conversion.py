@@ -138,7 +138,7 @@ def convert(
         on_step(f"read {weights.name}, SHA-256 {weights.sha256}")
         plan, _ = plan_conversion(target, to, recipe, given, clip_frames=stored.input.get("clip_frames", CLIP_FRAMES))
         _tell_what_is_lost(plan, folder, stored, notify)
-        for name, text in {**plan.texts(_labels(stored)), **_labels_beside(plan, folder, stored)}.items():
+        for name, text in {**plan.texts(_labels(stored), stored.input), **_labels_beside(plan, folder, stored)}.items():
             output.write_text(name, text)
         reference = _Reference(store, Path(scratch) / "results.npz", on_step)
         models = []

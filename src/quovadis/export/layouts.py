@@ -7,15 +7,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from types import MappingProxyType
+from typing import Any, TypeAlias
 
+from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.export.exporter import INPUT_NAME, OUTPUT_NAME
 from quovadis.export.formats import FORMATS, Format, OptionName
 from quovadis.export.options import ExportOptions
 from quovadis.labels import LABELS_NAME, labels_text
+from quovadis.video.geometry import SHORT_SIDE
 
 MODEL_NAME = "i3d-rgb"
 ZOO_NAME = "i3d-rgb-tf"
 _MAX_BATCH = 8
+
+
+TextMaker: TypeAlias = Callable[[tuple[str, ...], Mapping[str, Any]], Mapping[str, str]]
+"""Makes text files by path, of the class names and of what clips the weights were trained on, by the names of
+`InputSpecification`."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,8 @@ class Plan:
     """Everything one conversion writes."""
 
     models: tuple[PlannedModel, ...]
-    texts: Callable[[tuple[str, ...]], Mapping[str, str]] = lambda _: {}
-    """Makes the text files, of the class names: their contents by path within the destination's folder."""
+    texts: TextMaker = lambda *_: {}
+    """Makes the text files: their contents by path within the destination's folder."""
 
     @property
     def makes_folder(self) -> bool:
@@ -88,10 +96,10 @@ def _ovms(options: ExportOptions) -> Plan:
         "openvino",
         "model.xml",
         options,
-        lambda labels: {
+        lambda labels, clips: {
             "config.json": json.dumps(config, indent=2) + "\n",
             LABELS_NAME: labels_text(labels),
-            "README.md": _readme("OpenVINO Model Server", start, options, len(labels)),
+            "README.md": _readme("OpenVINO Model Server", start, options, len(labels), clips),
         },
     )
 
@@ -105,19 +113,17 @@ def _triton(options: ExportOptions) -> Plan:
         "onnx",
         "model.onnx",
         options,
-        lambda labels: {
+        lambda labels, clips: {
             "config.pbtxt": _triton_config(options, len(labels)),
             LABELS_NAME: labels_text(labels),
-            "README.md": _readme("Triton Inference Server", start, options, len(labels)),
+            "README.md": _readme("Triton Inference Server", start, options, len(labels), clips),
         },
     )
 
 
-def _repository(
-    name: str, file: str, options: ExportOptions, texts: Callable[[tuple[str, ...]], Mapping[str, str]]
-) -> Plan:
+def _repository(name: str, file: str, options: ExportOptions, texts: TextMaker) -> Plan:
     model = PlannedModel(f"{MODEL_NAME}/1/{file}", FORMATS[name], options)
-    return Plan((model,), lambda labels: {f"{MODEL_NAME}/{path}": text for path, text in texts(labels).items()})
+    return Plan((model,), lambda *given: {f"{MODEL_NAME}/{path}": text for path, text in texts(*given).items()})
 
 
 def _triton_config(options: ExportOptions, num_classes: int) -> str:
@@ -140,13 +146,19 @@ def _triton_config(options: ExportOptions, num_classes: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _readme(server: str, start: str, options: ExportOptions, num_classes: int) -> str:
+def _readme(server: str, start: str, options: ExportOptions, num_classes: int, clips: Mapping[str, Any]) -> str:
+    fps = clips.get("fps", FRAMES_PER_SECOND)
+    length = f"; trained on clips of {clips['clip_frames']} frames" if "clip_frames" in clips else ""
+    rate = "every frame of a video" if fps == "native" else f"{fps:g} frames a second"
+    # The model takes 224 pixels: frames of another crop are not what it was trained on anyway.
+    is_own = clips.get("crop_size", FRAME_SIZE) == FRAME_SIZE
+    side = clips.get("short_side", SHORT_SIDE) if is_own else SHORT_SIDE
     shape = ",".join("any" if size is None else str(size) for size in options.input_shape())
     return (
         f"# {MODEL_NAME} for {server}\n\n"
         "I3D RGB, the model of Open Model Zoo's `i3d-rgb-tf`, written by Quovadis.\n\n"
-        f"- input `{INPUT_NAME}`: float32, {shape}, {','.join(options.layout)}; RGB, raw 0..255, 25 frames a second,\n"
-        "  short side 256, centre crop 224; mean and scale are in the model\n"
+        f"- input `{INPUT_NAME}`: float32, {shape}, {','.join(options.layout)}; RGB, raw 0..255, {rate},\n"
+        f"  short side {side}, centre crop {FRAME_SIZE}; mean and scale are in the model{length}\n"
         f"- output `{OUTPUT_NAME}`: float32, batch,{num_classes}; probabilities in the order of `{LABELS_NAME}`\n\n"
         f"Start it in the folder that holds `{MODEL_NAME}`:\n\n{start}"
     )

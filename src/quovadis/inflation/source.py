@@ -15,7 +15,7 @@ from quovadis.weights import TensorFlowCheckpoint
 from quovadis.weights.detect import INDEX_SUFFIX, WeightsFormat, is_checkpoint_part, weights_format
 from quovadis.weights.foreign import refuse_foreign
 from quovadis.weights.safetensors_file import load_safetensors
-from quovadis.weights.tensorflow_v1_checkpoint import TensorFlowV1Checkpoint
+from quovadis.weights.tensorflow_v1_checkpoint import TensorFlowV1Checkpoint, refuse_shard
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def read_source(path: Path) -> SourceTensors:
     except (OSError, ValueError) as error:
         raise WeightsError(f"{str(path)[:200]}: cannot read the weights: {error}") from error
     if not is_there:
+        refuse_shard(path)
         raise WeightsError(f"{path}: there is no such file; give a checkpoint of TensorFlow or a state dict of PyTorch")
     if path.is_file() and not is_checkpoint_part(path):
         refuse_foreign(path)

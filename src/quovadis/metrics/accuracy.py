@@ -76,6 +76,11 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Wi
     return WilsonInterval(max(lower, 0.0), min(upper, 1.0))
 
 
+def top_ks(classes: int) -> tuple[int, ...]:
+    """Return the k of which top-k accuracy says something: 1, and of more than five classes 5."""
+    return (1, 5) if classes > 5 else (1,)
+
+
 def ranks(scores: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]:
     """Return the place of each sample's true class among its scores, 0 for the best.
 

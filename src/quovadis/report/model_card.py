@@ -34,23 +34,32 @@ PUBLISHED_ACCURACY = (
 """Top-1 and top-5 in per cent, as published: Open Model Zoo's `i3d-rgb-tf`, and kinetics-i3d's README."""
 
 
-def model_card(frames: int = CLIP_FRAMES, size: int = FRAME_SIZE) -> dict[str, Any]:
-    """Compute the model card for one clip of `frames` frames of `size` x `size` pixels, in JSON's types.
+def model_card(frames: int = CLIP_FRAMES, size: int = FRAME_SIZE, *, own_classes: int | None = None) -> dict[str, Any]:
+    """Compute the model card for one clip, in JSON's types.
+
+    Args:
+        frames: of the clip.
+        size: width and height of its frames, in pixels.
+        own_classes: how many classes weights of somebody's own have, of which nothing is published; None: those of
+            Kinetics-400.
 
     Raises:
         ArchitectureError: the network cannot take such a clip.
     """
     original, converted = [1, frames, size, size, INPUT_CHANNELS], [1, frames, INPUT_CHANNELS, size, size]
+    classes = NUM_CLASSES if own_classes is None else own_classes
+    rows = summarize(frames, size, size, num_classes=classes)
+    folded = folded_parameters(classes)
     normalization = f"(x - {PIXEL_MEAN}) / {PIXEL_SCALE}"
-    output = {"name": "Softmax", "shape": [1, NUM_CLASSES], "layout": "B,C", "values": "probabilities in [0, 1]"}
+    output = {"name": "Softmax", "shape": [1, classes], "layout": "B,C", "values": "probabilities in [0, 1]"}
     return {
         "name": "i3d-rgb",
-        "task": f"video classification, Kinetics-400, {NUM_CLASSES} classes",
-        "gflops": round(flops(frames, size, size) / 1e9, 3),
-        "gmacs": round(multiply_adds(frames, size, size) / 1e9, 3),
-        "mparams": round(folded_parameters() / 1e6, 2),
-        "parameters_folded": folded_parameters(),
-        "parameters_stored": stored_parameters(),
+        "task": f"video classification, {'Kinetics-400, ' if own_classes is None else ''}{classes} classes",
+        "gflops": round(flops(frames, size, size, num_classes=classes) / 1e9, 3),
+        "gmacs": round(multiply_adds(frames, size, size, num_classes=classes) / 1e9, 3),
+        "mparams": round(folded / 1e6, 2),
+        "parameters_folded": folded,
+        "parameters_stored": stored_parameters(classes),
         "tensors_stored": len(variable_shapes()),
         "time_steps": time_steps(frames),
         "original": {
@@ -73,7 +82,7 @@ def model_card(frames: int = CLIP_FRAMES, size: int = FRAME_SIZE) -> dict[str, A
         },
         "published_accuracy": [
             {"weights": weights, "dataset": dataset, "top1": top1, "top5": top5}
-            for weights, dataset, top1, top5 in PUBLISHED_ACCURACY
+            for weights, dataset, top1, top5 in (PUBLISHED_ACCURACY if own_classes is None else ())
         ],
         "stages": [
             {
@@ -82,7 +91,7 @@ def model_card(frames: int = CLIP_FRAMES, size: int = FRAME_SIZE) -> dict[str, A
                 "parameters": row.parameters,
                 "gflops": round(row.flops / 1e9, 3),
             }
-            for row in summarize(frames, size, size)
+            for row in rows
         ],
     }
 

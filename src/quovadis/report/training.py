@@ -12,12 +12,12 @@ from rich.table import Column
 
 from quovadis.report.progress import VideoProgress, bar
 
-_TITLES: Mapping[str, str] = {
-    "top1": "top-1",
-    "top5": "top-5",
-    "map": "mAP",
+FIGURE_TITLES: Mapping[str, str] = {
+    f"{over}_{name}": f"{over} {title}"
+    for over in ("video", "clip")
+    for name, title in (("top1", "top-1"), ("top5", "top-5"), ("map", "mAP"))
 }
-"""What people read in place of the second part of a figure's name."""
+"""What people read in place of a figure's name. Over videos first: it is the figure that results are compared by."""
 
 
 class TrainingProgress(AbstractContextManager["TrainingProgress"]):
@@ -67,8 +67,5 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
 
 def figures_line(figures: Mapping[str, float]) -> str:
     """Return figures by name as people read them: `video top-1 91.7 %, clip top-1 88.2 %`."""
-    # Over videos first: it is the figure that results are compared by.
-    names = sorted(figures, key=lambda name: not name.startswith("video"))
-    parts = (name.split("_") for name in names)
-    told = zip(parts, names, strict=True)
-    return ", ".join(f"{over} {_TITLES[what]} {100 * figures[name]:.1f} %" for (over, what), name in told)
+    told = ((title, figures[name]) for name, title in FIGURE_TITLES.items() if name in figures)
+    return ", ".join(f"{title} {100 * value:.1f} %" for title, value in told)

@@ -11,6 +11,8 @@ _KEYWORDS: Mapping[str, str] = MappingProxyType(
     {
         "chunk_frames": "chunk",
         "format": "file_format",
+        "initial_weights": "weights",
+        "initial_weights_sha256": "weights_sha256",
         "start_seconds": "start",
         "window_steps": "window",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
@@ -19,6 +19,7 @@ class Batch(NamedTuple):
     """What the dataset calls the videos."""
 
 
+@runtime_checkable
 class BatchSource(Protocol):
     """Something that batches come from. It has no state: the same epoch always has the same batches.
 

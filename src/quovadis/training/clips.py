@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND, PIXEL_MEAN, PIXEL_SCALE
 from quovadis.datasets import Dataset, Example, example_source
-from quovadis.errors import ArchitectureError, VideoError
-from quovadis.fields import check_fields
+from quovadis.errors import ArchitectureError, TrainingError, VideoError
+from quovadis.fields import check_fields, check_value, check_values
 from quovadis.limits import VideoLimits
 from quovadis.video import Frame, SourceReader
 from quovadis.video.crop_view import CropView, CropViewConverter
@@ -142,14 +142,21 @@ class ClipDataset:
             training: whether clips begin at a random time, and are cut out and mirrored at random; if not, the epochs
                 from 0 on are the views of each video, evenly spread over it, cut out of the centre as for inference.
             limits: the most pixels, frames and seconds of a video to accept; None: the defaults.
+
+        Raises:
+            TrainingError: an argument of another type, or a negative seed.
         """
+        check_values(Dataset, TrainingError, dataset=dataset)
+        check_values(ClipSampling | None, TrainingError, sampling=sampling)
+        check_values(bool, TrainingError, training=training)
+        check_values(VideoLimits | None, TrainingError, limits=limits)
         self.sampling = sampling or ClipSampling()
         self.training = training
         self.examples = dataset.existing
         """In the order of their indices."""
         self.labels = dataset.labels
         """Names of the classes."""
-        self._seed = seed
+        self._seed = check_value("seed", seed, int, TrainingError, at_least=0)
         self._is_multi_label = dataset.is_multi_label
         self._limits = limits
         self._counts: dict[int, int] = {}
@@ -178,7 +185,16 @@ class ClipDataset:
 
         Raises:
             VideoError: the video cannot be read.
+            TrainingError: there is no such epoch or video.
         """
+        epoch, index = (
+            check_value(name, value, int, TrainingError, at_least=0)
+            for name, value in (("epoch", epoch), ("index", index))
+        )
+        if index >= len(self):
+            raise TrainingError(
+                f"there is no video {index}: the dataset has {len(self)}, counted from 0", option="index"
+            )
         example = self.examples[index]
         path = example.path
         if path is None:

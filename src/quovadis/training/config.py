@@ -15,7 +15,7 @@ from quovadis.durable import output_file
 from quovadis.errors import QuovadisError, TrainingError
 from quovadis.escape import escaped
 from quovadis.extras import import_extra
-from quovadis.training.options import TrainingOptions
+from quovadis.training.options import StageName, TrainingOptions, check_effect
 
 CONFIG_NAME = "config.toml"
 """In the folder of a run: all options as they were resolved."""
@@ -111,6 +111,38 @@ def resolve(config: Mapping[str, Any], given: Mapping[str, Any], *defaults: Any,
         if isinstance(options, TrainingOptions):
             options.check_together()
     return made
+
+
+def check_given(
+    config: Mapping[str, Any], given: Mapping[str, Any], stage: StageName, *, origin: str = "config"
+) -> None:
+    """Refuse options that have no effect in the stage that was chosen.
+
+    A configuration for another stage, such as a recipe, can be taken for any: only where its own stage is the one that
+    counts must all of its options have an effect.
+
+    Args:
+        config: options by name.
+        given: options by name, which count before those of the configuration.
+        stage: the one that was chosen.
+        origin: what errors call the configuration.
+
+    Raises:
+        TrainingError: naming the option.
+    """
+    _check_length(given)
+    check_effect(given, stage)
+    if "stage" not in given:
+        try:
+            _check_length(config)
+            check_effect(config, stage)
+        except TrainingError as error:
+            raise TrainingError(f"{origin}: {error}", option="config") from error
+
+
+def _check_length(values: Mapping[str, Any]) -> None:
+    if values.get("steps") is not None and values.get("epochs") is not None:
+        raise TrainingError("`epochs` has no effect with `steps`: leave one of them out", option="epochs")
 
 
 def _listed(value: Any) -> Any:

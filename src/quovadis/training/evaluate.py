@@ -13,6 +13,7 @@ from torch import Tensor
 
 from quovadis.errors import VideoError
 from quovadis.metrics import mean_average_precision, ranks
+from quovadis.metrics.accuracy import top_ks
 from quovadis.training.batches import BatchSource
 from quovadis.training.distributed import Process
 from quovadis.training.losses import Loss, one_hot
@@ -31,13 +32,17 @@ class Evaluation:
     scores: NDArray[np.float32]
     """Shape videos,classes: the mean of the probabilities of the video's clips."""
     figures: Mapping[str, float]
-    """By name: `clip_top1`, `clip_top5`, `video_top1`, `video_top5`; of several labels a video, `clip_map` and
-    `video_map`. Values in 0..1."""
+    """By name: `clip_top1` and `video_top1`, and with more than five classes `clip_top5` and `video_top5`; of several
+    labels a video, `clip_map` and `video_map`. Values in 0..1."""
 
     @property
     def score(self) -> float:
         """What the best weights are chosen by: top-1, or mean average precision, over videos."""
         return self.figures.get("video_top1", self.figures.get("video_map", 0.0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures, the loss and the number of videos, in JSON's types."""
+        return {"videos": len(self.keys), "loss": self.loss, **self.figures}
 
 
 def evaluate(
@@ -105,7 +110,7 @@ def summarize(
 
 def _accuracy(name: str, scores: NDArray[np.float32], targets: NDArray[np.float32]) -> dict[str, float]:
     found = ranks(scores, targets.argmax(1))
-    return {f"{name}_top{k}": float((found < k).mean()) for k in (1, 5)}
+    return {f"{name}_top{k}": float((found < k).mean()) for k in top_ks(scores.shape[1])}
 
 
 def _precision(name: str, scores: NDArray[np.float32], targets: NDArray[np.float32]) -> dict[str, float]:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from quovadis.errors import DatasetError, TrainingError, VideoError
+from quovadis.fields import check_value, check_values
 from quovadis.training.batches import Batch
 from quovadis.training.clips import TrainingClip, epoch_order
 from quovadis.training.workers import ClipSource, ClipWorkers, Task, clips_here
@@ -64,12 +65,27 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
                 with them a run that is resumed has the same clips.
 
         Raises:
-            TrainingError: a number that is not possible.
+            TrainingError: a number that is not possible, or an argument of another type.
         """
-        numbers = {"batch": batch, "world_size": world_size, "ahead": ahead}
-        wrong = next((name for name, value in numbers.items() if value < 1), "workers" if workers < 0 else None)
-        if wrong is not None:
-            raise TrainingError(f"{wrong} must be {0 if wrong == 'workers' else 1} or more", option=wrong)
+        check_values(ClipSource, TrainingError, source=source)
+        check_values(Mapping | None, TrainingError, skipped=skipped)
+        least = {"batch": 1, "world_size": 1, "ahead": 1, "workers": 0, "seed": 0, "rank": 0}
+        numbers = (batch, world_size, ahead, workers, seed, rank)
+        batch, world_size, ahead, workers, seed, rank = (
+            check_value(name, value, int, TrainingError, at_least=least[name])
+            for name, value in zip(least, numbers, strict=True)
+        )
+        clip_seconds = check_value("clip_seconds", clip_seconds, float, TrainingError)
+        if not clip_seconds > 0:
+            raise TrainingError(f"clip_seconds must be above 0, not {clip_seconds:g}", option="clip_seconds")
+        if rank >= world_size:
+            raise TrainingError(f"rank must be below world_size, {world_size}, not {rank}", option="rank")
+        for name, array in (("classes", classes), ("weights", weights)):
+            check_value(name, array, np.ndarray | None, TrainingError)
+            if array is not None and array.shape != (len(source),):
+                raise TrainingError(f"{name} must have a value for each of {len(source)} clips", option=name)
+        if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+            raise TrainingError("weights must be 0 or more, and some above 0", option="weights")
         self.skipped = dict(skipped or {})
         """Why each video that was skipped could not be read, by what the dataset calls it."""
         self._source = source
@@ -99,8 +115,12 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
 
         Raises:
             DatasetError: many videos one after the other cannot be read.
-            TrainingError: the workers do not start.
+            TrainingError: the workers do not start, or there is no such epoch or batch.
         """
+        epoch, first = (
+            check_value(name, value, int, TrainingError, at_least=0)
+            for name, value in (("epoch", epoch), ("first", first))
+        )
         stop = threading.Event()
         # Closed last, when the thread that runs it has ended.
         with closing(self._batches(epoch, first, stop)) as batches, Prefetch(batches, self._ahead) as made:

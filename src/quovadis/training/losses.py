@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from quovadis.errors import TrainingError
+from quovadis.fields import check_values
 from quovadis.training.options import TrainingOptions
 
 Reduction: TypeAlias = Literal["mean", "none"]
@@ -34,7 +36,12 @@ def one_hot(targets: Tensor, classes: int) -> Tensor:
     Args:
         targets: indices of classes, shape B, or values for each class already, shape B,classes.
         classes: how many there are.
+
+    Raises:
+        TrainingError: an index of another class.
     """
+    if targets.ndim == 1 and len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < classes:
+        raise TrainingError(f"a clip is of class {int(targets.max())}, but there are {classes}: name all in `labels`")
     return functional.one_hot(targets.long(), classes).float() if targets.ndim == 1 else targets.float()
 
 
@@ -47,7 +54,14 @@ def make_loss(options: TrainingOptions, videos_per_class: Sequence[float] | None
     Args:
         options: the kind of loss, label smoothing, and whether classes are weighted.
         videos_per_class: for weights of classes; None: classes weigh alike.
+
+    Raises:
+        TrainingError: an argument of another type, or numbers of videos that are negative or all 0.
     """
+    check_values(TrainingOptions, TrainingError, options=options)
+    check_values(Sequence[float] | None, TrainingError, videos_per_class=videos_per_class)
+    if videos_per_class is not None and not (min(videos_per_class, default=0) >= 0 and any(videos_per_class)):
+        raise TrainingError("videos_per_class must be 0 or more, and some above 0", option="videos_per_class")
     weights = None
     if options.balance == "weights" and videos_per_class is not None:
         weights = torch.tensor(class_weights(videos_per_class), dtype=torch.float32)

@@ -10,6 +10,7 @@ from torch import nn
 
 from quovadis.architecture import ENDPOINTS, HEAD
 from quovadis.errors import TrainingError
+from quovadis.fields import check_values
 from quovadis.training.options import TrainingOptions
 from quovadis.training.schedule import rate_factor
 
@@ -41,7 +42,12 @@ def make_optimiser(model: nn.Module, options: TrainingOptions) -> torch.optim.Op
     Weight decay is L2 on the kernels of convolutions alone. The paper does not say what it is on; Sonnet 1 has it
     where a module is given a regulariser, and MMAction2 on everything. Offsets of batch norm and the bias are left
     alone here: pulling them to zero makes no function smoother.
+
+    Raises:
+        TrainingError: an argument of another type.
     """
+    check_values(nn.Module, TrainingError, model=model)
+    check_values(TrainingOptions, TrainingError, options=options)
     groups = []
     for is_head, rate in ((True, options.head_rate), (False, options.backbone_rate)):
         for is_kernel, decay in ((True, options.weight_decay), (False, 0.0)):

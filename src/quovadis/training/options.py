@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from quovadis.architecture import ENDPOINTS, HEAD
 from quovadis.datasets import DatasetFormat
 from quovadis.errors import TrainingError
-from quovadis.fields import check_fields
+from quovadis.fields import check_fields, check_value
 from quovadis.options import EngineName, spelled_device
 from quovadis.training.split import VALIDATION_SHARE
 
@@ -37,6 +37,12 @@ _POSITIVE = (
 _NOT_NEGATIVE = ("warmup", "head_rate", "backbone_rate", "weight_decay", "mixup", "workers", "seed", "clip_norm")
 _SHARES = ("momentum", "label_smoothing", "dropout", "ema_decay", "batch_norm_decay")
 """Numbers of 0 or more, and less than 1."""
+NO_RESULT = frozenset({"stage", "device", "workers", "save_every"})
+"""Options that decide nothing of what a stage makes."""
+HEAD_RESULT = frozenset({"seed", "loss", "balance", "label_smoothing", "head_clips"})
+"""Options that decide what the stage `head` makes."""
+_HEAD_ONLY = frozenset({"head_clips", "engine"})
+"""Options that the stage `full` does not read."""
 
 
 def _option(default: Any, text: str, group: str = STAGES_GROUP, **settings: Any) -> Any:
@@ -187,6 +193,8 @@ class TrainingOptions:
                 f"{len(self.factors)} `factors` do not fit {len(self.milestones)} `milestones`: give as many",
                 option="factors",
             )
+        if not all(0 <= factor < float("inf") for factor in self.factors):
+            raise TrainingError("`factors` must be 0 or more", option="factors")
         is_cuda = self.device.lower().startswith("cuda")
         if not is_cuda and self.device != "CPU":
             raise TrainingError(f"{self.device}: training runs on CPU and cuda", option="device")
@@ -244,16 +252,20 @@ class RunOptions:
     )
     """Another annotation or folder, whose videos are those to validate with; None: the dataset's own part for it, or a
     share."""
-    validation_share: float = field(
-        default=VALIDATION_SHARE, metadata={"help": "Share of each class's videos to validate with."}
+    validation_share: float | None = field(
+        default=None,
+        metadata={"help": "Share of each class's videos to validate with.", "show_default": f"{VALIDATION_SHARE}"},
     )
-    """Of the videos of each class, where nothing else says which validate."""
-    split: int = field(default=1, metadata={"help": "Which official split of UCF-101 or HMDB-51.", "min": 1})
-    """Which official split of UCF-101 or HMDB-51."""
+    """Of the videos of each class, where nothing else says which validate; None: a fifth."""
+    split: int | None = field(
+        default=None,
+        metadata={"help": "Which official split of UCF-101 or HMDB-51.", "min": 1, "show_default": "1"},
+    )
+    """Which official split of UCF-101 or HMDB-51; None: the first, where the dataset has such splits."""
 
     def __post_init__(self) -> None:
         check_fields(self, TrainingError)
-        if not 0 < self.validation_share < 1:
+        if self.validation_share is not None and not 0 < self.validation_share < 1:
             raise TrainingError(
                 f"`validation_share` must be above 0 and below 1, not {self.validation_share}",
                 option="validation_share",
@@ -268,11 +280,33 @@ def check_stages(run: RunOptions, options: TrainingOptions) -> None:
     """
     if "head" in options.stages and run.weights == RANDOM:
         raise TrainingError('random weights have no features to learn from: choose `stage="full"`', option="stage")
-    if options.stage == "head" and options.from_endpoint is not None:
-        raise TrainingError(
-            '`from_endpoint` has no effect in the stage head, which trains the last layer alone: choose `stage="full"`',
-            option="from_endpoint",
-        )
+    if options.from_endpoint is not None:
+        check_effect(("from_endpoint",), options.stage)
+
+
+def unread_options(stage: str) -> frozenset[str]:
+    """Return the names of the options, of a training or a run, that have no effect in a stage."""
+    if stage == "head":
+        return frozenset(one.name for one in fields(TrainingOptions)) - HEAD_RESULT - {"stage", "device", "workers"}
+    return _HEAD_ONLY if stage == "full" else frozenset()
+
+
+def check_effect(names: Iterable[str], stage: StageName) -> None:
+    """Refuse options that somebody has given and that have no effect in a stage.
+
+    Raises:
+        TrainingError: naming the first of them.
+    """
+    unread = unread_options(stage)
+    for name in names:
+        if name in unread:
+            does, other = (
+                ("trains the last layer alone", "full") if stage == "head" else ("computes no features", "head")
+            )
+            raise TrainingError(
+                f'`{name}` has no effect in the stage {stage}, which {does}: choose `stage="{other}"`, or leave it out',
+                option=name,
+            )
 
 
 def scaled(options: TrainingOptions, global_batch: int) -> TrainingOptions:
@@ -284,8 +318,13 @@ def scaled(options: TrainingOptions, global_batch: int) -> TrainingOptions:
 
     Args:
         options: with the `global_batch` that they are stated for; without one they are returned as they are.
-        global_batch: clips of a step, over all processes.
+        global_batch: clips of a step, over all processes, 1 or more.
+
+    Raises:
+        TrainingError: an argument of another type, or out of range.
     """
+    check_value("options", options, TrainingOptions, TrainingError)
+    global_batch = check_value("global_batch", global_batch, int, TrainingError, at_least=1)
     if options.global_batch is None or options.global_batch == global_batch:
         return options
     ratio = global_batch / options.global_batch

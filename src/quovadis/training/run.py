@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,79 +15,41 @@ import torch
 from quovadis.architecture import HEAD, check_input_size
 from quovadis.datasets import Dataset
 from quovadis.durable import output_folder
-from quovadis.errors import ArchitectureError, OutputError, TrainingError, VideoError
+from quovadis.errors import ArchitectureError, TrainingError, VideoError
 from quovadis.escape import counted, escaped
-from quovadis.fields import check_values
+from quovadis.fields import check_path, check_values
 from quovadis.labels import class_names
 from quovadis.options import ModelOptions
 from quovadis.progress import Notify, ignore_notice
 from quovadis.recognizer import load
-from quovadis.runs.executor import VideoObserver
-from quovadis.runs.settings import difference
 from quovadis.torch import I3D
 from quovadis.training.clips import ClipDataset, ClipSampling
 from quovadis.training.config import CONFIG_NAME, write_config
 from quovadis.training.distributed import Process
-from quovadis.training.evaluate import Evaluation, video_records
+from quovadis.training.earlier_run import HEAD_FOLDER, refuse_other_training
+from quovadis.training.evaluate import video_records
 from quovadis.training.head_features import head_features
 from quovadis.training.head_stage import TrainedHead, train_head
 from quovadis.training.history import EVALUATION, History
 from quovadis.training.loader import ClipLoader
 from quovadis.training.losses import make_loss
-from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, check_stages, scaled
+from quovadis.training.observer import SilentObserver, TrainingObserver
+from quovadis.training.options import RANDOM, RunOptions, TrainingOptions, check_stages, scaled, unread_options
 from quovadis.training.output import (
     BEST_NAME,
     LAST_NAME,
     PREDICTIONS_NAME,
-    training_told,
     write_json,
     write_lines,
     write_weights,
 )
 from quovadis.training.split import DatasetSplit, dataset_fingerprint, read_splits
-from quovadis.training.state import STATE_NAME
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
 from quovadis.weights import InputSpecification, Weights, load_weights
 
 SKIPPED_NAME, SPLIT_NAME = "skipped.json", "split.json"
 """In the folder of a run: why videos could not be read; and the paths of those on either side."""
-
-
-class TrainingObserver(Protocol):
-    """Is told how a training stands."""
-
-    def notice(self, message: str) -> None:
-        """Take one line about what was chosen or left out; one of some weight begins with `warning:`."""
-        ...
-
-    def features(self, part: str) -> VideoObserver | None:
-        """Return what is told how the features of a part, `train` or `validation`, come along."""
-        ...
-
-    def step(self, report: StepReport) -> None:
-        """Take how things stand after a step."""
-        ...
-
-    def evaluation(self, step: int, found: Evaluation) -> None:
-        """Take what an evaluation found after so many steps."""
-        ...
-
-
-class SilentObserver(TrainingObserver):
-    """Leaves out everything."""
-
-    def notice(self, message: str) -> None:
-        """Leave it out."""
-
-    def features(self, part: str) -> None:
-        """Observe nothing."""
-
-    def step(self, report: StepReport) -> None:
-        """Leave it out."""
-
-    def evaluation(self, step: int, found: Evaluation) -> None:
-        """Leave it out."""
 
 
 def train(
@@ -120,11 +82,13 @@ def train(
         WeightsError: the weights cannot be read.
         VideoError: no video can be read.
     """
-    check_values(str | os.PathLike, TrainingError, dataset=dataset, folder=folder)
+    dataset, folder = check_path("dataset", dataset, TrainingError), check_path("folder", folder, TrainingError)
     check_values(RunOptions | None, TrainingError, run=run)
     check_values(TrainingOptions | None, TrainingError, options=options)
     check_values(ClipSampling | None, TrainingError, sampling=sampling)
-    dataset, folder = Path(dataset), Path(folder)
+    check_values(bool, TrainingError, restart=restart)
+    check_values(Process | None, TrainingError, process=process)
+    check_values(TrainingObserver | None, TrainingError, observer=observer)
     run, options, sampling = run or RunOptions(), options or TrainingOptions(), sampling or ClipSampling(views=3)
     process, observer = process or Process(), observer or SilentObserver()
     options.check_together()
@@ -135,15 +99,18 @@ def train(
             option="stage",
         )
     check_stages(run, options)
+    if "head" in options.stages:
+        check_crop(sampling)
     split = _read_split(dataset, run, options, observer.notice if process.is_main else ignore_notice)
     weights = None if run.weights == RANDOM else load_weights(run.weights, notify=observer.notice)
-    if not restart:
-        _refuse_other_stage(folder, options)
-    _tell_scaling(options, process, observer)
     trained = _Run(folder, split, run, options, sampling, specified, process, observer)
+    if not restart:
+        refuse_other_training(folder, options, trained.provenance(weights))
+    _tell_unread(run, options, process, observer)
+    _tell_scaling(options, process, observer)
     result = None
     if "head" in options.stages and weights is not None:
-        weights, result = trained.head(weights, folder if options.stage == "head" else folder / "head")
+        weights, result = trained.head(weights, folder if options.stage == "head" else folder / HEAD_FOLDER)
     if result is None or options.stage != "head":
         result = trained.full(weights, restart=restart)
     trained.tell_skipped()
@@ -171,7 +138,6 @@ class _Run:
 
     def head(self, weights: Weights, folder: Path) -> tuple[Weights, TrainingResult]:
         """Train the last layer, write the weights, and return both."""
-        check_crop(self.sampling)
         self._write_run()
         model = ModelOptions(self.run.weights, engine=self.run.engine, device=self.options.device)
         parts = []
@@ -203,8 +169,10 @@ class _Run:
 
     def _write_head(self, head: TrainedHead, made: Weights, backbone: Weights, folder: Path) -> None:
         output_folder(folder)
-        told = {"stage": "head", "penalty": head.penalty, **self._provenance(backbone)}
+        told = {"stage": "head", "penalty": head.penalty, **self.provenance(backbone)}
         told |= {"options": self.options.to_dict()}
+        if head.evaluation is not None:
+            told |= {"validation": head.evaluation.to_dict()}
         for name in (LAST_NAME, BEST_NAME):
             write_weights(folder / name, made.tensors, self.labels, self.input, told)
         history = History(folder)
@@ -252,7 +220,7 @@ class _Run:
                 transform=Mixup(options.mixup) if options.mixup else None,
                 process=process,
                 input_specification=self.input,
-                provenance=self._provenance(weights),
+                provenance=self.provenance(weights),
                 restart=restart,
                 on_step=step,
                 on_evaluation=self.observer.evaluation,
@@ -278,7 +246,8 @@ class _Run:
             return
         output_folder(self.folder)
         resolved = {**asdict(self.run), **self.options.to_dict(), **_plain(self.sampling)}
-        write_config(self.folder / CONFIG_NAME, resolved)
+        unread = {*unread_options(self.options.stage), *(("epochs",) if self.options.steps is not None else ())}
+        write_config(self.folder / CONFIG_NAME, {name: value for name, value in resolved.items() if name not in unread})
         parts = {"train": self.split.train, "validation": self.split.validation}
         paths = {name: {example.key: str(example.path) for example in part.examples} for name, part in parts.items()}
         write_json(self.folder / SPLIT_NAME, {"dataset": str(self.split.train.source), **paths})
@@ -299,9 +268,16 @@ class _Run:
             write_skipped(self.folder / SKIPPED_NAME, self.skipped)
         return found
 
-    def _provenance(self, weights: Weights | None) -> dict[str, Any]:
+    def provenance(self, weights: Weights | None) -> dict[str, Any]:
+        """Return what decides the result beside the options, in JSON's types.
+
+        Args:
+            weights: what the training begins with; None: random ones.
+        """
         return {
             "dataset_sha256": dataset_fingerprint(self.split),
+            "split": self.run.split,
+            "validation_share": self.run.validation_share,
             "sampling": _plain(self.sampling),
             "initial_weights": RANDOM if weights is None else escaped(weights.name),
             "initial_weights_sha256": None if weights is None else weights.sha256,
@@ -359,6 +335,19 @@ def write_skipped(path: Path, failures: Mapping[str, str]) -> None:
         path.unlink(missing_ok=True)
 
 
+def _tell_unread(run: RunOptions, options: TrainingOptions, process: Process, observer: TrainingObserver) -> None:
+    """Say which options, as a recipe for another stage has them, have no effect."""
+    unread = unread_options(options.stage)
+    chosen = [
+        f"`{one.name}`"
+        for given in (options, run)
+        for one in fields(given)
+        if one.name in unread and getattr(given, one.name) != one.default
+    ]
+    if chosen and process.is_main:
+        observer.notice(f"note: without effect in the stage {options.stage}: {', '.join(chosen)}")
+
+
 def _tell_scaling(options: TrainingOptions, process: Process, observer: TrainingObserver) -> None:
     clips = options.batch * options.accumulate * process.world_size
     if "full" in options.stages and process.is_main and options.global_batch not in (None, clips):
@@ -397,15 +386,6 @@ def _read_split(dataset: Path, run: RunOptions, options: TrainingOptions, notify
             f"{dataset}: has one class, {split.train.labels[0]}, and nothing to tell it from: add others"
         )
     return split
-
-
-def _refuse_other_stage(folder: Path, options: TrainingOptions) -> None:
-    """Refuse a folder with weights of another stage, which would be replaced; of a state there `Trainer` tells more."""
-    there = training_told(folder / BEST_NAME).get("options", {}).get("stage", options.stage)
-    if there == options.stage or ("full" in options.stages and (folder / STATE_NAME).exists()):
-        return
-    told = difference({"stage": there}, {"stage": options.stage})
-    raise OutputError(f"{folder}: {told}; give another one to `folder`, or `restart=True` to start over")
 
 
 def _plain(sampling: ClipSampling) -> dict[str, Any]:

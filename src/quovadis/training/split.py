@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from quovadis.datasets import Dataset, DatasetFormat, Example, read_dataset
 from quovadis.datasets.charades import is_charades_csv, read_charades
@@ -18,6 +19,7 @@ from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_
 from quovadis.datasets.standard_splits import has_standard_lists, read_standard_split
 from quovadis.errors import DatasetError
 from quovadis.escape import escaped
+from quovadis.fields import FUNCTION, check_path, check_value, check_values
 from quovadis.video.fingerprints import path_fingerprint, sample_fingerprint
 
 VALIDATION_SHARE = 0.2
@@ -44,8 +46,8 @@ def read_splits(
     videos: Path | None = None,
     file_format: DatasetFormat = "auto",
     validation: Path | None = None,
-    validation_share: float = VALIDATION_SHARE,
-    split: int = 1,
+    validation_share: float | None = None,
+    split: int | None = None,
     seed: int = 0,
 ) -> DatasetSplit:
     """Read a dataset of any form, and divide it as its own lists do, or by share where it has none.
@@ -57,23 +59,39 @@ def read_splits(
         videos: the folder with the videos; None: that of the annotation.
         file_format: how to read it, as `read_dataset` has it.
         validation: another annotation or folder, whose videos are those to validate with; None: of `source`.
-        validation_share: of the videos of each class, where they are divided by share.
-        split: which of the official splits of UCF-101 and HMDB-51.
-        seed: of the division by share.
+        validation_share: of the videos of each class, where they are divided by share; None: a fifth.
+        split: which of the official splits of UCF-101 and HMDB-51; None: the first.
+        seed: of the division by share, 0 or more.
 
     Raises:
-        DatasetError: it cannot be read, or cannot be divided.
+        DatasetError: it cannot be read, or cannot be divided; or an argument has no effect, or is of another type.
     """
-    source = Path(source)
+    source = check_path("source", source, DatasetError)
+    check_values(Sequence[str] | None, DatasetError, labels=labels)
+    check_values(str | os.PathLike | None, DatasetError, videos=videos, validation=validation)
+    check_value("split", split, int | None, DatasetError)
+    seed = check_value("seed", seed, int, DatasetError, at_least=0)
+    videos, validation = (None if path is None else Path(path) for path in (videos, validation))
+    share = VALIDATION_SHARE if validation_share is None else validation_share
+    form = None if file_format == "auto" else file_format
     if validation is None and has_standard_lists(source):
-        return check_split(*read_standard_split(source, videos=videos, split=split))
+        why = "the official lists divide the dataset and name its classes"
+        _refuse_unread(source, why, labels=labels, file_format=form, validation_share=validation_share)
+        return check_split(*read_standard_split(source, videos=videos, split=1 if split is None else split))
+    if validation is not None:
+        _refuse_unread(
+            source, "`validation` says what to validate with", split=split, validation_share=validation_share
+        )
+    _refuse_unread(source, "no official lists of UCF-101 or HMDB-51 are there", split=split)
     if is_charades_csv(source):
+        _refuse_unread(source, "it is a file of Charades", labels=labels, file_format=form)
         train = read_charades(source, videos=videos)
         if validation is not None:
             return check_split(train, read_charades(validation, videos=videos))
-        return split_videos(train, validation_share=validation_share, seed=seed)
+        return split_videos(train, validation_share=share, seed=seed)
     parts = _own_parts(source, file_format) if validation is None else None
     if parts is not None:
+        _refuse_unread(source, "it has a part for validation", validation_share=validation_share)
         train = read_dataset(source, labels, videos=videos, file_format=file_format, split=parts[0])
         own = read_dataset(source, train.labels, videos=videos, file_format=file_format, split=parts[1])
         return check_split(train, own)
@@ -81,9 +99,15 @@ def read_splits(
     if validation is not None:
         is_list = not validation.is_dir()
         folder = videos if is_list else None
-        form: DatasetFormat = file_format if is_list == (not source.is_dir()) else "auto"
-        return check_split(train, read_dataset(validation, train.labels, videos=folder, file_format=form))
-    return split_videos(train, validation_share=validation_share, seed=seed)
+        own_format: DatasetFormat = file_format if is_list == (not source.is_dir()) else "auto"
+        return check_split(train, read_dataset(validation, train.labels, videos=folder, file_format=own_format))
+    return split_videos(train, validation_share=share, seed=seed)
+
+
+def _refuse_unread(source: Path, why: str, **given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise DatasetError(f"{source}: `{name}` has no effect here: {why}; leave it out", option=name)
 
 
 def _own_parts(source: Path, file_format: DatasetFormat) -> tuple[str, str] | None:
@@ -132,6 +156,11 @@ def split_videos(
     Raises:
         DatasetError: a share out of range, or a class with one video, or with one group of videos.
     """
+    check_values(Dataset, DatasetError, dataset=dataset)
+    check_values(FUNCTION, DatasetError, group=group)
+    check_values(bool, DatasetError, check_content=check_content)
+    validation_share = check_value("validation_share", validation_share, float, DatasetError)
+    seed = check_value("seed", seed, int, DatasetError, at_least=0)
     if not 0 < validation_share < 1:
         raise DatasetError(
             f"a share of {validation_share} leaves nothing to train on or to validate with: give one above 0, below 1",

@@ -7,6 +7,7 @@ without their order, tell next to nothing of its class, and the two classes of a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from math import cos, pi, sin
@@ -20,6 +21,7 @@ from PIL import Image, ImageDraw
 
 from quovadis.architecture import FRAMES_PER_SECOND
 from quovadis.errors import DatasetError
+from quovadis.fields import check_path, check_value
 
 MOTION_CLASSES = (
     *("moving left", "moving right"),
@@ -55,7 +57,13 @@ class _Look(NamedTuple):
 
 
 def write_motion_dataset(
-    folder: Path, *, videos_per_class: int, frames: int = 64, size: int = 256, distractors: bool = True, seed: int = 0
+    folder: str | os.PathLike[str],
+    *,
+    videos_per_class: int,
+    frames: int = 64,
+    size: int = 256,
+    distractors: bool = True,
+    seed: int = 0,
 ) -> Path:
     """Write a folder of videos for each of the six `MOTION_CLASSES`: MP4 files of H.264, 25 frames a second.
 
@@ -78,6 +86,11 @@ def write_motion_dataset(
     Raises:
         DatasetError: a number that is out of range, or the folder cannot be written.
     """
+    folder = check_path("folder", folder, DatasetError)
+    check_value("videos_per_class", videos_per_class, int, DatasetError)
+    check_value("frames", frames, int, DatasetError)
+    check_value("size", size, int, DatasetError)
+    check_value("seed", seed, int, DatasetError, at_least=0)
     if videos_per_class < 1 or frames < 2 or size < 16 or size % 2:
         raise DatasetError(
             f"{videos_per_class} videos of {frames} frames of {size} pixels cannot be made: give 1 or more videos of 2 "
@@ -109,7 +122,12 @@ def motion_frames(
         frames: how many.
         size: width and height in pixels.
         distractors: whether what does not tell the class changes too.
+
+    Raises:
+        DatasetError: there is no such class.
     """
+    if not 0 <= check_value("label", label, int, DatasetError) < len(MOTION_CLASSES):
+        raise DatasetError(f"label must be from 0 to {len(MOTION_CLASSES) - 1}, not {label}", option="label")
     look = _random_look(random)
     ways = [_there_and_back(frames, random) if distractors else np.full(frames, random.random()) for _ in range(3)]
     ramp = np.linspace(0, 1, frames)

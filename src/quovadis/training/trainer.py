@@ -19,8 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from quovadis.durable import output_folder
 from quovadis.errors import TrainingError
-from quovadis.fields import OPTIONAL_FUNCTION, check_values
+from quovadis.fields import check_path
 from quovadis.torch import normalize
+from quovadis.training.arguments import check_pieces
 from quovadis.training.batches import Batch, BatchSource, Transform
 from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
@@ -29,13 +30,10 @@ from quovadis.training.history import EVALUATION, STEP, History
 from quovadis.training.losses import Loss, make_loss, one_hot
 from quovadis.training.model_weights import model_tensors, prepare_model
 from quovadis.training.optimiser import OptimiserFactory, freeze_before, make_optimiser, set_rates
-from quovadis.training.options import TrainingOptions, scaled
+from quovadis.training.options import NO_RESULT, TrainingOptions, scaled
 from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
 from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, save_state
 from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
-
-_NO_RESULT = ("workers", "device", "save_every", "stage", "head_clips")
-"""Options that decide nothing of what `Trainer` makes."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +128,8 @@ class Trainer:
             TrainingError: an argument of another type, options that do not go together, or nothing to train.
             EngineError: there is no such device.
         """
-        check_values(TrainingOptions, TrainingError, options=options)
-        check_values(str | os.PathLike, TrainingError, folder=folder)
-        check_values(OPTIONAL_FUNCTION, TrainingError, loss=loss, transform=transform)
-        folder = Path(folder)
+        folder = check_path("folder", folder, TrainingError)
+        check_pieces(locals())
         options.check_together()
         self.process = process or Process()
         self.options = scaled(options, options.batch * options.accumulate * self.process.world_size)
@@ -162,7 +158,9 @@ class Trainer:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that decides the result, in JSON's types."""
-        options = {name: value for name, value in self.options.to_dict().items() if name not in _NO_RESULT}
+        options = {
+            name: value for name, value in self.options.to_dict().items() if name not in NO_RESULT | {"head_clips"}
+        }
         world = {"processes": self.process.world_size, "batches": len(self.batches), "classes": list(self.labels)}
         settings: dict[str, Any] = json.loads(json.dumps({**options, **world, **self._provenance}))
         return settings
@@ -276,7 +274,8 @@ class Trainer:
         Raises:
             OutputError: it cannot be written.
         """
-        told = {"options": self.options.to_dict(), "step": self.progress.step, **self._provenance}
+        found = {} if self._latest is None else {"validation": self._latest.to_dict()}
+        told = {"options": self.options.to_dict(), "step": self.progress.step, **self._provenance, **found}
         with self._averaged():
             write_weights(self.folder / name, model_tensors(self.model), self.labels, self._input, told)
 
@@ -318,7 +317,7 @@ class Trainer:
 
     def _loss(self, batch: Batch, seed: int) -> Tensor:
         clips = batch.clips.to(self.device, non_blocking=True)
-        targets = one_hot(batch.targets.to(self.device), len(self.labels))
+        targets = one_hot(batch.targets, len(self.labels)).to(self.device)
         if self.transform is not None:
             clips, targets = self.transform(clips, targets, seed)
         return self.loss(self._logits(self._forward, clips), targets)
@@ -390,9 +389,8 @@ class Trainer:
 
     def _write_best(self, found: Evaluation | None) -> None:
         self.write(BEST_NAME)
-        if found is None:
-            return
-        write_lines(self.folder / PREDICTIONS_NAME, video_records(found, self.labels))
+        if found is not None:
+            write_lines(self.folder / PREDICTIONS_NAME, video_records(found, self.labels))
 
 
 def derived_seed(seed: int, *numbers: int) -> int:

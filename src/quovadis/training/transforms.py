@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from quovadis.errors import TrainingError
+from quovadis.fields import check_fields
 from quovadis.torch import normalize
 from quovadis.training.batches import Transform
 
@@ -63,8 +64,9 @@ class Mixup:
     """Both parameters of the beta distribution that a batch's share is drawn from; the larger, the more is mixed."""
 
     def __post_init__(self) -> None:
-        if not self.alpha > 0:
-            raise TrainingError(f"mixup needs a parameter above 0, not {self.alpha}", option="mixup")
+        check_fields(self, TrainingError)
+        if not 0 < self.alpha < float("inf"):
+            raise TrainingError(f"alpha must be above 0, not {self.alpha:g}", option="alpha")
 
     def __call__(self, clips: Tensor, targets: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """Return clips as floats in 0..255, and targets; both on their device."""
@@ -92,6 +94,7 @@ class ColourJitter:
     """As `brightness`, of the distance from the same pixel without colour."""
 
     def __post_init__(self) -> None:
+        check_fields(self, TrainingError)
         for name in ("brightness", "contrast", "saturation"):
             if not 0 <= getattr(self, name) <= 1:
                 raise TrainingError(f"{name} must be from 0 to 1, not {getattr(self, name)}", option=name)

@@ -14,7 +14,7 @@ from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +32,7 @@ _CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
 """A forked process would have copies of locks that other threads hold, and of a GPU's handles."""
 
 
+@runtime_checkable
 class ClipSource(Protocol):
     """Something that clips come from, such as a `ClipDataset`; picklable where workers make them."""
 

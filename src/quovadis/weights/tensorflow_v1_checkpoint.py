@@ -8,8 +8,10 @@ checksum, which is verified.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from glob import escape
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,26 @@ _MAX_DIMENSIONS = 32
 _MAX_PARTS = 10_000
 _META, _DATA = 1, 2
 """Fields of `SavedTensorSlices`."""
+_SHARD = re.compile(r"-\d{5}-of-(\d{5})$")
+"""How the name of a file ends that TensorFlow's sharded saver writes; a checkpoint may be one such file."""
 _VALUES: Mapping[int, tuple[str, int]] = {1: ("<f4", 5), 2: ("<f8", 6)}
 """By `DataType`: NumPy's name, and the field of `TensorProto` that holds the values. Weights have no other dtypes."""
+
+
+def refuse_shard(path: Path) -> None:
+    """Refuse one of several files of a checkpoint, by its name, or a name that all of them begin with.
+
+    Raises:
+        WeightsError: saying how to make one file of them.
+    """
+    parts = [path] if path.exists() else sorted(path.parent.glob(f"{escape(path.name)}-*-of-*"))
+    for part in parts:
+        found = _SHARD.search(part.name)
+        if found and int(found[1]) > 1:
+            raise WeightsError(
+                f"{part}: one of {int(found[1])} files of a sharded TensorFlow V1 checkpoint, which is not read: save "
+                "it as one file, with tf.compat.v1.train.Saver(sharded=False)"
+            )
 
 
 @dataclass(frozen=True)
@@ -53,8 +73,9 @@ class TensorFlowV1Checkpoint:
         """Open a checkpoint.
 
         Raises:
-            WeightsError: the file cannot be read, is damaged, or is no V1 checkpoint.
+            WeightsError: the file cannot be read, is damaged, is no V1 checkpoint, or is one of several.
         """
+        refuse_shard(path)
         self.path = path
         self._table = self._read_file()
         try:

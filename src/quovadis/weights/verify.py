@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from quovadis.architecture import stored_parameters
-from quovadis.errors import WeightsError
+from quovadis.errors import LabelsError, WeightsError
 from quovadis.fetch.files import OfficialFile, is_correct
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.detect import weights_files
+from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
 from quovadis.weights.load import local_file, read_weights
 from quovadis.weights.pull import cached_path, catalogue_entry
 from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
@@ -49,6 +50,10 @@ class Verification:
     """The catalogue's name, if these are official weights."""
     problem: str | None
     """Why the weights cannot be used; None if all is well."""
+    labels: tuple[str, ...] | None = None
+    """The class names in output order; None if they are unknown, or there is a problem."""
+    input: InputSpecification = UNSPECIFIED
+    """What clips the weights were trained on, as far as they say."""
 
     @property
     def ok(self) -> bool:
@@ -57,7 +62,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in JSON's types."""
-        return {**asdict(self), "ok": self.ok}
+        return {**asdict(self), "input": self.input.to_dict(), "ok": self.ok}
 
 
 def verify(name_or_path: str | os.PathLike[str]) -> Verification:
@@ -83,7 +88,8 @@ def verify(name_or_path: str | os.PathLike[str]) -> Verification:
     wrong = next((file.path for file in files if file.official is False), None)
     try:
         weights = read_weights(path)
-    except WeightsError as error:
+        labels = weights.known_labels
+    except (WeightsError, LabelsError) as error:
         if not files:
             raise
         return Verification(str(path), files, 0, 0, 0, None, None, str(error))
@@ -97,6 +103,8 @@ def verify(name_or_path: str | os.PathLike[str]) -> Verification:
         sha256=weights.sha256,
         official_name=weights.official_name,
         problem=problem,
+        labels=labels,
+        input=weights.input,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from quovadis.escape import counted
 from quovadis.evaluation.predictions import VideoScores
 from quovadis.evaluation.summary import ClassAccuracy, ConfusedPair, WorstVideo
+from quovadis.metrics.accuracy import top_ks
 from quovadis.report.pages.confusion import names_are_numbers
 from quovadis.report.pages.content import Column, Section, Table, percent
 
@@ -67,9 +68,11 @@ def classes_section(scores: VideoScores, classes: Sequence[ClassAccuracy]) -> Se
     title, total = "Accuracy by class", counted(len(scores.labels), "class")
     if not classes:
         return Section(title, ("No video was evaluated.",))
-    columns = (Column("number", True), Column("class"), *(Column(text, True) for text in ("videos", "top-1", "top-5")))
+    ks = top_ks(len(scores.labels))
+    columns = (Column("number", True), Column("class"), Column("videos", True), *(Column(f"top-{k}", True) for k in ks))
     rows = tuple(
-        (str(item.index), item.label, f"{item.videos:,}", percent(item.top1), percent(item.top5)) for item in classes
+        (str(item.index), item.label, f"{item.videos:,}", *map(percent, (item.top1, item.top5)[: len(ks)]))
+        for item in classes
     )
     paragraph = (
         f"Of {total}, {len(rows):,} {'has' if len(rows) == 1 else 'have'} videos; of these, by whole videos, with the "

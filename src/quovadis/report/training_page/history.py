@@ -134,6 +134,8 @@ def read_training(folder: Path) -> TrainingHistory:
         epochs = tuple(map(_epoch, evaluations))
         metadata = _metadata(path := folder / BEST_NAME)
         training = json.loads(metadata.get(TRAINING_KEY, "{}"))
+        # The history has it too.
+        training.pop("validation", None)
         labels = labels_from_json(metadata.get(LABELS_KEY)) or ()
         skipped = _read_json(path := folder / SKIPPED_NAME)
         paths = _read_json(path := folder / SPLIT_NAME).get("validation", {})

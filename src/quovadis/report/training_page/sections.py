@@ -44,8 +44,6 @@ FIGURES: Mapping[str, str] = MappingProxyType(
     }
 )
 """What figures are called, in the order of the report."""
-_TOP5 = 5
-"""Among so many classes or fewer top-5 says nothing, and is left out."""
 
 
 @dataclass(frozen=True)
@@ -151,13 +149,8 @@ def accuracy_section(history: TrainingHistory) -> Section:
 
 
 def _shown_figures(history: TrainingHistory) -> list[str]:
-    """Return the names of the figures that the epochs have and that say something."""
-    has_top5 = len(history.labels) > _TOP5
-    return [
-        name
-        for name in FIGURES
-        if any(name in epoch.figures for epoch in history.epochs) and (has_top5 or not name.endswith("top5"))
-    ]
+    """Return the names of the figures that the epochs have."""
+    return [name for name in FIGURES if any(name in epoch.figures for epoch in history.epochs)]
 
 
 def _of_videos(history: TrainingHistory, scores: ValidationScores) -> list[Section]:
@@ -259,7 +252,7 @@ def _settings(history: TrainingHistory) -> list[Section]:
 
 def _provenance(history: TrainingHistory) -> Section:
     given = {**history.input_specification, **history.provenance}
-    rows = tuple((name.replace("_", " "), _setting(value)) for name, value in given.items())
+    rows = tuple((name.replace("_", " "), _setting(value)) for name, value in given.items() if value is not None)
     own = (("quovadis", __version__), ("classes", ", ".join(history.labels) or NOTHING))
     return Section("Where it comes from", table=Table((Column("what"), Column("value")), (*own, *rows)))
 
