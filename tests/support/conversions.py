@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,6 @@ import pytest
 
 from quovadis import Conversion
 from quovadis.export import worker
-
-Step = Callable[[dict[str, Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,22 @@ class Written:
 
 def convert_in_process(patch: pytest.MonkeyPatch) -> None:
     """Convert in this process, but for what needs TensorFlow, whose import takes and warns too much."""
-    apart: Step = worker._ask
 
     def ask(job: dict[str, Any]) -> Any:
         name = str(job.get("format"))
+        job = json.loads(json.dumps(job))
         if name == "tensorflow-graph" or (name == "tensorflow-checkpoint" and job["step"] == "run"):
-            return apart(job)
-        return json.loads(json.dumps(worker._do(json.loads(json.dumps(job)))))
+            return do_in_tensorflow(job)
+        return json.loads(json.dumps(worker._do(job)))
 
     patch.setattr(worker, "_ask", ask)
+
+
+def do_in_tensorflow(job: dict[str, Any]) -> Any:
+    """Carry out a step in a process that has imported TensorFlow, one for all steps of the tests of this process."""
+    return _tensorflow().submit(worker._do, job).result()
+
+
+@cache
+def _tensorflow() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
