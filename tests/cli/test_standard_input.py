@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import io
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
