@@ -36,6 +36,7 @@ from quovadis.video import SourceReader
 from quovadis.video.geometry import scaled_size
 from quovadis.weights import InputSpecification
 from support.fake_engine import ColourEngine
+from support.remembering import RememberingEngine
 from support.synthetic import moving_squares, write_video
 
 
@@ -149,11 +150,11 @@ def test_a_video_too_short_for_three_clips_is_refused(tmp_path: Path) -> None:
 
 def test_a_video_and_its_frames_give_the_same_views(tmp_path: Path) -> None:
     path = write_video(
-        tmp_path / "clip.mkv", moving_squares(95, 320, 240), codec="ffv1", pixel_format="bgr0", rate=Fraction(30)
+        tmp_path / "clip.mkv", moving_squares(82, 160, 120), codec="ffv1", pixel_format="bgr0", rate=Fraction(30)
     )
     frames = tmp_path / "frames"
     frames.mkdir()
-    for number, picture in enumerate(moving_squares(95, 320, 240), start=1):
+    for number, picture in enumerate(moving_squares(82, 160, 120), start=1):
         Image.fromarray(picture).save(frames / f"{number:03d}.png")
     video, images = Recorder(), Recorder()
     list(OpenModelZooProtocol().views(reader(path), video))
@@ -250,7 +251,8 @@ def test_pieces_of_a_long_video_are_padded_as_it_is_and_yield_every_step_once(fr
 
 @pytest.fixture(scope="module")
 def engine(rgb_scratch_path: Path) -> Engine:
-    return quovadis.load("rgb-scratch", threads=2).engine
+    engine: Engine = RememberingEngine(quovadis.load("rgb-scratch", threads=2).engine)  # type: ignore[assignment]
+    return engine
 
 
 def as_images(frames: NDArray[np.uint8], folder: Path) -> Path:
@@ -265,7 +267,9 @@ def logits_of(folder: Path, engine: Engine) -> NDArray[np.float32]:
     return view.logits
 
 
-@pytest.mark.parametrize("length", [16, 64, 79, 87, 159])
+@pytest.mark.parametrize(
+    "length", [16, 79, *(pytest.param(length, marks=pytest.mark.soak) for length in (64, 87, 159))]
+)
 def test_deepmind_equals_the_original_graph(
     length: int, engine: Engine, cricket_frames: NDArray[np.uint8], assets: Path, tmp_path: Path
 ) -> None:
@@ -291,7 +295,7 @@ def test_in_pieces_too(
     assert np.abs(logits_of(looped, engine) - expected).max() > 1e-2
 
 
-@pytest.mark.parametrize("length", [144, 145, 148, 150])
+@pytest.mark.parametrize("length", [145, *(pytest.param(length, marks=pytest.mark.soak) for length in (144, 148, 150))])
 def test_in_pieces_a_video_of_any_length_has_the_logits_of_the_whole(
     length: int, engine: Engine, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,8 +313,8 @@ def test_in_pieces_a_video_of_any_length_has_the_logits_of_the_whole(
 def test_multiview_shows_the_network_each_crop_and_takes_its_word(
     engine: Engine, cricket_frames: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    folder = as_images(cricket_frames[:40, 32:], tmp_path)
-    recorder, protocol = Recorder(), MultiviewProtocol(1, 3, crop_size=200)
+    folder = as_images(cricket_frames[:16, 32:], tmp_path)
+    recorder, protocol = Recorder(), MultiviewProtocol(1, 3, crop_size=200, clip_frames=16)
     list(protocol.views(reader(folder), recorder))
     views = list(protocol.views(reader(folder), engine))
     assert [(view.clip, view.crop) for view in views] == [(0, 0), (0, 1), (0, 2)]
@@ -341,8 +345,8 @@ def test_open_model_zoo_s_clips_are_what_the_network_says_of_its_pixels(
     """Frames of 224x224 are scaled to 256 and cropped; the oracle saw them whole, and so agrees on the class alone."""
     as_images(cricket_frames, tmp_path)
     recorder = Recorder()
-    list(OpenModelZooProtocol().views(reader(tmp_path), recorder))
-    first, *_ = OpenModelZooProtocol().views(reader(tmp_path), engine)
+    next(OpenModelZooProtocol().views(reader(tmp_path), recorder))
+    first = next(OpenModelZooProtocol().views(reader(tmp_path), engine))
     np.testing.assert_allclose(first.logits, engine.run(recorder.seen[0][np.newaxis]).logits[0], atol=1e-5)
     assert first.logits.argmax() == np.load(assets / "oracle" / "cricket_rgb_scratch.npz")["logits"].argmax()
 

@@ -70,8 +70,22 @@ def noise(frames: int, width: int, height: int) -> list[NDArray[np.uint8]]:
 
 
 # 348 and 354 pixels long once scaled, and 355, whose rest of 131 is odd; landscape, portrait and square.
-@pytest.mark.parametrize(("width", "height"), [(326, 240), (246, 340), (355, 256), (256, 355), (100, 100)])
-@several
+@pytest.mark.parametrize(
+    ("crops", "width", "height"),
+    [
+        *((3, *size) for size in ((326, 240), (246, 340), (100, 100))),
+        *((5, *size) for size in ((256, 355), (100, 100))),
+        *((10, *size) for size in ((355, 256), (100, 100))),
+        *(
+            pytest.param(*one, marks=pytest.mark.soak)
+            for one in (
+                *((3, *size) for size in ((355, 256), (256, 355))),
+                *((5, *size) for size in ((326, 240), (246, 340), (355, 256))),
+                *((10, *size) for size in ((326, 240), (246, 340), (256, 355))),
+            )
+        ),
+    ],
+)
 def test_crops_are_cut_out_of_the_whole_scaled_frame(crops: int, width: int, height: int, tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mkv", noise(18, width, height), codec="ffv1", pixel_format="bgr0")
     engine = MeanEngine()

@@ -74,7 +74,7 @@ def test_the_presets_features_of_real_clips_are_the_originals_but_for_the_epsilo
     preset = like_video_features(stack, stack)
     # A second: one stack of each clip at least.
     preset = replace(preset, sampling=replace(preset.sampling, span=TimeSpan(duration_seconds=1.0)))
-    paths = [assets / "clips" / name for name in ("archery.avi", "arm_wrestling.mp4", "clean_and_jerk.mp4")]
+    paths = [assets / "clips" / name for name in ("archery.avi", "clean_and_jerk.mp4")]
     engine = TorchEngine(model)
     ours = [video_features(engine, path, preset).values[0] for path in paths]  # type: ignore[arg-type]
     make_port(model, monkeypatch)
@@ -86,7 +86,14 @@ def test_the_presets_features_of_real_clips_are_the_originals_but_for_the_epsilo
 
 
 @pytest.mark.parametrize(
-    ("stack", "least", "most"), [(64, 5e-4, 2e-3), (20, 5e-4, 2e-3), (12, 5e-4, 2e-3), (10, 0.2, 0.8), (21, 0.2, 0.8)]
+    ("stack", "least", "most"),
+    [
+        pytest.param(64, 5e-4, 2e-3, marks=pytest.mark.soak),
+        pytest.param(20, 5e-4, 2e-3, marks=pytest.mark.soak),
+        (12, 5e-4, 2e-3),
+        (10, 0.2, 0.8),
+        pytest.param(21, 0.2, 0.8, marks=pytest.mark.soak),
+    ],
 )
 def test_the_ports_values_differ_by_a_thousandth_for_multiples_of_4_and_by_tens_of_per_cent_for_others(
     stack: int,

@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -73,8 +75,14 @@ def pictures(video: Video) -> list[NDArray[np.uint8]]:
 
 def write_clip(path: Path, video: Video) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One key frame each, so that colours change at once.
-    write_video(path, pictures(video), options={"g": "1", "crf": "8"})
+    path.write_bytes(_encoded(video, path.suffix))
+
+
+@cache
+def _encoded(video: Video, suffix: str) -> bytes:
+    with TemporaryDirectory() as folder:
+        # One key frame each, so that colours change at once.
+        return write_video(Path(folder, f"clip{suffix}"), pictures(video), options={"g": "1", "crf": "8"}).read_bytes()
 
 
 def write_frames(folder: Path, video: Video) -> None:
