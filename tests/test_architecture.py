@@ -147,4 +147,4 @@ def test_the_description_loads_neither_numpy_nor_anything_of_the_package_but_its
     loaded = set(run.stdout.split())
     assert "numpy" not in loaded
     ours = {name for name in loaded if name.startswith("quovadis") and not name.startswith("quovadis.architecture")}
-    assert ours == {"quovadis", "quovadis.version", "quovadis.errors"}
+    assert ours == {"quovadis", "quovadis.lazy", "quovadis.version", "quovadis.errors"}
