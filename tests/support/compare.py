@@ -26,7 +26,12 @@ class Difference:
 
 
 def differences(
-    path: Path, reference: Reference, *, has_notes: bool = False, frame_seconds: float = 1 / 25
+    path: Path,
+    reference: Reference,
+    *,
+    has_notes: bool = False,
+    frame_seconds: float = 1 / 25,
+    threads: Sequence[int] = THREADS,
 ) -> list[Difference]:
     """Return how this package reads a sound video otherwise than FFmpeg.
 
@@ -35,16 +40,19 @@ def differences(
         reference: what FFmpeg makes of it.
         has_notes: whether something unusual is to be noted, as a clock that jumps.
         frame_seconds: how long a frame is shown, for the tolerances of times.
+        threads: numbers of threads to read it with; what the first of them gives is held against FFmpeg.
     """
     try:
-        return _differences(path, reference, has_notes, frame_seconds)
+        return _differences(path, reference, has_notes, frame_seconds, threads)
     except QuovadisError as error:
         return [Difference("refused", str(error).replace(str(path), path.name))]
 
 
-def _differences(path: Path, reference: Reference, has_notes: bool, frame_seconds: float) -> list[Difference]:
+def _differences(
+    path: Path, reference: Reference, has_notes: bool, frame_seconds: float, threads: Sequence[int]
+) -> list[Difference]:
     found: list[Difference] = []
-    native, report = frames_seen(path, threads=1)
+    native, report = frames_seen(path, threads=threads[0])
     if native.numbers != reference.native.numbers:
         found.append(Difference("frames", _told(native.numbers, reference.native.numbers)))
     else:
@@ -54,11 +62,11 @@ def _differences(path: Path, reference: Reference, has_notes: bool, frame_second
         )
         if apart > frame_seconds / 2:
             found.append(Difference("times", f"{apart:.3f} s apart at most"))
-    for threads in THREADS[1:]:
-        again, same = frames_seen(path, threads=threads)
+    for more in threads[1:]:
+        again, same = frames_seen(path, threads=more)
         if again != native or same != report:
             what = _told(again.numbers, native.numbers) if again.numbers != native.numbers else f"{same}"
-            found.append(Difference("threads", f"{threads}, not 1: {what}"))
+            found.append(Difference("threads", f"{more}, not {threads[0]}: {what}"))
     at_25, _ = frames_seen(path, 25.0, threads=2)
     if at_25.numbers != reference.at_25:
         kind: Kind = "last tick" if _last_frame_only(at_25.numbers, reference.at_25) else "25 a second"

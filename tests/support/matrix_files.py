@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from support.compare import Difference, differences
+from support.compare import THREADS, Difference, differences
 from support.matrix import Case, covering_cases, make
 from support.numbered import Reference, ffmpeg_frames
 from support.scenarios import SCENARIOS, Scenario
@@ -31,9 +31,9 @@ class MatrixFile:
         path = self.make(folder)
         return path, ffmpeg_frames(path)
 
-    def compare(self, path: Path, reference: Reference) -> list[Difference]:
+    def compare(self, path: Path, reference: Reference, threads: Sequence[int] = THREADS) -> list[Difference]:
         """Return how this package reads it otherwise."""
-        return differences(path, reference, has_notes=self.has_notes, frame_seconds=self.frame_seconds)
+        return differences(path, reference, has_notes=self.has_notes, frame_seconds=self.frame_seconds, threads=threads)
 
 
 def matrix_files(count: int, seed: int) -> list[MatrixFile]:
