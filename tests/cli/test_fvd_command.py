@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quovadis import __version__, load
+from quovadis import Recognizer, __version__
 from quovadis.fvd import load_statistics
 from quovadis.metrics import fvd as fvd_of
 from quovadis.metrics import kvd
 from support.command_line import quovadis, quovadis_process
 from support.video_sets import noise_videos, saved
 
-REAL, FAKE = 6, 4
+REAL, FAKE = 5, 3
 """Videos of each set."""
 SMALL = ("--frames", "9", "--threads", "2")
 
@@ -97,7 +97,7 @@ def test_json_on_stdout_is_one_document_and_what_to_heed_is_on_stderr(
 
 
 def test_the_document_says_all_that_the_figure_depends_on(
-    first_run: subprocess.CompletedProcess[str], folder: Path
+    first_run: subprocess.CompletedProcess[str], folder: Path, borrowed_model: Recognizer
 ) -> None:
     document = document_in(first_run)
     assert (document["quovadis"], document["covariance"]) == (__version__, "unbiased")
@@ -105,13 +105,14 @@ def test_the_document_says_all_that_the_figure_depends_on(
         settings, (measured,) = document[name]["settings"], document[name]["measured"]
         assert (settings["coordinate_mode"], settings["clips"], settings["frame_step"]) == ("asymmetric", "first", 1)
         assert settings["features"] == "logits"
-        assert settings["weights_sha256"] == load("rgb-scratch").weights.sha256
+        assert settings["weights_sha256"] == borrowed_model.weights.sha256
         assert (measured["source"], measured["videos"]) == (str(folder / name), count)
         assert measured["weights"] == "rgb-scratch"
         assert measured["precision"] == "f32"
     assert [video["name"] for video in document["fake"]["measured"][0]["left_out"]] == ["bad.mp4", "short.npy"]
 
 
+@pytest.mark.usefixtures("one_network")
 def test_a_length_that_is_too_long_does_not_cost_the_others_theirs(
     first_run: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
@@ -127,7 +128,8 @@ def test_a_length_that_is_too_long_does_not_cost_the_others_theirs(
     assert f"quovadis: error: {message}" in run.stderr.splitlines()
 
 
-def test_stylegan_v_compares_random_clips_with_first_ones(folder: Path, rgb_scratch_path: Path) -> None:
+@pytest.mark.usefixtures("one_network")
+def test_stylegan_v_compares_random_clips_with_first_ones(folder: Path) -> None:
     run = fvd(folder / "real", folder / "fake", *SMALL, "--like", "stylegan-v")
     assert run.returncode == 0, run.stderr
     assert "clips: random of the real, first of the fake videos" in run.stdout
@@ -161,12 +163,14 @@ def test_mistakes_in_any_source_are_told_before_the_network_is_loaded(
         assert_one_line_error(fvd(*sources, *options, **offline), str(kept), needle)
 
 
-def test_statistics_alone_are_told_as_json_too(folder: Path, rgb_scratch_path: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("one_network")
+def test_statistics_alone_are_told_as_json_too(folder: Path, tmp_path: Path) -> None:
     run = fvd(folder / "real", *SMALL, "--videos", "3", "--stats", tmp_path / "kept.npz", "--json")
     (measured,) = json.loads(run.stdout)["measured"]
     assert (measured["videos"], measured["most_videos"], measured["allow_partial"]) == (3, 3, False)
 
 
+@pytest.mark.usefixtures("one_network")
 def test_kept_statistics_stand_for_the_real_videos(first_run: subprocess.CompletedProcess[str], folder: Path) -> None:
     kept = folder / "real.npz"
     # The folder is not looked at: it need not be there.
@@ -178,6 +182,7 @@ def test_kept_statistics_stand_for_the_real_videos(first_run: subprocess.Complet
     assert found["kvd"] == pytest.approx(expected["kvd"], rel=1e-9)
 
 
+@pytest.mark.usefixtures("one_network")
 def test_shards_are_merged_to_what_the_whole_gives(
     first_run: subprocess.CompletedProcess[str], folder: Path, offline: dict[str, str]
 ) -> None:

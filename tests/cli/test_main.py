@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,9 @@ import pytest
 from PIL import Image
 
 from quovadis.interrupts import INTERRUPTED
-from support.command_line import SAFETY_NET, quovadis, quovadis_process
+from support.command_line import SAFETY_NET, load_fakes, quovadis, quovadis_process
+from support.fake_engine import MeanEngine
+from support.killed_runs import environment, fake_command, run_process
 from support.synthetic import write_sound
 
 SHORT = ("--weights", "rgb-scratch", "--threads", "2", "--clip-frames", "16", "--duration", "0.64")
@@ -32,6 +35,11 @@ def assert_one_line_error(run: subprocess.CompletedProcess[str], *needles: str) 
     assert len(lines) == 1, run.stderr
     for needle in needles:
         assert needle in lines[0]
+
+
+@pytest.fixture
+def fake_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_fakes(monkeypatch, classify=MeanEngine())
 
 
 def test_classify_prints_the_label_of_the_original_sample(rgb_scratch_path: Path, cricket_gif: Path) -> None:
@@ -53,9 +61,8 @@ def test_json_on_stdout_is_one_document_and_nothing_else(rgb_scratch_path: Path,
     assert run.stderr == ""
 
 
-def test_a_bad_file_is_reported_and_the_rest_classified(
-    rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_a_bad_file_is_reported_and_the_rest_classified(cricket_gif: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"")
     run = quovadis("classify", bad, cricket_gif, *SHORT, "--format", "jsonl")
@@ -66,7 +73,8 @@ def test_a_bad_file_is_reported_and_the_rest_classified(
     assert classified["source"] == str(cricket_gif)
 
 
-def test_fail_fast_stops_at_the_first_bad_file(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_fail_fast_stops_at_the_first_bad_file(cricket_gif: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"")
     run = quovadis("classify", bad, cricket_gif, *SHORT, "--format", "jsonl", "--fail-fast")
@@ -74,7 +82,8 @@ def test_fail_fast_stops_at_the_first_bad_file(rgb_scratch_path: Path, cricket_g
     assert len(run.stdout.splitlines()) == 1
 
 
-def test_csv_has_a_row_for_each_class_of_video_and_clips(rgb_scratch_path: Path, cricket_gif: Path) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_csv_has_a_row_for_each_class_of_video_and_clips(cricket_gif: Path) -> None:
     run = quovadis("classify", cricket_gif, "-w", "rgb-scratch", "--clip-frames", "16", "--format", "csv", "--top", "2")
     rows = list(csv.DictReader(io.StringIO(run.stdout)))
     # 79 frames: four clips of 16, and the last with 15 looped.
@@ -83,16 +92,16 @@ def test_csv_has_a_row_for_each_class_of_video_and_clips(rgb_scratch_path: Path,
     assert {row["weights_sha256"] for row in rows} == {rows[0]["weights_sha256"]}
 
 
-def test_the_suffix_of_the_output_file_tells_its_format(
-    rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_the_suffix_of_the_output_file_tells_its_format(cricket_gif: Path, tmp_path: Path) -> None:
     run = quovadis("classify", cricket_gif, *SHORT, "-o", tmp_path / "result.json")
     assert "playing cricket" in run.stdout or "%" in run.stdout
     assert json.loads((tmp_path / "result.json").read_text())["results"][0]["source"] == str(cricket_gif)
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
-def test_a_folder_is_searched_for_videos(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_a_folder_is_searched_for_videos(cricket_gif: Path, tmp_path: Path) -> None:
     for name in ("b.gif", "nested/a.gif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(cricket_gif, tmp_path / name)
@@ -101,14 +110,16 @@ def test_a_folder_is_searched_for_videos(rgb_scratch_path: Path, cricket_gif: Pa
     assert sorted(Path(source).name for source in sources) == ["a.gif", "b.gif"]
 
 
-def test_the_plot_is_a_picture(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_the_plot_is_a_picture(cricket_gif: Path, tmp_path: Path) -> None:
     run = quovadis("classify", cricket_gif, *SHORT, "--plot", tmp_path / "timeline.png")
     assert run.returncode == 0, run.stderr
     with Image.open(tmp_path / "timeline.png") as picture:
         assert picture.size[0] > 500
 
 
-def test_several_videos_draw_into_a_folder(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_several_videos_draw_into_a_folder(cricket_gif: Path, tmp_path: Path) -> None:
     run = quovadis("classify", cricket_gif, cricket_gif, *SHORT, "--plot", tmp_path / "pictures")
     assert run.returncode == 0, run.stderr
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 2
@@ -132,20 +143,19 @@ def test_an_interrupted_run_keeps_the_results_it_has(
     rgb_scratch_path: Path, cricket_gif: Path, assets: Path, tmp_path: Path
 ) -> None:
     results = tmp_path / "results.jsonl"
-    sources = [cricket_gif, *[assets / "clips" / "arm_wrestling.mp4"] * 40]
+    sources = [cricket_gif, *[assets / "clips" / "arm_wrestling.mp4"] * 400]
     command = [
         sys.executable,
         "-m",
         "quovadis",
         "classify",
         *map(str, sources),
-        "-w",
-        "rgb-scratch",
+        *SHORT,
         "-o",
         str(results),
     ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        # The other forty take longer than this loop by far, whatever else the machine is doing.
+        # The others take longer than this loop by far, whatever else the machine is doing.
         while process.poll() is None and not (results.exists() and results.read_text()):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
@@ -155,43 +165,49 @@ def test_an_interrupted_run_keeps_the_results_it_has(
     assert json.loads(results.read_text().splitlines()[0])["source"] == str(cricket_gif)
 
 
-def test_a_reader_that_leaves_the_pipe_is_no_traceback(rgb_scratch_path: Path, cricket_gif: Path) -> None:
-    options = " ".join((*SHORT, "--format", "csv", "--top", "400"))
-    command = f"{sys.executable} -m quovadis classify {cricket_gif} {options} | head -n 1"
-    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=SAFETY_NET)
+@pytest.mark.slow
+def test_a_reader_that_leaves_the_pipe_is_no_traceback(cricket_gif: Path) -> None:
+    command = shlex.join(fake_command("classify", cricket_gif, *SHORT, "--format", "csv", "--top", "400"))
+    run = subprocess.run(
+        ["bash", "-c", f"{command} | head -n 1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SAFETY_NET,
+        env=environment(),
+    )
     assert run.stdout.startswith("source,")
     assert run.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full, a disk without room")
 @pytest.mark.parametrize("options", [("--json",), ("--format", "csv"), (), ("-o", "/dev/full", "--json")], ids=str)
-def test_a_full_disk_is_one_line_and_devices_stay_devices(
-    rgb_scratch_path: Path, cricket_gif: Path, options: tuple[str, ...]
-) -> None:
-    command = [sys.executable, "-m", "quovadis", "classify", str(cricket_gif), *SHORT, *options]
+def test_a_full_disk_is_one_line_and_devices_stay_devices(cricket_gif: Path, options: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
-        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=SAFETY_NET)
+        run = run_process("classify", cricket_gif, *SHORT, *options, stdout=full, text=True)
     assert run.returncode == 1
     assert "No space left on device" in run.stderr
     assert len(run.stderr.splitlines()) == 1
     assert Path("/dev/full").is_char_device()
 
 
-def test_a_link_to_a_file_stays_a_link(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_a_link_to_a_file_stays_a_link(cricket_gif: Path, tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to(tmp_path / "target.json")
     assert quovadis("classify", cricket_gif, *SHORT, "-o", tmp_path / "link.json").returncode == 0
     assert (tmp_path / "link.json").is_symlink()
     assert json.loads((tmp_path / "target.json").read_text())["results"]
 
 
-def test_a_name_that_is_no_text_is_read_and_written(rgb_scratch_path: Path, cricket_gif: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_name_that_is_no_text_is_read_and_written(cricket_gif: Path, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff $x$ [b].gif"))
     shutil.copy(cricket_gif, path)
     output = tmp_path / "result.json"
-    for options in (("--format", "csv"), ("--plot", str(tmp_path / "pictures")), ("-o", str(output))):
-        command = [sys.executable, "-m", "quovadis", "classify", str(path), *SHORT, *options]
-        strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
-        run = subprocess.run(command, capture_output=True, check=False, timeout=SAFETY_NET, env=strict)
+    for options in (("--format", "csv", "--plot", tmp_path / "pictures"), ("-o", output)):
+        strict = {**environment(), "PYTHONIOENCODING": "utf-8:strict"}
+        run = run_process("classify", path, *SHORT, *options, env=strict)
         assert run.returncode == 0, run.stderr
         assert run.stderr == b""
         assert run.stdout
@@ -242,8 +258,9 @@ def test_the_version_is_printed() -> None:
     assert quovadis_process("--version").stdout == f"quovadis {__version__}\n"
 
 
+@pytest.mark.slow
 def test_every_kind_of_bad_file_is_one_line_and_the_good_one_is_classified(
-    rgb_scratch_path: Path, cricket_gif: Path, assets: Path, tmp_path: Path
+    cricket_gif: Path, assets: Path, tmp_path: Path
 ) -> None:
     empty, text, playlist = tmp_path / "empty.mp4", tmp_path / "text.mp4", tmp_path / "playlist.mp4"
     empty.touch()
@@ -257,8 +274,8 @@ def test_every_kind_of_bad_file_is_one_line_and_the_good_one_is_classified(
         assets / "clips" / "corrupted.mp4", empty, text, write_sound(tmp_path / "sound.mp4"), tmp_path / "absent.mp4",
         folder, playlist, cut,
     ]  # fmt: skip
-    options = ("-w", "rgb-scratch", "--clip-frames", "16", "--stride", "160", "--format", "jsonl")
-    run = quovadis_process("classify", *bad, cricket_gif, *options)
+    options = ("--clip-frames", "16", "--stride", "160", "--format", "jsonl")
+    run = run_process("classify", *bad, cricket_gif, *options, text=True)
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
     errors = run.stderr.splitlines()
@@ -271,7 +288,8 @@ def test_every_kind_of_bad_file_is_one_line_and_the_good_one_is_classified(
     assert classified["source"] == str(cricket_gif)
 
 
-def test_a_partial_video_is_classified_on_request_and_says_so(rgb_scratch_path: Path, assets: Path) -> None:
+@pytest.mark.usefixtures("fake_network")
+def test_a_partial_video_is_classified_on_request_and_says_so(assets: Path) -> None:
     corrupted = assets / "clips" / "corrupted.mp4"
     options = ("-w", "rgb-scratch", "--clip-frames", "16", "--allow-partial", "--format", "jsonl")
     run = quovadis("classify", corrupted, *options)

@@ -46,8 +46,15 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("workers", ["1", "3"])
-@pytest.mark.parametrize("name", ["classify", "fvd"])
+@pytest.mark.parametrize(
+    ("name", "workers"),
+    [
+        ("classify", "3"),
+        ("fvd", "1"),
+        pytest.param("classify", "1", marks=pytest.mark.soak),
+        pytest.param("fvd", "3", marks=pytest.mark.soak),
+    ],
+)
 def test_killed_and_resumed_is_the_same_bytes_as_undisturbed(
     name: str, workers: str, videos: Path, engine: FakeEngine, tmp_path: Path
 ) -> None:

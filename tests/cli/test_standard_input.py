@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import io
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -22,7 +20,7 @@ from quovadis.limits import VideoLimits
 from quovadis.video import open_video, spool
 from support.command_line import load_fakes, quovadis
 from support.fake_engine import CornerEngine, MeanEngine
-from support.killed_runs import write_videos
+from support.killed_runs import run_process, write_videos
 
 
 class Pipe(io.RawIOBase):
@@ -212,9 +210,6 @@ def test_python_takes_it_too(videos: Path, pipe: PipeIn, monkeypatch: pytest.Mon
 
 @pytest.mark.slow
 def test_a_pipe_of_the_system(videos: Path) -> None:
-    command = [sys.executable, "-m", "support.killed_runs", "0", "after", "classify", "-", "--json"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
-    content = (videos / "a.mp4").read_bytes()
-    run = subprocess.run(command, input=content, capture_output=True, check=False, env=environment, timeout=300)
+    run = run_process("classify", "-", "--json", input=(videos / "a.mp4").read_bytes())
     assert run.returncode == 0, run.stderr
     assert [one["source"] for one in json.loads(run.stdout)["results"]] == ["-"]

@@ -36,6 +36,7 @@ from quovadis.video import SourceReader
 from quovadis.video.geometry import scaled_size
 from quovadis.weights import InputSpecification
 from support.fake_engine import ColourEngine
+from support.remembering import RememberingEngine
 from support.synthetic import moving_squares, write_video
 
 
@@ -250,7 +251,8 @@ def test_pieces_of_a_long_video_are_padded_as_it_is_and_yield_every_step_once(fr
 
 @pytest.fixture(scope="module")
 def engine(rgb_scratch_path: Path) -> Engine:
-    return quovadis.load("rgb-scratch", threads=2).engine
+    engine: Engine = RememberingEngine(quovadis.load("rgb-scratch", threads=2).engine)  # type: ignore[assignment]
+    return engine
 
 
 def as_images(frames: NDArray[np.uint8], folder: Path) -> Path:

@@ -101,7 +101,9 @@ def test_the_distance_of_real_clips_from_themselves_is_none_and_grows_with_noise
         assert less.kvd < more.kvd
     # Far beyond rounding from the first step on.
     assert found[1].fvd > 1
-    assert all(f"{CLIPS} clips of 9 frames in 400 dimensions" in text for distance in found for text in distance.warnings)
+    assert all(
+        f"{CLIPS} clips of 9 frames in 400 dimensions" in text for distance in found for text in distance.warnings
+    )
 
 
 def test_measured_again_the_set_is_the_same(model: Recognizer, noisy: list[Statistics]) -> None:

@@ -45,7 +45,11 @@ def steps_of(model: Recognizer, frames: Frames, **options: int) -> NDArray[np.fl
 
 @pytest.mark.parametrize(
     ("frames", "chunk"),
-    [(79, 8), (87, 24), *(pytest.param(*both, marks=pytest.mark.soak) for both in ((79, 24), (87, 8), (159, 8), (159, 24)))],
+    [
+        (79, 8),
+        (87, 24),
+        *(pytest.param(*both, marks=pytest.mark.soak) for both in ((79, 24), (87, 8), (159, 8), (159, 24))),
+    ],
 )
 def test_the_mean_of_the_steps_is_the_oracles_logits(
     frames: int, chunk: int, model: Recognizer, cricket_frames: Frames, assets: Path
@@ -60,11 +64,15 @@ def test_the_mean_of_the_steps_is_the_oracles_logits(
 @pytest.mark.parametrize(
     ("length", "chunk"),
     [
-        (15, 8), (50, 8), (55, 8), (64, 32),
-        *(pytest.param(*both, marks=pytest.mark.soak) for both in (
-            (23, 16), (56, 8), (63, 16), (71, 8), (100, 16), (119, 64), (128, 40)
-        )),
-    ],  # fmt: skip
+        (15, 8),
+        (50, 8),
+        (55, 8),
+        (64, 32),
+        *(
+            pytest.param(*both, marks=pytest.mark.soak)
+            for both in ((23, 16), (56, 8), (63, 16), (71, 8), (100, 16), (119, 64), (128, 40))
+        ),
+    ],
 )
 def test_every_step_is_that_of_the_whole_graph_at_any_length_and_chunk(
     length: int, chunk: int, model: Recognizer, cricket_frames: Frames

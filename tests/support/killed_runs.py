@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from quovadis import __main__ as program
 from quovadis.cli import classify, fvd
-from quovadis.cli import main as cli
 from quovadis.runs.ledger import Ledger
 from support.fake_engine import CornerEngine, MeanEngine, recognizer
 from support.synthetic import write_video
@@ -35,20 +36,26 @@ def main(kill_after: int, moment: str, arguments: list[str]) -> None:
 
     Ledger.store = store_and_die  # type: ignore[method-assign]
     sys.argv = ["quovadis", *arguments]
-    cli.main()
+    program.main()
+
+
+def fake_command(*arguments: str | Path, kill_after: int = 0, moment: str = "after") -> list[str]:
+    """Return what to type for a command in a process of its own, in the `environment`: see `main`."""
+    return [sys.executable, "-m", "support.killed_runs", str(kill_after), moment, *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    """Return the variables with which the process finds this program."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
 
 
 def run_process(
-    *arguments: str | Path, kill_after: int = 0, moment: str = "after"
-) -> subprocess.CompletedProcess[bytes]:
-    """Run a command in a process of its own: see `main`."""
-    folders = [str(Path(__file__).parents[1]), *sys.path]
+    *arguments: str | Path, kill_after: int = 0, moment: str = "after", **settings: Any
+) -> subprocess.CompletedProcess[Any]:
+    """Run a command in a process of its own, with settings of `subprocess.run`: see `main`."""
+    usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 600, "env": environment()}
     return subprocess.run(
-        [sys.executable, "-m", "support.killed_runs", str(kill_after), moment, *map(str, arguments)],
-        capture_output=True,
-        check=False,
-        timeout=600,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+        fake_command(*arguments, kill_after=kill_after, moment=moment), check=False, **{**usual, **settings}
     )
 
 
