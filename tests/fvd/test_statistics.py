@@ -169,13 +169,14 @@ def test_as_many_videos_are_taken_as_are_wanted_in_natural_order(
     np.testing.assert_array_equal(found, features_of(statistics, 16)[:most])
 
 
-def test_more_clips_than_one_batch_of_moments(source: Path) -> None:
+def test_more_clips_than_one_batch_of_moments(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quovadis.fvd.video_set._BATCH_ROWS", 32)
     options = FVDOptions(frames=(9,), clips="random", clips_per_video=60)
-    members = _arrays(noise_videos(5, frames=60, size=(2, 2)))
+    members = _arrays(noise_videos(5, frames=23, size=(2, 2)))
     found = set_statistics(recognizer(CornerEngine()), "many", members, options).lengths[9]
     assert found.features is not None
-    # 52 places each.
-    assert len(found.features) == 5 * 52
+    # 15 places each.
+    assert len(found.features) == 5 * 15
     assert_equal_moments(found.moments, Moments.of(found.features))
 
 
@@ -270,8 +271,15 @@ def test_a_device_that_fails_ends_the_whole(source: Path, workers: int) -> None:
 # --- shards -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [OPTIONS, RANDOM], ids=["first", "random"])
-@pytest.mark.parametrize("cuts", [(6,), (1, 2, 9)], ids=str)
+@pytest.mark.parametrize(
+    ("cuts", "options"),
+    [
+        pytest.param((1, 2, 9), OPTIONS, id="first"),
+        pytest.param((6,), RANDOM, id="random"),
+        pytest.param((6,), OPTIONS, id="first, in halves", marks=pytest.mark.soak),
+        pytest.param((1, 2, 9), RANDOM, id="random, in many", marks=pytest.mark.soak),
+    ],
+)
 def test_merged_shards_are_what_one_pass_gives(source: Path, options: FVDOptions, cuts: tuple[int, ...]) -> None:
     members = members_of(source)
     edges = [0, *cuts, len(members)]
@@ -356,24 +364,24 @@ def test_sets_whose_features_are_of_another_kind_are_not_compared(
 def test_other_clips_of_the_videos_are_compared(change: dict[str, Any], source: Path) -> None:
     # StyleGAN-V takes random clips of the real videos and the first of the generated ones.
     base = FVDOptions(frames=(9,))
-    a, b = measured(source, replace(base, **change)), measured(source, base)
+    a, b = measured(source, replace(base, **change), most_videos=4), measured(source, base, most_videos=4)
     (found,) = distances(a, b)
-    assert (found.clips_a, found.clips_b) == (12 * change.get("clips_per_video", 1), 12)
+    assert (found.clips_a, found.clips_b) == (4 * change.get("clips_per_video", 1), 4)
 
 
 def test_sets_of_other_weights_are_refused(source: Path) -> None:
     options = FVDOptions(frames=(9,))
-    a = measured(source, options)
-    b = set_statistics(recognizer(CornerEngine(), "1" * 64), "b", members_of(source), options)
+    a = measured(source, options, most_videos=3)
+    b = set_statistics(recognizer(CornerEngine(), "1" * 64), "b", members_of(source)[:3], options)
     with pytest.raises(MetricError, match=f"`weights`: SHA-256 {'0' * 12}… and {'1' * 12}…"):
         distances(a, b)
 
 
 def test_seeds_may_differ(source: Path) -> None:
-    a, b = (measured(source, replace(RANDOM, seed=seed)) for seed in (1, 2))
+    a, b = (measured(source, replace(RANDOM, seed=seed), most_videos=4) for seed in (1, 2))
     assert not np.array_equal(features_of(a, 9), features_of(b, 9))
-    assert merge_statistics([a, b]).lengths[9].moments.count == 72
-    assert distances(a, b)[0].clips_a == 36
+    assert merge_statistics([a, b]).lengths[9].moments.count == 24
+    assert distances(a, b)[0].clips_a == 12
 
 
 def test_the_seed_of_first_clips_is_no_setting(source: Path) -> None:
@@ -389,7 +397,7 @@ def test_the_seed_of_first_clips_is_no_setting(source: Path) -> None:
 
 
 def test_shards_of_other_lengths_are_not_merged(source: Path, statistics: Statistics) -> None:
-    other = measured(source, FVDOptions(frames=(9,)))
+    other = measured(source, FVDOptions(frames=(9,)), most_videos=2)
     with pytest.raises(
         MetricError, match=r"with clips of 9 frames cannot be merged with .* has clips of 9, 16 frames; .*`frames`"
     ):

@@ -12,6 +12,7 @@ import quovadis
 from quovadis import Dense, FeatureOptions, Recognizer, Sampling, SlidingWindows
 from quovadis.engines import EngineOutput
 from quovadis.features import PRESETS
+from support.remembering import RememberingEngine
 
 ENDPOINTS = ("Mixed_5c", "Mixed_4f", "Conv3d_2c_3x3")
 WINDOWS = Sampling(clips=SlidingWindows(clip_frames=16))
@@ -19,7 +20,9 @@ WINDOWS = Sampling(clips=SlidingWindows(clip_frames=16))
 
 @pytest.fixture(scope="module")
 def model(rgb_scratch_path: Path) -> Recognizer:
-    return quovadis.load("rgb-scratch", threads=2)
+    model = quovadis.load("rgb-scratch", threads=2)
+    model.engine = RememberingEngine(model.engine)  # type: ignore[assignment]
+    return model
 
 
 @pytest.fixture(scope="module")
