@@ -104,7 +104,7 @@ def test_an_evaluation_is_stopped_and_goes_on_to_the_same_files(annotation: Path
 
 def test_two_engines_are_compared(rgb_scratch_path: Path, annotation: Path, tmp_path: Path) -> None:
     for engine in ("native", "openvino"):
-        arguments = (*SMALL, "--subset", "2", "--engine", engine, "-o", tmp_path / engine)
+        arguments = (*SMALL, "--subset", "1", "--engine", engine, "-o", tmp_path / engine)
         assert evaluate(annotation, *arguments).returncode == 0
     files = [tmp_path / engine / "predictions.parquet" for engine in ("native", "openvino")]
     run = evaluate("--compare", *files, "--json")

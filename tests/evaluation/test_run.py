@@ -46,6 +46,11 @@ KNOWN = {
 }
 """Worked out by hand from the colours of the videos."""
 
+every_kind_of_protocol = pytest.mark.parametrize(
+    "protocol", ["deepmind", "multiview", pytest.param("omz", marks=pytest.mark.soak)]
+)
+"""One view of a video, and several."""
+
 
 def options(protocol: str) -> dict[str, int]:
     return {"clips": 3, "crops": 1} if protocol == "multiview" else {}
@@ -72,10 +77,10 @@ def parquet(predictions: Predictions, path: Path) -> bytes:
 @pytest.mark.parametrize(
     ("dataset", "protocol"),
     [
-        *((form, "deepmind") for form in FORMS),
+        *((form, "deepmind") for form in FORMS if form != "frames"),
         ("list", "multiview"),
         ("frames", "multiview"),
-        pytest.param("frames", "omz", marks=pytest.mark.soak),
+        *(pytest.param("frames", name, marks=pytest.mark.soak) for name in ("deepmind", "omz")),
     ],
     indirect=["dataset"],
 )
@@ -149,7 +154,7 @@ class Interrupting:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", ["deepmind", "multiview", pytest.param("omz", marks=pytest.mark.soak)])
+@every_kind_of_protocol
 def test_interrupted_and_resumed_equals_uninterrupted(listed: Dataset, tmp_path: Path, protocol: str) -> None:
     some = listed.first(6)
     whole = parquet(run(some, tmp_path / "whole", protocol)[0], tmp_path / "whole.parquet")
@@ -338,7 +343,7 @@ def test_missing_and_unreadable_videos_are_told_and_listed_and_the_rest_is_evalu
     assert predictions.counts == "10 of 12 videos evaluated, 1 missing, 1 unreadable"
 
 
-@pytest.mark.parametrize("protocol", list(KNOWN))
+@every_kind_of_protocol
 def test_a_video_that_is_there_in_part_is_told_and_stays_marked(tmp_path: Path, protocol: str) -> None:
     for video in VIDEOS[:3]:
         write_clip(tmp_path / "data" / label_name(video) / f"{video.name}.mkv", video)

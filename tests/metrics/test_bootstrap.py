@@ -98,7 +98,7 @@ def test_the_ends_are_the_order_statistics_at_places_of_r_plus_1() -> None:
     assert made.standard_error == pytest.approx(np.std(resampled, ddof=1), abs=1e-12)
 
 
-@pytest.mark.parametrize(("count", "shift"), [(60, 0.0), (60, 0.3), (30, 1.0)])
+@pytest.mark.parametrize(("count", "shift"), [(60, 0.0), pytest.param(60, 0.3, marks=pytest.mark.soak), (30, 1.0)])
 def test_the_interval_of_a_frechet_distance_covers_that_of_as_many_samples(count: int, shift: float) -> None:
     def distance(seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return drawn(2 * seed, count, 10), drawn(2 * seed + 1, count, 10) + shift
