@@ -66,7 +66,7 @@ def test_quiet_shows_no_table_of_what_a_file_has(cricket_gif: Path, tmp_path: Pa
 def test_quiet_features_print_nothing_but_what_is_asked_for(cricket_gif: Path, tmp_path: Path) -> None:
     command = ("features", cricket_gif, "--clip-frames", "64", "-o", tmp_path / "out", "-q")
     assert quovadis(*command).stdout == ""
-    assert len(json.loads(quovadis(*command, "--json").stdout)) == 1
+    assert len(json.loads(quovadis(*command, "--json").stdout)["results"]) == 1
 
 
 @pytest.mark.usefixtures("fake_network")

@@ -260,4 +260,4 @@ def _compare(a: Path, b: Path, output: Path | None, common: CommonOptions) -> No
 
 
 def _failure_line(failure: Failure) -> str:
-    return f"not evaluated: {failure.key}: {failure.reason}" if failure.kind == "missing" else failure.reason
+    return f"not evaluated: {f'{failure.key}: ' if failure.kind == 'missing' else ''}{failure.reason}"

@@ -150,11 +150,11 @@ class TimeSpan:
         check_fields(self, ArchitectureError)
         if not 0 <= self.start_seconds < inf:
             raise ArchitectureError(
-                f"invalid `start_seconds={self.start_seconds:g}`: must be 0 or more, and finite", option="start_seconds"
+                f"`start_seconds` must be 0 or more, and finite, not {self.start_seconds:g}", option="start_seconds"
             )
         if self.duration_seconds is not None and not 0 < self.duration_seconds < inf:
             raise ArchitectureError(
-                f"invalid `duration_seconds={self.duration_seconds:g}`: must be more than 0, and finite",
+                f"`duration_seconds` must be more than 0, and finite, not {self.duration_seconds:g}",
                 option="duration_seconds",
             )
 

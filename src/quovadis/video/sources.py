@@ -203,7 +203,10 @@ class FrameFolder(_LocalSource):
         except OSError as error:
             raise VideoError(f"{error.filename or self.name}: cannot be read: {error.strerror}") from error
         if not series.paths:
-            raise VideoError(f"{self.name}: no images in this folder; give a video, or a folder of images or videos")
+            raise VideoError(
+                f"{self.name}: no images in this folder; give a video, or a folder of images "
+                "(discover_videos lists the videos of a folder)"
+            )
         return series
 
 
