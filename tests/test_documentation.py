@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from quovadis import recognizer
-from quovadis.engines import Engine, open_engine
+from quovadis.engines import Engine
 from quovadis.weights import Weights, load_weights
+from support.conversions import convert_in_process
 from support.documentation import (
     NOT_RUN,
     PAGES,
@@ -29,9 +30,9 @@ from support.documentation import (
     run_command,
     run_python,
 )
-from support.conversions import convert_in_process
 from support.documented_files import copy_documented_files, make_documented_files
 from support.fake_engine import MeanEngine
+from support.opened_engines import open_engines_once
 
 WITH_BLOCKS = [page for page in PAGES if any(block.language in RUN for block in fenced_blocks(page))]
 ON_THE_NETWORK = {"README.md", "docs/inflation.md", "docs/results.md", "docs/training.md"}
@@ -60,7 +61,6 @@ def documented_files(
 @pytest.fixture(scope="module")
 def _engines_opened_once() -> Iterator[None]:
     """Every block would open the same network, which takes longer than what most of them do with it."""
-    opened: dict[str, Engine] = {}
     loaded: dict[str, Weights] = {}
 
     def load_once(name: str, **options: Any) -> Weights:
@@ -68,15 +68,8 @@ def _engines_opened_once() -> Iterator[None]:
             loaded[name] = load_weights(name, **options)
         return loaded[name]
 
-    def open_once(tensors: Any, **options: Any) -> Engine:
-        key = repr({name: value for name, value in options.items() if name != "cache"})
-        if key not in opened:
-            opened[key] = open_engine(tensors, **options)
-            patch.setattr(opened[key], "close", lambda: None, raising=False)
-        return opened[key]
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recognizer, "open_engine", open_once)
+        open_engines_once(patch)
         patch.setattr(recognizer, "load_weights", load_once)
         yield
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import quovadis
+from quovadis import recognizer
 from quovadis.errors import WeightsError
 from quovadis.export.formats import FORMATS
 from quovadis.training.output import write_weights
 from quovadis.weights import InputSpecification, Weights, read_weights
 from support.command_line import quovadis as command
 from support.conversions import convert_in_process
+from support.fake_engine import ColourEngine
+from support.opened_engines import open_engines_once
 from support.own_classes import with_classes
 from support.synthetic import moving_squares, write_video
 
@@ -37,6 +41,14 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("video") / "a.mp4", moving_squares(64), rate=25)
 
 
+@pytest.fixture(scope="module")
+def _engines_opened_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        open_engines_once(patch)
+        yield
+
+
+@pytest.mark.usefixtures("_engines_opened_once")
 def test_classify_gives_the_logits_of_the_flags_of_the_training(best: Path, video: Path, tmp_path: Path) -> None:
     found = []
     for name, flags in (("told", []), ("asked", ["--fps", "12.5", "--clip-frames", "32"]), ("other", ["--fps", "25"])):
@@ -121,7 +133,10 @@ def test_a_file_that_lies_is_one_line(best: Path, video: Path, tmp_path: Path) -
     assert f'{path}: what its metadata say under "input" cannot be: clip_frames must be from 9 to 1024' in done.stderr
 
 
-def test_another_size_of_frames_is_warned_of(rgb_scratch_path: Path, tmp_path: Path) -> None:
+def test_another_size_of_frames_is_warned_of(
+    rgb_scratch_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognizer, "open_engine", lambda *_, **__: ColourEngine())
     path, told = tmp_path / "small.safetensors", []
     specified = InputSpecification(short_side=240, crop_size=200)
     write_weights(path, with_classes(read_weights(rgb_scratch_path), 3), LABELS, specified, {})

@@ -34,7 +34,7 @@ def write_graph(weights: Weights, path: Path) -> None:
     FORMATS["safetensors"].load_exporter().write(weights, store, defaults)
     stored = worker.StoredWeights(weights.name, weights.sha256, str(weights.source), weights.num_classes, None, {})
     job = {"step": "write", "identity": asdict(stored), "store": str(store), "format": "tensorflow-graph"}
-    do_in_tensorflow({**job, "path": str(path), "options": asdict(defaults)})
+    do_in_tensorflow(worker._do, {**job, "path": str(path), "options": asdict(defaults)})
 
 
 def test_there_are_six_formats_that_store_the_variables() -> None:

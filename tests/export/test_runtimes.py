@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,51 +16,18 @@ from numpy.typing import NDArray
 from quovadis.labels import kinetics400
 from quovadis.openvino_runtime import ov
 from quovadis.torch import I3D, normalize
-from support.conversions import Written
+from support.conversions import Written, do_in_tensorflow
+from support.tensorflow_run import run_in_tensorflow
 
 TOLERANCE = 1e-3
 Frames = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 
-RUN_IN_TENSORFLOW = """
-import sys
-import numpy as np
-import tensorflow as tf
-
-graph_file, checkpoint, frames_file, results = sys.argv[1:]
-pixels = np.load(frames_file)[np.newaxis].astype(np.float32) / 127.5 - 1
-definition = tf.compat.v1.GraphDef.FromString(open(graph_file, "rb").read())
-with tf.Graph().as_default() as graph:
-    tf.compat.v1.import_graph_def(definition, name="")
-x, y = graph.get_tensor_by_name("Placeholder:0"), graph.get_tensor_by_name("Softmax:0")
-config = tf.compat.v1.ConfigProto()
-config.graph_options.rewrite_options.disable_meta_optimizer = True
-with tf.compat.v1.Session(graph=graph, config=config) as session:
-    softmax, logits = session.run([y, y.op.inputs[0]], {x: pixels})
-reader = tf.train.load_checkpoint(checkpoint)
-values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-np.savez(results, softmax=softmax, logits=logits, placeholder=x.shape, output=y.shape,
-         **{"variable:" + name: value for name, value in values.items()})
-"""
-
 
 @pytest.fixture(scope="module")
-def tensorflow_results(
-    written: dict[str, Written], cricket_frames: Frames, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, NDArray[np.float32]]:
-    folder = tmp_path_factory.mktemp("tensorflow-run")
-    np.save(folder / "frames.npy", cricket_frames)
-    files = [written["tensorflow-graph"].path, written["tensorflow-checkpoint"].path, folder / "frames.npy"]
-    run = subprocess.run(
-        [sys.executable, "-c", RUN_IN_TENSORFLOW, *map(str, files), str(folder / "results.npz")],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
-    with np.load(folder / "results.npz") as results:
-        return dict(results)
+def tensorflow_results(written: dict[str, Written], cricket_frames: Frames) -> dict[str, NDArray[np.float32]]:
+    files = (written["tensorflow-graph"].path, written["tensorflow-checkpoint"].path)
+    return do_in_tensorflow(run_in_tensorflow, *files, cricket_frames)
 
 
 def test_every_format_is_verified_in_its_own_runtime(written: dict[str, Written]) -> None:

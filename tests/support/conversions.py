@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from quovadis import Conversion
 from quovadis.export import worker
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,15 @@ def convert_in_process(patch: pytest.MonkeyPatch) -> None:
         name = str(job.get("format"))
         job = json.loads(json.dumps(job))
         if name == "tensorflow-graph" or (name == "tensorflow-checkpoint" and job["step"] == "run"):
-            return do_in_tensorflow(job)
+            return do_in_tensorflow(worker._do, job)
         return json.loads(json.dumps(worker._do(job)))
 
     patch.setattr(worker, "_ask", ask)
 
 
-def do_in_tensorflow(job: dict[str, Any]) -> Any:
-    """Carry out a step in a process that has imported TensorFlow, one for all steps of the tests of this process."""
-    return _tensorflow().submit(worker._do, job).result()
+def do_in_tensorflow(work: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in a process that has imported TensorFlow, one for all tests of this process."""
+    return _tensorflow().submit(work, *arguments).result()
 
 
 @cache
