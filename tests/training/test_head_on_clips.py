@@ -91,9 +91,7 @@ def test_the_file_says_what_it_is(best: Path) -> None:
     assert told["options"]["head_clips"] == 2
 
 
-def test_every_engine_has_the_same_logits(
-    best: Path, clips: NDArray[np.uint8], expected: NDArray[np.float32]
-) -> None:
+def test_every_engine_has_the_same_logits(best: Path, clips: NDArray[np.uint8], expected: NDArray[np.float32]) -> None:
     weights = read_weights(best)
     assert weights.labels == tuple(CLIPS)
     with torch.inference_mode():
