@@ -1,4 +1,4 @@
-"""DeepMind's checkpoint for Kinetics-600: no scope, momentum, 600 classes. One that is written here stands in for it."""
+"""DeepMind's checkpoint for Kinetics-600: no scope, momentum, 600 classes. One written here stands in for it."""
 
 from __future__ import annotations
 
