@@ -50,7 +50,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         # Every form of conversion takes minutes: one process makes them for all tests that read them.
         shared = item.path.parent.name == "export" and "written" in fixtures
-        item.add_marker(pytest.mark.xdist_group("conversions" if shared else item.path.relative_to(ROOT).as_posix()))
+        group = "conversions" if shared else item.path.relative_to(ROOT).as_posix()
+        # Two processes would start TensorFlow twice.
+        group = "tensorflow" if "tensorflow_folder" in fixtures else group
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

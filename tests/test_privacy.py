@@ -12,6 +12,7 @@ import pytest
 
 from quovadis.errors import VideoError
 from quovadis.video import open_video
+from support.synthetic import moving_squares, write_video
 
 GUARD = """
 import os, sys
@@ -105,8 +106,9 @@ def test_commands_send_nothing_and_leave_nothing_and_only_openvino_loads_openvin
     guarded: Guarded, rgb_scratch_path: Path, assets: Path, tmp_path: Path
 ) -> None:
     clip = assets / "clips" / "archery.avi"
+    write_video(tmp_path / "brief.mp4", moving_squares(20))
     short = "--weights rgb-scratch --threads 1 --clip-frames 16 --duration 0.64 --json"
-    (tmp_path / "clips.tsv").write_text(f"{clip}\tarchery\n")
+    (tmp_path / "clips.tsv").write_text(f"{tmp_path / 'brief.mp4'}\tarchery\n")
     commands = [
         "info --json",
         f"classify {clip} {short} --engine native",
@@ -114,13 +116,13 @@ def test_commands_send_nothing_and_leave_nothing_and_only_openvino_loads_openvin
         f"evaluate {tmp_path / 'clips.tsv'} -w rgb-scratch --threads 1 -q --json -o {tmp_path / 'report'}",
         f"classify {clip} {short} --engine openvino",
         # Writing and proving are done by processes of their own.
-        f"convert rgb-scratch {tmp_path / 'i3d.safetensors'} -q",
+        f"convert rgb-scratch {tmp_path / 'i3d.onnx'} -q --batch 1 --frames 16",
     ]
     run = guarded.run(RUN_COMMANDS, "\n".join(commands))
     assert run.returncode == 0, run.stderr
     loaded = [line for line in run.stderr.splitlines() if line.startswith("loaded:")]
     assert loaded == ["loaded:"] * 4 + ["loaded: openvino"] * 2
-    assert (tmp_path / "i3d.safetensors").is_file()
+    assert (tmp_path / "i3d.onnx").is_file()
     guarded.assert_nothing_was_sent_or_left()
 
 

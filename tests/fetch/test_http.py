@@ -30,7 +30,7 @@ def waits() -> Waits:
 
 @pytest.fixture
 def patience(waits: Waits) -> Patience:
-    return Patience(attempts=3, connect_seconds=2, read_seconds=0.5, sleep=waits.append)
+    return Patience(attempts=3, connect_seconds=2, read_seconds=0.3, sleep=waits.append)
 
 
 def fetch(address: str, folder: Path, patience: Patience, file: OfficialFile = FILE) -> Path:

@@ -90,7 +90,8 @@ def serve(content: bytes, *behaviours: Behaviour) -> Iterator[Loopback]:
             """Clients that leave midway are part of the tests."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    # The pause after which it sees that it is to end.
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     state.address = f"http://127.0.0.1:{server.server_address[1]}"
     try:

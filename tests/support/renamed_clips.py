@@ -18,6 +18,8 @@ CLIPS = {
 """By class."""
 WINDOW = 16
 """Frames of a window."""
+CLIP_FRAMES = 9
+"""Frames of a clip, which lies anywhere in its window."""
 FRAMES = 42
 """As many as the shortest clip has at 25 frames a second."""
 
@@ -30,7 +32,7 @@ def write_renamed_clips(clips: Path, folder: Path) -> tuple[Path, Path]:
         with open_video(clips / file, fps=25.0) as video:
             for number, frame in zip(range(FRAMES), video, strict=False):
                 Image.fromarray(frame.pixels).save(own / f"img_{number:05d}.png", compress_level=1)
-        starts = {"train": (0, 4, 8), "validation": (FRAMES - WINDOW,)}
+        starts = {"train": (0, 8), "validation": (FRAMES - WINDOW,)}
         for part, first in starts.items():
             lines[part] += [f"{own.name} {start} {WINDOW} {label}" for start in first]
     for part, own_lines in lines.items():

@@ -18,7 +18,7 @@ from support.command_line import SAFETY_NET
 from support.training import MemoryBatches, options, small_network, trainer
 
 COMMON = {
-    "steps": 20,
+    "steps": 8,
     "schedule": "constant",
     "head_rate": 1e-4,
     "backbone_rate": 1e-4,

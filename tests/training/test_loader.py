@@ -154,10 +154,11 @@ def test_ctrl_c_and_an_early_end_leave_no_process_and_no_thread() -> None:
 
 
 ABANDONED = """
-from quovadis.training.loader import ClipLoader
-from support.clip_sources import NumberedClips
-
 if __name__ == "__main__":
+    # Workers, which import this file, need no PyTorch.
+    from quovadis.training.loader import ClipLoader
+    from support.clip_sources import NumberedClips
+
     with ClipLoader(NumberedClips(40, hanging=frozenset(range(1, 40)), training=False), batch=1, workers=2) as loader:
         batches = loader.epoch(0)
         next(batches)

@@ -51,7 +51,7 @@ def test_the_direction_of_motion_is_learned_and_lost_with_the_order_of_frames(tm
         return torch.optim.AdamW(model.parameters(), lr=chosen.backbone_rate)
 
     chosen = options(
-        steps=60, batch=BATCH, head_rate=5e-3, backbone_rate=5e-3, batch_norm_decay=0.8, save_every=1000, warmup=5
+        steps=32, batch=BATCH, head_rate=5e-3, backbone_rate=5e-3, batch_norm_decay=0.8, save_every=1000, warmup=5
     )
     network = small_network(2, width=1 / 8)
     made = Trainer(network, Movers(), chosen, tmp_path, labels=("left", "right"), optimiser=adam)

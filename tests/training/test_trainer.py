@@ -22,7 +22,7 @@ from support.training import FRAMES, LABELS, SIDE, MemoryBatches, options, small
 
 @pytest.mark.slow
 def test_eight_clips_are_learned_by_heart(tmp_path: Path) -> None:
-    chosen = options(steps=60, batch=8, head_rate=0.3, backbone_rate=0.3, save_every=1000, schedule="constant")
+    chosen = options(steps=24, batch=8, head_rate=0.3, backbone_rate=0.3, save_every=1000, schedule="constant")
 
     class SameClips(MemoryBatches):
         def epoch(self, epoch: int, first: int = 0) -> Any:

@@ -1,6 +1,7 @@
 """Files of every kind give the frames that FFmpeg's command gives, with any number of threads.
 
-This is a choice in which every value of every axis occurs; `make soak` has more, and `scripts/video_matrix.py` hundreds.
+This is a choice in which every value of every axis occurs; `make soak` has more,
+and `scripts/video_matrix.py` hundreds.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ FURTHER = {
 
 
 def comparisons() -> Iterator[Any]:
-    """Give the chosen files, each with one thread and another number of them; for `make soak` all, with every number."""
+    """Give the chosen files, each with one thread and another number of them; and all files with every number."""
     cases = {str(case) for case in covering_cases(COUNT, SEED)[CHOSEN:]}
     chosen = [name for name in FILES if name not in cases | FURTHER]
     for place, name in enumerate(chosen):

@@ -19,14 +19,14 @@ import sys
 import quovadis
 model = quovadis.load("rgb-scratch", threads=2)
 # Every frame is decoded and shown; the network runs on some, to keep the test short.
-result = model.classify(sys.argv[1], quovadis.Sampling(clips=quovadis.SlidingWindows(clip_frames=32, stride=750)))
+result = model.classify(sys.argv[1], quovadis.Sampling(clips=quovadis.SlidingWindows(clip_frames=16, stride=2500)))
 print(len(result.clips))
 """
     + PRINT_PEAK
 )
 
 
-def write_test_source(path: Path, seconds: int, rate: int = 2) -> Path:
+def write_test_source(path: Path, seconds: int, rate: Fraction = Fraction(1, 5)) -> Path:
     """1080p of FFmpeg's test source, at a low rate that makes ten minutes cheap; it is watched at 25 a second."""
     graph = av.filter.Graph()
     source = graph.add("testsrc2", f"size=1920x1080:rate={rate}:duration={seconds}")
@@ -38,9 +38,9 @@ def write_test_source(path: Path, seconds: int, rate: int = 2) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
-        for number in range(seconds * rate):
+        for number in range(int(seconds * rate)):
             frame = graph.pull()
-            frame.pts, frame.time_base = number, Fraction(1, rate)
+            frame.pts, frame.time_base = number, 1 / rate
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
@@ -48,7 +48,7 @@ def write_test_source(path: Path, seconds: int, rate: int = 2) -> Path:
 
 def test_ten_minutes_of_1080p_peak_within_5_percent_of_one_minute(rgb_scratch_path: Path, tmp_path: Path) -> None:
     peaks = {}
-    for minutes, clips in ((1, 2), (10, 20)):
+    for minutes, clips in ((1, 1), (10, 6)):
         path = write_test_source(tmp_path / f"{minutes}.mp4", 60 * minutes)
         run = subprocess.run(
             [sys.executable, "-c", CLASSIFY, str(path)], capture_output=True, text=True, check=True, timeout=240

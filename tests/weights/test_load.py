@@ -13,6 +13,7 @@ from quovadis.architecture import variable_shapes
 from quovadis.errors import WeightsError, WeightsUnavailableError
 from quovadis.weights import TensorFlowCheckpoint, cached_path, load_weights, read_weights, verify
 from quovadis.weights.model import make_weights
+from support.table_writer import tensor, write_checkpoint
 
 
 def test_checkpoint_and_package_give_the_same_weights_and_identity(
@@ -80,9 +81,11 @@ def test_a_name_that_is_neither_file_nor_official_lists_the_official_ones() -> N
         load_weights("rgb-imagnet")
 
 
-def test_a_foreign_checkpoint_is_refused_with_the_first_tensor_that_is_missing(tensorflow_folder: Path) -> None:
+def test_a_foreign_checkpoint_is_refused_with_the_first_tensor_that_is_missing(tmp_path: Path) -> None:
+    content = np.ones((2, 3), np.float32).tobytes()
+    write_checkpoint(tmp_path / "plain.ckpt", {b"float32": tensor(content, (2, 3))}, content)
     with pytest.raises(WeightsError, match="not the weights of I3D RGB: 230 of 230 tensors are missing"):
-        read_weights(tensorflow_folder / "plain.ckpt")
+        read_weights(tmp_path / "plain.ckpt")
 
 
 def test_a_text_file_is_no_weights(tmp_path: Path) -> None:

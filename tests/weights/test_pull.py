@@ -91,10 +91,13 @@ def test_when_no_source_answers_each_is_named_with_its_reason(
 
 
 def test_auto_takes_rgb_scratch_and_says_so_when_rgb_imagenet_cannot_be_had(
-    home: Path, rgb_scratch_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, files: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[str] = []
-    with serve(b"", *["missing"] * 5) as server:
+    folder = home / "weights" / "rgb-scratch"
+    folder.mkdir(parents=True)
+    (folder / "model.ckpt.index").write_bytes(files[0])
+    with serve(files[1], "missing") as server:
         mirror_of(server, monkeypatch)
         assert weights.load_weights("auto", notify=notices.append).name == "rgb-scratch"
     assert len(notices) == 1

@@ -26,10 +26,21 @@ def official(rgb_scratch_path: Path) -> Weights:
     return read_weights(rgb_scratch_path)
 
 
-@pytest.fixture
-def state(official: Weights) -> State:
-    """As piergiaj's port names them."""
+@pytest.fixture(scope="module")
+def as_in_port(official: Weights) -> State:
     return {key: torch.tensor(array) for key, array in to_state_dict(official.tensors, PIERGIAJ).items()}
+
+
+@pytest.fixture
+def state(as_in_port: State) -> State:
+    """As piergiaj's port names them; its tensors are for all tests."""
+    return dict(as_in_port)
+
+
+@pytest.fixture
+def zeros(as_in_port: State) -> State:
+    """The same names and shapes without the values, which are quick to write."""
+    return {key: torch.zeros(1, dtype=value.dtype).expand(value.shape) for key, value in as_in_port.items()}
 
 
 @pytest.mark.parametrize(
@@ -127,8 +138,8 @@ def test_values_of_numpy_are_not_made(state: State, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", ["criterion.weight", "Conv3d_1a_7x7.conv3d.weight"])
-def test_tensors_beside_a_network_with_a_prefix_are_refused(beside: str, state: State, tmp_path: Path) -> None:
-    prefixed = {f"model.{key}": value for key, value in state.items()}
+def test_tensors_beside_a_network_with_a_prefix_are_refused(beside: str, zeros: State, tmp_path: Path) -> None:
+    prefixed = {f"model.{key}": value for key, value in zeros.items()}
     torch.save({**prefixed, beside: torch.zeros(1)}, tmp_path / "a.pt")
     with pytest.raises(WeightsError, match=r"save its state dict alone|missing"):
         read_weights(tmp_path / "a.pt")
@@ -207,10 +218,10 @@ class Harmless:
     ],
 )
 def test_a_state_dict_that_is_not_the_networks_is_refused_with_the_keys_name(
-    change: Callable[[State], object], message: str, state: State, tmp_path: Path
+    change: Callable[[State], object], message: str, zeros: State, tmp_path: Path
 ) -> None:
-    change(state)
-    torch.save(state, tmp_path / "bad.pt")
+    change(zeros)
+    torch.save(zeros, tmp_path / "bad.pt")
     with pytest.raises(WeightsError, match=message) as caught:
         read_weights(tmp_path / "bad.pt")
     assert str(tmp_path / "bad.pt") in str(caught.value)
@@ -221,9 +232,9 @@ class RunsCode:
         return (Path.touch, (Path("pwned"),))
 
 
-def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path, zeros: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    torch.save({**state, "x": RunsCode()}, "evil.pt")
+    torch.save({**zeros, "x": RunsCode()}, "evil.pt")
     Path("plain.pt").write_bytes(pickle.dumps(RunsCode()))
     for name in ("evil.pt", "plain.pt"):
         with pytest.raises(WeightsError, match=name):
@@ -240,9 +251,9 @@ def test_a_damaged_file_is_named(state: State, tmp_path: Path) -> None:
 
 
 def test_without_pytorch_the_line_that_installs_it_is_told(
-    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    zeros: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.save(state, tmp_path / "a.pt")
+    torch.save(zeros, tmp_path / "a.pt")
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "quovadis\[torch\]"'):
         read_weights(tmp_path / "a.pt")
@@ -256,9 +267,9 @@ def test_without_pytorch_the_line_that_installs_it_is_told(
         (np.zeros(400, np.float32), "no tensor but a NumPy array"),
     ],
 )
-def test_a_tensor_without_values_that_numpy_has_is_named(bias: Any, said: str, state: State, tmp_path: Path) -> None:
+def test_a_tensor_without_values_that_numpy_has_is_named(bias: Any, said: str, zeros: State, tmp_path: Path) -> None:
     key = "logits.conv3d.bias"
-    torch.save({**state, key: bias}, tmp_path / "odd.pt")
+    torch.save({**zeros, key: bias}, tmp_path / "odd.pt")
     with pytest.raises(WeightsError, match=f"{key} is .*{said}"):
         read_weights(tmp_path / "odd.pt")
 
