@@ -31,7 +31,7 @@ def write_renamed_clips(clips: Path, folder: Path) -> tuple[Path, Path]:
         (own := folder / name.replace(" ", "_")).mkdir()
         with open_video(clips / file, fps=25.0) as video:
             for number, frame in zip(range(FRAMES), video, strict=False):
-                Image.fromarray(frame.pixels).save(own / f"img_{number:05d}.png", compress_level=1)
+                Image.fromarray(frame.pixels).save(own / f"img_{number:05d}.png", compress_level=0)
         starts = {"train": (0, 8), "validation": (FRAMES - WINDOW,)}
         for part, first in starts.items():
             lines[part] += [f"{own.name} {start} {WINDOW} {label}" for start in first]
