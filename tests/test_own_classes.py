@@ -187,21 +187,23 @@ def test_names_beside_another_model_are_not_replaced(twelve: OwnFile, tmp_path: 
     assert done.files == (tmp_path / "a.pt",)
 
 
-def test_an_evaluation_knows_the_names_of_the_file(twelve: OwnFile, tmp_path: Path) -> None:
+@pytest.mark.parametrize("head", ["twelve", pytest.param("six_hundred", marks=pytest.mark.soak)])
+def test_an_evaluation_knows_the_names_of_the_file(head: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    own: OwnFile = request.getfixturevalue(head)
     pytest.importorskip("pyarrow")
     frames = (np.full((48, 64, 3), 20 + 9 * number, np.uint8) for number in range(10))
     write_video(tmp_path / "a.mp4", frames)
-    (tmp_path / "list.tsv").write_text(f"a.mp4\t{twelve.labels[1]}\n", encoding="utf-8")
+    (tmp_path / "list.tsv").write_text(f"a.mp4\t{own.labels[1]}\n", encoding="utf-8")
     command = ["evaluate", tmp_path / "list.tsv", "--protocol", "multiview", "--clips", 1, "--crops", 1]
-    options = ["--weights", twelve.path, "--output", tmp_path / "out", "--json", "--quiet"]
+    options = ["--weights", own.path, "--output", tmp_path / "out", "--json", "--quiet"]
     result = CliRunner().invoke(app, [str(part) for part in (*command, *options)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     from quovadis.evaluation.parquet import read_predictions
 
     predictions = read_predictions(tmp_path / "out" / "predictions.parquet")
-    assert predictions.labels == twelve.labels
+    assert predictions.labels == own.labels
     assert predictions.truth.tolist() == [1]
-    assert predictions.logits.shape == (1, len(twelve.labels))
+    assert predictions.logits.shape == (1, len(own.labels))
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(101, marks=pytest.mark.soak)])

@@ -29,7 +29,7 @@ def test_an_unknown_device_is_refused_with_the_known_ones() -> None:
 
 
 def test_no_threads_are_refused() -> None:
-    with pytest.raises(EngineError, match="1 or more"):
+    with pytest.raises(EngineError, match="`threads` must be a whole number from 1 to"):
         OpenVINOEngine({}, threads=0)
 
 

@@ -130,8 +130,8 @@ def test_the_clips_of_a_video_do_not_depend_on_those_beside_it(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"frames": ()}, "needs 9 or more"),
-        ({"frames": (16, 8)}, "needs 9 or more"),
+        ({"frames": ()}, "the network needs at least 9"),
+        ({"frames": (16, 8)}, "the network needs at least 9"),
         ({"frames": (16, 16)}, "each length once"),
         ({"clips": "last"}, 'unknown clips "last": choose first, random'),
         ({"features": "mixed"}, 'unknown features "mixed": choose logits, pooled'),
