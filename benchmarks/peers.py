@@ -57,12 +57,11 @@ def prepare(folder: Path, clip: np.ndarray, calibration: np.ndarray) -> None:
 
 def _ours(folder: Path, threads: int, *, int8: bool = False, instruction_set: str = "") -> Run:
     from quovadis.engines import NativeEngine
-    from quovadis.engines.calibration import calibrate
-    from quovadis.engines.openvino_graph import build_graph
+    from quovadis.engines.calibration import ActivationMaxima, calibrate
     from quovadis.weights import load_weights
 
     tensors = load_weights("rgb-scratch").tensors
-    quantization = calibrate(tensors, build_graph, np.load(folder / CALIBRATION)) if int8 else None
+    quantization = calibrate(map(ActivationMaxima(tensors).of, np.load(folder / CALIBRATION))) if int8 else None
     engine = NativeEngine(tensors, threads=threads, quantization=quantization, instruction_set=instruction_set)
     return lambda clip: engine.run(clip).probabilities
 

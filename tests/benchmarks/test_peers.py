@@ -79,6 +79,27 @@ def test_an_answer_that_is_no_probabilities_is_refused(peers: ModuleType, answer
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["ours", "ours-int8"])
+def test_our_own_engines_are_set_up_as_the_program_does(
+    name: str,
+    peers: ModuleType,
+    rgb_scratch_path: Path,
+    cricket_frames: NDArray[np.uint8],
+    assets: Path,
+    tmp_path: Path,
+) -> None:
+    from quovadis.engines.native_library import has_integers, instruction_sets
+
+    if not instruction_sets() or (name == "ours-int8" and not has_integers()):
+        pytest.skip(f"{name} does not run on this processor")
+    clip = cricket_frames[np.newaxis, :16]
+    np.save(tmp_path / peers.CALIBRATION, cricket_frames[np.newaxis, 32:48])
+    expected = softmax(np.load(assets / "oracle" / "cricket_T16_rgb_scratch.npz")["logits"])
+    found = peers.probabilities_of(peers.PEERS[name].setup(tmp_path, 1)(clip))
+    assert peers.require_correct(name, found, expected) <= peers.PEERS[name].tolerance
+
+
+@pytest.mark.slow
 def test_onnxruntime_gets_the_pixels_that_its_graph_takes(
     peers: ModuleType,
     rgb_scratch_path: Path,
@@ -108,14 +129,34 @@ def text_of(page: str) -> str:
     return " ".join((ROOT / page).read_text("utf-8").split())
 
 
+MEASURED = {
+    name: json.loads((ROOT / "docs" / name).read_text("utf-8")) for name in ("performance.json", "performance-amx.json")
+}
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/performance.md"])
-def test_a_ratio_to_openvino_names_its_instruction_set(page: str) -> None:
-    measured = json.loads((ROOT / "docs" / "performance.json").read_text("utf-8"))["single_clip"]
-    ratio = {row["name"]: f"{row['of_openvino']:.2f}" for row in measured}
+def test_a_ratio_to_openvino_names_its_instruction_set_and_processor(page: str) -> None:
     text = text_of(page)
-    assert f"{ratio['ours']} of OpenVINO's time with AVX-512" in text
-    assert f"{ratio['ours-avx2']} with AVX2" in text
+    for name, processor in (("performance.json", "AMD EPYC"), ("performance-amx.json", "Intel(R) Xeon")):
+        assert processor in MEASURED[name]["measured"]["single_clip"]["machine"]["processor"]
+        ratio = {row["name"]: f"{row['of_openvino']:.2f}" for row in MEASURED[name]["single_clip"]}
+        assert f"{ratio['ours']} of OpenVINO's time" in text
+        assert f"{ratio['ours-avx2']} with AVX2" in text
+    assert "AMD EPYC" in text
+    assert "Intel" in text
     assert "half of OpenVINO's time" not in text
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_figure_names_its_machine_and_every_answer_was_right(name: str, peers: ModuleType) -> None:
+    found = MEASURED[name]
+    parts = {"single_clip", "dense", "overlap", "commands", "int8_agreement"} & set(found)
+    assert set(found["measured"]) == parts
+    for part in found["measured"].values():
+        assert {"processor", "threads", "system", "versions"} <= set(part["machine"])
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", part["date"])
+    for row in found["single_clip"]:
+        assert row["probability_difference"] <= peers.PEERS[row["name"]].tolerance, row["name"]
 
 
 def test_the_pages_state_one_distance_from_deepminds_graph() -> None:
