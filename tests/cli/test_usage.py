@@ -217,3 +217,4 @@ def test_where_such_a_file_is_there_it_is_not_taken_for_an_output(
     assert "-odd.json: empty file" in quovadis("classify", "--", "-odd.json").stderr
     # Glued to its option, the name of an output is one.
     assert "a.mp4: no such file" in quovadis("classify", "a.mp4", "-oout.json").stderr
+    assert "is read as options" not in quovadis("classify", "a.mp4", "-oout.json", "--nonsense").stderr

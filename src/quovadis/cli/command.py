@@ -106,7 +106,9 @@ class StrictCommand(TyperCommand):
             return self._parse(ctx, list(args))
         except UsageError as error:
             file = next(iter(files_like_options(args)), None)
-            if file is None or ctx.resilient_parsing:
+            # Another option that is unknown has nothing to do with the file.
+            unknown = getattr(error, "option_name", None)
+            if file is None or ctx.resilient_parsing or (unknown is not None and not file.startswith(unknown)):
                 raise
             raise UsageError(
                 f"{usage_message(error)}; {file} is read as options: a file of this name is ./{file}", ctx
