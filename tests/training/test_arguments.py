@@ -183,6 +183,8 @@ def test_batches_that_are_not_there_are_refused(epoch: Any, first: Any, name: st
 def test_a_class_without_a_name_is_refused() -> None:
     with pytest.raises(TrainingError, match="a clip is of class 3, but there are 3: name all in `labels`"):
         one_hot(torch.tensor([0, 3]), 3)
+    with pytest.raises(TrainingError, match="a clip is of class -1, but classes are counted from 0"):
+        one_hot(torch.tensor([-1, 2]), 3)
 
 
 def test_factors_that_are_no_factors_are_refused() -> None:

@@ -38,10 +38,14 @@ def one_hot(targets: Tensor, classes: int) -> Tensor:
         classes: how many there are.
 
     Raises:
-        TrainingError: an index of another class.
+        TrainingError: an index that is no class.
     """
-    if targets.ndim == 1 and len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < classes:
-        raise TrainingError(f"a clip is of class {int(targets.max())}, but there are {classes}: name all in `labels`")
+    if targets.ndim == 1 and len(targets):
+        least, most = int(targets.min()), int(targets.max())
+        if least < 0:
+            raise TrainingError(f"a clip is of class {least}, but classes are counted from 0")
+        if most >= classes:
+            raise TrainingError(f"a clip is of class {most}, but there are {classes}: name all in `labels`")
     return functional.one_hot(targets.long(), classes).float() if targets.ndim == 1 else targets.float()
 
 
