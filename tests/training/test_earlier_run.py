@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from quovadis.errors import OutputError
 from quovadis.training.earlier_run import HEAD_FOLDER, refuse_other_training
 from quovadis.training.options import TrainingOptions
-from quovadis.training.output import BEST_NAME, write_weights
+from quovadis.training.output import BEST_NAME, TRAINING_KEY, write_weights
 from quovadis.training.state import STATE_NAME
 from quovadis.weights.input_specification import UNSPECIFIED
 
@@ -30,6 +31,13 @@ def test_an_empty_folder_takes_any_training(stage: Any, tmp_path: Path) -> None:
     refuse_other_training(tmp_path / "absent", TrainingOptions(stage=stage), PROVENANCE)
     (tmp_path / BEST_NAME).write_bytes(b"no weights")
     refuse_other_training(tmp_path, TrainingOptions(stage=stage), PROVENANCE)
+
+
+@pytest.mark.parametrize("told", ['{"options": [1]}', '{"options": null}', "[" * 100_000, "1"])
+def test_weights_that_say_nothing_sensible_of_their_training_take_any(told: str, tmp_path: Path) -> None:
+    save_file({"w": np.zeros(1, np.float32)}, tmp_path / BEST_NAME, {TRAINING_KEY: told})
+    for options in (TrainingOptions(stage="full"), TrainingOptions(stage="head,full")):
+        refuse_other_training(tmp_path, options, PROVENANCE)
 
 
 def test_a_stage_head_may_be_run_again_where_only_the_machine_is_another(tmp_path: Path) -> None:

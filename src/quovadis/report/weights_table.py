@@ -96,7 +96,8 @@ def _training(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(options, dict):
         stage = options.get("stage")
         steps = f", {counted(step, 'step')}" if isinstance(step, int) and step else ""
-        yield "trained", f"stage {stage}{steps}, from {told.get('initial_weights')}"
+        origin = f", from {told['initial_weights']}" if told.get("initial_weights") else ""
+        yield "trained", f"stage {stage}{steps}{origin}"
         ignored = unread_options(stage) | {"stage"} if isinstance(stage, str) else {"stage"}
         defaults = TrainingOptions().to_dict()
         yield (

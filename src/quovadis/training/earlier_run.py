@@ -1,4 +1,4 @@
-"""What an earlier training left in a folder: the same one goes on, and another one is refused."""
+"""What an earlier training left in a folder: the same training is resumed, and another one is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD_FOLDER = "head"
 def refuse_other_training(folder: Path, options: TrainingOptions, provenance: Mapping[str, Any]) -> None:
     """Refuse a folder whose weights are of another stage, or of a stage `head` with other options or another dataset.
 
-    They would be replaced. Of a state there `Trainer` says what differs.
+    Its weights would be replaced. If the folder has a state to resume from, `Trainer` says what differs.
 
     Args:
         folder: of the run, which need not be there.
@@ -29,7 +29,7 @@ def refuse_other_training(folder: Path, options: TrainingOptions, provenance: Ma
     Raises:
         OutputError: naming what differs.
     """
-    stage = training_told(folder / BEST_NAME).get("options", {}).get("stage", options.stage)
+    stage = _options(training_told(folder / BEST_NAME)).get("stage", options.stage)
     if stage != options.stage:
         if "full" not in options.stages or not (folder / STATE_NAME).exists():
             _refuse(folder, {"stage": stage}, {"stage": options.stage})
@@ -40,9 +40,15 @@ def refuse_other_training(folder: Path, options: TrainingOptions, provenance: Ma
             names = HEAD_RESULT if options.stage == "head" else options.to_dict().keys() - NO_RESULT
             before, now = (
                 {**{name: given.get(name) for name in sorted(names)}, **{key: of.get(key) for key in provenance}}
-                for given, of in ((told.get("options", {}), told), (options.to_dict(), provenance))
+                for given, of in ((_options(told), told), (options.to_dict(), provenance))
             )
             _refuse(folder, before, now)
+
+
+def _options(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    # What a file says may be anything.
+    options = told.get("options")
+    return options if isinstance(options, dict) else {}
 
 
 def _refuse(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

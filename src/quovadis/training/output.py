@@ -59,11 +59,11 @@ def write_weights(
 
 
 def training_told(path: Path) -> dict[str, Any]:
-    """Return what a file of weights says of how it was trained; nothing where there is none, or it does not say."""
+    """Return what a file of weights says about its training; empty if there is no such file, or it says nothing."""
     try:
         with safe_open(path, "np") as file:
             told = json.loads((file.metadata() or {}).get(TRAINING_KEY, "{}"))
-    except (OSError, SafetensorError, ValueError):
+    except (OSError, SafetensorError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 
