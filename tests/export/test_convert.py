@@ -185,6 +185,7 @@ def test_a_model_that_differs_from_its_source_is_not_left_behind(
         ("a.onnx", {"compress": "fp16"}, "`compress` has no effect with the format onnx"),
         ("a.pb", {"layout": "BDCHW"}, "`layout` has no effect with the format tensorflow-graph"),
         ("a.onnx", {"batch": 0}, "`batch=0`: give a number from 1"),
+        ("a.onnx", {"frames": 0}, "`frames=0`: give a number from 9"),
         ("a.onnx", {"layout": "HWC"}, "`layout` must be one of BDHWC, BDCHW"),
         ("a.xml", {"compress": "zip"}, "`compress` must be one of none, fp16"),
         ("model", {"to": "openvino"}, "is called .xml"),

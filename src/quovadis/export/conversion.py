@@ -9,7 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, FRAMES_PER_SECOND, MAX_CLIP_FRAMES, check_input_size
+from quovadis.architecture import (
+    CLIP_FRAMES,
+    FRAME_SIZE,
+    FRAMES_PER_SECOND,
+    MAX_CLIP_FRAMES,
+    MINIMUM_FRAMES,
+    check_input_size,
+)
 from quovadis.errors import OutputError
 from quovadis.export import worker
 from quovadis.export.destination import Destination
@@ -263,12 +270,12 @@ def _options(
     for option, choices in (("layout", get_args(Layout)), ("compress", get_args(Compression))):
         if values.get(option, choices[0]) not in choices:
             raise OutputError(f'`{option}` must be one of {", ".join(choices)}, not "{values[option]}"')
-    for option in ("batch", "frames"):
+    for option, least in (("batch", 1), ("frames", MINIMUM_FRAMES)):
         value = values.get(option)
         if value == "any":
             values[option] = None
         elif value is not None and not 1 <= value <= MAX_CLIP_FRAMES:
-            raise OutputError(f'`{option}={value}`: give a number from 1 to {MAX_CLIP_FRAMES}, or "any"')
+            raise OutputError(f'`{option}={value}`: give a number from {least} to {MAX_CLIP_FRAMES}, or "any"')
     if defaults.frames is not None and "frames" in admitted:
         values.setdefault("frames", clip_frames)
     options = replace(defaults, **values)
