@@ -48,7 +48,7 @@ class VideoLimits:
 
         Args:
             name: of the video.
-            what: it is, compared: "its frames of 9000x9000 are larger".
+            what: the beginning of the comparison: "its frames of 9000x9000 are larger".
             limit: which of them.
         """
         most = f"{getattr(self, limit):,.0f}" if limit != "max_seconds" else f"{self.max_seconds:,.10g} seconds"

@@ -24,7 +24,7 @@ DEFAULT_CHUNK_FRAMES = 16
 
 
 def check_clip_frames(clip_frames: int, option: str = "clip_frames") -> None:
-    """Refuse clips that are too short for the network, or too long for a machine's memory.
+    """Refuse clips that are too short for the network, or too long to fit into memory.
 
     Args:
         clip_frames: their length.
@@ -44,7 +44,7 @@ def check_clip_frames(clip_frames: int, option: str = "clip_frames") -> None:
 
 
 def check_chunk(chunk_frames: int) -> None:
-    """Refuse chunks that are no multiple of 8 frames, or too long for a machine's memory.
+    """Refuse chunks that are not a multiple of 8 frames, or too long to fit into memory.
 
     Raises:
         ArchitectureError: with what was given.

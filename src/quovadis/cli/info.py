@@ -36,7 +36,7 @@ def info(
     ] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Print the model card: operations, parameters, inputs, outputs, stages; before it, what a file of weights is.
+    """Print the model card: operations, parameters, inputs, outputs, stages; for WEIGHTS, first what they are.
 
     Examples:
         quovadis info

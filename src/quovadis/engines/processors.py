@@ -30,7 +30,7 @@ def check_threads(threads: Any) -> int | None:
     """Return the number of threads that was asked for, None where it is left open.
 
     Raises:
-        EngineError: no whole number from 1 to 1024.
+        EngineError: it is not a whole number from 1 to 1024.
     """
     if threads is None:
         return None

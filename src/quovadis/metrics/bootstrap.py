@@ -16,7 +16,7 @@ from quovadis.fields import OPTIONAL_FUNCTION, check_value
 from quovadis.metrics.inputs import as_array, checked_confidence, checked_count
 
 MIN_RESAMPLES, MAX_RESAMPLES = 2, 100_000
-"""A standard error needs two; more than so many say nothing more."""
+"""A standard error needs two; more than 100,000 add nothing to the result."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def bootstrap(
     if resamples < MIN_RESAMPLES:
         raise MetricError(f"{resamples} resamples are too few; give {MIN_RESAMPLES} or more")
     if resamples > MAX_RESAMPLES:
-        raise MetricError(f"{resamples} resamples are too many; give up to {MAX_RESAMPLES}, 1000 being usual")
+        raise MetricError(f"{resamples} resamples are too many; give up to {MAX_RESAMPLES}; 1000 are usual")
     generator = np.random.default_rng(checked_count(seed, "seed"))
     first, second = _checked_samples(features_a, "features A"), _checked_samples(features_b, "features B")
     rows_a, rows_b = _grouped(first, groups_a, "features A"), _grouped(second, groups_b, "features B")

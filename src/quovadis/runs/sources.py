@@ -21,17 +21,17 @@ def find_videos(
     ledger: Path | None = None,
     fail_fast: bool = False,
 ) -> list[str]:
-    """Return every video that `arguments` name, folders searched; none where not one of them can be opened.
+    """Return every video that `arguments` name, folders searched; none if not one of them can be opened.
 
-    So that a mistyped name is known before weights are loaded, and before anything is written.
+    A mistyped name is thus reported before weights are loaded, and before anything is written.
 
     Args:
         arguments: files, folders, addresses, cameras; `-` is standard input, which is read to its end.
         on_failure: called with each that names no video or, where none can be opened, each video, and why.
         limits: the most pixels, frames, seconds and bytes to accept.
         allow_partial: take what is there of a damaged or cut-off video.
-        ledger: of an earlier run, which may have results of videos that are gone: if it is there, none is opened.
-        fail_fast: return none after the first failure.
+        ledger: of an earlier run, which may have results of videos that are gone; if it exists, no video is opened.
+        fail_fast: stop at the first failure, and return none.
     """
     failures = 0
 

@@ -1,4 +1,4 @@
-"""What `Trainer` takes: every piece is of a type, which is said before anything is written."""
+"""The types of `Trainer`'s arguments, which are checked before anything is written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _KINDS: Mapping[str, Any] = MappingProxyType(
 
 
 def check_pieces(given: Mapping[str, Any]) -> None:
-    """Refuse pieces of a training, by the names of `Trainer`'s arguments, that are of another type than they must be.
+    """Refuse arguments of `Trainer`, given by name, that are of a wrong type.
 
     Raises:
         TrainingError: naming the first of them.

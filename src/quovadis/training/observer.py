@@ -1,4 +1,4 @@
-"""Who is told how a training stands."""
+"""Observers of a training, which are told of its progress."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from quovadis.training.trainer import StepReport
 
 @runtime_checkable
 class TrainingObserver(Protocol):
-    """Is told how a training stands."""
+    """Is told of the progress of a training."""
 
     def notice(self, message: str) -> None:
-        """Take one line about what was chosen or left out; one of some weight begins with `warning:`."""
+        """Take one line about what was chosen or left out; an important one begins with `warning:`."""
         ...
 
     def features(self, part: str) -> VideoObserver | None:
-        """Return what is told how the features of a part, `train` or `validation`, come along."""
+        """Return what observes the computation of the features of a part, `train` or `validation`."""
         ...
 
     def step(self, report: StepReport) -> None:
-        """Take how things stand after a step."""
+        """Take the state of the training after a step."""
         ...
 
     def evaluation(self, step: int, found: Evaluation) -> None:
@@ -31,16 +31,16 @@ class TrainingObserver(Protocol):
 
 
 class SilentObserver(TrainingObserver):
-    """Leaves out everything."""
+    """Ignores everything."""
 
     def notice(self, message: str) -> None:
-        """Leave it out."""
+        """Ignore it."""
 
     def features(self, part: str) -> None:
         """Observe nothing."""
 
     def step(self, report: StepReport) -> None:
-        """Leave it out."""
+        """Ignore it."""
 
     def evaluation(self, step: int, found: Evaluation) -> None:
-        """Leave it out."""
+        """Ignore it."""
