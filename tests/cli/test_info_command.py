@@ -12,7 +12,7 @@ import pytest
 from quovadis.architecture import variable_shapes
 from quovadis.training.options import TrainingOptions
 from quovadis.training.output import write_weights
-from quovadis.weights import InputSpecification
+from quovadis.weights import InputSpecification, Verification
 from support.command_line import quovadis
 
 CLASSES = ("bow", "clap & jump", "wave")
@@ -71,3 +71,12 @@ def test_metadata_may_say_anything(told: dict[str, Any], tmp_path: Path) -> None
     done = quovadis("info", write(tmp_path / "odd.safetensors", told))
     assert (done.returncode, done.stderr) == (0, "")
     assert "classes" in done.stdout
+
+
+def test_official_weights_of_other_classes_have_no_card_of_kinetics_400(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "rgb-scratch-kinetics600"
+    found = Verification(name, (), 230, 1, num_classes=600, sha256="a" * 64, official_name=name, problem=None)
+    monkeypatch.setattr("quovadis.cli.info.check_weights", lambda _: found)
+    card = json.loads(quovadis("info", name, "--json").stdout)
+    assert card["task"] == "video classification, 600 classes"
+    assert card["published_accuracy"] == []

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from quovadis import samples
-from quovadis.architecture import CLIP_FRAMES
+from quovadis.architecture import CLIP_FRAMES, NUM_CLASSES
 from quovadis.cli.command import Quiet, complete_weights
 from quovadis.cli.options import AsJSON, notices, stderr
 from quovadis.cli.weights import check_weights
@@ -43,9 +43,12 @@ def info(
         quovadis info runs/mine/best.safetensors
     """
     checked = None if weights_name is None else check_weights(weights_name)
-    is_own = checked is not None and checked.ok and checked.official_name is None
+    # The card of Kinetics-400 fits official weights of as many classes alone.
+    is_other = (
+        checked is not None and checked.ok and (checked.official_name is None or checked.num_classes != NUM_CLASSES)
+    )
     clip_frames = frames or (checked.input.clip_frames if checked is not None else None) or CLIP_FRAMES
-    card = model_card(clip_frames, own_classes=checked.num_classes if checked is not None and is_own else None)
+    card = model_card(clip_frames, own_classes=checked.num_classes if checked is not None and is_other else None)
     training = {} if checked is None else training_told(Path(checked.source))
     if as_json:
         told = None if checked is None else {**checked.to_dict(), "training": training}

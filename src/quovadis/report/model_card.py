@@ -40,8 +40,8 @@ def model_card(frames: int = CLIP_FRAMES, size: int = FRAME_SIZE, *, own_classes
     Args:
         frames: of the clip.
         size: width and height of its frames, in pixels.
-        own_classes: number of classes of the user's own weights, for which nothing is published; None: the card is
-            that of Kinetics-400.
+        own_classes: number of classes of other weights than those of Kinetics-400, such as the user's own, without
+            published figures; None: the card is that of Kinetics-400.
 
     Raises:
         ArchitectureError: the network cannot take such a clip.
