@@ -23,7 +23,7 @@ from quovadis.evaluation.run import LEDGER_NAME as EVALUATION_LEDGER
 from quovadis.features.extract import LEDGER_NAME as FEATURES_LEDGER
 from quovadis.video.decoder import Decoder
 from quovadis.video.file_decoder import FileDecoder
-from support.fake_engine import ColourEngine, recognizer
+from support.fake_engine import ColourEngine, recognizer, unused_weights
 from support.synthetic import write_video
 
 
@@ -66,6 +66,7 @@ def folder(tmp_path: Path) -> Path:
 def fake_network(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (classify, evaluate, features, fvd):
         monkeypatch.setattr(module, "load", lambda *arguments, **options: recognizer())
+    monkeypatch.setattr(evaluate, "load_weights", lambda *arguments, **options: unused_weights())
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from quovadis.engines.lifecycle import BaseEngine
 from quovadis.labels import kinetics400
 from quovadis.recognizer import Recognizer
 from quovadis.results import WeightsIdentity, softmax
-from quovadis.weights import InputSpecification
+from quovadis.weights import InputSpecification, Weights
 from support.colours import answer_in, logits_of
 
 CHANNELS = 1024
@@ -130,3 +131,9 @@ def recognizer(
 ) -> Recognizer:
     identity = WeightsIdentity("fake", sha256)
     return Recognizer(engine or ColourEngine(), identity, kinetics400(), input_specification=specified)
+
+
+def unused_weights() -> Weights:
+    """Weights of 400 classes without the tensors that a network would need: for commands that run a fake engine."""
+    bias = "RGB/inception_i3d/Logits/Conv3d_0c_1x1/conv_3d/b"
+    return Weights({bias: np.zeros(400, np.float32)}, "fake", "0" * 64, Path("fake"))
