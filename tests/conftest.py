@@ -28,7 +28,7 @@ SLOW_FOLDERS = frozenset({"engines", "export", "smoke"})
 """Whose tests run engines, with weights of their own too, or an installed wheel."""
 
 
-def pytest_configure() -> None:
+def _keep_to_own_cores() -> None:
     """Give each of several test processes cores of its own: engines that share all of them halve their speed."""
     if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
         number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
@@ -39,6 +39,10 @@ def pytest_configure() -> None:
             # takes twice the time. So NumPy is not imported above.
             assert "numpy" not in sys.modules
             os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(len(own))
+
+
+# Now, not in a hook: conftests of folders that are named on the command line are imported before any runs.
+_keep_to_own_cores()
 
 
 @pytest.hookimpl(tryfirst=True)
