@@ -14,7 +14,7 @@ from quovadis.evaluation.run import LEDGER_NAME
 from quovadis.interrupts import INTERRUPTED
 from quovadis.video import open_video
 from support.command_line import SAFETY_NET, load_fakes, quovadis
-from support.fake_engine import MeanEngine
+from support.fake_engine import MeanEngine, unused_weights
 from support.ledgers import done_in
 from support.synthetic import write_video
 
@@ -133,7 +133,8 @@ def test_a_video_that_is_there_in_part_has_a_line_and_is_counted(
     assert "1 of 1 videos evaluated (1 of them partly decoded)" in run.stdout
 
 
-def test_a_name_that_would_steer_the_terminal_does_not(tmp_path: Path) -> None:
+def test_a_name_that_would_steer_the_terminal_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quovadis.cli.evaluate.load_weights", lambda *_, **__: unused_weights())
     annotation = {"labels": ["archery"], "database": {"b\x1b[31mred\nnew": {"annotations": {"label": "archery"}}}}
     annotation["database"]["b\x1b[31mred\nnew"]["subset"] = "validation"  # type: ignore[call-overload]
     (tmp_path / "k.json").write_text(json.dumps(annotation))

@@ -46,7 +46,7 @@ def test_classify_still_writes_its_records(tmp_path: Path) -> None:
 def test_a_video_that_is_gone_keeps_its_result_in_a_file_to_resume_from(
     restart: bool, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_fakes(monkeypatch, MeanEngine())
+    load_fakes(monkeypatch, classify=MeanEngine())
     video = tmp_path / "clip.gif"
     video.write_bytes((assets / "clips" / "horse_riding.gif").read_bytes())
     command = ["classify", video, "--clip", "centre", "--resume", tmp_path / "done.sqlite", "--json"]

@@ -67,7 +67,9 @@ def quovadis_process(*arguments: str | Path, **environment: str) -> subprocess.C
     )
 
 
-def load_fakes(patch: pytest.MonkeyPatch, specified: InputSpecification | None = None, **engines: FakeEngine) -> None:
+def load_fakes(
+    patch: pytest.MonkeyPatch, *, specified: InputSpecification | None = None, **engines: FakeEngine
+) -> None:
     """Let commands in this process run on engines without a network, given by the command's name.
 
     Their weights were trained on clips as `specified`.
