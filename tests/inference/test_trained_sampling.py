@@ -101,7 +101,7 @@ def test_classify_without_flags_is_classify_with_those_of_the_training(
     asked = ["--fps", "12.5", *(["--window", "3"] if "--dense" in flags else ["--clip-frames", "32"])]
     found = []
     for specified, more in ((TRAINED, []), (None, asked)):
-        load_fakes(monkeypatch, specified, classify=MeanEngine())
+        load_fakes(monkeypatch, specified=specified, classify=MeanEngine())
         done = command("classify", video, "--json", *more, *flags)
         assert done.returncode == 0, done.stderr
         found.append(json.loads(done.stdout))
@@ -110,14 +110,14 @@ def test_classify_without_flags_is_classify_with_those_of_the_training(
 
 def test_results_say_what_was_used(video: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    load_fakes(monkeypatch, TRAINED, classify=MeanEngine())
+    load_fakes(monkeypatch, specified=TRAINED, classify=MeanEngine())
     assert command("classify", video, "-o", tmp_path / "a.parquet", "-q").returncode == 0
     settings = read_table(tmp_path / "a.parquet").metadata["settings"]
     assert (settings["fps"], settings["clips"]["clip_frames"]) == (12.5, 32)
 
 
 def test_a_ledger_of_other_sampling_is_refused(video: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    load_fakes(monkeypatch, TRAINED, classify=MeanEngine())
+    load_fakes(monkeypatch, specified=TRAINED, classify=MeanEngine())
     run = ("classify", video, "--resume", tmp_path / "done.sqlite", "-q")
     assert command(*run).returncode == 0
     assert command(*run, "--fps", "12.5", "--clip-frames", "32").returncode == 0
@@ -131,7 +131,7 @@ def test_the_command_features_takes_windows_as_in_training(
 ) -> None:
     rows: list[NDArray[np.float32]] = []
     for number, (specified, flags) in enumerate(((TRAINED, ()), (None, ("--fps", "12.5", "--clip-frames", "32")))):
-        load_fakes(monkeypatch, specified, features=MeanEngine())
+        load_fakes(monkeypatch, specified=specified, features=MeanEngine())
         out = tmp_path / str(number)
         done = command("features", video, "-o", out, *flags)
         assert done.returncode == 0, done.stderr
