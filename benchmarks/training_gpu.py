@@ -1,9 +1,11 @@
 """Training on one GPU: how fast is a step, what memory does it take, and does it learn? Needs no network.
 
 A step of the full network on 8 clips of 64 x 224 x 224: eager float32 beside bf16, channels last, compiled, and with
-activations computed again; clips a second, memory, share of the card's peak. What memory a step needs by count of its
-tensors, without a GPU. Clips a second that the loader decodes. Then two minutes of training on generated videos that
-only motion tells apart. Parts that fail are reported and the rest go on; figures go to a JSON file after every part.
+activations computed again; clips a second, memory, share of the card's peak, and how far loss and gradients are from
+float32's. What memory a step needs by count of its tensors, without a GPU. The same through `Trainer`, with its
+options; whether it goes on as it would have; what it says when memory is short. Two minutes of training on generated
+videos that only motion tells apart. Clips a second that the loader decodes. Parts that fail are reported and the rest
+go on; figures go to a JSON file after every part.
 
     python benchmarks/training_gpu.py [--device cuda] [--output training_gpu.json] [--only PART …] [--small]
 """
@@ -15,7 +17,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import count, islice
@@ -28,6 +29,7 @@ from gpu_parts import run_parts
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.nn import functional
+from training_gpu_trainer import CLASSES, resumed, short_of_memory, trainer_speed, training
 
 from quovadis.architecture import summarize
 from quovadis.datasets import read_dataset
@@ -36,15 +38,11 @@ from quovadis.training.clips import ClipDataset, ClipSampling
 from quovadis.training.loader import ClipLoader
 from quovadis.training.model_weights import prepare_model
 from quovadis.training.options import TrainingOptions
-from quovadis.training.split import split_videos
 from quovadis.training.synthetic import MOTION_CLASSES, write_motion_dataset
-from quovadis.training.trainer import StepReport, Trainer
 
 FRAMES, SIDE, BATCH = 64, 224, 8
-CLASSES = 400
 GRADIENT_FACTOR = 3
 """The gradients by a convolution's input and by its kernel cost what the convolution costs, each."""
-TRAINING_SECONDS = 120
 PEAK_TFLOPS = {
     "H100": {"f32": 67, "bf16": 989},
     "H200": {"f32": 67, "bf16": 989},
@@ -62,10 +60,12 @@ class Step:
     channels_last: bool = False
     compile: bool = False
     checkpoint: bool = False
+    tf32: bool = False
 
 
 STEPS = (
     Step("eager float32"),
+    Step("eager float32, TF32", tf32=True),
     Step("eager bf16", "bf16"),
     Step("eager bf16, channels last", "bf16", channels_last=True),
     Step("compiled bf16, channels last", "bf16", channels_last=True, compile=True),
@@ -81,35 +81,66 @@ def shape(bench: Bench) -> tuple[int, int]:
 
 def step_times(bench: Bench) -> list[Record]:
     """Time a step of each kind: forward, backward, SGD with momentum."""
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     batch, frames = shape(bench)
     flops = GRADIENT_FACTOR * batch * sum(stage.flops for stage in summarize(frames, SIDE, SIDE, num_classes=CLASSES))
     rows: list[Record] = []
+    first: _First | None = None
     # Compiling for a CPU takes longer than a trial of the script may.
     for step in STEPS if bench.is_cuda else [one for one in STEPS if not one.compile]:
         row: Record = {"step": step.name, "batch": batch, "frames": frames}
         rows.append(row)
+        torch.backends.cudnn.allow_tf32 = step.tf32
         try:
             take = _step(bench, step, batch, frames)
             if bench.is_cuda:
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
             start = time.perf_counter()
-            take()
+            found = take()
             bench.synchronize()
             row["first_seconds"] = time.perf_counter() - start
-            timed = seconds_of(bench, take, budget=4.0)
+            first = first or found
+            row |= found.compared(first)
+            timed = seconds_of(bench, take, budget=2.0)
             tflops = flops / timed["seconds"] / 1e12
             row |= {**timed, "clips_a_second": batch / timed["seconds"], "tflops": tflops}
             peak = peak_tflops("f32" if step.amp == "none" else "bf16") if bench.is_cuda else None
             row["share_of_peak"] = None if peak is None else tflops / peak
             if bench.is_cuda:
                 row["peak_gibibytes"] = torch.cuda.max_memory_allocated() / 2**30
+                row["reserved_gibibytes"] = torch.cuda.max_memory_reserved() / 2**30
         except RuntimeError as error:
             row["error"] = str(error).partition("\n")[0]
         torch.compiler.reset()
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = False
     return rows
+
+
+@dataclass(frozen=True)
+class _First:
+    """What a step found."""
+
+    loss: float
+    gradients: torch.Tensor
+    """All of them, one after the other."""
+    averages: torch.Tensor
+    """Batch norm's moving means and variances, likewise."""
+
+    @classmethod
+    def of(cls, loss: torch.Tensor, model: torch.nn.Module) -> _First:
+        gradients = torch.cat([one.grad.flatten().float() for one in model.parameters() if one.grad is not None])
+        averages = [value.flatten() for name, value in model.named_buffers() if "running" in name]
+        return cls(float(loss.detach()), gradients, torch.cat(averages).clone())
+
+    def compared(self, reference: _First) -> Record:
+        """Return the loss, and how far gradients and averages are from others', relative to their length."""
+        return {
+            "loss": self.loss,
+            "gradients_off": float((self.gradients - reference.gradients).norm() / reference.gradients.norm()),
+            "averages_off": float((self.averages - reference.averages).norm() / reference.averages.norm()),
+        }
 
 
 def peak_tflops(precision: str) -> float | None:
@@ -118,7 +149,8 @@ def peak_tflops(precision: str) -> float | None:
     return next((peaks[precision] for card, peaks in PEAK_TFLOPS.items() if card in name), None)
 
 
-def _step(bench: Bench, step: Step, batch: int, frames: int) -> Callable[[], object]:
+def _step(bench: Bench, step: Step, batch: int, frames: int) -> Callable[[], _First]:
+    """Return what takes a step: always from the same weights at first, on the same clips."""
     options = TrainingOptions(
         stage="full",
         batch=batch,
@@ -126,22 +158,33 @@ def _step(bench: Bench, step: Step, batch: int, frames: int) -> Callable[[], obj
         amp=step.amp,
         channels_last=step.channels_last,
         checkpoint_activations=step.checkpoint,
+        dropout=0.0,
     )
+    torch.manual_seed(0)
     device = torch.device(bench.device)
     model = prepare_model(I3D(CLASSES), options, device).train()
     forward = torch.compile(model) if step.compile else model
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    clips = torch.randint(0, 256, (batch, frames, SIDE, SIDE, 3), dtype=torch.uint8, device=device)
-    targets = torch.randint(0, CLASSES, (batch,), device=device)
+    # Smooth ones: of noise, gradients of random weights have little in common after any rounding.
+    coarse = torch.rand(batch, 3, frames // 8, 7, 7)
+    smooth = functional.interpolate(coarse, size=(frames, SIDE, SIDE), mode="trilinear").mul(255).to(torch.uint8)
+    clips = smooth.permute(0, 2, 3, 4, 1).contiguous().to(device)
+    targets = torch.randint(0, CLASSES, (batch,)).to(device)
     layout = torch.channels_last_3d if step.channels_last else torch.contiguous_format
 
-    def take() -> None:
+    found: _First | None = None
+
+    def take() -> _First:
+        nonlocal found
         optimiser.zero_grad(set_to_none=True)
         x = normalize(clips).contiguous(memory_format=layout)
         with torch.autocast(device.type, torch.bfloat16, enabled=step.amp == "bf16"):
             logits = forward(x)
-        functional.cross_entropy(logits.float(), targets).backward()
+        loss = functional.cross_entropy(logits.float(), targets)
+        loss.backward()
+        found = found or _First.of(loss, model)
         optimiser.step()
+        return found
 
     return take
 
@@ -182,7 +225,7 @@ def _videos(small: bool) -> Path:
     """Return a folder of generated videos, which goes with the process."""
     folder = tempfile.TemporaryDirectory(prefix="quovadis-training-")
     _KEPT.append(folder)
-    size, frames, videos = (64, 16, 4) if small else (SIDE, 32, 40)
+    size, frames, videos = (64, 16, 4) if small else (SIDE, 64, 8)
     return write_motion_dataset(Path(folder.name), videos_per_class=videos, frames=frames, size=size)
 
 
@@ -190,7 +233,7 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _sampling(small: bool) -> ClipSampling:
-    frames, side = (16, 64) if small else (32, SIDE)
+    frames, side = (16, 64) if small else (64, SIDE)
     return ClipSampling(frames=frames, short_side=side, crop=side, flip=False)
 
 
@@ -200,7 +243,7 @@ def loading(bench: Bench) -> list[Record]:
     clips = ClipDataset(read_dataset(folder, MOTION_CLASSES), _sampling(bench.small))
     rows = []
     cores = len(os.sched_getaffinity(0))
-    for workers in (1, 2) if bench.small else sorted({1, 2, cores // 2, cores} - {0}):
+    for workers in (1, 2) if bench.small else sorted({1, cores}):
         with ClipLoader(clips, batch=4, workers=workers) as loader:
             epochs = (batch for epoch in count() for batch in loader.epoch(epoch))
             # The first batches wait for the workers to start.
@@ -209,83 +252,22 @@ def loading(bench: Bench) -> list[Record]:
             start, done = time.perf_counter(), 0
             for batch in epochs:
                 done += len(batch.clips)
-                if time.perf_counter() - start > (2 if bench.small else 10):
+                if time.perf_counter() - start > (2 if bench.small else 6):
                     break
             rate = done / (time.perf_counter() - start)
         rows.append({"workers": workers, "clips_a_second": rate, "for_each_worker": rate / workers})
     return rows
 
 
-def training(bench: Bench) -> Record:
-    """Train on generated videos for two minutes, from random weights, and tell what was learnt."""
-    small = bench.small
-    split = split_videos(read_dataset(_videos(small), MOTION_CLASSES))
-    sampling = _sampling(small)
-    options = TrainingOptions(
-        stage="full",
-        batch=4 if small else 16,
-        steps=4 if small else 100_000,
-        device=bench.device if bench.is_cuda else "CPU",
-        amp="bf16" if bench.is_cuda else "none",
-        channels_last=bench.is_cuda,
-        schedule="constant",
-        head_rate=0.05,
-        backbone_rate=0.05,
-        batch_norm_decay=0.9,
-        dropout=0.0,
-        workers=2 if small else len(os.sched_getaffinity(0)),
-    )
-    torch.manual_seed(0)
-    classes = len(MOTION_CLASSES)
-    model = I3D(classes, width=1 / 8, pool=(2, 2, 2)) if small else I3D(classes)
-    reports: list[StepReport] = []
-    start = time.perf_counter()
-
-    def stop_in_time(report: StepReport) -> None:
-        reports.append(report)
-        if time.perf_counter() - start > TRAINING_SECONDS:
-            raise _TimeIsUpError
-
-    parts = [ClipDataset(part, sampling, training=part is split.train) for part in (split.train, split.validation)]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ClipLoader(parts[0], batch=options.batch, workers=options.workers) as batches,
-        ClipLoader(parts[1], batch=options.batch, workers=options.workers) as validation,
-    ):
-        trainer = Trainer(
-            model,
-            batches,
-            options,
-            Path(folder),
-            labels=MOTION_CLASSES,
-            validation=validation,
-            on_step=stop_in_time,
-        )
-        with suppress(_TimeIsUpError):
-            trainer.fit()
-        seconds = time.perf_counter() - start
-        found = trainer.evaluate()
-    return {
-        "seconds": seconds,
-        "steps": len(reports),
-        "clips_a_second": len(reports) * options.batch / seconds,
-        "first_loss": reports[0].loss,
-        "last_loss": reports[-1].loss,
-        "validation_videos": len(found.keys),
-        **found.figures,
-    }
-
-
-class _TimeIsUpError(Exception):
-    """Two minutes are over."""
-
-
 PARTS: dict[str, Callable[[Bench], Any]] = {
     "machine": machine,
     "counted_memory": counted_memory,
     "steps": step_times,
-    "loading": loading,
+    "trainer": trainer_speed,
+    "resumed": resumed,
+    "short_of_memory": short_of_memory,
     "training": training,
+    "loading": loading,
 }
 
 

@@ -47,6 +47,7 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
         ahead: int = 2,
         clip_seconds: float = CLIP_SECONDS,
         skipped: Mapping[str, str] | None = None,
+        pin_memory: bool = False,
     ) -> None:
         """Take what is loaded; nothing is opened or started.
 
@@ -63,12 +64,14 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
             clip_seconds: how long one clip may take in a worker.
             skipped: videos that are known to be unreadable, with the reason of each, as `skipped` of an earlier loader;
                 with them a run that is resumed has the same clips.
+            pin_memory: put batches where a GPU reads them directly, while the training goes on.
 
         Raises:
             TrainingError: a number that is not possible, or an argument of another type.
         """
         check_values(ClipSource, TrainingError, source=source)
         check_values(Mapping | None, TrainingError, skipped=skipped)
+        check_values(bool, TrainingError, pin_memory=pin_memory)
         least = {"batch": 1, "world_size": 1, "ahead": 1, "workers": 0, "seed": 0, "rank": 0}
         numbers = (batch, world_size, ahead, workers, seed, rank)
         batch, world_size, ahead, workers, seed, rank = (
@@ -91,7 +94,7 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
         self._source = source
         self._batch, self._rank, self._world_size = batch, rank, world_size
         self._seed, self._classes, self._weights = seed, classes, weights
-        self._ahead = ahead
+        self._ahead, self._pin_memory = ahead, pin_memory
         self._workers = ClipWorkers(source, workers, timeout_seconds=clip_seconds) if workers else None
 
     def __exit__(self, *exception: object) -> None:
@@ -158,7 +161,7 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
                     return
                 found = [clip for clip in together if clip is not None]
                 if found:
-                    yield _batch(found)
+                    yield _batch(found, self._pin_memory)
 
     def _readable(self, index: int) -> int:
         """Return the index, or the next one whose video is not known to be unreadable."""
@@ -182,7 +185,8 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
         return Task(task.epoch, number)
 
 
-def _batch(clips: Sequence[TrainingClip]) -> Batch:
-    pixels = torch.from_numpy(np.stack([clip.clip for clip in clips]))
+def _batch(clips: Sequence[TrainingClip], pin_memory: bool) -> Batch:
+    pixels = torch.empty((len(clips), *clips[0].clip.shape), dtype=torch.uint8, pin_memory=pin_memory)
+    np.stack([clip.clip for clip in clips], out=pixels.numpy())
     targets = torch.from_numpy(np.stack([np.asarray(clip.target) for clip in clips]))
     return Batch(pixels, targets, tuple(clip.key for clip in clips))

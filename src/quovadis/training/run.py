@@ -192,6 +192,7 @@ class _Run:
             for part, is_training in ((self.split.train, True), (self.split.validation, False))
         )
         common: dict[str, Any] = {"rank": process.rank, "world_size": process.world_size, "seed": options.seed}
+        common["pin_memory"] = process.device(options.device).type == "cuda"
         counts = None if self.split.train.is_multi_label else class_counts(self.split.train)
         labels = np.array([example.label for example in train.examples], np.int64)
         balanced = labels if options.balance == "sampler" else None

@@ -26,6 +26,7 @@ from quovadis.training.batches import Batch, BatchSource, Transform
 from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
 from quovadis.training.evaluate import Evaluation, evaluate, video_records
+from quovadis.training.hardware import hardware_errors
 from quovadis.training.history import EVALUATION, STEP, History
 from quovadis.training.losses import Loss, make_loss, one_hot
 from quovadis.training.model_weights import model_tensors, prepare_model
@@ -140,7 +141,8 @@ class Trainer:
             raise TrainingError(f"there are too few clips for one batch of {options.batch}: give a smaller `batch`")
         self.steps = self.options.steps or max(1, self.options.epochs * len(batches) // self.options.accumulate)
         self._frozen = freeze_before(model, self.options.from_endpoint)
-        self.model = prepare_model(model, self.options, self.device)
+        with hardware_errors(self.options, self.device):
+            self.model = prepare_model(model, self.options, self.device)
         self.optimiser = optimiser(self.model, self.options)
         self.average = MovingAverage(self.model, self.options.ema_decay) if self.options.ema_decay else None
         self.loss, self.transform = loss or make_loss(self.options), transform
@@ -174,7 +176,7 @@ class Trainer:
         """Train to the end, or until evaluations get no better.
 
         Raises:
-            TrainingError: the loss is no number.
+            TrainingError: the loss is no number, the device has too little memory, or the network cannot be compiled.
             OutputError: something cannot be written; the last state is kept.
             VideoError: none of the videos to validate with could be read.
         """
@@ -196,8 +198,12 @@ class Trainer:
         """Take one optimiser step, and return its mean loss and the factor of its learning rates.
 
         Raises:
-            TrainingError: the loss is no number.
+            TrainingError: the loss is no number, the device has too little memory, or the network cannot be compiled.
         """
+        with hardware_errors(self.options, self.device):
+            return self._step(batches)
+
+    def _step(self, batches: Iterator[Batch]) -> tuple[float, float]:
         options, number = self.options, self.progress.step
         self.model.train()
         for module in self._frozen:
@@ -233,13 +239,13 @@ class Trainer:
         """Evaluate the weights, or their moving average, on the validation part.
 
         Raises:
-            TrainingError: there is none.
+            TrainingError: there is none, or the device has too little memory.
         """
         if self.validation is None:
             raise TrainingError("there is no validation part to evaluate on")
         self.process.average_statistics(self.model)
         self.model.eval()
-        with self._averaged():
+        with self._averaged(), hardware_errors(self.options, self.device):
             return evaluate(
                 lambda clips: self._logits(self.model, clips),
                 self.validation,
