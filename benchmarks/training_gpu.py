@@ -3,9 +3,10 @@
 A step of the full network on 8 clips of 64 x 224 x 224: eager float32 beside bf16, channels last, compiled, and with
 activations computed again; clips a second, memory, share of the card's peak, and how far loss and gradients are from
 float32's. What memory a step needs by count of its tensors, without a GPU. The same through `Trainer`, with its
-options; whether it goes on as it would have; what it says when memory is short. Two minutes of training on generated
-videos that only motion tells apart. Clips a second that the loader decodes. Parts that fail are reported and the rest
-go on; figures go to a JSON file after every part.
+options; whether it goes on as it would have; what it says when memory is short. The command: killed and resumed, by
+torchrun, too large. Two minutes of training on generated videos that only motion tells apart. Clips a second that the
+loader decodes. Parts that fail are reported and the rest go on; figures go to a JSON file after every part. It takes
+about twelve minutes; `--only` chooses parts.
 
     python benchmarks/training_gpu.py [--device cuda] [--output training_gpu.json] [--only PART …] [--small]
 """
@@ -29,6 +30,7 @@ from gpu_parts import run_parts
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.nn import functional
+from training_gpu_commands import commands
 from training_gpu_trainer import CLASSES, resumed, short_of_memory, trainer_speed, training
 
 from quovadis.architecture import summarize
@@ -266,6 +268,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "trainer": trainer_speed,
     "resumed": resumed,
     "short_of_memory": short_of_memory,
+    "commands": commands,
     "training": training,
     "loading": loading,
 }
