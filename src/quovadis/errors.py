@@ -36,9 +36,10 @@ its arguments in their parentheses."""
 
 _OPTION = re.compile(r"(?<![\w./\\-])`([A-Za-z_][\w.]*)(?:=([^`]+)|(\([^`]*\)))?`(?![\w/\\-]|\.\w)")
 """An option between backticks; those within the name of a file, such as "`device`.mp4", are of the name."""
+_PORT = r"0*(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])(?:[/?#\s'\"]|$)"
+"""A port, up to 65535, and what ends it in an address or a sentence."""
 _PASSWORD = re.compile(
-    r"([A-Za-z][A-Za-z0-9+.-]*://(?!\[)[^\s/?#:@]*):"
-    r"(?:[^\s/?#]*@(?=[^\s/?#])|(?!\d{1,5}(?:[/?#\s:;,)'\"\]]|$))\S*@)"
+    rf"([A-Za-z][A-Za-z0-9+.-]*://(?!\[)[^\s/?#:@]*):(?:[^\s/?#]*@(?=[^\s/?#])|(?!{_PORT})\S*@)", re.ASCII
 )
 """A user and his password before the last @ of an address' host; or, where what follows the colon is no port either,
 before the last @ of all, since the password holds a / ? or # that should have been percent-encoded."""

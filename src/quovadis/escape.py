@@ -31,6 +31,12 @@ def printable(text: str) -> str:
     )
 
 
+def parse_failure(error: Exception) -> str:
+    """Return why a text could not be parsed, in one line: of too long a number, without Python's advice to programs."""
+    said = " ".join(str(error).split())
+    return "a number has more than 4,300 digits" if "set_int_max_str_digits" in said else said
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things, in the plural where it must be: 1 class, 2 classes, 3,000 videos."""
     ending = "" if number == 1 else "es" if noun.endswith("s") else "s"

@@ -13,7 +13,7 @@ from quovadis.features.names import output_names
 from quovadis.report.output import Pictures
 from quovadis.video import open_video
 from quovadis.video.keys import video_key
-from quovadis.video.source import network_instructions, short_name
+from quovadis.video.source import network_instructions, public_name, short_name
 from quovadis.video.sources import Address
 from support.command_line import load_fakes, quovadis
 from support.fake_engine import CornerEngine, MeanEngine
@@ -160,7 +160,15 @@ def test_its_protocol_may_be_in_capital_letters(monkeypatch: pytest.MonkeyPatch)
     assert network_instructions("HTTP://Host.example/X.mp4").address == "http://Host.example/X.mp4"
 
 
-@pytest.mark.parametrize("password", ["cr/et", "cr?et", "cr#et", "12a/et", "!/et", "/et", "@/et", "c@/r@et", "cr et"])
+@pytest.mark.parametrize("address", ["http://host:8080/@jane/a.mp4", "http://host:65535?by=a@b", "http://[::1]:80/@a"])
+def test_a_port_is_no_password(address: str) -> None:
+    assert public_name(address) == address
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["cr/et", "cr?et", "cr#et", "12a/et", "99999/et", "554:a/et", "80,/et", "!/et", "/et", "@/et", "c@/r@et", "cr et"],
+)
 def test_a_password_that_is_not_percent_encoded_is_hidden_too_and_the_advice_is_to_encode_it(password: str) -> None:
     address = f"rtsp://jane:{password}@host.invalid/live"
     run = quovadis("classify", address, "--json")

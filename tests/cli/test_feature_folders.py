@@ -71,7 +71,7 @@ def test_a_folder_that_is_meant_as_a_file_is_refused(command: tuple[str, ...], t
     assert taken.returncode == 1
     assert (
         taken.stderr
-        == "quovadis: error: existing.csv: is a file, but results go into a folder; give another one to --output\n"
+        == "quovadis: error: existing.csv: is a file, but results go into a folder; choose another --output\n"
     )
     below = quovadis(*command, "-o", "existing.csv/out")
     assert below.returncode == 1

@@ -43,6 +43,14 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--warmup has no effect in the stage head",
         ),
         (["--stage", "full", "--head-clips", "3"], "--head-clips has no effect in the stage full, which computes no"),
+        (
+            ["--stage", "full", "--from", "Logits", "--backbone-rate", "0.1"],
+            "--backbone-rate has no effect with --from Logits, which trains the last layer alone: leave",
+        ),
+        (
+            ["--stage", "full", "--from", "Logits", "--ghost-batch", "3"],
+            "--ghost-batch has no effect with --from Logits",
+        ),
         (["--stage", "full", "--engine", "native"], "--engine has no effect in the stage full"),
         (["--stage", "full", "--epochs", "3", "--steps", "9"], "--epochs has no effect with --steps: leave one of"),
     ],
@@ -78,6 +86,10 @@ def test_flags_and_a_configuration_go_together(tmp_path: Path) -> None:
         ("head_rate = 0.01\n", "--head-rate has no effect in the stage head"),
         ('stage = "full"\nhead_clips = 9\n', "--head-clips has no effect in the stage full"),
         ('stage = "full"\nsteps = 3\nepochs = 9\n', "--epochs has no effect with --steps"),
+        (
+            'stage = "full"\nfrom_endpoint = "Logits"\nbackbone_rate = 0.1\n',
+            "--backbone-rate has no effect with --from Logits",
+        ),
     ],
 )
 def test_a_configuration_has_options_for_its_own_stage(content: str, message: str, tmp_path: Path) -> None:
@@ -85,6 +97,13 @@ def test_a_configuration_has_options_for_its_own_stage(content: str, message: st
     done = quovadis("train", tmp_path / "absent", "--out", tmp_path / "run", "--config", config)
     assert done.returncode == 2
     assert f"{config}: {message}" in done.stderr
+
+
+def test_a_recipe_may_state_a_rate_for_layers_that_are_left_as_they_are(tmp_path: Path) -> None:
+    options = ["--config", "paper-finetune", "--from", "Logits"]
+    done = quovadis("train", tmp_path / "absent", "--out", tmp_path / "run", *options)
+    assert done.returncode == 1
+    assert "absent: no such file or folder" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--split", "--validation-share"])
@@ -212,7 +231,7 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     }
     again = quovadis("train", videos, "--out", run, *arguments, *sampling, "--momentum", "0.8")
     assert again.returncode == 1
-    assert "with --momentum 0.9, and this run is with --momentum 0.8; give another one to --out" in again.stderr
+    assert "with --momentum 0.9, and this run is with --momentum 0.8; choose another --out" in again.stderr
     assert "momentum = 0.9\n" in (run / "config.toml").read_text()
     before = (run / "best.safetensors").read_bytes(), (run / "config.toml").read_bytes()
     (run / "state.ckpt").rename(tmp_path / "state.ckpt")
@@ -222,7 +241,7 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     assert head.returncode == 1
     assert head.stderr == (
         f"quovadis: error: {run}: holds results made with --stage full, and this run is with --stage head; "
-        "give another one to --out, or --restart to start over\n"
+        "choose another --out, or --restart to start over\n"
     )
     assert before == ((run / "best.safetensors").read_bytes(), (run / "config.toml").read_bytes())
     (tmp_path / "state.ckpt").rename(run / "state.ckpt")

@@ -103,7 +103,7 @@ def test_another_training_in_the_same_folder_is_refused(more: list[str], differs
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"quovadis: error: {run}: holds results made {differs}")
-    assert line.endswith("give another one to --out, or --restart to start over")
+    assert line.endswith("choose another --out, or --restart to start over")
     assert content(run) == before
 
 

@@ -275,7 +275,7 @@ def test_a_folder_of_frames_is_an_example_and_other_files_are_not(tmp_path: Path
         ("a.txt", "my dir/x.mp4 archery\n", "part path and class with a tab"),
         ("a.json", "{", "not JSON"),
         ("a.json", "[" * 100_000, "not JSON"),
-        ("a.json", f'{{"database": {{"x": {{"subset": {"9" * 5000}}}}}}}', "not JSON"),
+        ("a.json", f'{{"database": {{"x": {{"subset": {"9" * 5000}}}}}}}', "a number has more than 4,300 digits"),
         ("a.json", '{"database": {"one": {"subset": "validation", "annotations": {}}}}', "one has no label"),
         ("a.json", '{"database": {"one": {"subset": "validation", "annotations": null}}}', "one has no label"),
         ("a.json", '{"labels": []}', "database"),

@@ -41,9 +41,10 @@ def test_yaml_is_read_where_it_can_be(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_text("epochs: 3\nmilestones: [10, 20]\n")
     pytest.importorskip("yaml")
     assert read_config(str(path)) == {"epochs": 3, "milestones": [10, 20]}
-    path.write_text("epochs: [3\n")
-    with pytest.raises(TrainingError, match=r"mine\.yaml: not YAML: "):
-        read_config(str(path))
+    for wrong, why in (("[3", ""), ("9" * 5000, "a number has more than 4,300 digits"), ("2026-13-45", "month")):
+        path.write_text(f"epochs: {wrong}\n")
+        with pytest.raises(TrainingError, match=rf"mine\.yaml: not YAML: {why}"):
+            read_config(str(path))
 
 
 def test_yaml_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +64,7 @@ def test_yaml_without_its_package_says_what_to_install(tmp_path: Path, monkeypat
         ("[training]\nepochs = 3\n", r'no option is called "training"'),
         ('from = "Mixed_5b"\n', r'no option is called "from": is from_endpoint meant\?'),
         ('epochs = "many"\n', r"mine\.toml: epochs must be a whole number, not 'many'"),
+        (f"epochs = {'9' * 5000}\n", r"mine\.toml: not TOML: a number has more than 4,300 digits; fix it"),
         ("frames = 4\n", r"mine\.toml: frames must be 9 or more, not 4"),
         ('schedule = "step"\n', r"`milestones` are for"),
     ],

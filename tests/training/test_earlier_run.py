@@ -64,7 +64,7 @@ def test_another_training_is_refused_with_what_differs(
     with pytest.raises(OutputError) as caught:
         refuse_other_training(tmp_path, TrainingOptions(**options), {**PROVENANCE, **provenance})
     assert str(caught.value) == (
-        f"{tmp_path}: holds results made {told}; give another one to `folder`, or `restart=True` to start over"
+        f"{tmp_path}: holds results made {told}; choose another `folder`, or `restart=True` to start over"
     )
 
 

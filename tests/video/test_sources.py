@@ -40,6 +40,16 @@ def test_an_address_that_is_missing_is_one_line(tmp_path: Path) -> None:
         open_video(f"{server.address}/absent.mp4")
 
 
+def test_an_mp4_with_its_index_at_the_end_from_a_server_that_cannot_seek_is_to_be_downloaded(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 128, 128, 3), np.uint8)
+    video = write_video(tmp_path / "phone.mp4", noise)
+    with (
+        serve(video.read_bytes(), *["no ranges"] * 9) as server,
+        pytest.raises(VideoError, match=r"phone\.mp4: cannot be .*; download the video, and give the file"),
+    ):
+        list(open_video(f"{server.address}/phone.mp4"))
+
+
 def test_a_playlist_behind_an_address_cannot_read_local_files(tmp_path: Path) -> None:
     secret = write_video(tmp_path / "secret.ts", moving_squares(12))
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n"

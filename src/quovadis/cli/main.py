@@ -1,7 +1,8 @@
 """The command line.
 
 Results go to stdout; progress, notices and errors to stderr. Exit codes: 0 all went well, 1 something could not be done
-(each thing with a line on stderr), 2 the command line was wrong, 130 interrupted, 143 terminated.
+(each thing with a line on stderr), 2 the command line was wrong, 130 interrupted, 141 nobody reads stdout any more, 143
+terminated.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from quovadis.faults import describe, log_traceback, show_tracebacks_if_asked
 from quovadis.interrupts import INTERRUPTED, handle_interrupts
 from quovadis.version import __version__
 
-WRONG_COMMAND_LINE, TERMINATED = 2, 143
+WRONG_COMMAND_LINE, UNREAD, TERMINATED = 2, 141, 143
 
 app = typer.Typer(
     name="quovadis",
@@ -102,12 +103,13 @@ def _run() -> None:
         sys.exit(1)
     except OSError as error:
         # A reader that leaves a pipe, as `head` does, needs no word; a full disk behind stdout does.
-        if not isinstance(error, BrokenPipeError):
+        is_unread = isinstance(error, BrokenPipeError)
+        if not is_unread:
             log_traceback(error)
             notify(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
         # Python would try to write the rest at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(UNREAD if is_unread else 1)
     except Exception as error:
         log_traceback(error)
         notify(f"error: {describe(error)}")

@@ -124,13 +124,13 @@ def check_output_folder(folder: Path, suffixes: Collection[str]) -> None:
     if folder.is_dir():
         return
     if folder.exists():
-        raise OutputError(f"{folder}: is a file, but results go into a folder; give another one to `output`")
+        raise OutputError(f"{folder}: is a file, but results go into a folder; choose another `output`")
     if folder.suffix.lower() in suffixes:
         raise UsageError(f"--output: results go into a folder, and {folder} is called as a file is", running())
     try:
         check_folder(folder)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error.strerror}; give another one to `output`") from error
+        raise OutputError(f"{folder}: cannot be written: {error.strerror}; choose another `output`") from error
 
 
 def check_engine(options: ModelOptions, *, dense: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -16,17 +17,29 @@ from quovadis.video.sources import standard_input
 
 UsageError: Any = typer.BadParameter.__bases__[0]
 """A wrong command line: one line on stderr, where to read more, and exit code 2."""
-_PLAIN = {"Value error, ": "", "Input should be ": "must be ", "Invalid value for ": "invalid "}
+_PLAIN = {
+    r"Value error, ": "",
+    r"Input should be ": "must be ",
+    r"Invalid value for ": "invalid ",
+    r"a valid integer\b[^:]*": "a whole number",
+    r"a valid number\b[^:]*": "a number",
+    r"Unable to parse input string as an integer, exceeded maximum size": "must be a number of fewer digits",
+    r"must be greater than or equal to (\S+)": r"must be \1 or more",
+    r"must be less than or equal to (\S+)": r"must be \1 or less",
+}
 
 
 def usage_message(error: Any) -> str:
     """Return what is wrong with a command line, in one line without the ornaments of Typer's sentences."""
     said = " ".join(error.format_message().split()).removesuffix(".")
     for ornament, plain in _PLAIN.items():
-        said = said.replace(ornament, plain)
+        said = re.sub(ornament, plain, said)
     said = re.sub(r"'(-[\w-]+)'", r"\1", said)
     said = re.sub(r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", r"unexpected argument: \1", said)
-    said = re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", said)
+    if possibilities := getattr(error, "possibilities", None):
+        # Typer names them in the order of the alphabet.
+        nearest = get_close_matches(error.option_name, possibilities, 1, cutoff=0)[0]
+        said = re.sub(r" \(Possible options: .*\)$|; did you mean .*\?$", f"; did you mean {nearest}?", said)
     return said if said[1:2].isupper() else f"{said[:1].lower()}{said[1:]}"
 
 

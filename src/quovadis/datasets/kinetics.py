@@ -10,6 +10,7 @@ from typing import Any
 
 from quovadis.datasets.dataset import Annotation
 from quovadis.errors import DatasetError
+from quovadis.escape import parse_failure
 
 CSV_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 _VALIDATION = ("validation", "val", "validate")
@@ -93,8 +94,9 @@ def read_kinetics_json(path: Path, text: str, split: str | None) -> list[Annotat
         subsets = {key: str(entry["subset"]) for key, entry in database.items()}
         labels = {str(label) for label in document.get("labels", [])}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = parse_failure(error) if isinstance(error, ValueError) else repr(error)
         raise DatasetError(
-            f"{path}: not JSON of the form labels, database: key: subset, annotations: label ({error!r})"
+            f"{path}: not JSON of the form labels, database: key: subset, annotations: label ({reason})"
         ) from error
     if split is None and any(is_split(subset, "validation") for subset in subsets.values()):
         split = "validation"

@@ -72,19 +72,25 @@ def _read_ucf101(lists: Path, split: int) -> _Lists:
     path = lists / "classInd.txt"
     for number, line in _lines(path):
         index, _, name = line.partition(" ")
-        if not index.isdecimal() or not name.strip():
+        of_class = _class_number(index)
+        if of_class is None or not name.strip():
             raise DatasetError(f"{path}: line {number} is no number and name of a class; get the file again")
-        names[int(index)] = name.strip()
+        names[of_class] = name.strip()
     files = [lists / f"{part}list0{split}.txt" for part in ("train", "test")]
     train, test = ([_ucf101_video(file, number, line, names) for number, line in _lines(file)] for file in files)
     return [names[index] for index in sorted(names)], train, test
+
+
+def _class_number(text: str) -> int | None:
+    """Return a number of a class, which has few digits; None: it is none."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 def _ucf101_video(path: Path, number: int, line: str, names: dict[int, str]) -> Annotation:
     # Training lists count classes from 1; test lists name the class by its folder alone.
     video, _, index = line.partition(" ")
     folder = PurePosixPath(video).parent.name
-    label = names.get(int(index), "") if index.strip().isdecimal() else folder
+    label = names.get(_class_number(index.strip()) or 0, "") if index.strip().isdecimal() else folder
     if label not in names.values():
         raise DatasetError(f"{path}: line {number} has a class that is not in classInd.txt; get the lists again")
     return _annotation(video, label, number)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError, VideoError
+from quovadis.escape import abbreviated
 from quovadis.faults import unexpected
 from quovadis.fields import check_value
 from quovadis.video import ArrayFrames, SourceReader, VideoLimits, VideoSource, discover_videos, video_source
@@ -120,7 +121,8 @@ def _array(path: Path) -> NDArray[Any]:
         # Not `np.load`, which would read a `.npz` too, whatever it is called.
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
-        raise MetricError(f"{path}: not an array that numpy reads without pickle ({error})") from error
+        reason = abbreviated(str(error), 200)
+        raise MetricError(f"{path}: not an array that numpy reads without pickle ({reason})") from error
     return array
 
 

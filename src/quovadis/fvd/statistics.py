@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from quovadis.durable import output_file
 from quovadis.errors import MetricError, OutputError, Spell, in_python, spell_options
-from quovadis.escape import shortened
+from quovadis.escape import parse_failure, shortened
 from quovadis.fields import check_path, check_value
 from quovadis.metrics import Moments
 from quovadis.values import ArrayEquality, in_json_types
@@ -268,7 +268,8 @@ def load_statistics(path: str | os.PathLike[str]) -> Statistics:
     except FileNotFoundError as error:
         raise MetricError(f"{path}: no such file") from error
     except _UNREADABLE as error:
-        raise MetricError(f"{path}: not statistics that quovadis fvd wrote ({error}); measure again") from error
+        reason = parse_failure(error)
+        raise MetricError(f"{path}: not statistics that quovadis fvd wrote ({reason}); measure again") from error
     return Statistics(str(path), settings, lengths, tuple(provenance))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import DatasetError
-from quovadis.escape import escaped
+from quovadis.escape import escaped, parse_failure
 from quovadis.extras import import_extra
 from quovadis.version import __version__
 
@@ -258,7 +258,7 @@ def read_table(path: Path, *, expected: str = "results that quovadis wrote") -> 
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file") from error
     except (OSError, arrow.ArrowException, LookupError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise DatasetError(f"{path}: not {expected} ({error})") from error
+        raise DatasetError(f"{path}: not {expected} ({parse_failure(error)})") from error
 
 
 def _checked(arrow: Any, table: Any, metadata: Any) -> ResultTable:

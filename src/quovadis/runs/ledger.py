@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from quovadis.durable import atomic_replace
 from quovadis.errors import OutputError
-from quovadis.escape import escaped
+from quovadis.escape import escaped, parse_failure
 from quovadis.runs.settings import difference
 from quovadis.video.fingerprints import ABSENT, path_state
 
@@ -188,7 +188,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         ):
             return OutputError(f"{self._path}: cannot be written: {error}")
         return OutputError(
-            f"{self._path}: cannot be used as the record of what is done ({error}); "
+            f"{self._path}: cannot be used as the record of what is done ({parse_failure(error)}); "
             f"`restart=True` starts over, or give another {self._kind}"
         )
 

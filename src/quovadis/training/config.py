@@ -11,11 +11,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from quovadis.architecture import HEAD
 from quovadis.durable import output_file
 from quovadis.errors import QuovadisError, TrainingError
-from quovadis.escape import escaped
+from quovadis.escape import escaped, parse_failure
 from quovadis.extras import import_extra
-from quovadis.training.options import StageName, TrainingOptions, check_effect
+from quovadis.training.options import BACKBONE_ONLY, StageName, TrainingOptions, check_effect
 
 CONFIG_NAME = "config.toml"
 """In the folder of a run: all options as they were resolved."""
@@ -59,17 +60,16 @@ def recipe_text(name: str) -> str:
 def _from_toml(text: str, path: Path) -> Any:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TrainingError(f"{path}: not TOML: {error}; fix it", option="config") from error
+    except (ValueError, RecursionError) as error:
+        raise TrainingError(f"{path}: not TOML: {parse_failure(error)}; fix it", option="config") from error
 
 
 def _from_yaml(text: str, path: Path) -> Any:
     yaml = import_extra("yaml", f"reading {path.name}")
     try:
         return yaml.safe_load(text) or {}
-    except (yaml.YAMLError, RecursionError) as error:
-        told = " ".join(str(error).split())
-        raise TrainingError(f"{path}: not YAML: {told}; fix it", option="config") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise TrainingError(f"{path}: not YAML: {parse_failure(error)}; fix it", option="config") from error
 
 
 def resolve(config: Mapping[str, Any], given: Mapping[str, Any], *defaults: Any, origin: str = "config") -> list[Any]:
@@ -132,10 +132,13 @@ def check_given(
     """
     _check_length(given)
     check_effect(given, stage)
+    _check_frozen(given, {**config, **given}.get("from_endpoint"))
     if "stage" not in given:
         try:
             _check_length(config)
             check_effect(config, stage)
+            if "from_endpoint" not in given:
+                _check_frozen(config, config.get("from_endpoint"))
         except TrainingError as error:
             raise TrainingError(f"{origin}: {error}", option="config") from error
 
@@ -143,6 +146,16 @@ def check_given(
 def _check_length(values: Mapping[str, Any]) -> None:
     if values.get("steps") is not None and values.get("epochs") is not None:
         raise TrainingError("`epochs` has no effect with `steps`: leave one of them out", option="epochs")
+
+
+def _check_frozen(values: Mapping[str, Any], first_layer: str | None) -> None:
+    if first_layer == HEAD.scope:
+        for name in (name for name in BACKBONE_ONLY if name in values):
+            raise TrainingError(
+                f'`{name}` has no effect with `from_endpoint="{first_layer}"`, which trains the last layer alone: '
+                "leave one of them out",
+                option=name,
+            )
 
 
 def _listed(value: Any) -> Any:

@@ -53,4 +53,4 @@ def _options(told: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _refuse(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     if told := difference(before, now):
-        raise OutputError(f"{folder}: {told}; give another one to `folder`, or `restart=True` to start over")
+        raise OutputError(f"{folder}: {told}; choose another `folder`, or `restart=True` to start over")

@@ -41,6 +41,8 @@ NO_RESULT = frozenset({"stage", "device", "workers", "save_every"})
 """Options that decide nothing of what a stage makes."""
 HEAD_RESULT = frozenset({"seed", "loss", "balance", "label_smoothing", "head_clips"})
 """Options that decide what the stage `head` makes."""
+BACKBONE_ONLY = ("backbone_rate", "batch_norm_decay", "ghost_batch", "sync_batch_norm")
+"""Options that decide nothing if only the last layer is trained, which has no batch norm."""
 _HEAD_ONLY = frozenset({"head_clips", "engine"})
 """Options that the stage `full` does not read."""
 

@@ -104,7 +104,7 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
         # PyTorch raises errors of many kinds for files that are none of its own.
         raise OutputError(f"{path}: not the state of a training, or damaged; `restart=True` starts over") from error
     if told:
-        raise OutputError(f"{path.parent}: {told}; give another one to `folder`, or `restart=True` to start over")
+        raise OutputError(f"{path.parent}: {told}; choose another `folder`, or `restart=True` to start over")
     if progress.is_done and not all((path.parent / name).exists() for name in (BEST_NAME, LAST_NAME)):
         raise OutputError(f"{path.parent}: the training is done, but its weights are gone; `restart=True` trains again")
     return state

@@ -255,7 +255,9 @@ class Decoder:
                 packet = next(packets, None)
             except (av.FFmpegError, OSError) as error:
                 if self._kind != "file" and not self.report.frames_decoded:
-                    raise VideoError(f"{self._name}: cannot be read: {_reason(error)}") from error
+                    # FFmpeg says no more than that, of the MP4s of phones from a server without ranges of bytes.
+                    advice = "" if self._kind == "camera" else "; download the video, and give the file"
+                    raise VideoError(f"{self._name}: cannot be read: {_reason(error)}{advice}") from error
                 self._damage(f"cannot be read on: {_reason(error)}")
                 return
             if packet is None:

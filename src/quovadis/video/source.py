@@ -13,8 +13,6 @@ from quovadis.environment import OFFLINE_VARIABLE, is_offline
 from quovadis.errors import VideoError, without_passwords
 
 _ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
-_UNENCODED = re.compile(r"://[^/?#:@]*:(?!\d{1,5}[/?#])(?:[^@]*[/?#\s]|[^/?#]*@[/?#]).*@")
-"""An address whose password holds what ends the host."""
 CAMERA_PREFIX = "camera:"
 STANDARD_INPUT = "-"
 """A video that is piped in; a file of this name is `./-`."""
@@ -107,9 +105,11 @@ def network_instructions(address: str) -> OpenInstructions:
         VideoError: an address of an unknown protocol, or whose password is not percent-encoded; any address while
             `QUOVADIS_OFFLINE` forbids the network.
     """
-    if public_name(address) != address and _UNENCODED.search(address):
+    public = public_name(address)
+    before, _, after = public.partition(":***@")
+    if public != address and re.search(r"[/?#\s]", address[len(before) : len(address) - len(after)]):
         raise VideoError(
-            f"{public_name(address)}: the password holds a / ? # or space; write it percent-encoded: / as %2F, "
+            f"{public}: the password holds a / ? # or space; write it percent-encoded: / as %2F, "
             "? as %3F, # as %23, a space as %20"
         )
     if is_offline():
