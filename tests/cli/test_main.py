@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from quovadis.cli.main import main
 from quovadis.interrupts import INTERRUPTED
 from support.command_line import SAFETY_NET, load_fakes, quovadis, quovadis_process
 from support.fake_engine import MeanEngine
@@ -181,19 +180,15 @@ def test_a_reader_that_leaves_the_pipe_is_no_traceback(cricket_gif: Path) -> Non
     assert run.stderr == ""
 
 
-@pytest.mark.usefixtures("fake_network")
-def test_a_reader_that_leaves_needs_no_word(
-    cricket_gif: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [("--json",), ("--format", "csv"), ()], ids=str)
+def test_a_reader_that_leaves_needs_no_word(cricket_gif: Path, options: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    monkeypatch.setattr(sys, "argv", ["quovadis", "classify", str(cricket_gif), *SHORT, "--json"])
-    with os.fdopen(writing, "w") as unread:
-        monkeypatch.setattr(sys, "stdout", unread)
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert end.value.code == 128 + signal.SIGPIPE
-    assert capfd.readouterr() == ("", "")
+    run = run_process("classify", cricket_gif, *SHORT, *options, stdout=writing, text=True)
+    os.close(writing)
+    assert run.returncode == 128 + signal.SIGPIPE
+    assert run.stderr == ""
 
 
 @pytest.mark.slow

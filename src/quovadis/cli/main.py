@@ -94,6 +94,9 @@ def _run() -> None:
             sys.stdout.flush()
         if code:
             sys.exit(code)
+    except SystemExit as end:
+        # Typer has met the same error before us.
+        sys.exit(UNREAD if isinstance(end.__context__, BrokenPipeError) else end.code)
     except UsageError as error:
         notify(f"error: {usage_message(error)}")
         notify(f"see {(error.ctx or running()).command_path} --help")
@@ -103,13 +106,12 @@ def _run() -> None:
         sys.exit(1)
     except OSError as error:
         # A reader that leaves a pipe, as `head` does, needs no word; a full disk behind stdout does.
-        is_unread = isinstance(error, BrokenPipeError)
-        if not is_unread:
+        if not isinstance(error, BrokenPipeError):
             log_traceback(error)
             notify(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
         # Python would try to write the rest at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(UNREAD if is_unread else 1)
+        sys.exit(UNREAD if isinstance(error, BrokenPipeError) else 1)
     except Exception as error:
         log_traceback(error)
         notify(f"error: {describe(error)}")
