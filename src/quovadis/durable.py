@@ -139,4 +139,4 @@ def exclusive_lock(folder: Path, notify: Notify) -> Iterator[None]:
 
 def cache_error(path: Path, error: OSError) -> CacheError:
     """Return the error for a cache that cannot be written."""
-    return CacheError(f"{path}: cannot write the cache: {error.strerror}; set {HOME_VARIABLE} to a folder with room")
+    return CacheError(f"{path}: cannot write the cache: {error.strerror}; set {HOME_VARIABLE} to another folder")

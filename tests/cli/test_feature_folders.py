@@ -63,7 +63,7 @@ def test_a_folder_that_is_meant_as_a_file_is_refused(command: tuple[str, ...], t
     wrong = quovadis(*command, "-o", "x.json")
     assert wrong.returncode == 2
     assert wrong.stderr.startswith(
-        "quovadis: error: --output: results go into a folder, and x.json is called as a file is\n"
+        "quovadis: error: --output: results go into a folder, but x.json is named like a file\n"
     )
     assert not (tmp_path / "x.json").exists()
     (tmp_path / "existing.csv").write_text("of someone else")

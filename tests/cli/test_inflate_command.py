@@ -84,7 +84,7 @@ def test_what_cannot_be_done_is_one_line_with_the_flag_that_helps(source: Path, 
         (source, taken): f"{taken}: is there already; --force replaces it",
         (headless, tmp_path / "x.safetensors"): f"{headless}: has no last layer to inflate; give the classes of a new "
         "one, with --labels or --num-classes",
-        (tmp_path / "absent.ckpt", tmp_path / "x.safetensors"): f"{tmp_path / 'absent.ckpt'}: there is no such file",
+        (tmp_path / "absent.ckpt", tmp_path / "x.safetensors"): f"{tmp_path / 'absent.ckpt'}: no such file",
     }.items():
         done = quovadis("inflate", *arguments, COLUMNS="1000")
         assert done.returncode == 1

@@ -297,7 +297,7 @@ def test_networks_for_images_given_as_weights_are_sent_to_inflation(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("absent.ckpt", None, "there is no such file"),
+        ("absent.ckpt", None, "no such file"),
         ("empty.pth", b"", "not weights but an empty file"),
         ("lfs.pth", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
         ("google.caffemodel", b"\x0a\x09GoogLeNet\xa2\x06\x05abcde", "a Caffe model"),

@@ -103,7 +103,7 @@ def test_a_video_on_both_sides_is_named_with_its_copy(tmp_path: Path) -> None:
     train = write(tmp_path / "train", a__one="same", a__two="other", b__three="more")
     write(tmp_path / "validation", a__copy="same", b__four="away")
     split = read_splits(train, validation=tmp_path / "validation")
-    assert warnings(split).endswith("so that accuracy is overestimated: a/one.mp4 is a/copy.mp4")
+    assert warnings(split).endswith("so accuracy is overestimated: a/one.mp4 is the same as a/copy.mp4")
     assert "train" in warnings(split)
     assert len(split.warnings) == 1
 

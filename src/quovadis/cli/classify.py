@@ -108,7 +108,7 @@ def classify(
     ] = False,
     threshold: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Timeline: least probability that makes a segment.", rich_help_panel=SAMPLING),
+        typer.Option(min=0, max=1, help="Timeline: least probability of a segment's class.", rich_help_panel=SAMPLING),
         Needs("timeline"),
     ] = DEFAULT_THRESHOLD,
     start: Annotated[

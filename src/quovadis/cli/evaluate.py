@@ -139,7 +139,7 @@ def evaluate(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="Folder for the report and the record of what is done; of --compare for comparison.json.",
+            help="Folder for the report; with --compare, for comparison.json.",
             show_default="evaluation",
             rich_help_panel=OUTPUT,
         ),

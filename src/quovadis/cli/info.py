@@ -36,7 +36,7 @@ def info(
     ] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Print the model card: operations, parameters, inputs, outputs, stages; for WEIGHTS, first what they are.
+    """Print the model card: operations, parameters, inputs, outputs, stages; before it, what WEIGHTS are.
 
     Examples:
         quovadis info

@@ -126,7 +126,7 @@ def check_output_folder(folder: Path, suffixes: Collection[str]) -> None:
     if folder.exists():
         raise OutputError(f"{folder}: is a file, but results go into a folder; choose another `output`")
     if folder.suffix.lower() in suffixes:
-        raise UsageError(f"--output: results go into a folder, and {folder} is called as a file is", running())
+        raise UsageError(f"--output: results go into a folder, but {folder} is named like a file", running())
     try:
         check_folder(folder)
     except OSError as error:
@@ -221,7 +221,7 @@ Calibration = Annotated[
     typer.Option(
         "--calibrate",
         metavar="SOURCE",
-        help="Calibrate int8 on this; repeat for more.",
+        help="Video or folder to calibrate int8 on; repeat for more.",
         show_default="the videos",
         rich_help_panel=MODEL_PANEL,
     ),

@@ -38,7 +38,9 @@ def train(
     dataset: Annotated[
         Path,
         typer.Argument(
-            metavar="DATASET", help="A folder for each class, a list, Kinetics, UCF-101, HMDB-51.", show_default=False
+            metavar="DATASET",
+            help="A folder for each class, a list, or Kinetics, UCF-101, HMDB-51, Charades.",
+            show_default=False,
         ),
     ],
     folder: Annotated[
@@ -47,7 +49,7 @@ def train(
             "--out",
             "-o",
             metavar="FOLDER",
-            help="Folder of the run; with a run in it, that goes on.",
+            help="Folder of the run; an interrupted run in it is resumed.",
             show_default=False,
             rich_help_panel=OUTPUT,
         ),
@@ -69,7 +71,7 @@ def train(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train on videos of one's own classes, or as the paper did; goes on if interrupted.
+    """Train a classifier of your own actions, or train as the paper did; resumes if interrupted.
 
     Examples:
         quovadis train my_videos/ --out runs/mine

@@ -40,7 +40,7 @@ def read_source(path: Path) -> SourceTensors:
         raise WeightsError(f"{str(path)[:200]}: cannot read the weights: {error}") from error
     if not is_there:
         refuse_shard(path)
-        raise WeightsError(f"{path}: there is no such file; give a checkpoint of TensorFlow or a state dict of PyTorch")
+        raise WeightsError(f"{path}: no such file; give a checkpoint of TensorFlow or a state dict of PyTorch")
     if path.is_file() and not is_checkpoint_part(path):
         refuse_foreign(path)
     source = _open(path, weights_format(path))

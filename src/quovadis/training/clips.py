@@ -61,7 +61,7 @@ class ClipSampling:
     scales: tuple[float, float] | None = None
     """Least and greatest share of the frame's area that is cut out in training, of a proportion from 3:4 to 4:3, and
     scaled to the square; None: squares of `crop` pixels are cut out of the scaled frame, anywhere, as in the paper."""
-    flip: bool = _option(True, "Mirror half of the clips; not where left and right matter.")
+    flip: bool = _option(True, "Mirror half of the clips; turn it off if left and right matter.")
     """Whether half of the clips in training are mirrored, left to right: not where left and right matter."""
     views: int = _option(1, "Clips of each video in validation.", min=1)
     """Clips of each video in validation, evenly spread over it: of 1, the one in its middle."""

@@ -81,59 +81,71 @@ class TrainingOptions:
     """Batches whose gradients are averaged for one step."""
     loss: LossName = _option("softmax", "softmax: one class for each video; sigmoid: several.")
     """`softmax`: cross-entropy, one class for each video; `sigmoid`: binary cross-entropy, any number of them."""
-    balance: BalanceName = _option("none", "Rare classes: drawn as often as others, or weighted in the loss.")
+    balance: BalanceName = _option(
+        "none", "Rare classes: sampler draws them as often as others; weights counts them more in the loss."
+    )
     """Of classes with fewer videos: `sampler` draws each class equally often, `weights` multiplies its loss by the mean
     number of videos over its own, to a mean of 1 over the videos."""
-    patience: int | None = _option(
-        None, "Stop after so many evaluations without a better one.", min=1, show_default="never"
-    )
+    patience: int | None = _option(None, "Stop after N evaluations without a better one.", min=1, show_default="never")
     """Evaluations without a better one after which training stops; None: it goes on to its end."""
     head_clips: int = _option(3, "Clips of each video that the stage head learns from.", min=1)
     """Clips of each video, at random times and cut out at random, that the stage `head` learns from."""
-    seed: int = _option(0, "Of everything random.", min=0)
+    seed: int = _option(0, "Seed of everything random.", min=0)
     """Everything random derives from it, the epoch, and the number of the clip or step."""
-    save_every: int = _option(200, "Steps after which the state is saved, beside each epoch's end.", min=1)
+    save_every: int = _option(200, "Save the state every N steps, and at the end of each epoch.", min=1)
     """Steps after which the state is saved, beside the end of each epoch."""
 
     head_rate: float = _option(0.01, "Learning rate of the last layer.", RATES, min=0)
     """Learning rate of the last layer, which begins with random weights or with those of the stage `head`."""
     backbone_rate: float = _option(0.001, "Learning rate of all other layers.", RATES, min=0)
     """Learning rate of all other layers."""
-    schedule: ScheduleName = _option("cosine", "How rates fall: to zero as a cosine, in steps, or not.", RATES)
+    schedule: ScheduleName = _option(
+        "cosine", "How rates fall: along a cosine to zero, in steps, or not at all.", RATES
+    )
     """`cosine`: to zero over the whole training; `step`: by `factors` at `milestones`; `constant`: not at all."""
     milestones: Sequence[int] = _option(
-        (), "Steps at which a schedule of steps changes; repeat.", RATES, metavar="N", show_default=False
+        (),
+        "Schedule step: step from which on rates are lower; repeat for more.",
+        RATES,
+        metavar="N",
+        show_default=False,
     )
     """Optimiser steps, ascending, from which on the factor of the same place counts, with the schedule `step`."""
     factors: Sequence[float] = _option(
-        (), "Factors of the first rates from each milestone on; repeat.", RATES, metavar="X", show_default="0.1 each"
+        (),
+        "Schedule step: factor of the first rates from a milestone on; repeat for each.",
+        RATES,
+        metavar="X",
+        show_default="0.1 each",
     )
     """What the first rates are multiplied by from each milestone on; empty: 0.1, 0.01, …"""
     warmup: int = _option(0, "Steps over which rates rise from zero.", RATES, min=0)
     """Optimiser steps over which rates rise to their first value, in a straight line."""
     global_batch: int | None = _option(
         None,
-        "Clips of a step that rates and steps are stated for; for other batches they are scaled.",
+        "Clips in a step that the given rates and steps are for; with fewer or more, both are scaled.",
         RATES,
         min=1,
         show_default="the batch",
     )
     """Clips of one step, over all processes, that rates and steps are stated for: a run with fewer takes rates that are
     smaller in proportion, and as many more steps (`scaled`); None: they are meant as they are."""
-    momentum: float = _option(0.9, "Of stochastic gradient descent.", RATES)
+    momentum: float = _option(0.9, "Momentum of stochastic gradient descent.", RATES)
     """Of stochastic gradient descent, 0 or more and less than 1: 0.9 in the paper, section 2.5."""
 
     weight_decay: float = _option(1e-7, "L2 on the kernels of convolutions.", REGULARISATION, min=0)
     """L2 on the kernels of convolutions, not on offsets and biases: as in Sonnet 1, whose batch norm has none."""
     dropout: float = _option(0.5, "Share of pooled features that are dropped.", REGULARISATION)
     """Probability of dropping a pooled feature, 0 or more and less than 1."""
-    label_smoothing: float = _option(0.0, "Share of a target given to all classes alike.", REGULARISATION)
+    label_smoothing: float = _option(
+        0.0, "Share of each target that is spread evenly over all classes.", REGULARISATION
+    )
     """Share of each target that all classes get alike, 0 or more and less than 1."""
     mixup: float = _option(0.0, "Strength of mixup; 0 is none.", REGULARISATION, min=0)
     """Parameter of the beta distribution that clips of a batch are mixed by; 0: they are not."""
     ema_decay: float = _option(0.0, "Decay of averaged weights, such as 0.999; 0 is none.", REGULARISATION)
     """Decay of the moving average of the weights that is evaluated and written; 0: there is none."""
-    batch_norm_decay: float = _option(0.999, "Of batch norm's moving averages.", REGULARISATION)
+    batch_norm_decay: float = _option(0.999, "Decay of batch norm's moving averages.", REGULARISATION)
     """Share of batch norm's moving averages that a step keeps, 0 or more and less than 1: 0.999 in Sonnet 1. A network
     that begins with random weights and takes less than some thousand steps needs a smaller one, such as 0.9."""
     clip_norm: float = _option(40.0, "Largest norm of the gradients; 0 is any.", REGULARISATION, min=0)
@@ -151,7 +163,7 @@ class TrainingOptions:
     """Whether each stage's activations are computed again for the gradients instead of kept."""
     sync_batch_norm: bool = _option(False, "Batch norm over all processes, unlike the paper; cuda.", HARDWARE)
     """Whether batch norm is over the clips of all processes: unlike the paper, and on CUDA alone."""
-    ghost_batch: int | None = _option(None, "Clips that batch norm takes together.", HARDWARE, show_default="batch")
+    ghost_batch: int | None = _option(None, "Clips that batch norm is computed over.", HARDWARE, show_default="batch")
     """Clips of a batch that batch norm takes together, as a replica of so many would; None: all of the batch."""
     workers: int = _option(2, "Videos decoded at once.", HARDWARE, min=0)
     """Videos decoded at once; 0: none beside the training itself."""

@@ -218,10 +218,10 @@ def check_split(train: Dataset, validation: Dataset, *, check_content: bool = Tr
     if check_content:
         pairs = list(duplicates(train.examples, validation.examples))
         if pairs:
-            named = "; ".join(f"{a} is {b}" for a, b in pairs[:_MAX_NAMED])
+            named = "; ".join(f"{a} is the same as {b}" for a, b in pairs[:_MAX_NAMED])
             more = f"; and {len(pairs) - _MAX_NAMED} more" if len(pairs) > _MAX_NAMED else ""
             warnings.append(
-                f"{train.source}: videos to train on are to validate with too, so that accuracy is overestimated: "
+                f"{train.source}: the training and the validation part have videos in common, so accuracy is overestimated: "
                 f"{named}{more}"
             )
     return DatasetSplit(train, validation, tuple(warnings))

@@ -145,7 +145,7 @@ def read_training(folder: Path) -> TrainingHistory:
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise OutputError(f"{path}: damaged; run the training again, which goes on from its last state") from error
+        raise OutputError(f"{path}: damaged; run the training again, which resumes from its last state") from error
     head = folder / "head"
     return TrainingHistory(
         name=folder.resolve().name,

@@ -88,7 +88,7 @@ def _outcome(history: TrainingHistory) -> str:
     """Return the sentences that most readers want."""
     best = history.best
     if best is None:
-        return f"No evaluation yet: {counted(len(history.steps), 'step')} done. Run the training again to go on."
+        return f"No evaluation yet: {counted(len(history.steps), 'step')} done. Run the training again to resume it."
     is_head = not history.steps
     which = "the stage head" if is_head else f"epoch {best.epoch}"
     name = "video_map" if history.is_multi_label else "video_top1"
