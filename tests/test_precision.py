@@ -103,7 +103,7 @@ def test_of_many_videos_the_first_give_a_clip_each() -> None:
 
 def test_little_to_calibrate_on_is_told_with_the_fix_each_time(weights: Weights) -> None:
     made, lines = calibrated(weights, [noise(0)])
-    told = f'{ENOUGH_VIDEOS} videos or more are better; name them once, `calibration=["SOURCE"]`'
+    told = f'{ENOUGH_VIDEOS} videos or more are better; calibrate on them once with `calibration=["SOURCE"]`'
     assert made.provenance is not None
     assert lines[1] == f"int8 is calibrated on {made.provenance}: {told}"
     assert str(made.provenance).startswith("1 clip of 1 video, 20")

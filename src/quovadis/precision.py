@@ -160,5 +160,5 @@ def _tell(used: Quantization | None, notify: Notify) -> None:
         return
     line = f"int8 is calibrated on {used.provenance}"
     if used.provenance.is_small:
-        line += f': {ENOUGH_VIDEOS} videos or more are better; name them once with `calibration=["SOURCE"]`'
+        line += f': {ENOUGH_VIDEOS} videos or more are better; calibrate on them once with `calibration=["SOURCE"]`'
     notify(line)

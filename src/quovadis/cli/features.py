@@ -107,7 +107,7 @@ def features(
     windows: Annotated[
         Windows | None,
         typer.Option(
-            help="Frames left at the end: full drops them, loop repeats them to fill a window, join adds them to the last.",
+            help="Frames left at the end: full drops them, loop repeats them to fill a window, join extends the last.",
             show_default="loop for 9 frames or more, join for fewer; with --like video_features, full",
             rich_help_panel=SAMPLING,
         ),

@@ -221,8 +221,8 @@ def check_split(train: Dataset, validation: Dataset, *, check_content: bool = Tr
             named = "; ".join(f"{a} is the same as {b}" for a, b in pairs[:_MAX_NAMED])
             more = f"; and {len(pairs) - _MAX_NAMED} more" if len(pairs) > _MAX_NAMED else ""
             warnings.append(
-                f"{train.source}: the training and the validation part have videos in common, so accuracy is overestimated: "
-                f"{named}{more}"
+                f"{train.source}: the training and the validation part have videos in common, so accuracy is "
+                f"overestimated: {named}{more}"
             )
     return DatasetSplit(train, validation, tuple(warnings))
 
