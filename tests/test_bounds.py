@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import quovadis
 from quovadis.errors import QuovadisError
 from quovadis.evaluation.protocols import make_protocol
 from quovadis.export.conversion import convert
+from quovadis.fields import MAX_THREADS, MAX_WORKERS
 from quovadis.fvd import compare_videos
 from quovadis.metrics import bootstrap
 from quovadis.video import Dense, SlidingWindows
@@ -64,6 +66,18 @@ def test_is_refused_by_its_name(option: str, call: Callable[[], Any]) -> None:
     assert str(HUGE)[:4] in str(caught.value) or str(8 * HUGE)[:4] in str(caught.value)
 
 
+@pytest.mark.parametrize("number", [10**400, 10**5000], ids=["longer than floats", "longer than Python prints"])
+@pytest.mark.parametrize(("option", "call"), CALLS.values(), ids=list(CALLS))
+def test_so_is_one_that_python_cannot_print(
+    option: str, call: Callable[[], Any], number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "HUGE", number)
+    with pytest.raises(QuovadisError) as caught:
+        call()
+    assert caught.value.option == option
+    assert len(str(caught.value)) < 500
+
+
 def test_more_resamples_than_anyone_waits_for_are_refused() -> None:
     with pytest.raises(quovadis.MetricError, match="are too many; give up to 100000"):
         bootstrap(lambda a, b: 0.0, np.zeros(3), np.zeros(3), resamples=HUGE, seed=0)
@@ -74,7 +88,9 @@ def test_so_are_workers_and_threads_of_every_command(command: str) -> None:
     for option in ("--workers", "--threads"):
         run = command_line(command, "absent", *(["absent"] if command == "fvd" else []), option, "1000000")
         assert run.returncode == 2
-        assert f"invalid {option}: must be less than or equal to" in run.stderr
+        assert (
+            f"invalid {option}: must be {MAX_WORKERS if option == '--workers' else MAX_THREADS} or less" in run.stderr
+        )
 
 
 def test_a_stride_of_any_length_needs_no_memory() -> None:

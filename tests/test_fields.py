@@ -120,6 +120,7 @@ Make = Callable[..., Any]
         (lambda: FeatureOptions(crops=True), "crops", "not True"),
         (lambda: FeatureOptions(pool="most"), "pool", 'unknown pool "most": choose none, space, all'),
         (lambda: FeatureOptions(sampling=CentreClip()), "sampling", "sampling must be Sampling, not CentreClip"),
+        (lambda: Sampling(fps=10**400), "fps", 'fps must be a number or "native", not 1000'),
         (lambda: Geometry(crop="224"), "crop", "a whole number or None, not '224'"),
     ],
 )

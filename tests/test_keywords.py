@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from quovadis import (
     Sampling,
     SlidingWindows,
     TimeSpan,
+    VideoError,
     VideoLimitError,
     VideoLimits,
 )
@@ -180,3 +182,16 @@ def test_options_of_another_kind_are_refused(model: Recognizer) -> None:
             model.classify(FRAMES, **held)  # type: ignore[arg-type]
     with pytest.raises(ArchitectureError, match="int is no VideoLimits"):
         model.classify(FRAMES, limits=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("clips", [SlidingWindows(), Dense()], ids=["windows", "dense"])
+def test_a_part_behind_the_end_of_a_video_is_an_error_that_says_so(
+    model: Recognizer, clips: SlidingWindows | Dense
+) -> None:
+    calls: list[Callable[..., Any]] = [model.classify, model.features]
+    if isinstance(clips, Dense):
+        calls.append(lambda *given, **keywords: next(model.stream(*given, **keywords)))
+    for call in calls:
+        with pytest.raises(VideoError, match="no frame lies in the part of the video that was asked for") as caught:
+            call(FRAMES, clips=clips, start_seconds=9)
+        assert caught.value.option == "start_seconds"

@@ -57,7 +57,11 @@ def shortened(value: object) -> str:
     """Return a value as `repr` writes it, in one line, with its middle left out if it is long, and passwords hidden."""
     if isinstance(value, str):
         value = without_passwords(value)
-    return " ".join(_SHORT.repr(value).split())
+    try:
+        return " ".join(_SHORT.repr(value).split())
+    except ValueError:
+        # Python prints no longer ones.
+        return "a number of more than 4,300 digits"
 
 
 def quoted(text: str) -> str:

@@ -20,6 +20,8 @@ MAX_WORKERS, MAX_THREADS = 256, 1024
 """Videos that one process works on at once, and threads of an engine: more would only exhaust the machine."""
 
 _REFUSED = object()
+_MAX_NUMBER = 10**300
+"""Of larger whole numbers there is nothing; Python can neither make floats of them nor, of some, print them."""
 _NAMES: Mapping[Any, str] = {
     **{int: "a whole number", float: "a number", str: "text", bool: "True or False"},
     **{NoneType: "None", os.PathLike: "a path", Callable: "a function", Iterable: "a list"},
@@ -206,7 +208,8 @@ def _accepted_by(value: Any, kind: Any) -> Any:
         if number is None and kind is float and isinstance(value, Real) and not _is_boolean(value):
             number = float(value)
         # Not a number is equal to nothing, and no number to compute with.
-        return _REFUSED if number is None or number != number else number
+        is_none = number is None or number != number or (isinstance(number, int) and abs(number) > _MAX_NUMBER)
+        return _REFUSED if is_none else number
     if origin is not None and issubclass(origin, Sequence):
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):
             return _REFUSED

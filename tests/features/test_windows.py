@@ -360,7 +360,7 @@ def test_a_part_without_frames_is_an_error_and_not_an_empty_array(
     sampling = Sampling(clips=clips, span=TimeSpan(start_seconds=60))
     path = write_video(tmp_path / "v.mp4", moving_squares(20, 64, 48))
     for source in (path, np.zeros((20, 224, 224, 3), np.uint8)):
-        with pytest.raises(VideoError, match=r"0 frames are too few|this array, of shape .* is empty"):
+        with pytest.raises(VideoError, match="no frame lies in the part of the video that was asked for"):
             video_features(MeanEngine(), source, FeatureOptions(sampling=sampling))
 
 

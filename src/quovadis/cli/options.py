@@ -105,7 +105,7 @@ def check_resume(resume: Path | None, outputs: Sequence[Path | None], sources: S
         OutputError: what is written would replace a video.
     """
     if any(is_same_file(resume, output) for output in outputs):
-        raise UsageError("--resume: results would replace what is done: give a file of its own")
+        raise UsageError("--resume needs a file of its own: the results would overwrite it")
     for written in (resume, *outputs):
         check_spares_videos(written, sources)
 

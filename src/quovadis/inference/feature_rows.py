@@ -24,6 +24,7 @@ from quovadis.values import ArrayValue
 from quovadis.video import CountedFrames, Dense, Frame, SourceLike, Video, VideoLimits, open_video, sliding_clips
 from quovadis.video.crops import CROPS, Crop, CropConverter
 from quovadis.video.geometry import Converter, FrameConverter
+from quovadis.video.sampling import nothing_in_span
 
 MAX_HTML_ROWS = 10
 
@@ -227,6 +228,8 @@ def feature_rows(
     for row in rows:
         yield row
         made += 1
+    if not counted.count:
+        raise nothing_in_span(name)
     if not made:
         raise VideoError(
             f"{name}: {counted_are(counted.count, 'frame')} too few: features need {options.shortest_frames}; "

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import SHORTEST_FRAMES, TEMPORAL_STRIDE
 from quovadis.engines import Engine
-from quovadis.errors import VideoError
 from quovadis.escape import counted
 from quovadis.inference.dense import TimeStep, dense_steps, smooth
 from quovadis.results import ClipPrediction, StepPrediction, VideoPrediction, WeightsIdentity
 from quovadis.runs.ordered import map_ordered
 from quovadis.video import Clip, CountedFrames, Dense, Frame, Sampling, SourceReader, Video, sampled_clips
+from quovadis.video.sampling import nothing_in_span
 
 
 def predict_video(
@@ -68,7 +68,7 @@ def predict_video(
                 raise
             notes.append("stopped by the user")
     if not clips:
-        raise VideoError(f"{video.name}: no frame lies in the part of the video that was asked for")
+        raise nothing_in_span(video.name)
     if video.dropped_frames:
         notes.append(f"left out, because frames came too fast: {counted(video.dropped_frames, 'frame')}")
     if clips[-1].looped:
@@ -95,7 +95,7 @@ def predict_steps(engine: Engine, labels: tuple[str, ...], video: Video, dense: 
         dense: how many steps are averaged, and how many frames go through the network in one call.
 
     Raises:
-        VideoError: the video cannot be read, is cut off, or exceeds the limits.
+        VideoError: the video cannot be read, is cut off, exceeds the limits, or ends before the part to be read.
         EngineError: the device failed.
     """
     clock = _CaptureClock()
@@ -114,6 +114,8 @@ def predict_steps(engine: Engine, labels: tuple[str, ...], video: Video, dense: 
                 delay_seconds=clock.delay(step.end_seconds) if video.live else None,
                 labels=labels,
             )
+    if not recent and not video.live:
+        raise nothing_in_span(video.name)
 
 
 def _dense_predictions(

@@ -17,7 +17,7 @@ from quovadis.architecture import (
     check_chunk,
     check_clip_frames,
 )
-from quovadis.errors import ArchitectureError
+from quovadis.errors import ArchitectureError, VideoError
 from quovadis.fields import check_fields
 
 if TYPE_CHECKING:
@@ -195,3 +195,10 @@ class Sampling:
             return None
         seconds = inf if length is None else max(length - self.span.start_seconds, 0.0)
         return self.clips.expected(round(min(seconds, inf if duration is None else duration) * rate))
+
+
+def nothing_in_span(name: str) -> VideoError:
+    """Return the error for a video, as errors call it, that ends before the `TimeSpan` that was asked for."""
+    return VideoError(
+        f"{name}: no frame lies in the part of the video that was asked for; give an earlier `start_seconds`"
+    )
