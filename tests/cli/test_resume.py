@@ -167,7 +167,7 @@ def test_a_file_to_resume_from_is_for_nothing_else(
         *command(name, videos, "--resume", both, option, tmp_path / "." / ".." / tmp_path.name / both.name)
     )
     assert refused.returncode == 2
-    assert "give a file of its own" in " ".join(refused.stderr.split())
+    assert "--resume needs a file of its own" in " ".join(refused.stderr.split())
     assert not both.exists()
 
 
