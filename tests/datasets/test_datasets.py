@@ -177,7 +177,7 @@ def test_a_video_that_is_named_twice_in_two_ways_counts_once(
     tmp_path: Path, videos: Path, name: str, text: str
 ) -> None:
     (videos / "linked.mp4").symlink_to(videos / "one.mp4")
-    with pytest.raises(DatasetError, match="are one video") as caught:
+    with pytest.raises(DatasetError, match="are the same video") as caught:
         read(tmp_path / name, text, videos=videos)
     assert str(tmp_path / name) in str(caught.value)
 
@@ -261,7 +261,7 @@ def test_a_folder_of_frames_is_an_example_and_other_files_are_not(tmp_path: Path
         ("a.txt", "one 400\n", 'no class "400"'),
         ("a.txt", "one\n", "line 1 has 1 column, not"),
         ("a.txt", "one,5,5\n", "line 1 has 3 columns"),
-        ("a.txt", "one 5\none 6\n", "one stands in it twice"),
+        ("a.txt", "one 5\none 6\n", "one is listed twice"),
         ("a.txt", "\n# nothing\n", "no videos in it"),
         ("a.txt", "gone 5\n", "none of its videos exists; the first would be"),
         ("a.csv", "label,youtube_id,time_start,time_end,split\narchery,x,five,15,val\n", "line 2"),
@@ -377,8 +377,8 @@ def test_a_list_of_paths_that_end_in_numbers_stays_one(rawframes: Path, lines: t
         ("some/dir-1 3 5 6 7\nsome/dir-2 5 5\n", "line 1 has several classes"),
         ("some/dir-1 3 1 5 6 7\n", "line 1 has several classes"),
         ("some/dir-1 9999999999 5\n", "line 1: no video has that many frames"),
-        ("some/dir-1 3 5\nsome/dir-1 3 6\n", "stands in it twice"),
-        ("some/dir-1 3 5\n./some/dir-1 3 6\n", "are one video"),
+        ("some/dir-1 3 5\nsome/dir-1 3 6\n", "is listed twice"),
+        ("some/dir-1 3 5\n./some/dir-1 3 6\n", "are the same video"),
         ("some/dir-1 3 400\n", 'no class "400"'),
         ("gone/a 3 5\ngone/b 4 5\n", "the first would be"),
     ],

@@ -62,10 +62,10 @@ def test_only_videos_of_both_are_compared() -> None:
     ("change", "needle"),
     [
         ({"settings": {"protocol": "omz"}}, "differ in protocol"),
-        ({"labels": tuple("abcdefgh")}, "other classes"),
+        ({"labels": tuple("abcdefgh")}, "different classes"),
         ({"keys": ("x", "y")}, "no video in common"),
-        ({"truth": np.array([1, 0])}, "other labels"),
-        ({"start_frame": np.array([0, 3])}, "other frames"),
+        ({"truth": np.array([1, 0])}, "different labels"),
+        ({"start_frame": np.array([0, 3])}, "different frames"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(change: dict[str, object], needle: str) -> None:

@@ -188,7 +188,7 @@ def test_a_model_that_differs_from_its_source_is_not_left_behind(
         ("a.onnx", {"frames": 0}, "`frames=0`: give a number from 9"),
         ("a.onnx", {"layout": "HWC"}, "`layout` must be one of BDHWC, BDCHW"),
         ("a.xml", {"compress": "zip"}, "`compress` must be one of none, fp16"),
-        ("model", {"to": "openvino"}, "is called .xml"),
+        ("model", {"to": "openvino"}, "ends in .xml"),
         (".", {"to": "onnx"}, "is a folder"),
     ],
 )

@@ -73,7 +73,7 @@ def test_no_videos_can_be_taken_of_statistics(kept: Path) -> None:
 
 def test_a_source_named_twice_is_refused(shards: list[str]) -> None:
     again = str(Path(shards[0]) / ".." / "first")
-    with pytest.raises(MetricError, match="named twice in one set"):
+    with pytest.raises(MetricError, match="given twice in one set"):
         side_statistics([*shards, again], measure)
 
 

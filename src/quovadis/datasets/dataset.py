@@ -201,7 +201,7 @@ def check_keys(annotations: Iterable[Annotation], source: Path) -> None:
     seen: set[str] = set()
     for annotation in annotations:
         if annotation.key in seen:
-            raise DatasetError(f"{source}: {annotation.key} stands in it twice; a video counts once")
+            raise DatasetError(f"{source}: {annotation.key} is listed twice; list each video once")
         seen.add(annotation.key)
 
 
@@ -218,4 +218,4 @@ def check_paths(examples: Iterable[Example], source: Path) -> None:
         path = os.path.realpath(example.path)
         other = seen.setdefault((path, example.frames), example.key)
         if other != example.key:
-            raise DatasetError(f"{source}: {other} and {example.key} are one video, {path}; a video counts once")
+            raise DatasetError(f"{source}: {other} and {example.key} are the same video, {path}; list each video once")

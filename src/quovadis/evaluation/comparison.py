@@ -83,13 +83,15 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
         raise DatasetError("the two evaluations have no video in common; compare runs over the same dataset")
     places_a, places_b = _places(a, shared), _places(b, shared)
     if not np.array_equal(a.truth[places_a], b.truth[places_b]):
-        raise DatasetError("the two evaluations have other labels for the same videos; compare runs over one dataset")
+        raise DatasetError(
+            "the two evaluations have different labels for the same videos; compare runs over one set"
+        )
     views_a, views_b = _views(a, places_a), _views(b, places_b)
     same_frames = len(views_a) == len(views_b) and all(
         np.array_equal(getattr(a, name)[views_a], getattr(b, name)[views_b]) for name in ("clip", "crop", "start_frame")
     )
     if not same_frames:
-        raise DatasetError("the two evaluations look at other frames of the same videos; evaluate both again")
+        raise DatasetError("the two evaluations look at different frames of the same videos; evaluate both again")
     right_a, right_b = a.video_ranks[places_a] == 0, b.video_ranks[places_b] == 0
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     best_a, best_b = (p.video_probabilities[i].argmax(axis=1) for p, i in ((a, places_a), (b, places_b)))
@@ -130,7 +132,7 @@ def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _check_alike(a: Predictions, b: Predictions) -> None:
     if a.labels != b.labels:
-        raise DatasetError("the two evaluations have other classes; compare runs with the same class names")
+        raise DatasetError("the two evaluations have different classes; compare runs with the same class names")
     for name in _ALIKE:
         if a.settings.get(name) != b.settings.get(name):
             raise DatasetError(

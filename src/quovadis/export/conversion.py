@@ -251,7 +251,7 @@ def plan_conversion(
     # A checkpoint is called by its prefix, though its index is what can be seen of it.
     name = target.name.removesuffix(INDEX_SUFFIX) if file_format.name == "tensorflow-checkpoint" else target.name
     if file_format.name == "openvino" and target.suffix != ".xml":
-        raise OutputError(f"{target}: an OpenVINO IR is called .xml, with its .bin beside it")
+        raise OutputError(f"{target}: the name of an OpenVINO IR ends in .xml, and its .bin lies beside it")
     options = _options(file_format.name, file_format.defaults, file_format.options, given, clip_frames)
     return single(name, file_format, options), target.parent
 

@@ -227,7 +227,7 @@ def _check_named_once(sources: Sequence[str]) -> None:
     for source in sources:
         path = source if is_address(source) else str(local_path(source).resolve())
         if path in seen:
-            raise MetricError(f"{source}: named twice in one set; a video counts once")
+            raise MetricError(f"{source}: given twice in one set; give each video once")
         seen.add(path)
 
 

@@ -40,7 +40,7 @@ def map_ordered(
 
     def check_process() -> None:
         if os.getpid() != process:
-            raise VideoError("these videos were in work when the process was forked: begin again in the child")
+            raise VideoError("these videos were being processed when the process was forked: begin again in the child")
 
     try:
         for item in items:
