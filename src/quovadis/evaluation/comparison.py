@@ -83,9 +83,7 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
         raise DatasetError("the two evaluations have no video in common; compare runs over the same dataset")
     places_a, places_b = _places(a, shared), _places(b, shared)
     if not np.array_equal(a.truth[places_a], b.truth[places_b]):
-        raise DatasetError(
-            "the two evaluations have different labels for the same videos; compare runs over one set"
-        )
+        raise DatasetError("the two evaluations have different labels for the same videos; compare runs over one set")
     views_a, views_b = _views(a, places_a), _views(b, places_b)
     same_frames = len(views_a) == len(views_b) and all(
         np.array_equal(getattr(a, name)[views_a], getattr(b, name)[views_b]) for name in ("clip", "crop", "start_frame")

@@ -75,7 +75,7 @@ class TrainingOptions:
     """Passes over the training part; `steps`, if given, counts instead."""
     steps: int | None = _option(None, "Optimiser steps, in place of epochs.", min=1)
     """Optimiser steps in all; None: as many as `epochs` has."""
-    batch: int = _option(6, "Clips that a process takes at once; batch norm is over them.", min=1)
+    batch: int = _option(6, "Clips in a batch of one process; batch norm is computed over them.", min=1)
     """Clips that a process takes at once, over which batch norm is computed: 6 in the paper's repository."""
     accumulate: int = _option(1, "Batches whose gradients make one step.", min=1)
     """Batches whose gradients are averaged for one step."""
@@ -105,7 +105,7 @@ class TrainingOptions:
     """`cosine`: to zero over the whole training; `step`: by `factors` at `milestones`; `constant`: not at all."""
     milestones: Sequence[int] = _option(
         (),
-        "Schedule step: step from which on rates are lower; repeat for more.",
+        "Optimiser step at which the schedule step lowers the rates; repeat for more.",
         RATES,
         metavar="N",
         show_default=False,
@@ -113,7 +113,7 @@ class TrainingOptions:
     """Optimiser steps, ascending, from which on the factor of the same place counts, with the schedule `step`."""
     factors: Sequence[float] = _option(
         (),
-        "Schedule step: factor of the first rates from a milestone on; repeat for each.",
+        "Factor of the first rates from a milestone on; repeat for each milestone.",
         RATES,
         metavar="X",
         show_default="0.1 each",
@@ -123,7 +123,7 @@ class TrainingOptions:
     """Optimiser steps over which rates rise to their first value, in a straight line."""
     global_batch: int | None = _option(
         None,
-        "Clips in a step that the given rates and steps are for; with fewer or more, both are scaled.",
+        "Clips in a step that the given rates and steps are meant for; other batches scale both.",
         RATES,
         min=1,
         show_default="the batch",
@@ -157,11 +157,11 @@ class TrainingOptions:
     """`bf16` or `fp16` (CUDA alone, with scaled losses): convolutions in 16 bits, weights in 32; `none`: all in 32."""
     channels_last: bool = _option(False, "Keep channels innermost in memory.", HARDWARE)
     """Whether tensors have their channels innermost, which tensor cores want."""
-    compile: bool = _option(False, "Compile the network; the first step takes minutes.", HARDWARE)
+    compile: bool = _option(False, "Compile the network; the first step then takes minutes.", HARDWARE)
     """Whether `torch.compile` makes kernels for the network."""
-    checkpoint_activations: bool = _option(False, "Less memory for a third more time.", HARDWARE)
+    checkpoint_activations: bool = _option(False, "Use less memory, but a third more time.", HARDWARE)
     """Whether each stage's activations are computed again for the gradients instead of kept."""
-    sync_batch_norm: bool = _option(False, "Batch norm over all processes, unlike the paper; cuda.", HARDWARE)
+    sync_batch_norm: bool = _option(False, "Batch norm over all processes, unlike the paper; only on cuda.", HARDWARE)
     """Whether batch norm is over the clips of all processes: unlike the paper, and on CUDA alone."""
     ghost_batch: int | None = _option(None, "Clips that batch norm is computed over.", HARDWARE, show_default="batch")
     """Clips of a batch that batch norm takes together, as a replica of so many would; None: all of the batch."""
