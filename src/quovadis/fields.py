@@ -22,7 +22,7 @@ MAX_WORKERS, MAX_THREADS = 256, 1024
 _REFUSED = object()
 _NAMES: Mapping[Any, str] = {
     **{int: "a whole number", float: "a number", str: "text", bool: "True or False"},
-    **{NoneType: "None", os.PathLike: "a path", Callable: "a function", Iterable: "a list"},
+    **{NoneType: "None", os.PathLike: "a path", Callable: "a function", Iterable: "a list", Mapping: "a mapping"},
 }
 _PLURALS: Mapping[Any, str] = {int: "whole numbers", float: "numbers"}
 FUNCTION = Callable[..., object]
