@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from quovadis.errors import WeightsError
+from quovadis.weights.file_sample import read_error
 from quovadis.weights.sstable import MAGIC
 
 INDEX_SUFFIX = ".index"
@@ -104,4 +104,4 @@ def _read(path: Path, position: int, size: int) -> bytes:
             file.seek(max(position + file.seek(0, 2), 0) if position < 0 else position)
             return file.read(size)
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+        raise read_error(path, error) from error

@@ -14,6 +14,7 @@ from quovadis.errors import LabelsError, WeightsError
 from quovadis.fetch.files import OfficialFile, is_correct
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.detect import weights_files
+from quovadis.weights.file_sample import read_error
 from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
 from quovadis.weights.load import local_file, read_weights
 from quovadis.weights.pull import cached_path, catalogue_entry
@@ -124,4 +125,4 @@ def _check(path: Path, expected: OfficialFile | None) -> FileCheck:
         official = None if expected is None else is_correct(path, expected)
         return FileCheck(str(path), path.stat().st_size, sha256, official)
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+        raise read_error(path, error) from error
