@@ -35,6 +35,11 @@ class FileSample:
         """The name's suffix in lower case."""
         return self.path.suffix.lower()
 
+    @property
+    def may_be_safetensors(self) -> bool:
+        """Whether it begins with the length of a header and a brace; those eight bytes may look like any file's."""
+        return self.head[8:9] == b"{" and int.from_bytes(self.head[:8], "little") < self.size
+
     @cached_property
     def text(self) -> str:
         """The beginning as text, without space before it; empty if the file is not text."""
