@@ -16,6 +16,7 @@ from quovadis.datasets.dataset import (
     check_labels,
     check_paths,
     own_labels,
+    read_text,
 )
 from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
 from quovadis.datasets.locate import AN_ADDRESS, NO_FRAMES, VideoFinder
@@ -146,12 +147,7 @@ def _example(annotation: Annotation, label: int, finder: VideoFinder) -> Example
 def _read_file(
     source: Path, file_format: DatasetFormat, split: str | None, finder: VideoFinder
 ) -> tuple[DatasetFormat, list[Annotation]]:
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"{source}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{source}: not UTF-8 text; give an annotation file, or a folder for each class") from error
+    text = read_text(source, "give an annotation file, or a folder for each class")
     if file_format == "auto":
         is_json = source.suffix.lower() == ".json"
         file_format = "kinetics-json" if is_json else "kinetics-csv" if is_kinetics_csv(text) else "list"
