@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.errors import VideoError
 from quovadis.faults import mark_as_users
-from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
 from quovadis.video.base_source import BaseSource
@@ -48,7 +47,7 @@ class ArrayFrames(BaseSource):
     """What errors call them."""
 
     def __post_init__(self) -> None:
-        check_fields(self, VideoError)
+        super().__post_init__()
         if self.rate is not None and not 0 < self.rate <= 1000:
             raise VideoError(
                 f"{self.rate} frames per second is out of range: give a rate above 0, up to 1000", option="rate"
