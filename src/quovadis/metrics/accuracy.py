@@ -47,6 +47,10 @@ class Proportion:
         """Where the probability of success lies, with a confidence of 0.95."""
         return wilson_interval(self.successes, self.trials)
 
+    def to_dict(self) -> dict[str, int | float]:
+        """Return the numbers and both ends of the interval, by name."""
+        return {"successes": self.successes, "trials": self.trials, **self.interval._asdict()}
+
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> WilsonInterval:
     """Return the score interval of a proportion (Wilson 1927), which holds for few trials and rates near 0 and 1 too.
