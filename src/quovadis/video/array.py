@@ -18,7 +18,7 @@ from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.errors import VideoError
 from quovadis.faults import mark_as_users
 from quovadis.limits import VideoLimits
-from quovadis.video.animations import FrameSource
+from quovadis.video.animations import FiniteFrames, FrameSource
 from quovadis.video.base_source import BaseSource
 from quovadis.video.decoder import VideoReport
 from quovadis.video.fingerprints import array_fingerprint
@@ -124,11 +124,8 @@ class ArrayFrames(BaseSource):
         return ArrayDecoder(self._opened(), self.rate or FRAMES_PER_SECOND)
 
 
-class ArrayDecoder:
+class ArrayDecoder(FiniteFrames):
     """Frames that need no decoding; offers what `decoder.Decoder` does."""
-
-    live = False
-    first_seconds = Fraction(0)
 
     def __init__(
         self,
@@ -164,9 +161,6 @@ class ArrayDecoder:
     def frames_per_second(self) -> float:
         """The rate of the frames."""
         return float(self._rate)
-
-    def close(self) -> None:
-        """Do nothing: no file is open."""
 
     def frames(self) -> Iterator[DecodedFrame]:
         """Yield every frame as it is asked for.
