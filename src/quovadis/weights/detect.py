@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from quovadis.weights.file_sample import ZIP, read_sample
+from quovadis.weights.file_sample import ZIP, read_error, read_sample
 from quovadis.weights.sstable import MAGIC
 
 INDEX_SUFFIX = ".index"
@@ -72,6 +72,19 @@ def weights_format(path: Path) -> WeightsFormat:
     if head[:1] and head[0] == _MODEL_FIELD_IR_VERSION:
         return WeightsFormat.ONNX
     return WeightsFormat.TENSORFLOW_CHECKPOINT
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is a file or a folder, or a checkpoint with this prefix.
+
+    Raises:
+        WeightsError: no path can be so, or a folder may not be entered.
+    """
+    try:
+        return path.exists() or path.with_name(path.name + INDEX_SUFFIX).exists()
+    except (OSError, ValueError) as error:
+        # Such as a name that is too long for a file.
+        raise read_error(Path(str(path)[:200]), error) from error
 
 
 def is_checkpoint_part(path: Path) -> bool:

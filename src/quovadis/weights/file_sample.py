@@ -108,9 +108,9 @@ def read_whole(path: Path, max_bytes: int, what: str) -> bytes:
         raise read_error(path, error) from error
 
 
-def read_error(path: Path, error: OSError) -> WeightsError:
+def read_error(path: Path, error: OSError | ValueError) -> WeightsError:
     """Return the error for weights that the system does not let us read."""
-    return WeightsError(f"{path}: cannot read the weights: {error.strerror or error}")
+    return WeightsError(f"{path}: cannot read the weights: {getattr(error, 'strerror', None) or error}")
 
 
 def quoted(text: str) -> str:
