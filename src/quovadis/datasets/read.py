@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from quovadis.datasets.dataset import (
     Annotation,
@@ -64,11 +64,7 @@ def read_dataset(
     check_value("labels", labels, Sequence[str] | None, DatasetError)
     check_value("split", split, str | None, DatasetError)
     subset = check_value("subset", subset, int | None, DatasetError, at_least=1)
-    if file_format not in get_args(DatasetFormat):
-        raise DatasetError(
-            f'no form of dataset is called "{file_format}"; there are {", ".join(get_args(DatasetFormat))}',
-            option="file_format",
-        )
+    check_value("file_format", file_format, DatasetFormat, DatasetError)
     check_exists(source, videos)
     finder = VideoFinder(_videos_folder(source, videos))
     if source.is_dir() and file_format in ("auto", "folders"):
