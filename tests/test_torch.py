@@ -212,7 +212,7 @@ def test_without_pytorch_the_import_says_what_to_install(monkeypatch: pytest.Mon
     [
         (lambda: I3D("3"), "num_classes must be a whole number, not '3'"),  # type: ignore[arg-type]
         (lambda: I3D(1.5), "num_classes must be a whole number, not 1.5"),  # type: ignore[arg-type]
-        (lambda: I3D(dropout=2), "dropout must be in 0..1, not 2"),
+        (lambda: I3D(dropout=2), "dropout must be 1 or less, not 2"),
         (lambda: I3D(dropout=float("nan")), "dropout must be a number, not nan"),
         (lambda: I3D.from_pretrained(None), "weights must be text, a path or Weights, not None"),  # type: ignore[arg-type]
         (lambda: I3D.from_pretrained("absent.pt", num_classes="3"), "num_classes must be"),  # type: ignore[arg-type]

@@ -121,19 +121,14 @@ class I3D(nn.Module):
             ArchitectureError: an unknown endpoint, less than one class, or a dropout outside of 0..1.
         """
         super().__init__()
-        num_classes = check_value("num_classes", num_classes, int, ArchitectureError)
-        dropout = check_value("dropout", dropout, float, ArchitectureError)
-        if not 0 <= dropout <= 1:
-            raise ArchitectureError(f"dropout must be in 0..1, not {dropout}", option="dropout")
-        if num_classes < 1:
-            raise ArchitectureError(f"a network of {num_classes} classes has nothing to tell apart: ask for 1 or more")
-        self.num_classes = num_classes
+        self.num_classes = check_value("num_classes", num_classes, int, ArchitectureError, at_least=1)
+        dropout = check_value("dropout", dropout, float, ArchitectureError, at_least=0, at_most=1)
         self.endpoints = check_endpoints(endpoints)
         self.width, self.pool = width, pool
         self.checkpoint_activations = False
         """Whether training keeps only what each stage takes in, and computes the rest again for the gradients."""
         self.dropout = nn.Dropout(dropout)
-        for unit, in_channels in convolutions(num_classes, width):
+        for unit, in_channels in convolutions(self.num_classes, width):
             self._add_unit(unit.scope, _Unit(unit, in_channels, batch_norm=not is_head(unit)))
 
     def _add_unit(self, scope: str, unit: nn.Module) -> None:
@@ -169,7 +164,7 @@ class I3D(nn.Module):
             WeightsError: weights that are unavailable or cannot be read.
             ArchitectureError: an unknown endpoint, less than one class, or a dropout outside of 0..1.
         """
-        check_value("num_classes", num_classes, int | None, ArchitectureError)
+        check_value("num_classes", num_classes, int | None, ArchitectureError, at_least=1)
         check_value("weights", weights, str | os.PathLike | Weights, WeightsError)
         if not isinstance(weights, Weights):
             weights = load_weights(weights if isinstance(weights, str) else Path(weights))
