@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import numpy as np
 import oracle
@@ -25,7 +24,7 @@ def engines(threads: int) -> Iterator[tuple[str, Callable[[], Engine]]]:
     """Yield a name and a maker for every engine that this machine can run."""
     tensors = load_weights("rgb-scratch").tensors
     for name in instruction_sets():
-        yield f"native {name}", partial(NativeEngine, tensors, threads=threads, instruction_set=name)
+        yield f"native {name}", lambda name=name: NativeEngine(tensors, threads=threads, instruction_set=name)
     yield "openvino", lambda: OpenVINOEngine(tensors, threads=threads)
     yield "torch", lambda: TorchEngine(tensors, device="cpu", threads=threads)
 

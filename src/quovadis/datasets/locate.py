@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quovadis.video.expand import is_video_name
-from quovadis.video.folders import is_folder_entry
 from quovadis.video.frame_folders import has_frames
 from quovadis.video.images import is_image_name
 from quovadis.video.signatures import animation_kind
@@ -80,10 +79,18 @@ class VideoFinder:
                 yield folder / name, listing.names[name]
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # Whatever it is, reading it will tell.
+        return False
+
+
 def _list(folder: Path) -> _Listing:
     try:
         with os.scandir(folder) as entries:
-            names = {entry.name: is_folder_entry(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
+            names = {entry.name: _is_folder(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
     except OSError:
         names = {}
     stems: dict[str, str] = {}

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from quovadis.architecture import (
     CLIP_FRAMES,
@@ -129,8 +129,6 @@ def convert(
     check_values(str | None, OutputError, to=to, recipe=recipe)
     given["batch"] = check_value("batch", batch, Size | None, OutputError)
     given["frames"] = check_value("frames", frames, Size | None, OutputError)
-    check_value("layout", layout, Layout | None, OutputError)
-    check_value("compress", compress, Compression | None, OutputError)
     check_values(bool, OutputError, verify=verify, overwrite=overwrite)
     check_values(FUNCTION, OutputError, on_step=on_step, notify=notify, progress=progress)
     if is_address(os.fspath(destination)):
@@ -269,6 +267,9 @@ def _options(
         if option not in admitted:
             raise OutputError(f"`{option}` has no effect with the format {name}; leave it out")
     values: dict[str, Any] = {str(option): value for option, value in given.items()}
+    for option, choices in (("layout", get_args(Layout)), ("compress", get_args(Compression))):
+        if values.get(option, choices[0]) not in choices:
+            raise OutputError(f'`{option}` must be one of {", ".join(choices)}, not "{values[option]}"')
     for option, least in (("batch", 1), ("frames", MINIMUM_FRAMES)):
         value = values.get(option)
         if value == "any":

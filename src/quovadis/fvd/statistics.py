@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from quovadis.durable import output_file
 from quovadis.errors import MetricError, OutputError, Spell, in_python, spell_options
-from quovadis.escape import escaped, shortened
+from quovadis.escape import shortened
 from quovadis.fields import check_path, check_value
 from quovadis.metrics import Moments
 from quovadis.values import ArrayEquality, in_json_types
@@ -222,7 +222,7 @@ def save_statistics(statistics: Statistics, path: str | os.PathLike[str], *, kee
         "settings": statistics.settings,
         "measured": list(statistics.provenance),
     }
-    text = escaped(json.dumps(document))
+    text = json.dumps(document).encode("utf-8", "backslashreplace").decode()
     arrays: dict[str, NDArray[Any]] = {"document": np.array(text)}
     for frames, part in statistics.lengths.items():
         arrays |= {

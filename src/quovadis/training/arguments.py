@@ -1,4 +1,4 @@
-"""The arguments of `Trainer`, which are checked before anything is written."""
+"""The types of `Trainer`'s arguments, which are checked before anything is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quovadis.errors import TrainingError
 from quovadis.fields import OPTIONAL_FUNCTION, check_value
 
 
-def check_arguments(make_trainer: Callable[..., None], given: Mapping[str, Any]) -> None:
+def check_pieces(make_trainer: Callable[..., None], given: Mapping[str, Any]) -> None:
     """Refuse arguments that are of other types than their annotations say.
 
     Args:

@@ -21,7 +21,7 @@ from quovadis.durable import output_folder
 from quovadis.errors import TrainingError
 from quovadis.fields import check_path
 from quovadis.torch import normalize
-from quovadis.training.arguments import check_arguments
+from quovadis.training.arguments import check_pieces
 from quovadis.training.batches import Batch, BatchSource, Transform
 from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
@@ -130,7 +130,7 @@ class Trainer:
             EngineError: there is no such device.
         """
         folder = check_path("folder", folder, TrainingError)
-        check_arguments(Trainer.__init__, locals())
+        check_pieces(Trainer.__init__, locals())
         options.check_together()
         self.process = process or Process()
         self.options = scaled(options, options.batch * options.accumulate * self.process.world_size)

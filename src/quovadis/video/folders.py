@@ -35,15 +35,14 @@ def walk_folders(root: Path) -> Iterator[Listing]:
         if identity in above:
             continue
         with os.scandir(folder) as entries:
-            kinds = {entry.name: is_folder_entry(entry) for entry in entries if not entry.name.startswith(".")}
+            kinds = {entry.name: _is_folder(entry) for entry in entries if not entry.name.startswith(".")}
         names = sorted(kinds, key=lambda name: natural_key(Path(name)))
         yield Listing(folder, [name for name in names if not kinds[name]])
         inner = above | {identity}
         waiting.extend((folder / name, inner) for name in reversed(names) if kinds[name])
 
 
-def is_folder_entry(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry of a folder is a folder itself; what cannot be looked at is none."""
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
