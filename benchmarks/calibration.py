@@ -103,12 +103,12 @@ def main() -> None:
             shuffled = random.Random(split // 2).sample(videos, len(videos))
             halves = shuffled[: len(videos) // 2], shuffled[len(videos) // 2 :]
             half, rest = halves if split % 2 == 0 else halves[::-1]
-            found = {}
+            compared: dict[str, list[tuple[bool, float]]] = {}
             for name, maxima in settings(half, sample):
                 int8 = open_engine(weights.tensors, threads=arguments.threads, quantization=calibrate(maxima))
-                found[name] = [_compare(window, int8) for video in rest for window in video]
-            for name, compared in found.items():
-                rows.setdefault(name, []).extend(compared)
+                compared[name] = [_compare(window, int8) for video in rest for window in video]
+            for name, pairs in compared.items():
+                rows.setdefault(name, []).extend(pairs)
             done += 1
             print(f"{done} of {arguments.splits} halves", file=sys.stderr)
     for key, value in machine.describe(arguments.threads).items():
@@ -116,10 +116,10 @@ def main() -> None:
     print(f"{len(videos)} videos, {sum(map(len, videos))} windows, {done} halves, engine {exact.description}")
     print("| clips | predictions | top-1 agreement | mean change of its probability | worst |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    for name, found in rows.items():
-        agreements, changes = zip(*found, strict=True)
+    for name, pairs in rows.items():
+        agreements, changes = zip(*pairs, strict=True)
         agreement = f"{100 * np.mean(agreements):.1f} %"
-        print(f"| {name} | {len(found)} | {agreement} | {np.mean(changes):.4f} | {max(changes):.4f} |")
+        print(f"| {name} | {len(pairs)} | {agreement} | {np.mean(changes):.4f} | {max(changes):.4f} |")
 
 
 if __name__ == "__main__":

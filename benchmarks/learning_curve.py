@@ -96,7 +96,8 @@ def generated(backbone: Recognizer, folder: Path, videos: int, small: bool) -> t
     """Return features of generated videos, and the seconds that they took: each is one clip."""
     frames = 16 if small else 64
     sampling = ClipSampling(frames=frames, flip=False)
-    parts, seconds = [], 0.0
+    parts: list[HeadFeatures] = []
+    seconds = 0.0
     for part, count in (("train", videos), ("validation", 2 if small else VALIDATION_VIDEOS)):
         own = write_motion_dataset(folder / part, videos_per_class=count, frames=frames, seed=len(parts))
         clips = ClipDataset(read_dataset(own, MOTION_CLASSES), sampling, training=part == "train")

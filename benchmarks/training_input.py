@@ -15,6 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -60,10 +61,10 @@ def measure(dataset: Dataset, sampling: ClipSampling, *, clips: int, workers: in
     for number, example in enumerate(dataset.examples):
         source = ClipDataset(dataset, sampling)
         source.clip(0, number)
-        by_seeking = per_second(clips, lambda epoch, source=source, number=number: source.clip(epoch, number))
+        by_seeking = per_second(clips, partial(source.clip, index=number))
         with patch.object(Video, "may_seek", False):
             source.clip(0, number)
-            whole = per_second(clips, lambda epoch, source=source, number=number: source.clip(epoch, number))
+            whole = per_second(clips, partial(source.clip, index=number))
         videos[example.key] = {"by seeking": round(by_seeking, 2), "from the beginning": round(whole, 2)}
     with ClipLoader(ClipDataset(dataset, sampling), batch=2, workers=workers) as loader:
         list(loader.epoch(0))

@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from golden_cases import CASES, Case
@@ -221,7 +222,7 @@ def read_values(path: Path) -> dict[str, np.ndarray]:
     return values
 
 
-def _hdf5_values(name: str, item: object) -> Iterator[tuple[str, np.ndarray]]:
+def _hdf5_values(name: str, item: Any) -> Iterator[tuple[str, np.ndarray]]:
     yield from ((f"{name}@{key}", np.asarray(value)) for key, value in item.attrs.items())
     if hasattr(item, "shape"):
         content = item[()]

@@ -28,7 +28,11 @@ class Case(NamedTuple):
 
 def copy(source: str) -> Setup:
     """Take the same bytes under another name."""
-    return lambda work, target: shutil.copyfile(work / source, target) and None
+
+    def make(work: Path, target: Path) -> None:
+        shutil.copyfile(work / source, target)
+
+    return make
 
 
 def beginning(source: str, part: float) -> Setup:

@@ -88,7 +88,7 @@ def test_beside_options_keywords_replace_their_fields() -> None:
         (Sampling(clips=Dense()), {"clip_frames": 16}, "clip_frames", "for SlidingWindows and CentreClip, .* of Dense"),
         (Sampling(), {"window_steps": 3}, "window_steps", "for Dense, .* of SlidingWindows"),
         (None, {"fps": "12"}, "fps", "fps must be a number"),
-        (None, {"stride": 0}, "stride", "goes nowhere"),
+        (None, {"stride": 0}, "stride", "must be 1 or more, not 0"),
         (None, {"clips": "centre"}, "clips", "clips must be SlidingWindows"),
     ],
 )

@@ -101,6 +101,24 @@ def test_another_number_of_classes_keeps_everything_but_the_head(weights: Weight
     assert ours["Logits.Conv3d_0c_1x1.conv_3d.bias"].shape == (7,)
 
 
+def test_a_new_head_is_drawn_from_the_seed_and_nothing_else_is(weights: Weights, model: I3D) -> None:
+    heads = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        heads.append(I3D.from_pretrained(weights, num_classes=7).get_parameter("Logits.Conv3d_0c_1x1.conv_3d.weight"))
+    assert heads[0].equal(heads[1])
+    assert heads[0].requires_grad
+    # A normal distribution of variance 1 / fan-in, cut at two deviations, which takes it to 0.88 of the deviation.
+    assert heads[0].abs().max() <= 2 / 32
+    assert heads[0].std().item() == pytest.approx(0.88 / 32, rel=0.05)
+    before = torch.get_rng_state()
+    again = I3D.from_pretrained(weights)
+    assert torch.get_rng_state().equal(before)
+    for (name, expected), (other, found) in zip(model.named_buffers(), again.named_buffers(), strict=True):
+        assert (name, found.equal(expected)) == (other, True)
+    assert not any(module.training for module in again.modules())
+
+
 def test_training_lowers_the_loss_and_moves_the_averages(weights: Weights, cricket_frames: Frames) -> None:
     torch.manual_seed(0)
     tuned = I3D.from_pretrained(weights, num_classes=3, dropout=0.0).train()
@@ -194,7 +212,7 @@ def test_without_pytorch_the_import_says_what_to_install(monkeypatch: pytest.Mon
     [
         (lambda: I3D("3"), "num_classes must be a whole number, not '3'"),  # type: ignore[arg-type]
         (lambda: I3D(1.5), "num_classes must be a whole number, not 1.5"),  # type: ignore[arg-type]
-        (lambda: I3D(dropout=2), "dropout must be in 0..1, not 2"),
+        (lambda: I3D(dropout=2), "dropout must be 1 or less, not 2"),
         (lambda: I3D(dropout=float("nan")), "dropout must be a number, not nan"),
         (lambda: I3D.from_pretrained(None), "weights must be text, a path or Weights, not None"),  # type: ignore[arg-type]
         (lambda: I3D.from_pretrained("absent.pt", num_classes="3"), "num_classes must be"),  # type: ignore[arg-type]

@@ -93,9 +93,8 @@ def _remove(item: CachedItem, notify: Notify) -> bool:
 
 def _weights() -> Iterator[CachedItem]:
     for name, entry in CATALOGUE.items():
-        files = [part.file.name for part in entry.checkpoint]
-        files += [entry.package.file.name] if entry.package is not None else []
-        yield from _item("weights", name, entry.description, _fetched(weights_folder(name), files))
+        names = [file.name for file in entry.files]
+        yield from _item("weights", name, entry.description, _fetched(weights_folder(name), names))
 
 
 def _samples() -> Iterator[CachedItem]:

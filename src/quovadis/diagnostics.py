@@ -191,8 +191,7 @@ def _weights(problems: list[str]) -> dict[str, str]:
         if path is None:
             found[name] = "not cached"
             continue
-        files = [part.file for part in entry.checkpoint] + ([entry.package.file] if entry.package else [])
-        there = [file for file in files if (path.parent / file.name).is_file()]
+        there = [file for file in entry.files if (path.parent / file.name).is_file()]
         is_whole = all(is_correct(path.parent / file.name, file) for file in there)
         found[name] = "verified" if is_whole else "damaged"
         if not is_whole:

@@ -24,7 +24,7 @@ _MAX_NUMBER = 10**300
 """Of larger whole numbers there is nothing; Python can neither make floats of them nor, of some, print them."""
 _NAMES: Mapping[Any, str] = {
     **{int: "a whole number", float: "a number", str: "text", bool: "True or False"},
-    **{NoneType: "None", os.PathLike: "a path", Callable: "a function", Iterable: "a list"},
+    **{NoneType: "None", os.PathLike: "a path", Callable: "a function", Iterable: "a list", Mapping: "a mapping"},
 }
 _PLURALS: Mapping[Any, str] = {int: "whole numbers", float: "numbers"}
 FUNCTION = Callable[..., object]

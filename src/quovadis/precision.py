@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import cycle, islice
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from quovadis.engines.quantization import (
 )
 from quovadis.environment import quantization_folder
 from quovadis.errors import EngineError
+from quovadis.fields import check_value
 from quovadis.options import Precision
 from quovadis.progress import Notify
 from quovadis.runs.executor import video_error
@@ -57,10 +57,7 @@ def quantization_for(
         EngineError: another precision, or int8 with nothing to calibrate on.
         CacheError: the calibration cannot be kept.
     """
-    if precision not in get_args(Precision):
-        raise EngineError(
-            f'no precision is called "{precision}"; there are {", ".join(get_args(Precision))}', option="precision"
-        )
+    check_value("precision", precision, Precision, EngineError)
     if precision in ("f32", "f16"):
         return None
     path = quantization_folder() / f"{weights.sha256}.npz"

@@ -121,19 +121,14 @@ class I3D(nn.Module):
             ArchitectureError: an unknown endpoint, less than one class, or a dropout outside of 0..1.
         """
         super().__init__()
-        num_classes = check_value("num_classes", num_classes, int, ArchitectureError)
-        dropout = check_value("dropout", dropout, float, ArchitectureError)
-        if not 0 <= dropout <= 1:
-            raise ArchitectureError(f"dropout must be in 0..1, not {dropout}", option="dropout")
-        if num_classes < 1:
-            raise ArchitectureError(f"a network of {num_classes} classes has nothing to tell apart: ask for 1 or more")
-        self.num_classes = num_classes
+        self.num_classes = check_value("num_classes", num_classes, int, ArchitectureError, at_least=1)
+        dropout = check_value("dropout", dropout, float, ArchitectureError, at_least=0, at_most=1)
         self.endpoints = check_endpoints(endpoints)
         self.width, self.pool = width, pool
         self.checkpoint_activations = False
         """Whether training keeps only what each stage takes in, and computes the rest again for the gradients."""
         self.dropout = nn.Dropout(dropout)
-        for unit, in_channels in convolutions(num_classes, width):
+        for unit, in_channels in convolutions(self.num_classes, width):
             self._add_unit(unit.scope, _Unit(unit, in_channels, batch_norm=not is_head(unit)))
 
     def _add_unit(self, scope: str, unit: nn.Module) -> None:
@@ -169,18 +164,25 @@ class I3D(nn.Module):
             WeightsError: weights that are unavailable or cannot be read.
             ArchitectureError: an unknown endpoint, less than one class, or a dropout outside of 0..1.
         """
-        check_value("num_classes", num_classes, int | None, ArchitectureError)
+        check_value("num_classes", num_classes, int | None, ArchitectureError, at_least=1)
         check_value("weights", weights, str | os.PathLike | Weights, WeightsError)
         if not isinstance(weights, Weights):
             weights = load_weights(weights if isinstance(weights, str) else Path(weights))
-        model = cls(weights.num_classes if num_classes is None else num_classes, dropout=dropout, endpoints=endpoints)
+        classes = weights.num_classes if num_classes is None else num_classes
+        with torch.device("meta"):
+            # Where nothing is drawn: random weights take half a second, and would be overwritten at once.
+            model = cls(classes, dropout=dropout, endpoints=endpoints)
         # PyTorch copies the values into its own memory, and warns of arrays that it may not write.
-        state = {key: torch.tensor(array) for key, array in to_state_dict(weights.tensors, QUOVADIS).items()}
+        arrays, dtype = to_state_dict(weights.tensors, QUOVADIS), torch.get_default_dtype()
+        state = {key: torch.tensor(array, dtype=dtype) for key, array in arrays.items()}
         if model.num_classes != weights.num_classes:
-            head = HEAD.convolution.scope.replace("/", ".") + "."
-            own = model.state_dict()
-            state |= {key: value for key, value in own.items() if key.startswith(head)}
-        model.load_state_dict(state)
+            *_, (head, in_channels) = convolutions(model.num_classes)
+            fresh = _Unit(head, in_channels, batch_norm=False)
+            state |= fresh.state_dict(prefix=head.scope.replace("/", ".") + ".")
+        model.load_state_dict(state, assign=True)
+        for module in model.modules():
+            if isinstance(module, OffsetBatchNorm):
+                module.fill_weight()
         return model.eval()
 
     def forward(self, clips: Tensor) -> Tensor | I3DOutput:
@@ -261,11 +263,15 @@ class OffsetBatchNorm(nn.BatchNorm3d):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM)
         del self.weight
-        self.register_buffer("weight", torch.ones(channels), persistent=False)
+        self.fill_weight()
         self.ghost_batch: int | None = None
         """Clips that training normalises together, as a replica of that batch would; None: all of a batch."""
         self.moves_averages = True
         """Whether training moves the averages."""
+
+    def fill_weight(self) -> None:
+        """Make the ones, which no state dict holds."""
+        self.register_buffer("weight", torch.ones(self.num_features), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise; in training each ghost batch by itself, whose statistics count alike in the moving averages."""

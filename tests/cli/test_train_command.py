@@ -196,7 +196,7 @@ def test_a_video_that_cannot_be_read_is_listed_while_the_training_goes_on(videos
     from quovadis.training.run import train
 
     shutil.copytree(videos, tmp_path / "videos")
-    broken = next((tmp_path / "videos").iterdir()) / "broken.mp4"
+    broken = max((tmp_path / "videos").iterdir()) / "broken.mp4"
     broken.write_bytes(b"no video")
     listed: list[bool] = []
 

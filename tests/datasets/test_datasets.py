@@ -313,7 +313,7 @@ def test_sources_that_are_no_datasets(tmp_path: Path, videos: Path) -> None:
         read_dataset(tmp_path / "video.mp4", kinetics400())
     with pytest.raises(DatasetError, match="have no splits"):
         read_dataset(videos, kinetics400(), split="val")
-    with pytest.raises(DatasetError, match="no form of dataset"):
+    with pytest.raises(DatasetError, match="unknown file_format"):
         read_dataset(videos, kinetics400(), file_format="zip")  # type: ignore[arg-type]
     (tmp_path / "list.txt").write_text("one 5\n")
     with pytest.raises(DatasetError, match="not a folder"):

@@ -159,7 +159,7 @@ def test_calibration_takes_of_each_source_and_passes_over_what_cannot_be_read(as
 
 
 def test_an_unknown_precision_is_refused(official: Weights) -> None:
-    with pytest.raises(EngineError, match='no precision is called "int4"'):
+    with pytest.raises(EngineError, match='unknown precision "int4": choose'):
         quantization_for(official, "int4", None, (), lambda line: None)  # type: ignore[arg-type]
 
 

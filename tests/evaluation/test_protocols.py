@@ -395,9 +395,9 @@ def test_views_that_cannot_be_are_refused() -> None:
             make_protocol("multiview", **arguments)  # type: ignore[arg-type]
     with pytest.raises(ArchitectureError, match="leave `clips`"):
         make_protocol("omz", clips=3)
-    with pytest.raises(ArchitectureError, match="no protocol"):
+    with pytest.raises(ArchitectureError, match="unknown protocol"):
         make_protocol("tsn")
-    with pytest.raises(ArchitectureError, match="no protocol"):
+    with pytest.raises(ArchitectureError, match="unknown protocol"):
         make_protocol("tsn", clips=3)  # type: ignore[arg-type]
     for name, value in {"clips": "3", "crops": 1.5, "crop_size": True}.items():
         with pytest.raises(ArchitectureError, match=f"{name} must be a whole number"):

@@ -16,10 +16,7 @@ from quovadis.export.formats import FORMATS
 from quovadis.weights import Weights, read_weights
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.folding import fold_batch_norm
-from support.conversions import Written, do_in_tensorflow
-
-UNFOLDED = [name for name, form in FORMATS.items() if form.unfolded]
-FOLDED = ["onnx", "openvino"]
+from support.conversions import FOLDED, UNFOLDED, Written, do_in_tensorflow
 
 
 def identical(a: Weights, b: Weights) -> bool:

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.fvd import FVDOptions, LengthStatistics, Statistics, check_before, comparable_options, distances
+from quovadis.fvd import FVDOptions, LengthStatistics, Statistics, distances
+from quovadis.fvd.distance import check_before, comparable_options
 from quovadis.metrics import bootstrap, fvd, kvd
 from support.video_sets import LOGITS, measured, noise_videos, saved
 

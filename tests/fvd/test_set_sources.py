@@ -14,11 +14,11 @@ from quovadis.fvd import (
     FVDOptions,
     SetVideo,
     Statistics,
-    are_files,
     load_statistics,
     save_statistics,
     set_statistics,
 )
+from quovadis.fvd.set_sources import are_files
 from quovadis.video import ArrayFrames
 from support.fake_engine import CornerEngine, recognizer
 from support.video_sets import noise_videos, saved, side_statistics

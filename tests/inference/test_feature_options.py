@@ -34,7 +34,7 @@ def test_impossible_options_are_refused_when_they_are_made(options: dict[str, ob
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("frames", "said"), [(-1, "give 0 or more"), (1, "full windows alone")])
+@pytest.mark.parametrize(("frames", "said"), [(-1, "must be 0 or more"), (1, "full windows alone")])
 def test_frames_that_are_to_follow_a_window_go_with_full_windows_alone(frames: int, said: str) -> None:
     with pytest.raises(ArchitectureError, match=said):
         SlidingWindows(lookahead_frames=frames)

@@ -347,10 +347,10 @@ def test_destinations_that_cannot_be_written_are_refused(slim: Arrays, save: Cal
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"num_classes": 0}, "invalid `num_classes=0`: must be 1 or more"),
-        ({"num_classes": 2, "seed": -1}, "invalid `seed=-1`: must be 0 or more"),
+        ({"num_classes": 0}, "num_classes must be 1 or more, not 0"),
+        ({"num_classes": 2, "seed": -1}, "seed must be 0 or more, not -1"),
         ({"num_classes": 2, "keep_head": True}, "`num_classes` has no effect with `keep_head=True`"),
-        ({"input_scaling": "caffe"}, 'invalid `input_scaling="caffe"`: must be one of symmetric, unit, imagenet'),
+        ({"input_scaling": "caffe"}, 'unknown input_scaling "caffe": choose symmetric, unit, imagenet'),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_anything_is_read(options: Any, said: str) -> None:

@@ -124,7 +124,11 @@ def test_counts_of_numpy_do_not_overflow() -> None:
 
 @pytest.mark.parametrize(
     ("successes", "trials", "message"),
-    [(3, 2, "3 successes in 2 trials cannot be"), (-1, 2, "successes cannot be negative"), (0.5, 2, "whole number")],
+    [
+        (3, 2, "3 successes in 2 trials cannot be"),
+        (-1, 2, "successes must be 0 or more, not -1"),
+        (0.5, 2, "whole number"),
+    ],
 )
 def test_a_proportion_that_cannot_be_is_refused(successes: int, trials: int, message: str) -> None:
     for make in (Proportion, wilson_interval):
@@ -155,5 +159,5 @@ def test_confusion_refuses_what_is_no_class() -> None:
         confusion_matrix(np.array([0, 1, 1]), np.array([0, 1]), 2)
     with pytest.raises(MetricError, match=re.escape("labels must be 2 integers, not int64 of shape (1, 2)")):
         confusion_matrix(np.array([0, 1]), np.array([[0, 1]]), 2)
-    with pytest.raises(MetricError, match="0 classes"):
+    with pytest.raises(MetricError, match="classes must be 1 or more, not 0"):
         confusion_matrix(np.array([0]), np.array([0]), 0)

@@ -170,9 +170,9 @@ def test_more_confidence_never_makes_a_narrower_interval(seed: int, confidences:
 
 
 def test_what_has_no_interval_is_refused() -> None:
-    with pytest.raises(MetricError, match="1 resamples are too few; give 2"):
+    with pytest.raises(MetricError, match="resamples must be 2 or more, not 1"):
         of(0, resamples=1)
-    with pytest.raises(MetricError, match="seed cannot be negative: -1"):
+    with pytest.raises(MetricError, match="seed must be 0 or more, not -1"):
         of(-1)
     for confidence in (0.0, 1.0):
         with pytest.raises(MetricError, match="a confidence must be between 0 and 1"):

@@ -71,7 +71,7 @@ def test_single_precision_is_computed_in_double() -> None:
         (np.zeros(8), np.zeros((3, 8)), 4, "features A need shape N,D"),
         (np.zeros((3, 8)), np.zeros((3, 9)), 4, "of 8 and of 9 dimensions"),
         (np.zeros((3, 8)), np.zeros((1, 8)), 4, "features B: 1 sample is too few; give 2 or more"),
-        (np.zeros((3, 8)), np.zeros((3, 8)), 0, "blocks of 0 rows hold nothing"),
+        (np.zeros((3, 8)), np.zeros((3, 8)), 0, "block_rows must be 1 or more, not 0"),
         (np.full((3, 8), 1e90), np.zeros((3, 8)), 4, "the features are too large"),
         (np.full((3, 8), np.inf), np.zeros((3, 8)), 4, "features A hold values that are infinite"),
     ],

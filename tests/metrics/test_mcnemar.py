@@ -60,7 +60,7 @@ def test_what_is_beyond_doubt_is_0_without_overflow() -> None:
 
 @pytest.mark.parametrize(
     ("only_a", "only_b", "message"),
-    [(-1, 3, "samples of A alone cannot be negative: -1"), (3, 1.5, "samples of B alone must be a whole number")],
+    [(-1, 3, "samples of A alone must be 0 or more, not -1"), (3, 1.5, "samples of B alone must be a whole number")],
 )
 def test_what_is_no_count_is_refused(only_a: int, only_b: int, message: str) -> None:
     with pytest.raises(MetricError, match=message):

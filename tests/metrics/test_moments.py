@@ -163,14 +163,14 @@ def test_a_batch_that_cannot_be_is_refused_whole(features: NDArray[np.float64], 
 def test_moments_of_different_dimensions_are_not_merged() -> None:
     with pytest.raises(MetricError, match="moments of 2 dimensions cannot take features of 3"):
         Moments(2).merged(Moments(3))
-    with pytest.raises(MetricError, match="0 dimensions"):
+    with pytest.raises(MetricError, match="dimension must be 1 or more, not 0"):
         Moments(0)
 
 
 @pytest.mark.parametrize(
     ("count", "mean", "scatter", "message"),
     [
-        (-1, [0.0, 0.0], np.eye(2), "cannot be negative: -1"),
+        (-1, [0.0, 0.0], np.eye(2), "must be 0 or more, not -1"),
         (2.5, [0.0, 0.0], np.eye(2), "whole number, not 2.5"),
         (3, [[0.0, 0.0]], np.eye(2), "needs shape D, not (1, 2)"),
         (3, [0.0, 0.0], np.eye(3), "needs shape 2,2 to fit its mean, not (3, 3)"),

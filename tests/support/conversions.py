@@ -15,6 +15,11 @@ import pytest
 
 from quovadis import Conversion
 from quovadis.export import worker
+from quovadis.export.formats import FORMATS
+
+FOLDED = ["onnx", "openvino"]
+UNFOLDED = [name for name in FORMATS if name not in (*FOLDED, "torch-program")]
+"""Formats that keep all 230 tensors, to the bit; nothing is read back out of a program."""
 
 T = TypeVar("T")
 

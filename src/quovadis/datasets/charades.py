@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 
-from quovadis.datasets.dataset import MULTI_LABEL, Action, Annotation, Dataset, Example, check_keys
+from quovadis.datasets.dataset import MULTI_LABEL, Action, Annotation, Dataset, Example, check_keys, read_text
 from quovadis.datasets.locate import VideoFinder
 from quovadis.errors import DatasetError
 
@@ -43,16 +43,13 @@ def read_charades(path: Path, *, videos: Path | None = None) -> Dataset:
     labels, finder = _labels(path.parent / _CLASSES_NAME), VideoFinder((videos or path.parent).absolute())
     annotations, examples = [], []
     try:
-        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
+        rows = csv.DictReader(io.StringIO(read_text(path)), strict=True)
         for row in rows:
             key, actions = _row(row, f"{path}: line {rows.line_num}")
             annotations.append(Annotation(key, "", (key,), rows.line_num))
             examples.append(Example(key, MULTI_LABEL, *finder.find((key,)), actions=actions))
     except csv.Error as error:
         raise DatasetError(f"{path}: cannot be read as CSV ({error}); get the file again") from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise DatasetError(f"{path}: cannot be read: {reason}") from error
     check_keys(annotations, path)
     dataset = Dataset(path, "charades", tuple(examples), labels)
     if not dataset.existing:
@@ -84,7 +81,7 @@ def _is_possible(action: Action) -> bool:
 def _labels(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return tuple(f"c{index:03d}" for index in range(CLASSES))
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     names = {code: name for code, _, name in (line.partition(" ") for line in lines)}
     if [*names] != [f"c{index:03d}" for index in range(CLASSES)] or not all(names.values()):
         raise DatasetError(f"{path}: not the {CLASSES} classes c000 to c156, each with its name; get the file again")

@@ -69,6 +69,24 @@ class Example:
     """What happens in it, of a dataset whose videos have any number of classes; None: it has one class."""
 
 
+def read_text(path: Path, advice: str = "get it again") -> str:
+    """Return the text of a file of annotations.
+
+    Args:
+        path: of the file.
+        advice: what to do where it is no text.
+
+    Raises:
+        DatasetError: it cannot be read, or is not UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: not UTF-8 text; {advice}") from error
+
+
 def example_source(path: str | os.PathLike[str], frames: range | None = None) -> VideoSource:
     """Return what the frames of a labelled video are read from: a file, or a folder of extracted frames.
 

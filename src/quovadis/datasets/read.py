@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from quovadis.datasets.dataset import (
     Annotation,
@@ -16,6 +16,7 @@ from quovadis.datasets.dataset import (
     check_labels,
     check_paths,
     own_labels,
+    read_text,
 )
 from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
 from quovadis.datasets.locate import AN_ADDRESS, NO_FRAMES, VideoFinder
@@ -63,11 +64,7 @@ def read_dataset(
     check_value("labels", labels, Sequence[str] | None, DatasetError)
     check_value("split", split, str | None, DatasetError)
     subset = check_value("subset", subset, int | None, DatasetError, at_least=1)
-    if file_format not in get_args(DatasetFormat):
-        raise DatasetError(
-            f'no form of dataset is called "{file_format}"; there are {", ".join(get_args(DatasetFormat))}',
-            option="file_format",
-        )
+    check_value("file_format", file_format, DatasetFormat, DatasetError)
     check_exists(source, videos)
     finder = VideoFinder(_videos_folder(source, videos))
     if source.is_dir() and file_format in ("auto", "folders"):
@@ -146,12 +143,7 @@ def _example(annotation: Annotation, label: int, finder: VideoFinder) -> Example
 def _read_file(
     source: Path, file_format: DatasetFormat, split: str | None, finder: VideoFinder
 ) -> tuple[DatasetFormat, list[Annotation]]:
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"{source}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{source}: not UTF-8 text; give an annotation file, or a folder for each class") from error
+    text = read_text(source, "give an annotation file, or a folder for each class")
     if file_format == "auto":
         is_json = source.suffix.lower() == ".json"
         file_format = "kinetics-json" if is_json else "kinetics-csv" if is_kinetics_csv(text) else "list"

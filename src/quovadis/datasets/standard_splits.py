@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from quovadis.datasets.dataset import Annotation, Dataset
+from quovadis.datasets.dataset import Annotation, Dataset, read_text
 from quovadis.datasets.locate import VideoFinder
 from quovadis.datasets.read import assemble
 from quovadis.errors import DatasetError
@@ -124,9 +124,5 @@ def _hmdb_lists(folder: Path, split: int) -> list[Path]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise DatasetError(f"{path}: cannot be read: {reason}") from error
-    return ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
+    lines = read_text(path).splitlines()
+    return ((number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip())

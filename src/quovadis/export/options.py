@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, INPUT_CHANNELS
 
 Layout: TypeAlias = Literal["BDHWC", "BDCHW"]
@@ -28,6 +31,10 @@ class ExportOptions:
         """Return the input's shape in its layout; None where any size goes."""
         sizes = {"B": self.batch, "D": self.frames, "H": FRAME_SIZE, "W": FRAME_SIZE, "C": INPUT_CHANNELS}
         return tuple(sizes[axis] for axis in self.layout)
+
+    def arranged(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return clips of shape batch, frames, height, width, channels as the model takes them."""
+        return np.ascontiguousarray(clips.transpose(["BDHWC".index(axis) for axis in self.layout]), np.float32)
 
     def order(self, axes: str) -> tuple[int, ...]:
         """Return where each of `axes`, such as `BCDHW`, stands in the input."""

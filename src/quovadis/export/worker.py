@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from quovadis import errors
+from quovadis.durable import output_error
 from quovadis.errors import OutputError, QuovadisError
 from quovadis.export import safetensors_file
 from quovadis.export.exporter import RunResult
@@ -96,8 +97,8 @@ def _main() -> None:
     except QuovadisError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     except OSError as error:
-        where = error.filename or job.get("path") or job.get("store")
-        answer = {"error": "OutputError", "message": f"{where}: cannot write the model: {error.strerror}"}
+        where = Path(error.filename or job.get("path") or job.get("store"))
+        answer = {"error": "OutputError", "message": str(output_error(where, error, "cannot write the model"))}
     json.dump(answer, answer_stream)
     answer_stream.flush()
 

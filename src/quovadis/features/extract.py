@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quovadis.errors import OutputError, VideoError
+from quovadis.durable import output_error
+from quovadis.errors import VideoError
 from quovadis.features.formats import FeatureFormat, FeatureWriter, Provenance, feature_writer
 from quovadis.features.output_index import OutputEntry, OutputIndex
 from quovadis.inference.feature_options import FeatureOptions
@@ -180,4 +181,4 @@ def _writing(folder: Path, source: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{folder}: cannot write the features of {source}: {error.strerror or error}") from error
+        raise output_error(folder, error, f"cannot write the features of {source}") from error

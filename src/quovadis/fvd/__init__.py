@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from quovadis.fvd.compare import MIN_VIDEOS, CompareOptions, SetComparison, SetLike, compare_sets, compare_videos
-from quovadis.fvd.distance import Distance, check_before, comparable_options, distances
+from quovadis.fvd.distance import Distance, distances
 from quovadis.fvd.options import PRESETS, Covariance, FVDOptions, Preset, SetPlan, plan_sets
-from quovadis.fvd.set_sources import SetSource, are_files, load_set
+from quovadis.fvd.set_sources import SetSource, load_set
 from quovadis.fvd.set_videos import SetVideo, list_videos
-from quovadis.fvd.statistics import (
-    LengthStatistics,
-    Statistics,
-    check_lengths,
-    load_statistics,
-    merge_statistics,
-    save_statistics,
-)
-from quovadis.fvd.video_set import SkippedVideo, set_dimension, set_settings, set_statistics
+from quovadis.fvd.statistics import LengthStatistics, Statistics, load_statistics, merge_statistics, save_statistics
+from quovadis.fvd.video_set import SkippedVideo, set_statistics
 
 __all__ = [
     "MIN_VIDEOS",
@@ -33,10 +26,6 @@ __all__ = [
     "SetVideo",
     "SkippedVideo",
     "Statistics",
-    "are_files",
-    "check_before",
-    "check_lengths",
-    "comparable_options",
     "compare_sets",
     "compare_videos",
     "distances",
@@ -46,7 +35,5 @@ __all__ = [
     "merge_statistics",
     "plan_sets",
     "save_statistics",
-    "set_dimension",
-    "set_settings",
     "set_statistics",
 ]

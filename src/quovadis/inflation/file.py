@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from quovadis.architecture import FRAME_SIZE, PIXEL_MEAN, PIXEL_SCALE
 from quovadis.durable import output_file
@@ -101,10 +101,12 @@ def inflate(
     check_values(bool, OutputError, overwrite=overwrite)
     check_values(bool, WeightsError, keep_head=keep_head)
     check_values(FUNCTION, WeightsError, notify=notify)
-    num_classes = check_value("num_classes", num_classes, int | None, WeightsError)
-    seed = check_value("seed", seed, int, WeightsError)
+    num_classes = check_value("num_classes", num_classes, int | None, WeightsError, at_least=1)
+    seed = check_value("seed", seed, int, WeightsError, at_least=0)
+    check_value("input_scaling", input_scaling, InputScaling, WeightsError)
     target = _check_destination(source, destination, overwrite=overwrite)
-    _check_options(num_classes, seed, input_scaling, keep_head=keep_head)
+    if keep_head and num_classes is not None:
+        raise WeightsError("`num_classes` has no effect with `keep_head=True`; leave one of them out")
     chosen = class_names(labels)
     tensors = read_source(local_file(os.fspath(source)))
     images = read_image_weights(tensors)
@@ -156,18 +158,6 @@ def _check_destination(source: str | os.PathLike[str], destination: str | os.Pat
         if target.samefile(source):
             raise OutputError(f"{target}: is the source itself; name another file")
     return target
-
-
-def _check_options(num_classes: int | None, seed: int, input_scaling: InputScaling, *, keep_head: bool) -> None:
-    if keep_head and num_classes is not None:
-        raise WeightsError("`num_classes` has no effect with `keep_head=True`; leave one of them out")
-    if num_classes is not None and num_classes < 1:
-        raise WeightsError(f"invalid `num_classes={num_classes}`: must be 1 or more")
-    if seed < 0:
-        raise WeightsError(f"invalid `seed={seed}`: must be 0 or more")
-    if input_scaling not in get_args(InputScaling):
-        choices = ", ".join(get_args(InputScaling))
-        raise WeightsError(f'invalid `input_scaling="{input_scaling}"`: must be one of {choices}')
 
 
 def _own_head(images: ImageWeights, path: Path) -> ImageHead:

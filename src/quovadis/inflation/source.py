@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quovadis.errors import WeightsError
 from quovadis.inflation.image_networks import refuse_other_image_network
 from quovadis.weights import TensorFlowCheckpoint
-from quovadis.weights.detect import INDEX_SUFFIX, WeightsFormat, is_checkpoint_part, weights_format
+from quovadis.weights.detect import WeightsFormat, is_checkpoint_part, is_there, weights_format
 from quovadis.weights.foreign import refuse_foreign
 from quovadis.weights.safetensors_file import load_safetensors
 from quovadis.weights.tensorflow_v1_checkpoint import TensorFlowV1Checkpoint, refuse_shard
@@ -34,11 +34,7 @@ def read_source(path: Path) -> SourceTensors:
         WeightsError: the file is missing, damaged, of another format, or of another network.
         MissingDependencyError: a file of PyTorch, which is not installed.
     """
-    try:
-        is_there = path.exists() or path.with_name(path.name + INDEX_SUFFIX).exists()
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{str(path)[:200]}: cannot read the weights: {error}") from error
-    if not is_there:
+    if not is_there(path):
         refuse_shard(path)
         raise WeightsError(f"{path}: no such file; give a checkpoint of TensorFlow or a state dict of PyTorch")
     if path.is_file() and not is_checkpoint_part(path):

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.metrics.inputs import as_array, checked_confidence, checked_count
+from quovadis.fields import check_value
+from quovadis.metrics.inputs import as_array, checked_confidence
 
 
 class WilsonInterval(NamedTuple):
@@ -46,6 +47,10 @@ class Proportion:
     def interval(self) -> WilsonInterval:
         """Where the probability of success lies, with a confidence of 0.95."""
         return wilson_interval(self.successes, self.trials)
+
+    def to_dict(self) -> dict[str, int | float]:
+        """Return the numbers and both ends of the interval, by name."""
+        return {"successes": self.successes, "trials": self.trials, **self.interval._asdict()}
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> WilsonInterval:
@@ -123,9 +128,7 @@ def confusion_matrix(predicted: NDArray[Any], labels: NDArray[Any], classes: int
     Raises:
         MetricError: shapes that do not fit, values that are no class, no classes.
     """
-    classes = checked_count(classes, "classes")
-    if classes == 0:
-        raise MetricError("there is nothing to confuse among 0 classes: give 1 or more")
+    classes = check_value("classes", classes, int, MetricError, at_least=1)
     labels = as_array(labels, "labels")
     truth = _checked_classes(labels, labels.size, classes, "labels")
     answers = _checked_classes(predicted, len(truth), classes, "predictions")
@@ -146,7 +149,8 @@ def _checked_classes(indices: NDArray[Any], count: int, classes: int, name: str)
 
 
 def _checked_proportion(successes: int, trials: int) -> tuple[int, int]:
-    counts = checked_count(successes, "successes"), checked_count(trials, "trials")
-    if counts[0] > counts[1]:
+    successes = check_value("successes", successes, int, MetricError, at_least=0)
+    trials = check_value("trials", trials, int, MetricError, at_least=0)
+    if successes > trials:
         raise MetricError(f"{successes} successes in {trials} trials cannot be")
-    return counts
+    return successes, trials

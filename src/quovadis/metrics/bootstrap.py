@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from quovadis.errors import MetricError
 from quovadis.escape import shortened
 from quovadis.fields import OPTIONAL_FUNCTION, check_value
-from quovadis.metrics.inputs import as_array, checked_confidence, checked_count
+from quovadis.metrics.inputs import as_array, checked_confidence
 
 MIN_RESAMPLES, MAX_RESAMPLES = 2, 100_000
 """A standard error needs two; more than 100,000 add nothing to the result."""
@@ -80,12 +80,8 @@ def bootstrap(
     check_value("statistic", statistic, Callable[..., float], MetricError)
     check_value("on_resample", on_resample, OPTIONAL_FUNCTION, MetricError)
     lowest = -math.inf if floor is None else float(check_value("floor", floor, float | None, MetricError))
-    resamples = checked_count(resamples, "resamples")
-    if resamples < MIN_RESAMPLES:
-        raise MetricError(f"{resamples} resamples are too few; give {MIN_RESAMPLES} or more")
-    if resamples > MAX_RESAMPLES:
-        raise MetricError(f"{resamples} resamples are too many; give up to {MAX_RESAMPLES}; 1000 are usual")
-    generator = np.random.default_rng(checked_count(seed, "seed"))
+    resamples = check_value("resamples", resamples, int, MetricError, at_least=MIN_RESAMPLES, at_most=MAX_RESAMPLES)
+    generator = np.random.default_rng(check_value("seed", seed, int, MetricError, at_least=0))
     first, second = _checked_samples(features_a, "features A"), _checked_samples(features_b, "features B")
     rows_a, rows_b = _grouped(first, groups_a, "features A"), _grouped(second, groups_b, "features B")
     estimate = _value(statistic, first, second)

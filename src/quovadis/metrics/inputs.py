@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,18 +110,6 @@ def checked_symmetric(matrix: NDArray[Any], dimension: int, name: str) -> NDArra
     if float(values.diagonal().min()) < -tolerance:
         raise MetricError(f"{name} has the negative variance {float(values.diagonal().min()):g}")
     return (values + values.T) / 2
-
-
-def checked_count(count: SupportsIndex, name: str) -> int:
-    """Return a count as an int of Python.
-
-    Raises:
-        MetricError: no whole number, or a negative one.
-    """
-    value: int = check_value(name, count, int, MetricError)
-    if value < 0:
-        raise MetricError(f"{name} cannot be negative: {value}")
-    return value
 
 
 def checked_confidence(confidence: float) -> float:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import MetricError
-from quovadis.metrics.inputs import checked_count, checked_pair
+from quovadis.fields import check_value
+from quovadis.metrics.inputs import checked_pair
 
 DEFAULT_BLOCK_ROWS = 1024
 
@@ -34,9 +35,7 @@ def kvd(features_a: NDArray[Any], features_b: NDArray[Any], *, block_rows: int =
         MetricError: another shape, different dimensions, fewer than 2 samples, values that are not finite or whose
             cubes are beyond float64, no rows in a block.
     """
-    block_rows = checked_count(block_rows, "block_rows")
-    if block_rows == 0:
-        raise MetricError("blocks of 0 rows hold nothing: give 1 or more")
+    block_rows = check_value("block_rows", block_rows, int, MetricError, at_least=1)
     first, second = checked_pair(features_a, features_b, least=2)
     with np.errstate(over="ignore", invalid="ignore"):
         distance = _mean_within(first, block_rows) + _mean_within(second, block_rows)

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from quovadis.metrics.inputs import checked_count
+from quovadis.errors import MetricError
+from quovadis.fields import check_value
 
 REACH_FACTOR = 20
 """Farther than 20 √n from n/2, the tail is below exp(-2 · 20²) (Hoeffding 1963), which float64 cannot tell from 0."""
@@ -32,7 +33,9 @@ def mcnemar(only_a: int, only_b: int) -> float:
     Raises:
         MetricError: a count that is negative or no whole number.
     """
-    smaller, larger = sorted((checked_count(only_a, "samples of A alone"), checked_count(only_b, "samples of B alone")))
+    alone = {"samples of A alone": only_a, "samples of B alone": only_b}
+    counts = [check_value(name, count, int, MetricError, at_least=0) for name, count in alone.items()]
+    smaller, larger = min(counts), max(counts)
     total, middle = smaller + larger, (smaller + larger) // 2
     reach = min(middle, REACH_FACTOR * (math.isqrt(total) + 1))
     # The probability of k - 1 among n is that of k times k / (n - k + 1); the sum begins in the middle, with weight 1.

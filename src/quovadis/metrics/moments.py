@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from quovadis.errors import MetricError
 from quovadis.escape import counted, counted_are
 from quovadis.fields import check_value
-from quovadis.metrics.inputs import checked_count, checked_features, checked_mean, checked_symmetric
+from quovadis.metrics.inputs import checked_features, checked_mean, checked_symmetric
 
 
 class Moments:
@@ -22,9 +22,7 @@ class Moments:
     """
 
     def __init__(self, dimension: int) -> None:
-        dimension = checked_count(dimension, "dimension")
-        if dimension == 0:
-            raise MetricError("features of 0 dimensions have no moments: give 1 or more")
+        dimension = check_value("dimension", dimension, int, MetricError, at_least=1)
         self._count = 0
         self._mean = np.zeros(dimension)
         self._scatter = np.zeros((dimension, dimension))
@@ -53,7 +51,7 @@ class Moments:
         Raises:
             MetricError: anything else.
         """
-        number = checked_count(count, "the count of stored moments")
+        number = check_value("the count of stored moments", count, int, MetricError, at_least=0)
         vector = checked_mean(mean, "the mean of stored moments")
         matrix = checked_symmetric(scatter, len(vector), "the scatter of stored moments")
         if (number == 0 and vector.any()) or (number <= 1 and matrix.any()):

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 
 from rich.console import Console
 
-from quovadis.durable import check_folder
+from quovadis.durable import check_folder, output_error
 from quovadis.errors import NotDoneError, OutputError, QuovadisError, Spell, VideoError, in_python
 from quovadis.progress import Notify
 from quovadis.report.plot import check_plot_dependency, picture_formats, plot_timeline
@@ -163,7 +163,7 @@ class ResultOutput(AbstractContextManager["ResultOutput"]):
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise OutputError(f"{self._path or 'stdout'}: cannot write the results: {error.strerror}") from error
+            raise output_error(self._path or Path("stdout"), error, "cannot write the results") from error
 
 
 def choose_format(file_format: OutputFormat | None, output: Path | None) -> RecordFormat | None:

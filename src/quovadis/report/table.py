@@ -11,6 +11,7 @@ from rich.text import Text
 
 from quovadis.errors import Spell, in_python, spell_options
 from quovadis.escape import counted, printable
+from quovadis.notebook import percent
 from quovadis.report.fitted_table import Column, FittedTable
 from quovadis.results import ClipPrediction, Segment, VideoPrediction
 from quovadis.video.source import shown_name
@@ -48,7 +49,7 @@ def _top_table(result: VideoPrediction, count: int) -> FittedTable:
     for prediction in result.top(count):
         # As wide as most names are, so that the bars of several videos begin below each other.
         label = printable(prediction.label).ljust(LABEL_WIDTH)
-        table.add_row(_percent(prediction.probability), label, bar=prediction.probability)
+        table.add_row(percent(prediction.probability), label, bar=prediction.probability)
     return table
 
 
@@ -70,7 +71,7 @@ def _timeline(clips: tuple[ClipPrediction, ...]) -> FittedTable:
     table = FittedTable(*columns, *([Column("clips", is_optional=True)] if joined else []))
     for row in rows:
         span = f"{row.start_seconds:.2f} – {row.end_seconds:.2f}"
-        cells = [span, printable(row.label).ljust(LABEL_WIDTH), _percent(row.probability)]
+        cells = [span, printable(row.label).ljust(LABEL_WIDTH), percent(row.probability)]
         table.add_row(*cells, *([str(row.clips)] if joined else []))
     return table
 
@@ -82,7 +83,7 @@ def _segments(segments: tuple[Segment, ...], spell: Spell = in_python) -> Render
     table = FittedTable(Column("seconds"), Column("segment", is_text=True), Column("score"))
     for segment in segments:
         span = f"{segment.start_seconds:.2f} – {segment.end_seconds:.2f}"
-        table.add_row(span, printable(segment.label).ljust(LABEL_WIDTH), _percent(segment.score))
+        table.add_row(span, printable(segment.label).ljust(LABEL_WIDTH), percent(segment.score))
     return table
 
 
@@ -97,7 +98,3 @@ def _join(rows: Iterable[_Row]) -> Iterable[_Row]:
         members = list(group)
         probability = sum(row.probability for row in members) / len(members)
         yield _Row(members[0].start_seconds, members[-1].end_seconds, label, probability, len(members))
-
-
-def _percent(probability: float) -> str:
-    return f"{100 * probability:.1f} %"

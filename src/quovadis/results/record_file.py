@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from quovadis.durable import atomic_replace, check_folder
+from quovadis.durable import atomic_replace, check_folder, output_error
 from quovadis.errors import OutputError
 from quovadis.progress import Notify, ignore_notice
 
@@ -155,7 +155,7 @@ class RecordFile(AbstractContextManager["RecordFile"]):
                 self._written.unlink(missing_ok=True)
             else:
                 left = f"; those written so far are in {self._written}"
-        return OutputError(f"{self._path}: cannot write the results: {error.strerror or error}{left}")
+        return OutputError(f"{output_error(self._path or Path('stdout'), error, 'cannot write the results')}{left}")
 
 
 def _opened(path: Path, mode: str, *, binary: bool) -> IO[Any]:

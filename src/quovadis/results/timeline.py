@@ -42,9 +42,7 @@ def merge_segments(clips: Iterable[ClipPrediction], threshold: float = DEFAULT_T
     Raises:
         ArchitectureError: another threshold.
     """
-    threshold = check_value("threshold", threshold, float, ArchitectureError)
-    if not 0 <= threshold <= 1:
-        raise ArchitectureError(f"threshold must be in 0..1, not {threshold}", option="threshold")
+    threshold = check_value("threshold", threshold, float, ArchitectureError, at_least=0, at_most=1)
     segments: list[Segment] = []
     scores: list[float] = []
     open_index: int | None = None

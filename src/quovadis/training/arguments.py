@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
-
-from torch import nn
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
 
 from quovadis.errors import TrainingError
-from quovadis.fields import FUNCTION, OPTIONAL_FUNCTION, check_value
-from quovadis.training.batches import BatchSource
-from quovadis.training.distributed import Process
-from quovadis.training.options import TrainingOptions
-from quovadis.weights.input_specification import InputSpecification
-
-_KINDS: Mapping[str, Any] = MappingProxyType(
-    {
-        "options": TrainingOptions,
-        "loss": OPTIONAL_FUNCTION,
-        "transform": OPTIONAL_FUNCTION,
-        "model": nn.Module,
-        "batches": BatchSource,
-        "labels": Sequence[str],
-        "validation": BatchSource | None,
-        "views": int,
-        "optimiser": FUNCTION,
-        "process": Process | None,
-        "input_specification": InputSpecification,
-        "provenance": Mapping | None,
-        "restart": bool,
-        "on_step": OPTIONAL_FUNCTION,
-        "on_evaluation": OPTIONAL_FUNCTION,
-    }
-)
+from quovadis.fields import OPTIONAL_FUNCTION, check_value
 
 
-def check_pieces(given: Mapping[str, Any]) -> None:
-    """Refuse arguments of `Trainer`, given by name, that are of a wrong type.
+def check_pieces(make_trainer: Callable[..., None], given: Mapping[str, Any]) -> None:
+    """Refuse arguments that are of other types than their annotations say.
+
+    Args:
+        make_trainer: `Trainer.__init__`, which is annotated.
+        given: its arguments, by name.
 
     Raises:
         TrainingError: naming the first of them.
     """
-    for name, kind in _KINDS.items():
+    # A loss is a protocol, which no value can be compared with.
+    kinds = get_type_hints(make_trainer) | {"loss": OPTIONAL_FUNCTION}
+    del kinds["return"]
+    for name, kind in kinds.items():
         check_value(name, given[name], kind, TrainingError, at_least=1 if name == "views" else None)
     try:
         json.dumps(dict(given["provenance"] or {}))

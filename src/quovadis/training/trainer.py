@@ -130,7 +130,7 @@ class Trainer:
             EngineError: there is no such device.
         """
         folder = check_path("folder", folder, TrainingError)
-        check_pieces(locals())
+        check_pieces(Trainer.__init__, locals())
         options.check_together()
         self.process = process or Process()
         self.options = scaled(options, options.batch * options.accumulate * self.process.world_size)

@@ -64,6 +64,17 @@ class FrameSource(Protocol):
         ...
 
 
+class FiniteFrames(FrameSource):
+    """Frames of a source that has an end and of which no file stays open."""
+
+    live = False
+    frame_count: int | None = None
+    first_seconds = Fraction(0)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def open_animation(
     kind: AnimationKind, name: str, path: Path, limits: VideoLimits, *, allow_partial: bool, threads: int
 ) -> FrameSource:
@@ -165,19 +176,15 @@ class PngAnimation:
         _settle(self._name, self.report, self._outline.shortfall, self._allow_partial)
 
 
-class _PillowFrames:
+class _PillowFrames(FiniteFrames):
     """Frames that Pillow reads one after the other."""
 
-    live = False
-    frame_count: int | None = None
-    first_seconds = Fraction(0)
     _name: str
     _limits: VideoLimits
     _allow_partial: bool
     _durations: list[Fraction]
     """Seconds of each frame."""
     _shortfall: str | None
-    report: VideoReport
 
     @property
     def duration_seconds(self) -> float | None:
@@ -188,9 +195,6 @@ class _PillowFrames:
     def frames_per_second(self) -> float | None:
         """The average frame rate; None if the frames have no duration."""
         return _rate(len(self._durations), sum(self._durations, Fraction(0)))
-
-    def close(self) -> None:
-        """Do nothing: no file stays open."""
 
     def frames(self) -> Iterator[DecodedFrame]:
         """Yield every frame.

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from quovadis.architecture import FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.errors import VideoError
 from quovadis.faults import mark_as_users
-from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
-from quovadis.video.animations import FrameSource
+from quovadis.video.animations import FiniteFrames, FrameSource
 from quovadis.video.base_source import BaseSource
 from quovadis.video.decoder import VideoReport
 from quovadis.video.fingerprints import array_fingerprint
@@ -48,7 +47,7 @@ class ArrayFrames(BaseSource):
     """What errors call them."""
 
     def __post_init__(self) -> None:
-        check_fields(self, VideoError)
+        super().__post_init__()
         if self.rate is not None and not 0 < self.rate <= 1000:
             raise VideoError(
                 f"{self.rate} frames per second is out of range: give a rate above 0, up to 1000", option="rate"
@@ -125,11 +124,8 @@ class ArrayFrames(BaseSource):
         return ArrayDecoder(self._opened(), self.rate or FRAMES_PER_SECOND)
 
 
-class ArrayDecoder:
+class ArrayDecoder(FiniteFrames):
     """Frames that need no decoding; offers what `decoder.Decoder` does."""
-
-    live = False
-    first_seconds = Fraction(0)
 
     def __init__(
         self,
@@ -165,9 +161,6 @@ class ArrayDecoder:
     def frames_per_second(self) -> float:
         """The rate of the frames."""
         return float(self._rate)
-
-    def close(self) -> None:
-        """Do nothing: no file is open."""
 
     def frames(self) -> Iterator[DecodedFrame]:
         """Yield every frame as it is asked for.

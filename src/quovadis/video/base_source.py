@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol, Unpack, runtime_checkable
 
 from quovadis.errors import VideoError
-from quovadis.fields import check_values
+from quovadis.fields import check_fields, check_values
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource
 from quovadis.video.reader import Access, OpenOptions, Video, checked_view
@@ -49,6 +49,9 @@ class BaseSource(VideoSource, ABC):
 
     _is_file: ClassVar = False
     """Whether it is a file, which may turn out to hold no more than one frame."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, VideoError)
 
     @abstractmethod
     def _decoder(self, limits: VideoLimits, *, allow_partial: bool, threads: int) -> FrameSource:

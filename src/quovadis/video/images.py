@@ -13,7 +13,7 @@ import numpy as np
 
 from quovadis.errors import VideoError, VideoLimitError
 from quovadis.limits import MAX_IMAGE_FILE_BYTES, VideoLimits
-from quovadis.video.animations import WebpAnimation
+from quovadis.video.animations import FiniteFrames, WebpAnimation
 from quovadis.video.decoder import VideoReport
 from quovadis.video.diagnosis import refused_for_size
 from quovadis.video.frames import IMAGES_PER_SECOND, DecodedFrame
@@ -52,11 +52,8 @@ def images_in(folder: Path) -> list[Path]:
     )
 
 
-class ImageSequence:
+class ImageSequence(FiniteFrames):
     """Images that are read one by one; offers what `decoder.Decoder` does."""
-
-    live = False
-    first_seconds = Fraction(0)
 
     def __init__(
         self,
@@ -99,9 +96,6 @@ class ImageSequence:
     def frames_per_second(self) -> float:
         """The rate that images are taken to be at."""
         return float(IMAGES_PER_SECOND)
-
-    def close(self) -> None:
-        """Do nothing: no file stays open."""
 
     def timeline(self) -> Timeline:
         """Return when each image is shown; all can be read on their own."""

@@ -41,20 +41,16 @@ class SlidingWindows:
 
     clip_frames: int = CLIP_FRAMES
     """Frames of a window, 9 to 1024."""
-    stride: int | None = None
+    stride: int | None = field(default=None, metadata={"min": 1})
     """Frames from the start of one window to the start of the next; None: `clip_frames`, so that windows adjoin."""
     remainder: Remainder = "mixed"
     """What becomes of frames that are left at the end."""
-    lookahead_frames: int = 0
+    lookahead_frames: int = field(default=0, metadata={"min": 0})
     """Frames that must follow a full window for it to count; only where the remainder is dropped."""
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
         check_clip_frames(self.clip_frames)
-        if self.stride is not None and self.stride < 1:
-            raise ArchitectureError(f"a stride of {self.stride} frames goes nowhere: give 1 or more", option="stride")
-        if self.lookahead_frames < 0:
-            raise ArchitectureError(f"{self.lookahead_frames} frames cannot follow a window: give 0 or more")
         if self.lookahead_frames and self.remainder != "drop":
             raise ArchitectureError(
                 f"{self.lookahead_frames} frames are to follow each window, which goes with full windows alone"
@@ -115,17 +111,13 @@ class Dense:
         ArchitectureError: when made with a window that is empty or too long, or a chunk that is not possible.
     """
 
-    window_steps: int = field(default=WINDOW_STEPS, metadata={"max": MAX_WINDOW_STEPS})
+    window_steps: int = field(default=WINDOW_STEPS, metadata={"min": 1, "max": MAX_WINDOW_STEPS})
     """Steps whose logits are averaged into a prediction, 1 to 10,000: 9 see what a clip of 79 frames sees."""
     chunk_frames: int = DEFAULT_CHUNK_FRAMES
     """Frames that go through the network in one call: a multiple of 8 up to 1024, more being faster and later."""
 
     def __post_init__(self) -> None:
         check_fields(self, ArchitectureError)
-        if self.window_steps < 1:
-            raise ArchitectureError(
-                f"a window of {self.window_steps} steps is empty: give 1 or more", option="window_steps"
-            )
         check_chunk(self.chunk_frames)
 
     def expected(self, frames: int) -> int:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from quovadis.errors import VideoError
 from quovadis.escape import escaped, shortened
-from quovadis.fields import check_fields
 from quovadis.limits import VideoLimits
 from quovadis.video.animations import FrameSource, open_animation
 from quovadis.video.array import ArrayFrames, is_picture, is_tensor
@@ -58,9 +57,6 @@ class _LocalSource(BaseSource):
     """Where it lies; whatever it looks like, no camera and no address."""
     written: str | None = None
     """How the user wrote the path, for messages; None: as it is."""
-
-    def __post_init__(self) -> None:
-        check_fields(self, VideoError)
 
     @property
     def name(self) -> str:
@@ -126,7 +122,7 @@ class FileObject(BaseSource):
     """What errors call the video; empty: the open file's own name."""
 
     def __post_init__(self) -> None:
-        check_fields(self, VideoError)
+        super().__post_init__()
         own = getattr(self.content, "name", None)
         is_bytes = isinstance(self.content, bytes | bytearray | memoryview)
         self.name = self.name or ("<bytes>" if is_bytes else own if isinstance(own, str) and own else "<file object>")
@@ -217,9 +213,6 @@ class Address(BaseSource):
     address: str
     """Such as `https://…` or `rtsp://…`; a password in it opens the video and is shown nowhere."""
 
-    def __post_init__(self) -> None:
-        check_fields(self, VideoError)
-
     @property
     def name(self) -> str:
         """What errors and results call the video: its address without the password."""
@@ -243,9 +236,6 @@ class Camera(BaseSource):
 
     device: str
     """Its number, as text, or what the system calls it, such as `/dev/video3`."""
-
-    def __post_init__(self) -> None:
-        check_fields(self, VideoError)
 
     @property
     def name(self) -> str:

@@ -32,6 +32,16 @@ class CatalogueEntry:
     package: PackageFile | None = None
     """The same weights in a package."""
 
+    @property
+    def sources(self) -> tuple[tuple[RepositoryFile | PackageFile, ...], ...]:
+        """Where the weights come from, the best first: of each source, the files that it takes."""
+        return (self.checkpoint,) if self.package is None else (self.checkpoint, (self.package,))
+
+    @property
+    def files(self) -> tuple[OfficialFile, ...]:
+        """Every file that the weights may lie in."""
+        return tuple(part.file for parts in self.sources for part in parts)
+
 
 def _checkpoint(
     folder: str, index_sha256: str, data_git_sha1: str, *, index_size: int = 10_953, data_size: int = 50_818_176

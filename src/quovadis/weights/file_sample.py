@@ -35,6 +35,11 @@ class FileSample:
         """The name's suffix in lower case."""
         return self.path.suffix.lower()
 
+    @property
+    def may_be_safetensors(self) -> bool:
+        """Whether it begins with the length of a header and a brace; those eight bytes may look like any file's."""
+        return self.head[8:9] == b"{" and int.from_bytes(self.head[:8], "little") < self.size
+
     @cached_property
     def text(self) -> str:
         """The beginning as text, without space before it; empty if the file is not text."""
@@ -81,7 +86,31 @@ def read_sample(path: Path) -> FileSample:
             file.seek(max(size - _TAIL_BYTES, 0))
             return FileSample(path, head, file.read(_TAIL_BYTES), size)
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+        raise read_error(path, error) from error
+
+
+def read_whole(path: Path, max_bytes: int, what: str) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        path: of the file.
+        max_bytes: the most that a file of its kind has.
+        what: its kind, such as "a frozen graph".
+
+    Raises:
+        WeightsError: it cannot be read, or is too large.
+    """
+    try:
+        if path.stat().st_size > max_bytes:
+            raise WeightsError(f"{path}: too large to be {what}")
+        return path.read_bytes()
+    except OSError as error:
+        raise read_error(path, error) from error
+
+
+def read_error(path: Path, error: OSError | ValueError) -> WeightsError:
+    """Return the error for weights that the system does not let us read."""
+    return WeightsError(f"{path}: cannot read the weights: {getattr(error, 'strerror', None) or error}")
 
 
 def quoted(text: str) -> str:

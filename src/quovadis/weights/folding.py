@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.architecture import BATCH_NORM_EPSILON, Convolution, convolution_variables, convolutions
+from quovadis.errors import WeightsError
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,26 @@ def unfold_batch_norm(folded: Callable[[Convolution], FoldedConvolution]) -> dic
             tensors[str(names.moving_mean)] = np.zeros_like(values.bias)
             tensors[str(names.moving_variance)] = np.full_like(values.bias, 1 - BATCH_NORM_EPSILON)
     return tensors
+
+
+def read_folded(value: Callable[[str], NDArray[np.float32]], path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read the folded convolutions of a graph of our own, as `unfold_batch_norm` expresses them.
+
+    Args:
+        value: called with the names of kernels, of shape out, in, t, h, w, and of biases.
+        path: the graph's file.
+
+    Raises:
+        WeightsError: a kernel has not five axes.
+    """
+
+    def folded(unit: Convolution) -> FoldedConvolution:
+        kernel = value(kernel_name(unit))
+        if kernel.ndim != 5:
+            raise WeightsError(f"{path}: tensor {kernel_name(unit)} has the shape {kernel.shape}, which is no kernel")
+        return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)).reshape(-1))
+
+    return unfold_batch_norm(folded)
 
 
 def kernel_name(convolution: Convolution) -> str:

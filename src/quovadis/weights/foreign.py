@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quovadis.errors import WeightsError
-from quovadis.weights.file_sample import FileSample, quoted, read_sample
+from quovadis.weights.file_sample import ZIP, FileSample, quoted, read_sample
 from quovadis.weights.sstable import MAGIC
 
 _Test = Callable[[FileSample], object]
@@ -57,7 +57,7 @@ def _archive_of_files(sample: FileSample) -> str | None:
 
 
 def _cut_archive(sample: FileSample) -> bool:
-    return sample.head.startswith(b"PK\x03\x04") and sample.members is None
+    return sample.head.startswith(ZIP) and sample.members is None
 
 
 def _cut_torch_archive(sample: FileSample) -> bool:
@@ -122,7 +122,7 @@ def _torch_tar(sample: FileSample) -> bool:
 
 
 def _values_of_ir(sample: FileSample) -> bool:
-    is_torch = sample.head.startswith((b"PK\x03\x04", b"\x80"))
+    is_torch = sample.head.startswith((ZIP, b"\x80"))
     return sample.suffix == ".bin" and not is_torch and sample.path.with_suffix(".xml").is_file()
 
 
@@ -136,7 +136,7 @@ def _cut_v1_checkpoint(sample: FileSample) -> bool:
 
 
 def _not_torch(sample: FileSample) -> bool:
-    known = (b"PK\x03\x04", b"\x80")
+    known = (ZIP, b"\x80")
     return sample.suffix in (".pt", ".pth") and not sample.head.startswith(known)
 
 
@@ -350,7 +350,7 @@ def refuse_foreign(path: Path, *, text_only: bool = False) -> None:
         WeightsError: the file cannot be read, or is of a foreign kind; the message says of which, and what to do.
     """
     sample = read_sample(path)
-    if (text_only and not sample.text) or _may_be_safetensors(sample):
+    if (text_only and not sample.text) or sample.may_be_safetensors:
         return
     for kind in FOREIGN_KINDS:
         found = kind.test(sample)
@@ -361,8 +361,3 @@ def refuse_foreign(path: Path, *, text_only: bool = False) -> None:
             )
             is_said = what.startswith("not ")
             raise WeightsError(f"{path}: {what}; {advice}" if is_said else f"{path}: not weights but {what}; {advice}")
-
-
-def _may_be_safetensors(sample: FileSample) -> bool:
-    """Recognize the length of a header before its brace: those eight bytes may look like any file's."""
-    return sample.head[8:9] == b"{" and int.from_bytes(sample.head[:8], "little") < sample.size

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import variable_shapes
 from quovadis.errors import WeightsError
+from quovadis.weights.file_sample import read_whole
 from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields, read_shape
 from quovadis.weights.variable_names import original_names
 
@@ -33,12 +34,7 @@ def read_frozen_graph(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         WeightsError: the file is damaged or no graph, or has not the network's variables as constants.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise WeightsError(f"{path}: too large to be a frozen graph")
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+    data = read_whole(path, _MAX_BYTES, "a frozen graph")
     try:
         wanted = variable_shapes()
         constants = dict(_constants(data))

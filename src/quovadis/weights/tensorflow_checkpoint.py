@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from quovadis.errors import WeightsError
 from quovadis.weights.checkpoint_path import find_prefix, index_of
 from quovadis.weights.checksum import mask, masked_crc32c
+from quovadis.weights.file_sample import read_whole
 from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields, read_shape, read_varint
 from quovadis.weights.slices import Extent, read_extents, slice_key, tile_exactly
 from quovadis.weights.sstable import TableError, read_table
@@ -221,12 +222,9 @@ class TensorFlowCheckpoint:
         return self.prefix.with_name(f"{self.prefix.name}.data-{shard:05d}-of-{self._num_shards:05d}")
 
     def _read_index(self) -> dict[bytes, bytes]:
+        table = read_whole(self.index_path, _MAX_INDEX_BYTES, "a checkpoint's index")
         try:
-            if self.index_path.stat().st_size > _MAX_INDEX_BYTES:
-                raise WeightsError(f"{self.index_path}: too large to be a checkpoint's index")
-            return read_table(self.index_path.read_bytes())
-        except OSError as error:
-            raise WeightsError(f"{self.index_path}: cannot read the checkpoint's index: {error.strerror}") from error
+            return read_table(table)
         except TableError as error:
             raise WeightsError(f"{self.index_path}: not a TensorFlow checkpoint index, or damaged: {error}") from error
 

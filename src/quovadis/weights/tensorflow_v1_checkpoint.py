@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.errors import WeightsError
-from quovadis.weights.file_sample import quoted
+from quovadis.weights.file_sample import quoted, read_whole
 from quovadis.weights.protobuf_wire import WireError, content, integer, read_fields, read_shape
 from quovadis.weights.slices import Extent, read_extents, slice_key, tile_exactly
 from quovadis.weights.sstable import TableError, read_table
@@ -139,12 +139,9 @@ class TensorFlowV1Checkpoint:
         return np.frombuffer(data, dtype).reshape(shape)
 
     def _read_file(self) -> dict[bytes, bytes]:
+        table = read_whole(self.path, _MAX_BYTES, "a TensorFlow V1 checkpoint of this network")
         try:
-            if self.path.stat().st_size > _MAX_BYTES:
-                raise WeightsError(f"{self.path}: too large to be a TensorFlow V1 checkpoint of this network")
-            return read_table(self.path.read_bytes())
-        except OSError as error:
-            raise WeightsError(f"{self.path}: cannot read the weights: {error.strerror}") from error
+            return read_table(table)
         except TableError as error:
             raise WeightsError(f"{self.path}: not a TensorFlow V1 checkpoint, or damaged: {error}") from error
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quovadis.errors import MissingDependencyError, WeightsError
 from quovadis.extras import import_extra
-from quovadis.weights.file_sample import quoted
+from quovadis.weights.file_sample import quoted, read_error
 from quovadis.weights.other_networks import refuse_other_network
 from quovadis.weights.state_dict import find_naming, read_state_dict, unknown_names_error, without_prefix
 from quovadis.weights.torch_outline import TorchOutline, read_outline
@@ -99,7 +99,7 @@ def load_state_dict(
     except pickle.UnpicklingError as error:
         raise _objects_error(outline, path) from error
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+        raise read_error(path, error) from error
     except Exception as error:
         # Damaged files fail in many ways: RuntimeError, EOFError, KeyError, UnicodeDecodeError …
         raise WeightsError(

@@ -14,9 +14,10 @@ from quovadis.errors import LabelsError, WeightsError
 from quovadis.fetch.files import OfficialFile, is_correct
 from quovadis.weights.catalogue import CATALOGUE
 from quovadis.weights.detect import weights_files
+from quovadis.weights.file_sample import read_error
 from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
 from quovadis.weights.load import local_file, read_weights
-from quovadis.weights.pull import cached_path, catalogue_entry
+from quovadis.weights.pull import cached_path
 from quovadis.weights.tensorflow_checkpoint import TensorFlowCheckpoint
 
 
@@ -81,9 +82,7 @@ def verify(name_or_path: str | os.PathLike[str]) -> Verification:
         if cached is None:
             raise WeightsError(f"{text} is not cached: run quovadis weights pull {text}")
         path = cached
-        entry = catalogue_entry(text)
-        official = [part.file for part in entry.checkpoint] + ([entry.package.file] if entry.package else [])
-        expected = {file.name: file for file in official}
+        expected = {file.name: file for file in CATALOGUE[text].files}
     files = tuple(_check(file, expected.get(file.name)) for file in _files(path))
     wrong = next((file.path for file in files if file.official is False), None)
     try:
@@ -124,4 +123,4 @@ def _check(path: Path, expected: OfficialFile | None) -> FileCheck:
         official = None if expected is None else is_correct(path, expected)
         return FileCheck(str(path), path.stat().st_size, sha256, official)
     except OSError as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error.strerror}") from error
+        raise read_error(path, error) from error

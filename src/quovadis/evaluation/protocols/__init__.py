@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from quovadis.architecture import CLIP_FRAMES, FRAMES_PER_SECOND
 from quovadis.errors import ArchitectureError
-from quovadis.escape import quoted
 from quovadis.evaluation.protocols.deepmind import DeepMindProtocol
 from quovadis.evaluation.protocols.multiview import CLIPS, CROPS, MultiviewProtocol
 from quovadis.evaluation.protocols.open_model_zoo import OpenModelZooProtocol
 from quovadis.evaluation.protocols.protocol import EvaluationProtocol, View
+from quovadis.fields import check_value
 from quovadis.weights import InputSpecification
 from quovadis.weights.input_specification import UNSPECIFIED
 
@@ -48,11 +48,7 @@ def make_protocol(
     Raises:
         ArchitectureError: no such protocol, or numbers that it does not take.
     """
-    if name not in get_args(ProtocolName):
-        raise ArchitectureError(
-            f"no protocol is called {quoted(str(name))}; there are {', '.join(get_args(ProtocolName))}",
-            option="protocol",
-        )
+    check_value("protocol", name, ProtocolName, ArchitectureError)
     rate = specified.fps or FRAMES_PER_SECOND
     if name == MultiviewProtocol.name:
         return MultiviewProtocol(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from quovadis.architecture import FRAMES_PER_SECOND, MINIMUM_FRAMES, SHORTEST_FRAMES, TEMPORAL_STRIDE
 from quovadis.engines import Engine
-from quovadis.evaluation.protocols.protocol import Level, View
+from quovadis.evaluation.protocols.protocol import View
 from quovadis.video import Frame, SourceReader, clips_at
 from quovadis.video.sampling import FrameRate
 
@@ -32,7 +32,6 @@ class DeepMindProtocol:
     """
 
     name = "deepmind"
-    level: Level = "videos"
     in_order_of_keys = False
 
     def __init__(self, fps: FrameRate = FRAMES_PER_SECOND) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from quovadis.architecture import CLIP_FRAMES, FRAME_SIZE, FRAMES_PER_SECOND
 from quovadis.engines import Engine
 from quovadis.errors import ArchitectureError
-from quovadis.evaluation.protocols.protocol import Level, View
+from quovadis.evaluation.protocols.protocol import View
 from quovadis.fields import check_value
 from quovadis.video import SourceReader, clips_at
 from quovadis.video.geometry import SHORT_SIDE, FrameConverter, Geometry
@@ -37,7 +37,6 @@ class MultiviewProtocol:
     """
 
     name = "multiview"
-    level: Level = "videos"
     in_order_of_keys = False
 
     def __init__(

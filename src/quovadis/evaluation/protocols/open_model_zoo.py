@@ -10,7 +10,7 @@ from quovadis.architecture import CLIP_FRAMES
 from quovadis.engines import Engine
 from quovadis.errors import VideoError
 from quovadis.escape import counted_are
-from quovadis.evaluation.protocols.protocol import Level, View
+from quovadis.evaluation.protocols.protocol import View
 from quovadis.video import SourceReader, clips_at
 from quovadis.video.converters import OpenModelZooConverter
 
@@ -26,7 +26,6 @@ class OpenModelZooProtocol:
     """
 
     name = "omz"
-    level: Level = "clips"
     in_order_of_keys = True
 
     @property

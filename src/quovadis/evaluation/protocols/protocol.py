@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quovadis.engines import Engine
 from quovadis.video import SourceReader
-
-Level: TypeAlias = Literal["clips", "videos"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +35,6 @@ class EvaluationProtocol(Protocol):
     @property
     def settings(self) -> Mapping[str, int | float | str]:
         """Everything that results depend on, by name."""
-        ...
-
-    @property
-    def level(self) -> Level:
-        """What the protocol's top-1 and top-5 count."""
         ...
 
     @property

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,21 +27,13 @@ from quovadis.report.pages.content import (
     interval_percent,
     percent,
 )
+from quovadis.report.training import FIGURE_TITLES
 from quovadis.report.training_page.curves import curves_sections
 from quovadis.report.training_page.history import TrainingEpoch, TrainingHistory, ValidationScores
 from quovadis.report.training_page.thumbnails import thumbnail
 from quovadis.version import __version__
 
-FIGURES: Mapping[str, str] = MappingProxyType(
-    {
-        "video_top1": "video-wise top-1",
-        "video_top5": "video-wise top-5",
-        "video_map": "video-wise mAP",
-        "clip_top1": "clip-wise top-1",
-        "clip_top5": "clip-wise top-5",
-        "clip_map": "clip-wise mAP",
-    }
-)
+FIGURES: Mapping[str, str] = {name: title.replace(" ", "-wise ", 1) for name, title in FIGURE_TITLES.items()}
 """What figures are called, in the order of the report."""
 
 
