@@ -1,15 +1,17 @@
-"""The types of `Trainer`'s arguments, which are checked before anything is written."""
+"""What `Trainer` requires of its arguments, checked before anything is written, and of what they return."""
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from quovadis.errors import TrainingError
+from quovadis.escape import counted
 from quovadis.fields import FUNCTION, OPTIONAL_FUNCTION, check_value
 from quovadis.training.batches import BatchSource
 from quovadis.training.distributed import Process
@@ -38,7 +40,7 @@ _KINDS: Mapping[str, Any] = MappingProxyType(
 
 
 def check_pieces(given: Mapping[str, Any]) -> None:
-    """Refuse arguments of `Trainer`, given by name, that are of a wrong type.
+    """Refuse arguments of `Trainer`, given by name, that are of a wrong type, or do not go together.
 
     Raises:
         TrainingError: naming the first of them.
@@ -49,3 +51,50 @@ def check_pieces(given: Mapping[str, Any]) -> None:
         json.dumps(dict(given["provenance"] or {}))
     except (TypeError, ValueError) as error:
         raise TrainingError(f"provenance must be of JSON's types: {error}", option="provenance") from error
+    if given["validation"] is not None and given["loss"] is not None:
+        _check_reduction(given["loss"])
+
+
+def _check_reduction(loss: Any) -> None:
+    """Refuse a loss that validation, at the end of an epoch, could not call."""
+    try:
+        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
+    except (TypeError, ValueError):
+        # Of functions in C there may be none.
+        return
+    try:
+        signature.bind(None, None, "none")
+    except TypeError as error:
+        raise TrainingError(
+            'loss must take logits, targets and a reduction: with `validation` it is called with "none", for the loss '
+            "of each clip",
+            option="loss",
+        ) from error
+
+
+def check_logits(found: Any, clips: int, classes: int) -> Tensor:
+    """Return what a network made of clips, if it is logits.
+
+    Raises:
+        TrainingError: it is something else, or of another shape than clips,classes.
+    """
+    if isinstance(found, Tensor) and found.shape == (clips, classes):
+        return found
+    what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+    raise TrainingError(
+        f"the network returned {what} for {counted(clips, 'clip')}: it must return logits of shape {clips, classes}, "
+        f"for the {counted(classes, 'class')} in `labels`",
+        option="model",
+    )
+
+
+def check_loss(found: Any) -> Tensor:
+    """Return a batch's loss, if it is one number with gradients.
+
+    Raises:
+        TrainingError: it is not.
+    """
+    if isinstance(found, Tensor) and found.numel() == 1:
+        return found
+    what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+    raise TrainingError(f"the loss returned {what}: it must return a tensor of one number", option="loss")
