@@ -100,7 +100,7 @@ def test_an_error_in_a_function_of_the_caller_passes_unchanged_and_the_folder_is
     def fail(report: StepReport) -> None:
         raise ValueError(f"mine, after step {report.step}")
 
-    with pytest.raises(ValueError, match="^mine, after step 1$"):
+    with pytest.raises(ValueError, match=r"^mine, after step 1$"):
         trainer(tmp_path, options(), on_step=fail).fit()
     assert trainer(tmp_path, options(steps=2), restart=True).fit().steps == 2
 

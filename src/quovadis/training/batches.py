@@ -55,8 +55,9 @@ def endless_batches(source: BatchSource, number: int) -> Iterator[Batch]:
     epoch, first = divmod(number, count)
     while True:
         found = first
-        for found, batch in enumerate(source.epoch(epoch, first), start=first + 1):
+        for batch in source.epoch(epoch, first):
             yield batch
+            found += 1
         if found != count:
             raise TrainingError(f"`batches` has {found} in epoch {epoch}, but its length is {count}: they must agree")
         epoch, first = epoch + 1, 0

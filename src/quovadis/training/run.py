@@ -43,7 +43,7 @@ from quovadis.training.output import (
     write_lines,
     write_weights,
 )
-from quovadis.training.split import DatasetSplit, dataset_fingerprint, read_splits
+from quovadis.training.split import DatasetSplit, dataset_fingerprint, lost_classes, read_splits
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
 from quovadis.weights import InputSpecification, Weights, load_weights
@@ -240,6 +240,8 @@ class _Run:
             total = counted(len(self.split.train.examples) + len(self.split.validation.examples), "video")
             path = self.folder / SKIPPED_NAME
             self.observer.notice(f"warning: {len(self.skipped)} of {total} could not be read: {path} says why")
+            for warning in lost_classes(self.split, self.skipped):
+                self.observer.notice(f"warning: {warning}")
 
     def _write_run(self) -> None:
         """Write what is trained on, and how."""
