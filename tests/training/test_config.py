@@ -41,9 +41,15 @@ def test_yaml_is_read_where_it_can_be(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_text("epochs: 3\nmilestones: [10, 20]\n")
     pytest.importorskip("yaml")
     assert read_config(str(path)) == {"epochs": 3, "milestones": [10, 20]}
-    path.write_text("epochs: [3\n")
-    with pytest.raises(TrainingError, match=r"mine\.yaml: not YAML: "):
-        read_config(str(path))
+    path.write_text("head_rate: 1e-3\nweight_decay: 1E-07\nbackbone_rate: 2.5e+1\nweights: 1e-3.pt\nsplit: 2\n")
+    assert read_config(str(path)) == {
+        **{"head_rate": 0.001, "weight_decay": 1e-7, "backbone_rate": 25.0},
+        **{"weights": "1e-3.pt", "split": 2},
+    }
+    for content in ("epochs: [3\n", "epochs: 2024-99-99\n"):
+        path.write_text(content)
+        with pytest.raises(TrainingError, match=r"mine\.yaml: not YAML: "):
+            read_config(str(path))
 
 
 def test_yaml_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +66,10 @@ def test_yaml_without_its_package_says_what_to_install(tmp_path: Path, monkeypat
     [
         ("epochs = ", r"not TOML: Invalid value"),
         ("epoch = 3\n", r'no option is called "epoch": is epochs meant\?'),
-        ("[training]\nepochs = 3\n", r'no option is called "training"'),
+        ("[training]\nepochs = 3\n", r'mine\.toml: "training" is a table: give options by name, in none'),
+        ("[seed]\nvalue = 3\n", r'"seed" is a table'),
+        ('validation = ""\n', r"mine\.toml: `validation` is empty: give a value, or leave it out"),
+        ('weights = ""\n', r"mine\.toml: `weights` is empty"),
         ('from = "Mixed_5b"\n', r'no option is called "from": is from_endpoint meant\?'),
         ('epochs = "many"\n', r"mine\.toml: epochs must be a whole number, not 'many'"),
         ("frames = 4\n", r"mine\.toml: frames must be 9 or more, not 4"),
