@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from quovadis.datasets import Action, Dataset, Example
 from quovadis.errors import DatasetError
-from quovadis.training.split import DatasetSplit, check_split, duplicates, lost_classes, read_splits, split_videos
+from quovadis.training.split import (
+    DatasetSplit,
+    check_split,
+    dataset_fingerprint,
+    duplicates,
+    lost_classes,
+    read_splits,
+    split_videos,
+)
 from quovadis.video.fingerprints import path_fingerprint
 
 
@@ -166,6 +174,16 @@ def test_a_class_of_which_no_video_can_be_read_is_named(tmp_path: Path) -> None:
     validated = {one.key for one in split.validation.examples if one.key[0] == "b"}
     assert lost_classes(split, validated) == [f'{tmp_path}: the class "b" is not validated with']
     assert lost_classes(split, ()) == []
+
+
+def test_a_list_in_another_order_is_another_dataset(tmp_path: Path) -> None:
+    folder = write(tmp_path, a__1="1", a__2="22", a__3="333", b__3="333", b__4="4444")
+    rows = ["a/1.mp4 a", "a/2.mp4 a", "a/3.mp4 a", "b/3.mp4 b", "b/4.mp4 b"]
+    digests = []
+    for number, lines in enumerate((rows, rows[::-1], rows)):
+        (path := folder / f"{number}.txt").write_text("\n".join(lines))
+        digests.append(dataset_fingerprint(read_splits(path)))
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_an_empty_part_is_refused() -> None:
