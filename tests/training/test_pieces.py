@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from quovadis.errors import OutputError, TrainingError
+from quovadis.errors import LabelsError, OutputError, TrainingError
 from quovadis.training.batches import Batch, endless_batches
 from quovadis.training.state import STATE_NAME
 from quovadis.training.trainer import StepReport
@@ -123,3 +123,14 @@ def test_targets_of_another_width_than_the_classes_are_refused(tmp_path: Path) -
 
     with pytest.raises(TrainingError, match=r"targets must be of shape clips or clips,3, not \(2, 4\)"):
         trainer(tmp_path, options(), batches=Wide()).fit()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [(("a", "b", "a"), 'the class name "a" stands twice'), (("a", "", "b"), "class name 2 is empty")],
+)
+def test_class_names_that_no_file_could_be_read_with_again_are_refused_before_the_training(
+    labels: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(LabelsError, match=f"^labels: {said}"):
+        trainer(tmp_path, options(), labels=labels)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from quovadis.errors import TrainingError
 from quovadis.escape import counted
 from quovadis.fields import FUNCTION, OPTIONAL_FUNCTION, check_value
+from quovadis.labels import check_labels
 from quovadis.training.batches import BatchSource
 from quovadis.training.distributed import Process
 from quovadis.training.options import TrainingOptions
@@ -44,9 +45,11 @@ def check_pieces(given: Mapping[str, Any]) -> None:
 
     Raises:
         TrainingError: naming the first of them.
+        LabelsError: a class name is empty, or stands twice.
     """
     for name, kind in _KINDS.items():
         check_value(name, given[name], kind, TrainingError, at_least=1 if name == "views" else None)
+    check_labels(given["labels"], "labels")
     try:
         json.dumps(dict(given["provenance"] or {}))
     except (TypeError, ValueError) as error:

@@ -127,6 +127,7 @@ class Trainer:
         Raises:
             OutputError: the folder cannot be written, or holds a training with other options.
             TrainingError: an argument of another type, options that do not go together, or nothing to train.
+            LabelsError: a class name is empty, or stands twice.
             EngineError: there is no such device.
         """
         folder = check_path("folder", folder, TrainingError)
@@ -359,8 +360,7 @@ class Trainer:
         """
         progress = self.progress
         self.process.average_statistics(self.model)
-        found = None if self.validation is None else self.evaluate()
-        self._latest = found
+        found = self._latest = None if self.validation is None else self.evaluate()
         if found is None or self._is_better(found):
             progress.best_score, progress.best_loss = (None, None) if found is None else (found.score, found.loss)
             progress.best_step, progress.without_better = progress.step, 0
