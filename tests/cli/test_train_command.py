@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from quovadis.training import ClipSampling, RunOptions, TrainingOptions
 from quovadis.training.synthetic import write_motion_dataset
@@ -213,7 +214,9 @@ def test_a_video_that_cannot_be_read_is_listed_while_the_training_goes_on(videos
 
     class Observer(SilentObserver):
         def step(self, report: object) -> None:
-            listed.append("broken.mp4" in (tmp_path / "run" / "skipped.json").read_text())
+            # The first step may be done before the video's turn has come.
+            path = tmp_path / "run" / "skipped.json"
+            listed.append(path.exists() and "broken.mp4" in path.read_text())
 
     train(
         tmp_path / "videos",
@@ -240,6 +243,12 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
         *("best.safetensors", "last.safetensors", "state.ckpt", "state.ckpt.lock", "config.toml", "split.json"),
         *("history.jsonl", "history.csv", "predictions.jsonl", "report.html", "tensorboard"),
     }
+    with FileLock(run / "state.ckpt.lock"):
+        (run / "skipped.json").write_text("of the other one")
+        other = quovadis("train", videos, "--out", run, *arguments, *sampling)
+    assert other.returncode == 1
+    assert other.stderr.endswith(f"{run}: another training is at work here; give another one to --out\n")
+    assert (run / "skipped.json").read_text() == "of the other one"
     again = quovadis("train", videos, "--out", run, *arguments, *sampling, "--momentum", "0.8")
     assert again.returncode == 1
     assert "with --momentum 0.9, and this run is with --momentum 0.8; give another one to --out" in again.stderr

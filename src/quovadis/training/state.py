@@ -116,12 +116,13 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
 def only_training(folder: Path) -> Iterator[None]:
     """Keep other processes from training in a folder at the same time: each would write over the other's files.
 
-    The lock is the operating system's: it ends with the process that holds it, however that ends.
+    The lock is the operating system's: it ends with the process that holds it, however that ends. Who holds it may take
+    it again.
 
     Raises:
         OutputError: another process trains there, or the folder cannot be written.
     """
-    lock = FileLock(folder / f"{STATE_NAME}.lock")
+    lock = FileLock(folder / f"{STATE_NAME}.lock", is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
