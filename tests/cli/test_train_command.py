@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from filelock import FileLock
 
 from quovadis.training import ClipSampling, RunOptions, TrainingOptions
 from quovadis.training.synthetic import write_motion_dataset
@@ -191,6 +193,35 @@ def test_a_validation_part_that_cannot_be_read_is_said(videos: Path, tmp_path: P
 
 
 @pytest.mark.usefixtures("small_networks")
+def test_too_little_memory_names_flags(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("quovadis.torch.I3D.forward", fail)
+    done = quovadis(
+        "train", videos, "--out", tmp_path / "run", "-w", "random", "--stage", "full", "--batch", "4", *SMALL
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "quovadis: error: the machine has too little free memory to train on 4 clips at a time: give a smaller "
+        "--batch, and more of --accumulate for as many clips in a step, or set --checkpoint-activations, or set "
+        "--amp bf16"
+    )
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_a_class_of_which_no_video_can_be_read_is_named(videos: Path, tmp_path: Path) -> None:
+    shutil.copytree(videos, tmp_path / "videos")
+    (folder := tmp_path / "videos" / "zzz").mkdir()
+    for number in range(3):
+        (folder / f"{number}.mp4").write_bytes(b"no video")
+    arguments = ["-w", "random", "--stage", "full", "--epochs", "1", "--quiet", *SMALL]
+    done = quovadis("train", tmp_path / "videos", "--out", tmp_path / "run", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert 'the class "zzz" is never trained on, and cannot be recognised' in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("small_networks")
 def test_a_video_that_cannot_be_read_is_listed_while_the_training_goes_on(videos: Path, tmp_path: Path) -> None:
     from quovadis.training.observer import SilentObserver
     from quovadis.training.run import train
@@ -202,7 +233,9 @@ def test_a_video_that_cannot_be_read_is_listed_while_the_training_goes_on(videos
 
     class Observer(SilentObserver):
         def step(self, report: object) -> None:
-            listed.append("broken.mp4" in (tmp_path / "run" / "skipped.json").read_text())
+            # The first step may be done before the video's turn has come.
+            path = tmp_path / "run" / "skipped.json"
+            listed.append(path.exists() and "broken.mp4" in path.read_text())
 
     train(
         tmp_path / "videos",
@@ -226,9 +259,15 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
     assert done.stdout.splitlines()[-1] == f"next: quovadis classify VIDEO -w {run / 'best.safetensors'}"
     assert "quovadis: step 4: video top-1" in done.stderr
     assert {path.name for path in run.iterdir()} == {
-        *("best.safetensors", "last.safetensors", "state.ckpt", "config.toml", "split.json"),
+        *("best.safetensors", "last.safetensors", "state.ckpt", "state.ckpt.lock", "config.toml", "split.json"),
         *("history.jsonl", "history.csv", "predictions.jsonl", "report.html", "tensorboard"),
     }
+    with FileLock(run / "state.ckpt.lock"):
+        (run / "skipped.json").write_text("of the other one")
+        other = quovadis("train", videos, "--out", run, *arguments, *sampling)
+    assert other.returncode == 1
+    assert other.stderr.endswith(f"{run}: another training is at work here; give another one to --out\n")
+    assert (run / "skipped.json").read_text() == "of the other one"
     again = quovadis("train", videos, "--out", run, *arguments, *sampling, "--momentum", "0.8")
     assert again.returncode == 1
     assert "with --momentum 0.9, and this run is with --momentum 0.8; choose another --out" in again.stderr

@@ -432,3 +432,26 @@ def test_paths_may_be_text(tmp_path: Path, videos: Path) -> None:
 def test_an_argument_of_another_type_is_refused_by_name(tmp_path: Path, given: dict[str, object], message: str) -> None:
     with pytest.raises(DatasetError, match=re.escape(message)):
         read_dataset(**{"source": tmp_path, "labels": kinetics400(), **given})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("header", ["path,label", "Video , Class", '"file","category"'])
+def test_a_first_line_that_names_the_columns_of_a_list_is_none_of_its_videos(header: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.mp4").write_bytes(name.encode())
+    (tmp_path / "list.csv").write_text(f"# mine\n{header}\none.mp4,run\ntwo.mp4,jump\n")
+    found = read_dataset(tmp_path / "list.csv", None)
+    assert (found.labels, [example.key for example in found.examples]) == (("jump", "run"), ["one.mp4", "two.mp4"])
+
+
+def test_a_null_byte_in_a_list_is_a_video_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "one.mp4").write_bytes(b"one")
+    (tmp_path / "list.txt").write_bytes(b"one.mp4\trun\n\0two/two.mp4\trun\n")
+    assert [example.path for example in read_dataset(tmp_path / "list.txt", None).missing] == [None]
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "run/monday/clip.mp4"])
+def test_videos_in_no_folder_of_a_class_or_too_deep_are_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DatasetError, match=f"no folders with videos in it, only {name}; give a folder for each class"):
+        read_dataset(tmp_path, None)

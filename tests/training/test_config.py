@@ -41,8 +41,19 @@ def test_yaml_is_read_where_it_can_be(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_text("epochs: 3\nmilestones: [10, 20]\n")
     pytest.importorskip("yaml")
     assert read_config(str(path)) == {"epochs": 3, "milestones": [10, 20]}
+    path.write_text("head_rate: 1e-3
+weight_decay: 1E-07
+backbone_rate: 2.5e+1
+weights: 1e-3.pt
+split: 2
+")
+    assert read_config(str(path)) == {
+        **{"head_rate": 0.001, "weight_decay": 1e-7, "backbone_rate": 25.0},
+        **{"weights": "1e-3.pt", "split": 2},
+    }
     for wrong, why in (("[3", ""), ("9" * 5000, "a number has more than 4,300 digits"), ("2026-13-45", "month")):
-        path.write_text(f"epochs: {wrong}\n")
+        path.write_text(f"epochs: {wrong}
+")
         with pytest.raises(TrainingError, match=rf"mine\.yaml: not YAML: {why}"):
             read_config(str(path))
 
@@ -61,7 +72,10 @@ def test_yaml_without_its_package_says_what_to_install(tmp_path: Path, monkeypat
     [
         ("epochs = ", r"not TOML: Invalid value"),
         ("epoch = 3\n", r'no option is called "epoch": is epochs meant\?'),
-        ("[training]\nepochs = 3\n", r'no option is called "training"'),
+        ("[training]\nepochs = 3\n", r'mine\.toml: "training" is a table: give options by name, in none'),
+        ("[seed]\nvalue = 3\n", r'"seed" is a table'),
+        ('validation = ""\n', r"mine\.toml: `validation` is empty: give a value, or leave it out"),
+        ('weights = ""\n', r"mine\.toml: `weights` is empty"),
         ('from = "Mixed_5b"\n', r'no option is called "from": is from_endpoint meant\?'),
         ('epochs = "many"\n', r"mine\.toml: epochs must be a whole number, not 'many'"),
         (f"epochs = {'9' * 5000}\n", r"mine\.toml: not TOML: a number has more than 4,300 digits; fix it"),

@@ -106,10 +106,10 @@ def test_a_damaged_state_is_refused_in_one_line(content: bytes, tmp_path: Path) 
 
 def test_a_full_disk_leaves_the_older_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = trainer(tmp_path, options(save_every=1))
-    made.step(made._batches())
+    made.step(made.batches.epoch(0))
     made.save()
     older = digest(tmp_path / "state.ckpt")
-    made.step(made._batches())
+    made.step(made.batches.epoch(0))
 
     def full(self: Path, content: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -204,3 +204,27 @@ def test_numbers_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(TrainingError) as caught:
         ClipLoader(NumberedClips(), **{"batch": 2, **wrong})  # type: ignore[arg-type]
     assert caught.value.option == next(iter(wrong))
+
+
+def test_memory_of_batches_is_pinned_only_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    true = torch.empty
+    # Without a GPU nothing can be pinned.
+    monkeypatch.setattr(
+        torch, "empty", lambda *shape, pin_memory, **settings: asked.append(pin_memory) or true(*shape, **settings)
+    )
+    plain, pinned = (
+        list(ClipLoader(NumberedClips(7), batch=3, pin_memory=chosen).epoch(2)) for chosen in (False, True)
+    )
+    assert asked == [False] * 3 + [True] * 3
+    for one, other in zip(plain, pinned, strict=True):
+        torch.testing.assert_close(one.clips, other.clips)
+        assert one.clips.is_contiguous()
+        assert (one.keys, one.targets.tolist()) == (other.keys, other.targets.tolist())
+    assert indices(plain) == epoch_order(0, 2, 7, batch=3).tolist()
+
+
+@pytest.mark.parametrize("wrong", [1, None, "yes"])
+def test_pinned_memory_is_asked_for_by_true_or_false(wrong: object) -> None:
+    with pytest.raises(TrainingError, match=r"^pin_memory must be True or False, not "):
+        ClipLoader(NumberedClips(), batch=2, pin_memory=wrong)  # type: ignore[arg-type]

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from quovadis.datasets import Action, Dataset, Example
 from quovadis.errors import DatasetError
-from quovadis.training.split import DatasetSplit, check_split, duplicates, read_splits, split_videos
+from quovadis.training.split import (
+    DatasetSplit,
+    check_split,
+    dataset_fingerprint,
+    duplicates,
+    lost_classes,
+    read_splits,
+    split_videos,
+)
 from quovadis.video.fingerprints import path_fingerprint
 
 
@@ -130,6 +138,52 @@ def test_classes_on_one_side_alone_are_named(tmp_path: Path) -> None:
     assert 'the class "b" is not validated with, nor are 1 more' in warnings(split)
     with pytest.raises(DatasetError, match='has no class "d"'):
         read_splits(train, validation=write(tmp_path / "other", d__4="4444"))
+
+
+def test_videos_of_a_list_that_are_missing_are_counted_and_a_class_without_any_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, a__1="1", a__2="22", b__3="333", b__4="4444")
+    rows = ["a/1.mp4 a", "a/2.mp4 a", "b/3.mp4 b", "b/4.mp4 b", "a/gone.mp4 a", "c/5.mp4 c"]
+    (folder / "list.txt").write_text("\n".join(rows))
+    split = read_splits(folder / "list.txt")
+    assert warnings(split).splitlines() == [
+        f"{folder / 'list.txt'}: 2 of 6 videos cannot be found; the first: a/gone.mp4: no such video",
+        f'{folder / "list.txt"}: the class "c" is never trained on, and cannot be recognised',
+    ]
+
+
+def test_folders_that_nobody_reads_are_named(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "videos", a__1="1", a__2="22", b__3="333", b__4="4444", b__monday__5="55555", c__tuesday__6="666666"
+    )
+    for name in ("empty", ".hidden"):
+        (folder / name).mkdir()
+    told = (
+        "folders that are not read: b/monday, c/tuesday, empty; the videos of a class must lie directly in its folder"
+    )
+    assert read_splits(folder).warnings == (f"{folder}: {told}",)
+    other = write(tmp_path / "other", a__7="7", b__8="88")
+    assert read_splits(other, validation=folder).warnings == (f"{folder}: {told}",)
+
+
+def test_a_class_of_which_no_video_can_be_read_is_named(tmp_path: Path) -> None:
+    split = read_splits(write(tmp_path, a__1="1", a__2="22", b__3="333", b__4="4444"))
+    of = {one.key[0]: one.key for one in split.train.examples}
+    assert lost_classes(split, {of["a"]}) == [
+        f'{tmp_path}: the class "a" is never trained on, and cannot be recognised'
+    ]
+    validated = {one.key for one in split.validation.examples if one.key[0] == "b"}
+    assert lost_classes(split, validated) == [f'{tmp_path}: the class "b" is not validated with']
+    assert lost_classes(split, ()) == []
+
+
+def test_a_list_in_another_order_is_another_dataset(tmp_path: Path) -> None:
+    folder = write(tmp_path, a__1="1", a__2="22", a__3="333", b__3="333", b__4="4444")
+    rows = ["a/1.mp4 a", "a/2.mp4 a", "a/3.mp4 a", "b/3.mp4 b", "b/4.mp4 b"]
+    digests = []
+    for number, lines in enumerate((rows, rows[::-1], rows)):
+        (path := folder / f"{number}.txt").write_text("\n".join(lines))
+        digests.append(dataset_fingerprint(read_splits(path)))
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_an_empty_part_is_refused() -> None:

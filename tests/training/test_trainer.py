@@ -128,7 +128,7 @@ def test_checkpointed_activations_change_nothing(ghost: int | None, tmp_path: Pa
 
 def test_gradients_are_clipped_to_the_norm(tmp_path: Path) -> None:
     made = trainer(tmp_path, options(clip_norm=0.01, steps=1))
-    made.step(made._batches())
+    made.step(made.batches.epoch(0))
     norm = torch.sqrt(sum(p.grad.square().sum() for p in made.model.parameters() if p.grad is not None))
     assert float(norm) == pytest.approx(0.01, rel=1e-3)
 

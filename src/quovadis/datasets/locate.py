@@ -91,7 +91,8 @@ def _list(folder: Path) -> _Listing:
     try:
         with os.scandir(folder) as entries:
             names = {entry.name: _is_folder(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
-    except OSError:
+    except (OSError, ValueError):
+        # Of a path with a null byte too, there is nothing.
         names = {}
     stems: dict[str, str] = {}
     for name in filter(is_video_name, names):

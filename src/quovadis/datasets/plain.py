@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from quovadis.datasets.dataset import Annotation
@@ -14,6 +16,9 @@ from quovadis.video.expand import is_video_name
 from quovadis.video.frame_folders import COUNT_NAME
 from quovadis.video.images import is_image_name, natural_key
 from quovadis.video.signatures import animation_kind
+
+_HEADERS = ({"path", "file", "filename", "video", "video_path", "clip"}, {"label", "class", "category", "action"})
+"""What the columns are called in a first line that is no video."""
 
 
 def read_folders(root: Path) -> list[Annotation]:
@@ -27,9 +32,7 @@ def read_folders(root: Path) -> list[Annotation]:
     """
     annotations = []
     try:
-        for folder in sorted((p for p in root.iterdir() if p.is_dir()), key=natural_key):
-            if folder.name.startswith("."):
-                continue
+        for folder in _visible_folders(root):
             for item in sorted(folder.iterdir(), key=natural_key):
                 if not item.name.startswith(".") and _is_example(item):
                     relative = f"{folder.name}/{item.name}"
@@ -37,16 +40,48 @@ def read_folders(root: Path) -> list[Annotation]:
     except OSError as error:
         raise DatasetError(f"{error.filename or root}: cannot be read: {error.strerror}") from error
     if not annotations:
-        raise DatasetError(f"{root}: no folders with videos in it; give a folder for each class, named as the class")
+        elsewhere = next(
+            (path for depth in ("*", "*/*/*") for path in root.glob(depth) if is_video_name(path.name)), None
+        )
+        only = "" if elsewhere is None else f", only {elsewhere.relative_to(root)}"
+        raise DatasetError(
+            f"{root}: no folders with videos in it{only}; give a folder for each class, named as the class, with its "
+            "videos directly in it"
+        )
     return annotations
+
+
+def unread_folders(root: Path, keys: Collection[str]) -> list[str]:
+    """Return folders, from the root, that people may expect to be read: classes without videos, and folders in classes.
+
+    Args:
+        root: with a folder for each class.
+        keys: of what `read_folders` found in it.
+    """
+    found: list[str] = []
+    classes = {key.partition("/")[0] for key in keys}
+    # Folders that cannot be read are not missed here: `read_folders` has refused them.
+    with suppress(OSError):
+        for folder in _visible_folders(root):
+            below = [item for item in _visible_folders(folder) if f"{folder.name}/{item.name}" not in keys]
+            deeper = [item for item in below if any(is_video_name(file.name) for file in item.iterdir())]
+            found += [f"{folder.name}/{item.name}" for item in deeper]
+            if folder.name not in classes and not deeper:
+                found.append(folder.name)
+    return found
+
+
+def _visible_folders(root: Path) -> list[Path]:
+    return sorted((p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")), key=natural_key)
 
 
 def read_list(path: Path, text: str, finder: VideoFinder) -> list[Annotation]:
     """Read a list: a path and a class, by name or number, on each line; or a list of frame folders of MMAction2.
 
     They are separated by a tab, by a comma as in CSV, or by the first space, except that a number at the end of a line
-    is separated by the last one. Empty lines and those that begin with # do not count. `numbers_per_line` says how a
-    list of frame folders is distinguished from one of paths that end in numbers.
+    is separated by the last one. Empty lines and those that begin with # do not count, nor does a first line that names
+    the columns, such as `path,label`. `numbers_per_line` says how a list of frame folders is distinguished from one of
+    paths that end in numbers.
 
     Args:
         path: for messages.
@@ -76,11 +111,17 @@ def read_list(path: Path, text: str, finder: VideoFinder) -> list[Annotation]:
                 f"{path}: line {number} has {counted(len(columns), 'column')}, not a path and a class; "
                 "separate them by a tab if they contain spaces or commas"
             )
+        if number == lines[0].number and all(map(_is_header, columns, _HEADERS)):
+            continue
         video, label = columns
         annotations.append(Annotation(video, label, (video,), number))
     if not annotations:
         raise DatasetError(f"{path}: no videos in it")
     return annotations
+
+
+def _is_header(column: str, names: Collection[str]) -> bool:
+    return column.strip("\"'").casefold() in names
 
 
 def _path_before_class(line: str) -> str | None:

@@ -1,17 +1,21 @@
-"""The types of `Trainer`'s arguments, which are checked before anything is written."""
+"""What `Trainer` requires of its arguments, checked before anything is written, and of what they return."""
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
+from torch import Tensor, nn
+
 from quovadis.errors import TrainingError
+from quovadis.escape import counted
 from quovadis.fields import OPTIONAL_FUNCTION, check_value
 
 
 def check_pieces(make_trainer: Callable[..., None], given: Mapping[str, Any]) -> None:
-    """Refuse arguments that are of other types than their annotations say.
+    """Refuse arguments that are of other types than their annotations say, or do not go together.
 
     Args:
         make_trainer: `Trainer.__init__`, which is annotated.
@@ -29,3 +33,50 @@ def check_pieces(make_trainer: Callable[..., None], given: Mapping[str, Any]) ->
         json.dumps(dict(given["provenance"] or {}))
     except (TypeError, ValueError) as error:
         raise TrainingError(f"provenance must be of JSON's types: {error}", option="provenance") from error
+    if given["validation"] is not None and given["loss"] is not None:
+        _check_reduction(given["loss"])
+
+
+def _check_reduction(loss: Any) -> None:
+    """Refuse a loss that validation, at the end of an epoch, could not call."""
+    try:
+        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
+    except (TypeError, ValueError):
+        # Of functions in C there may be none.
+        return
+    try:
+        signature.bind(None, None, "none")
+    except TypeError as error:
+        raise TrainingError(
+            'loss must take logits, targets and a reduction: with `validation` it is called with "none", for the loss '
+            "of each clip",
+            option="loss",
+        ) from error
+
+
+def check_logits(found: Any, clips: int, classes: int) -> Tensor:
+    """Return what a network made of clips, if it is logits.
+
+    Raises:
+        TrainingError: it is something else, or of another shape than clips,classes.
+    """
+    if isinstance(found, Tensor) and found.shape == (clips, classes):
+        return found
+    what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+    raise TrainingError(
+        f"the network returned {what} for {counted(clips, 'clip')}: it must return logits of shape {clips, classes}, "
+        f"for the {counted(classes, 'class')} in `labels`",
+        option="model",
+    )
+
+
+def check_loss(found: Any) -> Tensor:
+    """Return a batch's loss, if it is one number with gradients.
+
+    Raises:
+        TrainingError: it is not.
+    """
+    if isinstance(found, Tensor) and found.numel() == 1:
+        return found
+    what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+    raise TrainingError(f"the loss returned {what}: it must return a tensor of one number", option="loss")

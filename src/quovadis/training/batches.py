@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
+from quovadis.errors import TrainingError
+
 
 class Batch(NamedTuple):
     """Clips that a process takes at once."""
@@ -37,6 +39,28 @@ class BatchSource(Protocol):
             VideoError: nothing could be read.
         """
         ...
+
+
+def endless_batches(source: BatchSource, number: int) -> Iterator[Batch]:
+    """Yield batches without end, of one epoch after the other.
+
+    Args:
+        source: with one batch or more in an epoch.
+        number: of the batch to begin with, from 0, counted over all epochs.
+
+    Raises:
+        TrainingError: an epoch has fewer or more batches than the source's length, by which a resumed run counts.
+    """
+    count = len(source)
+    epoch, first = divmod(number, count)
+    while True:
+        found = first
+        for batch in source.epoch(epoch, first):
+            yield batch
+            found += 1
+        if found != count:
+            raise TrainingError(f"`batches` has {found} in epoch {epoch}, but its length is {count}: they must agree")
+        epoch, first = epoch + 1, 0
 
 
 Transform: TypeAlias = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -23,6 +24,7 @@ CONFIG_NAME = "config.toml"
 RECIPES = ("paper-kinetics", "paper-finetune", "charades")
 """Names of the configurations that come with Quovadis."""
 _YAML = (".yaml", ".yml")
+_EXPONENT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
 
 
 def read_config(name_or_path: str) -> dict[str, Any]:
@@ -66,8 +68,13 @@ def _from_toml(text: str, path: Path) -> Any:
 
 def _from_yaml(text: str, path: Path) -> Any:
     yaml = import_extra("yaml", f"reading {path.name}")
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined]
+        """Reads 1e-3 as a number, which in YAML 1.1 must be written 1.0e-3."""
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789."))
     try:
-        return yaml.safe_load(text) or {}
+        return yaml.load(text, Loader) or {}
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise TrainingError(f"{path}: not YAML: {parse_failure(error)}; fix it", option="config") from error
 
@@ -86,6 +93,8 @@ def resolve(config: Mapping[str, Any], given: Mapping[str, Any], *defaults: Any,
     """
     names = {field.name for options in defaults for field in fields(options)}
     for name in config:
+        if isinstance(config[name], dict):
+            raise TrainingError(f'{origin}: "{name}" is a table: give options by name, in none', option="config")
         if name not in names:
             near = [own for own in names if own.startswith(f"{name}_")] or difflib.get_close_matches(name, names, 1)
             advice = f"is {near[0]} meant?" if near else f"there are {', '.join(sorted(names))}"

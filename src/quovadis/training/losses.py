@@ -38,8 +38,10 @@ def one_hot(targets: Tensor, classes: int) -> Tensor:
         classes: how many there are.
 
     Raises:
-        TrainingError: an index that is no class.
+        TrainingError: an index that is no class, or targets of another shape.
     """
+    if targets.ndim != 1 and (targets.ndim != 2 or targets.shape[1] != classes):
+        raise TrainingError(f"targets must be of shape clips or clips,{classes}, not {tuple(targets.shape)}")
     if targets.ndim == 1 and len(targets):
         least, most = int(targets.min()), int(targets.max())
         if least < 0:

@@ -279,6 +279,10 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check_fields(self, TrainingError)
+        for name in ("weights", "labels", "videos", "validation"):
+            # Of a path, nothing would mean the folder that the command runs in.
+            if getattr(self, name) == "":
+                raise TrainingError(f"`{name}` is empty: give a value, or leave it out", option=name)
         if self.validation_share is not None and not 0 < self.validation_share < 1:
             raise TrainingError(
                 f"`validation_share` must be above 0 and below 1, not {self.validation_share}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,8 @@ from quovadis.training.output import (
     write_lines,
     write_weights,
 )
-from quovadis.training.split import DatasetSplit, dataset_fingerprint, read_splits
+from quovadis.training.split import DatasetSplit, dataset_fingerprint, lost_classes, read_splits
+from quovadis.training.state import only_training
 from quovadis.training.trainer import StepReport, Trainer, TrainingResult
 from quovadis.training.transforms import Mixup
 from quovadis.weights import InputSpecification, Weights, load_weights
@@ -227,8 +228,9 @@ class _Run:
                 on_evaluation=self.observer.evaluation,
             )
             # Not before: the trainer has refused to go on with another training, whose files stay as they are.
-            self._write_run()
-            result = trainer.fit()
+            with only_training(self.folder) if process.is_main else nullcontext():
+                self._write_run()
+                result = trainer.fit()
         if process.is_main:
             for key, reason in self._add_skipped(loaders).items():
                 self.observer.notice(f"skipped: {key}: {reason}")
@@ -240,6 +242,8 @@ class _Run:
             total = counted(len(self.split.train.examples) + len(self.split.validation.examples), "video")
             path = self.folder / SKIPPED_NAME
             self.observer.notice(f"warning: {len(self.skipped)} of {total} could not be read: {path} says why")
+            for warning in lost_classes(self.split, self.skipped):
+                self.observer.notice(f"warning: {warning}")
 
     def _write_run(self) -> None:
         """Write what is trained on, and how."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -16,9 +16,10 @@ from typing import Any
 from quovadis.datasets import Dataset, DatasetFormat, Example, read_dataset
 from quovadis.datasets.charades import is_charades_csv, read_charades
 from quovadis.datasets.kinetics import is_kinetics_csv, read_kinetics_csv, read_kinetics_json
+from quovadis.datasets.plain import unread_folders
 from quovadis.datasets.standard_splits import has_standard_lists, read_standard_split
 from quovadis.errors import DatasetError
-from quovadis.escape import escaped
+from quovadis.escape import counted, escaped
 from quovadis.fields import FUNCTION, check_path, check_value, check_values
 from quovadis.video.fingerprints import path_fingerprint, sample_fingerprint
 
@@ -186,7 +187,8 @@ def split_videos(
         replace(dataset, examples=tuple(e for e in dataset.existing if (e.key in validation) is is_validation))
         for is_validation in (False, True)
     ]
-    return check_split(parts[0], parts[1], check_content=check_content)
+    made = _checked(parts[0], parts[1], check_content=check_content)
+    return replace(made, warnings=(*_unread(dataset), *made.warnings))
 
 
 def _too_few(dataset: Dataset, label: int, videos: Sequence[str]) -> str:
@@ -200,7 +202,9 @@ def _too_few(dataset: Dataset, label: int, videos: Sequence[str]) -> str:
 
 
 def check_split(train: Dataset, validation: Dataset, *, check_content: bool = True) -> DatasetSplit:
-    """Return two parts of a dataset with what may make the figures wrong: videos on both sides, classes on one alone.
+    """Return two parts of a dataset with what may make the figures wrong.
+
+    That is videos on both sides, videos that are missing, and classes on one side alone.
 
     Args:
         train: what is trained on.
@@ -210,6 +214,11 @@ def check_split(train: Dataset, validation: Dataset, *, check_content: bool = Tr
     Raises:
         DatasetError: a part without videos.
     """
+    made = _checked(train, validation, check_content=check_content)
+    return replace(made, warnings=(*_unread(train), *_unread(validation), *made.warnings))
+
+
+def _checked(train: Dataset, validation: Dataset, *, check_content: bool) -> DatasetSplit:
     for dataset, what in ((train, "to train on"), (validation, "to validate with")):
         if not dataset.existing:
             raise DatasetError(f"{dataset.source}: none of its {len(dataset.examples)} videos {what} is there")
@@ -227,16 +236,52 @@ def check_split(train: Dataset, validation: Dataset, *, check_content: bool = Tr
     return DatasetSplit(train, validation, tuple(warnings))
 
 
+def lost_classes(split: DatasetSplit, unreadable: Collection[str]) -> list[str]:
+    """Return a sentence for each part in which no video of some class could be read.
+
+    Args:
+        split: of the dataset.
+        unreadable: what the dataset calls the videos that could not be read.
+    """
+    train, validation = (
+        replace(part, examples=tuple(one for one in part.examples if one.key not in unreadable))
+        for part in (split.train, split.validation)
+    )
+    return [warning for warning in _missing_classes(train, validation) if warning not in split.warnings]
+
+
 def dataset_fingerprint(split: DatasetSplit) -> str:
-    """Return a digest of which videos are on which side, of which classes, and of which size."""
+    """Return a digest of which videos are on which side, in which order, of which classes, and of which size.
+
+    The order counts because clips are drawn by their number.
+    """
     digest = hashlib.sha256()
     for part in (split.train, split.validation):
         digest.update(json.dumps([*part.labels, "\n"]).encode())
-        for example in sorted(part.examples, key=lambda one: one.key):
+        for example in part.examples:
             size = example.path.stat().st_size if example.path is not None and example.path.is_file() else 0
             actions = [asdict(action) for action in example.actions or ()]
             digest.update(json.dumps([example.key, example.label, size, actions]).encode())
     return digest.hexdigest()
+
+
+def _unread(dataset: Dataset) -> Iterable[str]:
+    """Yield what of a dataset is left out: videos that it names, and folders in its folder."""
+    if missing := dataset.missing:
+        total = counted(len(dataset.examples), "video")
+        yield (
+            f"{dataset.source}: {len(missing)} of {total} cannot be found; the first: {missing[0].key}: "
+            f"{missing[0].why_missing}"
+        )
+    if dataset.format == "folders":
+        folders = unread_folders(dataset.source, {example.key for example in dataset.examples})
+        if folders:
+            named = ", ".join(folders[:_MAX_NAMED])
+            more = f" and {len(folders) - _MAX_NAMED} more" if len(folders) > _MAX_NAMED else ""
+            yield (
+                f"{dataset.source}: folders that are not read: {named}{more}; the videos of a class must lie directly "
+                "in its folder"
+            )
 
 
 def _missing_classes(train: Dataset, validation: Dataset) -> Iterable[str]:
@@ -245,7 +290,9 @@ def _missing_classes(train: Dataset, validation: Dataset) -> Iterable[str]:
         (validation, train, "is not validated with"),
     ):
         found = _classes(part)
-        missing = [train.labels[label] for label in sorted(_classes(other) - found)]
+        # A class may have no video at all, such as one of which all are missing.
+        wanted = set(range(len(train.labels))) if part is train else _classes(other)
+        missing = [train.labels[label] for label in sorted(wanted - found)]
         if missing:
             more = f", nor are {len(missing) - 1} more" if len(missing) > 1 else ""
             yield f'{part.source}: the class "{missing[0]}" {consequence}{more}'

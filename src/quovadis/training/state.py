@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
-from quovadis.durable import atomic_write
+from quovadis.durable import atomic_write, output_error
 from quovadis.errors import OutputError
 from quovadis.runs.settings import difference
 from quovadis.training.output import BEST_NAME, LAST_NAME
@@ -108,3 +110,26 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
     if progress.is_done and not all((path.parent / name).exists() for name in (BEST_NAME, LAST_NAME)):
         raise OutputError(f"{path.parent}: the training is done, but its weights are gone; `restart=True` trains again")
     return state
+
+
+@contextmanager
+def only_training(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder at the same time: each would write over the other's files.
+
+    The lock is the operating system's: it ends with the process that holds it, however that ends. Who holds it may take
+    it again.
+
+    Raises:
+        OutputError: another process trains there, or the folder cannot be written.
+    """
+    lock = FileLock(folder / f"{STATE_NAME}.lock", is_singleton=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise OutputError(f"{folder}: another training is at work here; give another one to `folder`") from error
+    except OSError as error:
+        raise output_error(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -21,8 +21,8 @@ from quovadis.durable import output_folder
 from quovadis.errors import TrainingError
 from quovadis.fields import check_path
 from quovadis.torch import normalize
-from quovadis.training.arguments import check_pieces
-from quovadis.training.batches import Batch, BatchSource, Transform
+from quovadis.training.arguments import check_logits, check_loss, check_pieces
+from quovadis.training.batches import Batch, BatchSource, Transform, endless_batches
 from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
 from quovadis.training.evaluate import Evaluation, evaluate, video_records
@@ -33,7 +33,7 @@ from quovadis.training.model_weights import model_tensors, prepare_model
 from quovadis.training.optimiser import OptimiserFactory, freeze_before, make_optimiser, set_rates
 from quovadis.training.options import NO_RESULT, TrainingOptions, scaled
 from quovadis.training.output import BEST_NAME, LAST_NAME, PREDICTIONS_NAME, write_lines, write_weights
-from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, save_state
+from quovadis.training.state import STATE_NAME, Progress, TrainingState, load_state, only_training, save_state
 from quovadis.weights.input_specification import UNSPECIFIED, InputSpecification
 
 
@@ -127,6 +127,7 @@ class Trainer:
         Raises:
             OutputError: the folder cannot be written, or holds a training with other options.
             TrainingError: an argument of another type, options that do not go together, or nothing to train.
+            LabelsError: a class name is empty, or stands twice.
             EngineError: there is no such device.
         """
         folder = check_path("folder", folder, TrainingError)
@@ -177,10 +178,16 @@ class Trainer:
 
         Raises:
             TrainingError: the loss is no number, the device has too little memory, or the network cannot be compiled.
-            OutputError: something cannot be written; the last state is kept.
+            OutputError: something cannot be written, the last state being kept; or another process trains here.
             VideoError: none of the videos to validate with could be read.
         """
-        batches = self._batches()
+        with only_training(self.folder) if self.process.is_main else nullcontext():
+            self._train()
+        paths, progress = (self.folder / BEST_NAME, self.folder / LAST_NAME), self.progress
+        return TrainingResult(*paths, progress.step, progress.best_step, progress.best_score, self._latest)
+
+    def _train(self) -> None:
+        batches = endless_batches(self.batches, self.progress.step * self.options.accumulate)
         began, done = time.perf_counter(), self.progress.seconds
         while not self.progress.is_done:
             before = time.perf_counter()
@@ -191,8 +198,6 @@ class Trainer:
                 self._end_epoch()
             elif self.progress.step % self.options.save_every == 0:
                 self.save()
-        best, last, progress = self.folder / BEST_NAME, self.folder / LAST_NAME, self.progress
-        return TrainingResult(best, last, progress.step, progress.best_step, progress.best_score, self._latest)
 
     def step(self, batches: Iterator[Batch]) -> tuple[float, float]:
         """Take one optimiser step, and return its mean loss and the factor of its learning rates.
@@ -314,27 +319,19 @@ class Trainer:
         module = self._module
         return nullcontext() if is_last or not isinstance(module, DistributedDataParallel) else module.no_sync()
 
-    def _batches(self) -> Iterator[Batch]:
-        """Yield batches without end, from the one that the next step begins with."""
-        epoch, first = divmod(self.progress.step * self.options.accumulate, len(self.batches))
-        while True:
-            yield from self.batches.epoch(epoch, first)
-            epoch, first = epoch + 1, 0
-
     def _loss(self, batch: Batch, seed: int) -> Tensor:
         clips = batch.clips.to(self.device, non_blocking=True)
         targets = one_hot(batch.targets, len(self.labels)).to(self.device)
         if self.transform is not None:
             clips, targets = self.transform(clips, targets, seed)
-        return self.loss(self._logits(self._forward, clips), targets)
+        return check_loss(self.loss(self._logits(self._forward, clips), targets))
 
     def _logits(self, network: Callable[[Tensor], Any], clips: Tensor) -> Tensor:
         layout = torch.channels_last_3d if self.options.channels_last else torch.contiguous_format
         x = normalize(clips).contiguous(memory_format=layout)
         dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.options.amp)
         with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-            logits: Tensor = network(x)
-        return logits.float()
+            return check_logits(network(x), len(clips), len(self.labels)).float()
 
     def _averaged(self) -> AbstractContextManager[None]:
         return nullcontext() if self.average is None else self.average.applied()
@@ -349,14 +346,12 @@ class Trainer:
         if self._history is None:
             return
         speed = self.options.batch * self.options.accumulate / seconds
-        report = StepReport(self.progress.step, self.steps, self._epoch, loss, factor, speed, self._memory())
+        memory = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else peak_memory()
+        report = StepReport(self.progress.step, self.steps, self._epoch, loss, factor, speed, memory)
         record = {"step": report.step, "epoch": report.epoch, "loss": loss, "rate_factor": factor}
         self._history.append(STEP, {**record, "clips_per_second": round(speed, 3)})
         if self._on_step is not None:
             self._on_step(report)
-
-    def _memory(self) -> int:
-        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else peak_memory()
 
     def _end_epoch(self) -> None:
         """Evaluate, keep the best weights, decide whether to stop, and save the state, in this order.
@@ -365,8 +360,7 @@ class Trainer:
         """
         progress = self.progress
         self.process.average_statistics(self.model)
-        found = None if self.validation is None else self.evaluate()
-        self._latest = found
+        found = self._latest = None if self.validation is None else self.evaluate()
         if found is None or self._is_better(found):
             progress.best_score, progress.best_loss = (None, None) if found is None else (found.score, found.loss)
             progress.best_step, progress.without_better = progress.step, 0
