@@ -41,19 +41,13 @@ def test_yaml_is_read_where_it_can_be(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_text("epochs: 3\nmilestones: [10, 20]\n")
     pytest.importorskip("yaml")
     assert read_config(str(path)) == {"epochs": 3, "milestones": [10, 20]}
-    path.write_text("head_rate: 1e-3
-weight_decay: 1E-07
-backbone_rate: 2.5e+1
-weights: 1e-3.pt
-split: 2
-")
+    path.write_text("head_rate: 1e-3\nweight_decay: 1E-07\nbackbone_rate: 2.5e+1\nweights: 1e-3.pt\nsplit: 2\n")
     assert read_config(str(path)) == {
         **{"head_rate": 0.001, "weight_decay": 1e-7, "backbone_rate": 25.0},
         **{"weights": "1e-3.pt", "split": 2},
     }
     for wrong, why in (("[3", ""), ("9" * 5000, "a number has more than 4,300 digits"), ("2026-13-45", "month")):
-        path.write_text(f"epochs: {wrong}
-")
+        path.write_text(f"epochs: {wrong}\n")
         with pytest.raises(TrainingError, match=rf"mine\.yaml: not YAML: {why}"):
             read_config(str(path))
 
