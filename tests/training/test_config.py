@@ -16,6 +16,7 @@ from quovadis.training.config import RECIPES, read_config, resolve, write_config
 from quovadis.training.options import RunOptions
 from quovadis.training.run import train
 from quovadis.training.schedule import rate_factor
+from support.training import MemoryBatches
 
 DEFAULTS = TrainingOptions(), RunOptions(), ClipSampling()
 
@@ -145,6 +146,6 @@ def test_arguments_of_other_types_are_refused() -> None:
             train(**{"dataset": "absent", "folder": "run", **given})  # type: ignore[arg-type]
     for given in ({"options": {"epochs": 3}}, {"folder": None}, {"loss": 3}):
         (name,) = given
-        pieces = {"model": nn.Linear(2, 2), "batches": [], "options": TrainingOptions(), "folder": "run", **given}
+        pieces = {"model": nn.Linear(2, 2), "batches": MemoryBatches(), "options": TrainingOptions(), "folder": "run"}
         with pytest.raises(TrainingError, match=f"^{name} must be "):
-            Trainer(labels=("a", "b"), **pieces)  # type: ignore[arg-type]
+            Trainer(labels=("a", "b"), **(pieces | given))  # type: ignore[arg-type]

@@ -90,7 +90,7 @@ def test_a_killed_training_goes_on_bit_for_bit_and_then_is_done(settings: dict[s
 def test_other_options_do_not_go_on_with_a_training(tmp_path: Path) -> None:
     trainer(tmp_path, options(steps=2)).fit()
     with pytest.raises(
-        OutputError, match=r"made with `head_rate=0.05`, and this run is with `head_rate=0.07`; give an"
+        OutputError, match=r"made with `head_rate=0.05`, and this run is with `head_rate=0.07`; choose another"
     ):
         trainer(tmp_path, options(steps=2, head_rate=0.07))
     assert trainer(tmp_path, options(steps=2, head_rate=0.07), restart=True).progress.step == 0

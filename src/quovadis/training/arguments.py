@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from quovadis.errors import TrainingError
 from quovadis.escape import counted
 from quovadis.fields import OPTIONAL_FUNCTION, check_value
+from quovadis.labels import check_labels
 
 
 def check_pieces(make_trainer: Callable[..., None], given: Mapping[str, Any]) -> None:
@@ -23,12 +24,14 @@ def check_pieces(make_trainer: Callable[..., None], given: Mapping[str, Any]) ->
 
     Raises:
         TrainingError: naming the first of them.
+        LabelsError: a class name is empty, or stands twice.
     """
     # A loss is a protocol, which no value can be compared with.
     kinds = get_type_hints(make_trainer) | {"loss": OPTIONAL_FUNCTION}
     del kinds["return"]
     for name, kind in kinds.items():
         check_value(name, given[name], kind, TrainingError, at_least=1 if name == "views" else None)
+    check_labels(given["labels"], "labels")
     try:
         json.dumps(dict(given["provenance"] or {}))
     except (TypeError, ValueError) as error:
