@@ -188,7 +188,7 @@ def test_one_endpoint_may_be_given_as_its_name() -> None:
 def test_bad_arguments_are_refused(weights: Weights) -> None:
     with pytest.raises(ArchitectureError, match='no endpoint is called "Mixed_6a"'):
         I3D(endpoints=("Mixed_6a",))
-    with pytest.raises(ArchitectureError, match="0 classes"):
+    with pytest.raises(ArchitectureError, match="num_classes must be 1 or more, not 0"):
         I3D(0)
     assert I3D.from_pretrained(weights, endpoints=ENDPOINTS[:1]).endpoints == ENDPOINTS[:1]
     assert HEAD.scope == "Logits"
