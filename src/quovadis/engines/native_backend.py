@@ -18,9 +18,11 @@ from quovadis.architecture import (
     interpret,
     is_head,
 )
+from quovadis.engines.native_amx import pack_3x3x3, pack_pointwise, pack_stem
 from quovadis.engines.native_integers import QMAX, WIDE_QMAX, bounds_3x3x3, bounds_stem, pack_integers
 from quovadis.engines.native_library import (
     LANES,
+    AmxConvolution,
     BufferView,
     IntegerConvolution,
     KernelGeometry,
@@ -129,12 +131,14 @@ class IntegerBackend:
 
     precision = "int8"
 
-    def __init__(self, tensors: Tensors, quantization: Quantization) -> None:
+    def __init__(self, tensors: Tensors, quantization: Quantization, *, amx: bool = False) -> None:
         """Fold, transform, round and pack every convolution.
 
         Args:
             tensors: variables by their original names.
             quantization: what calibration found for them.
+            amx: whether to compute on the matrix unit what it can: all but the stem of float pixels and what reads the
+                stem.
 
         Raises:
             EngineError: the architecture has a convolution that no kernel computes.
@@ -143,16 +147,24 @@ class IntegerBackend:
         scales = _Scales(quantization)
         maps = dict(interpret(scales, np.full(INPUT_CHANNELS, 2 / QMAX, np.float32)))
         self._map_scales = {name: maps[name] / scale for name, scale in endpoint_scales(quantization.scales).items()}
-        self._packed = {
-            unit.scope: _pack_integers(unit, fold_batch_norm(equalized, unit), scales)
-            for unit, _ in convolutions()
-            if not is_head(unit)
-        }
+        self._packed: dict[str, IntegerConvolution] = {}
+        self._amx: dict[str, AmxConvolution] = {}
+        for unit, _ in convolutions():
+            if is_head(unit):
+                continue
+            folded = fold_batch_norm(equalized, unit)
+            if amx and unit.scope not in READS_WIDE:
+                self._amx[unit.scope] = _pack_amx(unit, folded, scales)
+            if not amx or unit.scope in WIDE + READS_WIDE:
+                self._packed[unit.scope] = _pack_integers(unit, folded, scales)
         head = fold_batch_norm(tensors, HEAD.convolution)
         self.head, self.num_classes = _pack_float(HEAD.convolution, head), len(head.bias)
 
     def convolution(self, unit: Convolution, window: KernelGeometry, dtype: type[np.generic]) -> Run:
         """Return what applies a convolution, its bias and ReLU."""
+        floats = dtype == np.float32
+        if unit.scope in self._amx and not floats:
+            return _on_amx(unit, self._amx[unit.scope], window)
         packed = self._packed[unit.scope]
         match unit.kernel:
             case (1, 1, 1):
@@ -160,7 +172,6 @@ class IntegerBackend:
                 return lambda kernels, x, y: kernels.integers.pointwise(x, packed, y, wide=wide)
             case (3, 3, 3):
                 return lambda kernels, x, y: kernels.integers.convolve3(x, packed, y)
-        floats = dtype == np.float32
         return lambda kernels, x, y: kernels.integers.stem(x, packed, y, window, floats=floats)
 
     def output_dtype(self, unit: Convolution) -> type[np.generic]:
@@ -218,6 +229,21 @@ def _pack_integers(unit: Convolution, folded: FoldedConvolution, scales: _Scales
     in_bytes = unit.kernel == (1, 1, 1) and unit.scope.startswith(IN_BYTES)
     dtype = np.int8 if in_bytes else np.int16
     return pack_integers(weights, folded.bias, bounds, scales.outputs[unit.scope], dtype)
+
+
+def _pack_amx(unit: Convolution, folded: FoldedConvolution, scales: _Scales) -> AmxConvolution:
+    kernel = folded.kernel * scales.inputs[unit.scope][:, np.newaxis]
+    pack_kernel = {(1, 1, 1): pack_pointwise, (3, 3, 3): pack_3x3x3, (7, 7, 7): pack_stem}[unit.kernel]
+    return pack_kernel(kernel, folded.bias, scales.outputs[unit.scope])
+
+
+def _on_amx(unit: Convolution, packed: AmxConvolution, window: KernelGeometry) -> Run:
+    match unit.kernel:
+        case (1, 1, 1):
+            return lambda kernels, x, y: kernels.amx.pointwise(x, packed, y)
+        case (3, 3, 3):
+            return lambda kernels, x, y: kernels.amx.convolve3(x, packed, y)
+    return lambda kernels, x, y: kernels.amx.stem(x, packed, y, window)
 
 
 def _transformed(unit: Convolution, kernel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,6 +15,8 @@ from quovadis.architecture import Triple
 from quovadis.errors import EngineError
 from quovadis.native.build import INSTRUCTION_SETS, LIBRARY, unsupported_machine
 
+AMX = "amx"
+"""Instruction set of the matrix unit's kernels for int8; the rest is AVX-512's."""
 PANEL = 32
 """Output channels for which weights are packed together."""
 LANES = 16
@@ -67,6 +69,21 @@ class IntegerConvolution:
     out_channels: int
 
 
+@dataclass(frozen=True, eq=False)
+class AmxConvolution:
+    """A convolution's weights as the kernels for AMX read them."""
+
+    weights: NDArray[np.int8]
+    """For each 16 output channels: 64 inputs each time, upper and lower byte, four of the inputs, channel, input."""
+    scale: NDArray[np.float32]
+    """Step of each output channel's sums."""
+    bias: NDArray[np.float32]
+    in_channels: int
+    out_channels: int
+    halves: NDArray[np.float32] | None = None
+    """Of the stem: what the first 0 to 7 taps along each axis add for half a level; shape 8, 8, 8, channels."""
+
+
 def padded_channels(channels: int) -> int:
     """Return the number of channels in memory."""
     return -(-channels // LANES) * LANES
@@ -108,6 +125,10 @@ def _library() -> ctypes.CDLL:
     library.quovadis_integer_stem.argtypes = (c_void_p, view, c_int, *integers, view, window)
     library.quovadis_integer_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
     library.quovadis_integer_max_pool_shorts.argtypes = (c_void_p, view, c_int64, view, window)
+    library.quovadis_has_amx.argtypes = (c_void_p,)
+    library.quovadis_amx_pointwise.argtypes = (c_void_p, view, c_int64, *integers, view)
+    library.quovadis_amx_convolve3.argtypes = (c_void_p, view, c_int64, *integers, view)
+    library.quovadis_amx_stem.argtypes = (c_void_p, view, c_void_p, *integers, view, window)
     return library
 
 
@@ -116,7 +137,7 @@ def instruction_sets() -> tuple[str, ...]:
     if not LIBRARY.exists():
         return ()
     found = []
-    for name in INSTRUCTION_SETS:
+    for name in (AMX, *INSTRUCTION_SETS):
         pool = _library().quovadis_open(name.encode(), 1)
         if pool is not None:
             _library().quovadis_close(pool)
@@ -164,7 +185,7 @@ class Kernels:
 
         Args:
             threads: how many compute, the caller's among them.
-            instruction_set: `avx512` or `avx2`; empty: the best there is.
+            instruction_set: `amx`, `avx512` or `avx2`; empty: the best there is.
 
         Raises:
             EngineError: the kernels were not compiled, or cannot run here.
@@ -194,13 +215,29 @@ class Kernels:
 
     @property
     def instruction_set(self) -> str:
-        """Name of the instruction set in use."""
+        """Name of the instruction set in use for float32."""
         return bytes(self._library.quovadis_instruction_set(self._pool)).decode()
 
     @property
     def has_integers(self) -> bool:
         """Whether `integers` are available: AVX-512 with VNNI."""
         return bool(self._library.quovadis_has_integers(self._pool))
+
+    @property
+    def has_amx(self) -> bool:
+        """Whether `amx` is available: a processor with AMX, and neither compiler nor caller asked to do without."""
+        return bool(self._library.quovadis_has_amx(self._pool))
+
+    @property
+    def amx(self) -> AmxKernels:
+        """The kernels on the matrix unit, on the same threads.
+
+        Raises:
+            EngineError: this processor, the compiled kernels or the chosen instruction set have none.
+        """
+        if not self.has_amx:
+            raise EngineError("the kernels for the matrix unit need a processor with AMX, and a compiler that knows it")
+        return AmxKernels(self._library, self._pool, self)
 
     @property
     def integers(self) -> IntegerKernels:
@@ -277,9 +314,38 @@ class IntegerKernels:
         kernel(self._pool, byref(x), channels, byref(y), byref(window))
 
 
+class AmxKernels:
+    """Convolutions of 8-bit feature maps on the matrix unit."""
+
+    def __init__(self, library: ctypes.CDLL, pool: int, owner: Kernels) -> None:
+        self._library = library
+        self._pool = pool
+        self._owner = owner
+
+    def pointwise(self, x: BufferView, packed: AmxConvolution, y: BufferView) -> None:
+        """Apply a 1x1x1 convolution, its bias and ReLU to frames `y.first` to `y.end` - 1."""
+        self._library.quovadis_amx_pointwise(
+            self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
+        )
+
+    def convolve3(self, x: BufferView, packed: AmxConvolution, y: BufferView) -> None:
+        """Apply a 3x3x3 convolution of stride 1, one pixel padded on each side, its bias and ReLU."""
+        self._library.quovadis_amx_convolve3(
+            self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
+        )
+
+    def stem(self, x: BufferView, packed: AmxConvolution, y: BufferView, window: KernelGeometry) -> None:
+        """Take uint8 pixels as -127.5..127.5, apply the 7x7x7 convolution of stride 2, its bias and ReLU; to int16."""
+        assert packed.halves is not None
+        halves = packed.halves.ctypes.data_as(c_void_p)
+        self._library.quovadis_amx_stem(
+            self._pool, byref(x), *_integers(packed), halves, packed.out_channels, byref(y), byref(window)
+        )
+
+
 def _addresses(packed: PackedConvolution) -> tuple[c_void_p, ...]:
     return tuple(array.ctypes.data_as(c_void_p) for array in (packed.weights, packed.bias))
 
 
-def _integers(packed: IntegerConvolution) -> tuple[c_void_p, ...]:
+def _integers(packed: IntegerConvolution | AmxConvolution) -> tuple[c_void_p, ...]:
     return tuple(array.ctypes.data_as(c_void_p) for array in (packed.weights, packed.scale, packed.bias))

@@ -1,0 +1,96 @@
+"""Weights for the kernels on the matrix unit (AMX): 16 bits, as two bytes, without a transform.
+
+Feature maps hold 0..255 as in `native_integers.py`. The unit multiplies bytes; a weight of 16 bits is 256 times an upper
+byte plus a lower one, both signed, and the sums of both fit in 32 bits whatever the video shows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quovadis.engines.native_library import LANES, AmxConvolution, padded_channels
+
+DEPTH = 64
+"""Inputs that are multiplied at once: a tile's row."""
+WEIGHT_QMAX = 127 * 256 + 127
+_STEM_LINES = 3
+
+
+def pack_pointwise(
+    kernel: NDArray[np.float32], bias: NDArray[np.float32], output_scale: NDArray[np.float32] | float
+) -> AmxConvolution:
+    """Round and pack a kernel of integer inputs, shape 1, 1, 1, in, out.
+
+    Args:
+        kernel: its weights.
+        bias: shape out.
+        output_scale: of the outputs, one or for each channel.
+    """
+    rounded, scale = _rounded(kernel[0, 0, 0])
+    return _packed(rounded[np.newaxis], scale, bias, output_scale, len(rounded))
+
+
+def pack_3x3x3(
+    kernel: NDArray[np.float32], bias: NDArray[np.float32], output_scale: NDArray[np.float32] | float
+) -> AmxConvolution:
+    """Round and pack a kernel of integer inputs, shape 3, 3, 3, in, out; see `pack_pointwise`.
+
+    The three pixels of a line are one run of inputs.
+    """
+    channels = padded_channels(kernel.shape[3])
+    padded = np.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, channels - kernel.shape[3]), (0, 0)))
+    rounded, scale = _rounded(padded.reshape(-1, kernel.shape[-1]))
+    return _packed(rounded.reshape(9, 3 * channels, -1), scale, bias, output_scale, channels)
+
+
+def pack_stem(
+    kernel: NDArray[np.float32], bias: NDArray[np.float32], output_scale: NDArray[np.float32] | float
+) -> AmxConvolution:
+    """Round and pack a kernel of pixels of -127.5..127.5, shape 7, 7, 7, 3, out; see `pack_pointwise`.
+
+    Three lines are one run of inputs, pixel by pixel: of a frame the first three and the next three, then the last ones
+    of three frames. Pixels are multiplied as -128..127.
+    """
+    out = kernel.shape[-1]
+    rounded, scale = _rounded(kernel.reshape(-1, out))
+    taps = rounded.reshape(7, 7, 7, 3, out)
+    in_frames = taps[:, :6].reshape(14, _STEM_LINES, 7, 3, out)
+    last = np.pad(taps[:, 6], ((0, 2), (0, 0), (0, 0), (0, 0))).reshape(3, _STEM_LINES, 7, 3, out)
+    runs = np.concatenate([in_frames, last]).transpose(0, 2, 1, 3, 4).reshape(17, -1, out)
+    sums = np.zeros((8, 8, 8, padded_channels(out)))
+    sums[1:, 1:, 1:, :out] = (taps.sum(3) * scale / output_scale).cumsum(0).cumsum(1).cumsum(2) / 2
+    return _packed(runs, scale, bias, output_scale, 3, sums.astype(np.float32))
+
+
+def _rounded(weights: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return whole weights, shape inputs, out, and the step of each output channel."""
+    exact = weights.astype(np.float64)
+    scale = np.abs(exact).max(0) / WEIGHT_QMAX
+    scale[scale == 0] = 1
+    return np.rint(exact / scale).astype(np.int64), scale
+
+
+def _packed(
+    runs: NDArray[np.int64],
+    scale: NDArray[np.float64],
+    bias: NDArray[np.float32],
+    output_scale: NDArray[np.float32] | float,
+    in_channels: int,
+    halves: NDArray[np.float32] | None = None,
+) -> AmxConvolution:
+    """Pack whole weights of shape runs, inputs, out; each run is padded to a multiple of `DEPTH`."""
+    count, depth, channels = runs.shape
+    out = padded_channels(channels)
+    padded = np.pad(runs, ((0, 0), (0, -depth % DEPTH), (0, out - channels)))
+    upper = (padded + 128) >> 8
+    both = np.stack([upper, padded - 256 * upper]).astype(np.int8)
+    # Byte, piece, fours of inputs, input, panel, channel.
+    split = both.reshape(2, -1, DEPTH // 4, 4, out // LANES, LANES)
+    steps = np.ones(out, np.float32)
+    steps[:channels] = scale / output_scale
+    offset = np.zeros(out, np.float32)
+    offset[:channels] = bias / output_scale
+    return AmxConvolution(
+        np.ascontiguousarray(split.transpose(4, 1, 0, 2, 5, 3)).ravel(), steps, offset, in_channels, out, halves
+    )

@@ -1,0 +1,322 @@
+// Convolutions of 8-bit feature maps on the processor's matrix unit (AMX), without a transform: it multiplies bytes so
+// much faster than vectors that Winograd's gain is not worth 16-bit values.
+//
+// A weight of 16 bits is 256 times one byte plus another: two products of bytes, whose sums cannot overflow. Rows of a
+// tile are 16 neighbouring outputs, read where their inputs lie: a feature map has its channels last, so that the three
+// pixels of a kernel's line follow each other. Lines and frames that share a border of zeros need no case of their own;
+// of the outputs, one in a line falls on the border and is left out. Packing: see engines/native_amx.py.
+#include "integers.hpp"
+
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace quovadis {
+namespace {
+
+constexpr int64_t ROWS = 16, DEPTH = 64, BLOCK = 2 * ROWS;
+constexpr int64_t TILE_BYTES = ROWS * DEPTH;
+
+// Makes the tile registers of this thread 16 rows of 64 bytes, as long as it lives.
+class TileRegisters {
+ public:
+  TileRegisters() {
+    alignas(64) std::uint8_t shapes[64] = {1};
+    for (int i = 0; i < 8; ++i) {
+      shapes[16 + 2 * i] = DEPTH;
+      shapes[48 + i] = ROWS;
+    }
+    // The compiler does not know that the instruction reads them.
+    asm volatile("ldtilecfg %0" ::"m"(shapes));
+  }
+  ~TileRegisters() { _tile_release(); }
+};
+
+template <bool SIGNED>
+inline void multiply_tile_of_rows_0() {
+  if constexpr (SIGNED) {
+    _tile_dpbssd(0, 4, 6);
+    _tile_dpbssd(1, 4, 7);
+  } else {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+  }
+}
+
+template <bool SIGNED>
+inline void multiply_tile_of_rows_1() {
+  if constexpr (SIGNED) {
+    _tile_dpbssd(2, 5, 6);
+    _tile_dpbssd(3, 5, 7);
+  } else {
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+  }
+}
+
+// Sums of one or two tiles of rows with 16 outputs' weights, the upper bytes' in the first tile, the lower ones' in the
+// second. Each of `places`, counted in bytes, is where 64 bytes of a row are.
+template <bool SIGNED>
+void multiply(const void* a, int64_t row, const int64_t* places, int64_t count, const std::int8_t* b, bool is_whole,
+              std::int32_t* sums) {
+  // The compiler does not know that the instructions below read memory.
+  asm volatile("" ::: "memory");
+  const char* rows = static_cast<const char*>(a);
+  _tile_zero(0);
+  _tile_zero(1);
+  if (is_whole) {
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int64_t k = 0; k < count; ++k, b += 2 * TILE_BYTES) {
+      _tile_loadd(4, rows + places[k], row);
+      _tile_loadd(5, rows + places[k] + ROWS * row, row);
+      _tile_loadd(6, b, 64);
+      _tile_loadd(7, b + TILE_BYTES, 64);
+      multiply_tile_of_rows_0<SIGNED>();
+      multiply_tile_of_rows_1<SIGNED>();
+    }
+    _tile_stored(2, sums + 512, 64);
+    _tile_stored(3, sums + 768, 64);
+  } else {
+    for (int64_t k = 0; k < count; ++k, b += 2 * TILE_BYTES) {
+      _tile_loadd(4, rows + places[k], row);
+      _tile_loadd(6, b, 64);
+      _tile_loadd(7, b + TILE_BYTES, 64);
+      multiply_tile_of_rows_0<SIGNED>();
+    }
+  }
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + 256, 64);
+  asm volatile("" ::: "memory");
+}
+
+// The sums of one row of what `multiply` stored.
+inline Vec sum_of_row(const std::int32_t* sums, int64_t r) {
+  const std::int32_t* upper = sums + r / ROWS * 512 + r % ROWS * LANES;
+  return to_float(_mm512_loadu_si512(upper)) * 256.f + to_float(_mm512_loadu_si512(upper + 256));
+}
+
+// --- borders ----------------------------------------------------------------------------------------------------------
+
+// A feature map of bytes with a border around: `frames` from frame `first` on, of `lines` of `columns` pixels.
+struct Bordered {
+  int64_t first, frames, lines, columns;
+  int64_t above, left;  // pixels of border
+  std::uint8_t fill;
+
+  // Copies `x`; there are `more` readable bytes behind.
+  std::uint8_t* make(Threads& threads, const View& x, int64_t channels, int64_t more) const {
+    const int64_t line_bytes = columns * channels;
+    std::uint8_t* bytes = static_cast<std::uint8_t*>(threads.reserve_shared(frames * lines * line_bytes + more));
+    const int64_t inside = std::min(columns - left, x.width);
+    threads.run(frames, [&](int64_t frame, Scratch&) {
+      const int64_t t = first + frame;
+      for (int64_t l = 0; l < lines; ++l) {
+        std::uint8_t* to = bytes + (frame * lines + l) * line_bytes;
+        const int64_t h = l - above;
+        if (t < x.first || t >= x.end || h < 0 || h >= x.height) {
+          std::memset(to, fill, line_bytes);
+          continue;
+        }
+        const std::uint8_t* from =
+            static_cast<const std::uint8_t*>(x.data) + ((t - x.first) * x.height + h) * x.width * x.stride;
+        std::memset(to, fill, left * channels);
+        to += left * channels;
+        if (x.stride == channels)
+          std::memcpy(to, from, inside * channels);
+        else
+          for (int64_t w = 0; w < inside; ++w) std::memcpy(to + w * channels, from + w * x.stride, channels);
+        std::memset(to + inside * channels, fill, (columns - left - inside) * channels);
+      }
+    });
+    return bytes;
+  }
+};
+
+// --- 1x1x1 and 3x3x3 --------------------------------------------------------------------------------------------------
+
+// Rows of a matrix product: `frames` times `positions`, of which in each line the first `width` are outputs.
+struct Rows {
+  const std::uint8_t* data;
+  int64_t row, frame, bytes;  // from one position and frame to the next; all that can be read
+  int64_t frames, positions, line, width;
+  const std::vector<int64_t>& places;  // of a row's bytes, 64 at each
+};
+
+void multiply_rows(Threads& threads, const Rows& rows, const std::int8_t* weights, const float* scale,
+                   const float* bias, int64_t out_channels, const View& y) {
+  // Blocks that a thread takes at once, and weights that stay in the second-level cache meanwhile.
+  constexpr int64_t GROUP = 8, WEIGHT_BYTES = 3 << 18;
+  const int64_t blocks = ceil_div(rows.positions, BLOCK), all = rows.frames * blocks, groups = ceil_div(all, GROUP);
+  const int64_t chunks = rows.places.size(), panel = chunks * 2 * TILE_BYTES;
+  const int64_t span = std::max<int64_t>(WEIGHT_BYTES / panel, 1) * LANES;
+  threads.run(groups * ceil_div(out_channels, span), [&](int64_t job, Scratch& scratch) {
+    const TileRegisters registers;
+    std::int32_t* sums = static_cast<std::int32_t*>(scratch.reserve(4 * TILE_BYTES + BLOCK * chunks * DEPTH));
+    std::uint8_t* copy = reinterpret_cast<std::uint8_t*>(sums + TILE_BYTES);
+    const int64_t first = job % groups * GROUP, end = std::min(first + GROUP, all);
+    const int64_t k_first = job / groups * span, k_end = std::min(k_first + span, out_channels);
+    for (int64_t block = first; block < end; ++block) {
+      const int64_t frame = block / blocks, begin = block % blocks * BLOCK;
+      const int64_t count = std::min(BLOCK, rows.positions - begin);
+      const std::uint8_t* a = rows.data + frame * rows.frame + begin * rows.row;
+      int64_t row = rows.row;
+      if (a - rows.data + (BLOCK - 1) * row + rows.places.back() + DEPTH > rows.bytes) {
+        // Only of a 1x1x1: the last rows would be read beyond the end of the feature map.
+        row = chunks * DEPTH;
+        for (int64_t r = 0; r < count; ++r) std::memcpy(copy + r * row, a + r * rows.row, std::min(rows.row, row));
+        a = copy;
+      }
+      for (int64_t k = k_first; k < k_end; k += LANES) {
+        multiply<false>(a, row, rows.places.data(), chunks, weights + k / LANES * panel, count > ROWS, sums);
+        const Vec factor = read<Vec>(scale + k), offset = read<Vec>(bias + k);
+        int64_t w = begin % rows.line;
+        std::uint8_t* to = static_cast<std::uint8_t*>(y.data) + k +
+                           ((frame * y.height + begin / rows.line) * rows.width + w) * y.stride;
+        for (int64_t r = 0; r < count; ++r, ++w) {
+          if (w == rows.line) w = 0;
+          if (w >= rows.width) continue;
+          store_bytes(to, sum_of_row(sums, r) * factor + offset);
+          to += y.stride;
+        }
+      }
+    }
+  });
+}
+
+void pointwise(Threads& threads, const View& x, int64_t channels, const std::int8_t* weights, const float* scale,
+               const float* bias, int64_t out_channels, const View& y) {
+  std::vector<int64_t> places(ceil_div(channels, DEPTH));
+  for (std::size_t k = 0; k < places.size(); ++k) places[k] = k * DEPTH;
+  const int64_t frame = x.height * x.width, pixels = (y.end - y.first) * frame;
+  const std::uint8_t* data = static_cast<const std::uint8_t*>(x.data) + (y.first - x.first) * frame * x.stride;
+  multiply_rows(threads,
+                {data, x.stride, 0, pixels * x.stride, 1, pixels, pixels, pixels, places},
+                weights, scale, bias, out_channels, y);
+}
+
+void convolve3(Threads& threads, const View& x, int64_t channels, const std::int8_t* weights, const float* scale,
+               const float* bias, int64_t out_channels, const View& y) {
+  // A line's border is also the one of the line before, a frame's that of the frame before.
+  const int64_t frames = y.end - y.first, line = y.width + 1, lines = y.height + 1;
+  const int64_t bytes = (frames + 2) * lines * line * channels, more = (line + BLOCK + 2) * channels + DEPTH;
+  const Bordered bordered{y.first - 1, frames + 2, lines, line, 1, 1, 0};
+  std::uint8_t* data = bordered.make(threads, x, channels, more);
+  std::memset(data + bytes, 0, more);
+  const int64_t in_line = ceil_div(3 * channels, DEPTH), count = 9 * in_line;
+  std::vector<int64_t> places(count);
+  for (int64_t k = 0; k < count; ++k) {
+    const int64_t tap = k / in_line;
+    places[k] = (tap / 3 * lines + tap % 3) * line * channels + k % in_line * DEPTH;
+  }
+  multiply_rows(threads,
+                {data, channels, lines * line * channels, bytes + more, frames, y.height * line - 1, line, y.width,
+                 places},
+                weights, scale, bias, out_channels, y);
+}
+
+// --- 7x7x7 ------------------------------------------------------------------------------------------------------------
+
+constexpr int64_t TAPS = 7, LINES_AT_ONCE = 3, PIXEL = 3 * LINES_AT_ONCE;
+constexpr int64_t STEM_CHUNKS = 17;
+
+// Three lines in one, the three colours of each line's pixel after those of the line before: 7 pixels are 63 bytes.
+// Pixels become -128 … 127.
+inline void interleave(const std::uint8_t* const (&lines)[LINES_AT_ONCE], int64_t pixels, std::uint8_t* to) {
+  alignas(64) std::uint8_t order[64] = {};
+  for (int64_t i = 0; i < TAPS * PIXEL; ++i) {
+    const std::uint8_t line = i % PIXEL / 3;
+    order[i] = line * 32 + i / PIXEL * 3 + i % 3;
+  }
+  const __m512i from = _mm512_load_si512(order), half = _mm512_set1_epi8(-128);
+  const auto load = [](const std::uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); };
+  for (int64_t i = 0; i < pixels; i += TAPS) {
+    const __m512i two = _mm512_inserti64x4(_mm512_castsi256_si512(load(lines[0] + i * 3)), load(lines[1] + i * 3), 1);
+    const __m512i third = _mm512_castsi256_si512(load(lines[2] + i * 3));
+    _mm512_storeu_si512(to + i * PIXEL, _mm512_xor_si512(_mm512_permutex2var_epi8(two, from, third), half));
+  }
+}
+
+// Pixels are -127.5 … 127.5, half more than the bytes that are multiplied, and 0 in the border. `halves` is what the half
+// adds: for all numbers of frames, rows and columns of the kernel, 8 x 8 x 8, what these first ones add to each output.
+void stem(Threads& threads, const View& x, const std::int8_t* weights, const float* scale, const float* bias,
+          const float* halves, int64_t out_channels, const View& y, const Window& window) {
+  const int64_t frames = y.end - y.first;
+  const int64_t lines = 2 * (y.height - 1) + TAPS, columns = 2 * (y.width - 1) + TAPS, line_bytes = columns * 3;
+  const Bordered bordered{2 * y.first - window.padding[0], 2 * (frames - 1) + TAPS, lines, columns,
+                          window.padding[1],               window.padding[2],       128};
+  const std::uint8_t* data = bordered.make(threads, x, 3, 4 * DEPTH);
+  // The taps that meet pixels, of an output.
+  const auto inside = [&](int axis, int64_t at, int64_t first, int64_t end) {
+    const int64_t before = 2 * at - window.padding[axis];
+    return std::pair<int64_t, int64_t>{std::clamp<int64_t>(first - before, 0, TAPS),
+                                       std::clamp<int64_t>(end - before, 0, TAPS)};
+  };
+  const int64_t row = 2 * PIXEL, chunk = odd_lines((columns + TAPS) * PIXEL + BLOCK * row + DEPTH);
+  int64_t places[STEM_CHUNKS];
+  for (int64_t k = 0; k < STEM_CHUNKS; ++k) places[k] = k * chunk;
+  threads.run(frames * y.height, [&](int64_t job, Scratch& scratch) {
+    const TileRegisters registers;
+    const int64_t t = job / y.height, h = job % y.height;
+    std::int32_t* sums =
+        static_cast<std::int32_t*>(scratch.reserve(4 * TILE_BYTES + (TAPS + 1) * out_channels * 4 + STEM_CHUNKS * chunk));
+    float* offsets = reinterpret_cast<float*>(sums + TILE_BYTES);
+    std::uint8_t* rows = reinterpret_cast<std::uint8_t*>(offsets + (TAPS + 1) * out_channels);
+    const auto line = [&](int64_t tap_t, int64_t tap_h) {
+      return data + ((2 * t + tap_t) * lines + 2 * h + tap_h) * line_bytes;
+    };
+    for (int64_t k = 0; k < STEM_CHUNKS; ++k) {
+      const int64_t tap = k / 2, rest = (k - 2 * TAPS) * LINES_AT_ONCE;
+      if (k < 2 * TAPS)
+        interleave({line(tap, k % 2 * 3), line(tap, k % 2 * 3 + 1), line(tap, k % 2 * 3 + 2)}, columns,
+                   rows + places[k]);
+      else  // The kernel's last row, of three frames; what is beyond the last frame has weights of zero.
+        interleave({line(rest, 6), line(std::min<int64_t>(rest + 1, 6), 6), line(std::min<int64_t>(rest + 2, 6), 6)},
+                   columns, rows + places[k]);
+    }
+    const auto [t0, t1] = inside(0, y.first + t, x.first, x.end);
+    const auto [h0, h1] = inside(1, h, 0, x.height);
+    for (int64_t w = 0; w <= TAPS; ++w)
+      for (int64_t k = 0; k < out_channels; k += LANES) {
+        const auto first = [&](int64_t a, int64_t b) {
+          return read<Vec>(halves + ((a * (TAPS + 1) + b) * (TAPS + 1) + w) * out_channels + k);
+        };
+        write<Vec>(offsets + w * out_channels + k, first(t1, h1) - first(t0, h1) - first(t1, h0) + first(t0, h0));
+      }
+    for (int64_t k = 0; k < out_channels; k += LANES) {
+      const Vec factor = read<Vec>(scale + k), offset = read<Vec>(bias + k);
+      std::int16_t* to = static_cast<std::int16_t*>(y.data) + job * y.width * y.stride + k;
+      for (int64_t begin = 0; begin < y.width; begin += BLOCK) {
+        const int64_t count = std::min(BLOCK, y.width - begin);
+        multiply<true>(rows + begin * row, row, places, STEM_CHUNKS,
+                       weights + k / LANES * STEM_CHUNKS * 2 * TILE_BYTES, count > ROWS, sums);
+        for (int64_t r = 0; r < count; ++r) {
+          const auto [w0, w1] = inside(2, begin + r, 0, x.width);
+          const Vec halved = read<Vec>(offsets + w1 * out_channels + k) - read<Vec>(offsets + w0 * out_channels + k);
+          store_shorts(to + (begin + r) * y.stride, sum_of_row(sums, r) * factor + (offset + halved));
+        }
+      }
+    }
+  });
+}
+
+// Asks the system for the tiles' registers, once; children inherit them.
+bool ask_permission() {
+  constexpr int ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18;
+  return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+bool is_supported() {
+  constexpr unsigned AMX_TILE = 1u << 24, AMX_INT8 = 1u << 25;
+  unsigned eax, ebx, ecx, edx;
+  static const bool supported = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & AMX_TILE) &&
+                                (edx & AMX_INT8) && __builtin_cpu_supports("avx512vbmi") && ask_permission();
+  return supported;
+}
+
+}  // namespace
+
+extern const AmxKernels amx_kernels;
+const AmxKernels amx_kernels = {is_supported, pointwise, convolve3, stem};
+
+}  // namespace quovadis
