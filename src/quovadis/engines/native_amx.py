@@ -14,6 +14,8 @@ from quovadis.engines.native_library import LANES, AmxConvolution, padded_channe
 DEPTH = 64
 """Inputs that are multiplied at once: a tile's row."""
 WEIGHT_QMAX = 127 * 256 + 127
+_UNALIGNED = 32
+"""Channels from which on pixels begin at a multiple of `DEPTH`, where the processor reads them in one go."""
 _STEM_LINES = 3
 
 
@@ -39,6 +41,8 @@ def pack_3x3x3(
     The three pixels of a line are one run of inputs.
     """
     channels = padded_channels(kernel.shape[3])
+    if channels > _UNALIGNED:
+        channels += -channels % DEPTH
     padded = np.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, channels - kernel.shape[3]), (0, 0)))
     rounded, scale = _rounded(padded.reshape(-1, kernel.shape[-1]))
     return _packed(rounded.reshape(9, 3 * channels, -1), scale, bias, output_scale, channels)

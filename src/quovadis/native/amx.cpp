@@ -54,46 +54,72 @@ inline void multiply_tile_of_rows_1() {
   }
 }
 
-// Sums of one or two tiles of rows with 16 outputs' weights, the upper bytes' in the first tile, the lower ones' in the
-// second. Each of `places`, counted in bytes, is where 64 bytes of a row are.
-template <bool SIGNED>
-void multiply(const void* a, int64_t row, const int64_t* places, int64_t count, const std::int8_t* b, bool is_whole,
-              std::int32_t* sums) {
-  // The compiler does not know that the instructions below read memory.
-  asm volatile("" ::: "memory");
-  const char* rows = static_cast<const char*>(a);
-  _tile_zero(0);
-  _tile_zero(1);
-  if (is_whole) {
-    _tile_zero(2);
-    _tile_zero(3);
-    for (int64_t k = 0; k < count; ++k, b += 2 * TILE_BYTES) {
-      _tile_loadd(4, rows + places[k], row);
-      _tile_loadd(5, rows + places[k] + ROWS * row, row);
-      _tile_loadd(6, b, 64);
-      _tile_loadd(7, b + TILE_BYTES, 64);
-      multiply_tile_of_rows_0<SIGNED>();
-      multiply_tile_of_rows_1<SIGNED>();
-    }
-    _tile_stored(2, sums + 512, 64);
-    _tile_stored(3, sums + 768, 64);
-  } else {
-    for (int64_t k = 0; k < count; ++k, b += 2 * TILE_BYTES) {
-      _tile_loadd(4, rows + places[k], row);
-      _tile_loadd(6, b, 64);
-      _tile_loadd(7, b + TILE_BYTES, 64);
-      multiply_tile_of_rows_0<SIGNED>();
-    }
-  }
-  _tile_stored(0, sums, 64);
-  _tile_stored(1, sums + 256, 64);
-  asm volatile("" ::: "memory");
-}
-
 // The sums of one row of what `multiply` stored.
 inline Vec sum_of_row(const std::int32_t* sums, int64_t r) {
   const std::int32_t* upper = sums + r / ROWS * 512 + r % ROWS * LANES;
   return to_float(_mm512_loadu_si512(upper)) * 256.f + to_float(_mm512_loadu_si512(upper + 256));
+}
+
+// What is left to do with a block's sums: `Finish::row` takes the sums' place and a row's number, for all in turn. It is
+// done a few rows at a time while the matrix unit multiplies the next block.
+template <class Finish>
+class Pending {
+ public:
+  void begin(const std::int32_t* sums, int64_t count, const Finish& finish) {
+    sums_ = sums;
+    count_ = count;
+    row_ = 0;
+    finish_ = finish;
+  }
+  void some() { rows(std::min(row_ + AT_ONCE, count_)); }
+  void rest() { rows(count_); }
+
+ private:
+  static constexpr int64_t AT_ONCE = 4;
+  void rows(int64_t end) {
+    for (; row_ < end; ++row_) finish_.row(sums_, row_);
+  }
+  const std::int32_t* sums_ = nullptr;
+  int64_t row_ = 0, count_ = 0;
+  Finish finish_;
+};
+
+// Adds to the sums of one or two tiles of rows with 16 outputs' weights, the upper bytes' in the first tile, the lower
+// ones' in the second; or begins them. Each of `places`, counted in bytes, is where 64 bytes of a row are.
+template <bool SIGNED, class Finish>
+inline void multiply(const void* a, int64_t row, const int64_t* places, int64_t count, const std::int8_t* b,
+                     bool is_whole, bool is_first, std::int32_t* sums, Pending<Finish>& pending) {
+  // The compiler does not know that the instructions below read memory.
+  asm volatile("" ::: "memory");
+  const char* rows = static_cast<const char*>(a);
+  if (is_first) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else {
+    _tile_loadd(0, sums, 64);
+    _tile_loadd(1, sums + 256, 64);
+    _tile_loadd(2, sums + 512, 64);
+    _tile_loadd(3, sums + 768, 64);
+  }
+  for (int64_t k = 0; k < count; ++k, b += 2 * TILE_BYTES) {
+    _tile_loadd(4, rows + places[k], row);
+    _tile_loadd(6, b, 64);
+    _tile_loadd(7, b + TILE_BYTES, 64);
+    multiply_tile_of_rows_0<SIGNED>();
+    if (is_whole) {
+      _tile_loadd(5, rows + places[k] + ROWS * row, row);
+      multiply_tile_of_rows_1<SIGNED>();
+    }
+    pending.some();
+  }
+  pending.rest();
+  _tile_stored(0, sums, 64);
+  _tile_stored(1, sums + 256, 64);
+  _tile_stored(2, sums + 512, 64);
+  _tile_stored(3, sums + 768, 64);
+  asm volatile("" ::: "memory");
 }
 
 // --- borders ----------------------------------------------------------------------------------------------------------
@@ -125,7 +151,11 @@ struct Bordered {
         if (x.stride == channels)
           std::memcpy(to, from, inside * channels);
         else
-          for (int64_t w = 0; w < inside; ++w) std::memcpy(to + w * channels, from + w * x.stride, channels);
+          for (int64_t w = 0; w < inside; ++w) {
+            // What is beyond the feature map's channels has weights of zero.
+            std::memcpy(to + w * channels, from + w * x.stride, std::min(channels, x.stride));
+            if (channels > x.stride) std::memset(to + w * channels + x.stride, 0, channels - x.stride);
+          }
         std::memset(to + inside * channels, fill, (columns - left - inside) * channels);
       }
     });
@@ -143,44 +173,74 @@ struct Rows {
   const std::vector<int64_t>& places;  // of a row's bytes, 64 at each
 };
 
+// Up to 32 positions in a row.
+struct Block {
+  const std::uint8_t* data;
+  int64_t row, count;
+  int64_t w, pixel;  // of the first: its place in the line, and its output's number
+};
+
+// Scales sums, adds the bias and stores bytes, leaving out positions on the border.
+struct FinishBytes {
+  Vec factor, offset;
+  std::uint8_t* to;
+  int64_t stride, w, line, width;
+
+  void row(const std::int32_t* sums, int64_t r) {
+    if (w < width) {
+      store_bytes(to, sum_of_row(sums, r) * factor + offset);
+      to += stride;
+    }
+    if (++w == line) w = 0;
+  }
+};
+
 void multiply_rows(Threads& threads, const Rows& rows, const std::int8_t* weights, const float* scale,
                    const float* bias, int64_t out_channels, const View& y) {
-  // Blocks that a thread takes at once, and weights that stay in the second-level cache meanwhile.
-  constexpr int64_t GROUP = 8, WEIGHT_BYTES = 3 << 18;
+  // Blocks that a thread takes at once; weights that stay in the first-level cache meanwhile, and in the second-level.
+  constexpr int64_t GROUP = 4, NEAR = 14, WEIGHT_BYTES = 3 << 18;
   const int64_t blocks = ceil_div(rows.positions, BLOCK), all = rows.frames * blocks, groups = ceil_div(all, GROUP);
   const int64_t chunks = rows.places.size(), panel = chunks * 2 * TILE_BYTES;
   const int64_t span = std::max<int64_t>(WEIGHT_BYTES / panel, 1) * LANES;
+  const int64_t part = ceil_div(chunks, ceil_div(chunks, NEAR));
   threads.run(groups * ceil_div(out_channels, span), [&](int64_t job, Scratch& scratch) {
     const TileRegisters registers;
-    std::int32_t* sums = static_cast<std::int32_t*>(scratch.reserve(4 * TILE_BYTES + BLOCK * chunks * DEPTH));
-    std::uint8_t* copy = reinterpret_cast<std::uint8_t*>(sums + TILE_BYTES);
-    const int64_t first = job % groups * GROUP, end = std::min(first + GROUP, all);
+    std::int32_t* sums =
+        static_cast<std::int32_t*>(scratch.reserve(GROUP * 4 * TILE_BYTES + 2 * BLOCK * chunks * DEPTH));
+    std::uint8_t* copy = reinterpret_cast<std::uint8_t*>(sums + GROUP * TILE_BYTES);
+    const int64_t first = job % groups * GROUP, count = std::min(GROUP, all - first);
     const int64_t k_first = job / groups * span, k_end = std::min(k_first + span, out_channels);
-    for (int64_t block = first; block < end; ++block) {
-      const int64_t frame = block / blocks, begin = block % blocks * BLOCK;
-      const int64_t count = std::min(BLOCK, rows.positions - begin);
-      const std::uint8_t* a = rows.data + frame * rows.frame + begin * rows.row;
-      int64_t row = rows.row;
-      if (a - rows.data + (BLOCK - 1) * row + rows.places.back() + DEPTH > rows.bytes) {
-        // Only of a 1x1x1: the last rows would be read beyond the end of the feature map.
-        row = chunks * DEPTH;
-        for (int64_t r = 0; r < count; ++r) std::memcpy(copy + r * row, a + r * rows.row, std::min(rows.row, row));
-        a = copy;
-      }
-      for (int64_t k = k_first; k < k_end; k += LANES) {
-        multiply<false>(a, row, rows.places.data(), chunks, weights + k / LANES * panel, count > ROWS, sums);
-        const Vec factor = read<Vec>(scale + k), offset = read<Vec>(bias + k);
-        int64_t w = begin % rows.line;
-        std::uint8_t* to = static_cast<std::uint8_t*>(y.data) + k +
-                           ((frame * y.height + begin / rows.line) * rows.width + w) * y.stride;
-        for (int64_t r = 0; r < count; ++r, ++w) {
-          if (w == rows.line) w = 0;
-          if (w >= rows.width) continue;
-          store_bytes(to, sum_of_row(sums, r) * factor + offset);
-          to += y.stride;
-        }
+    Block taken[GROUP];
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t frame = (first + i) / blocks, begin = (first + i) % blocks * BLOCK;
+      Block& block = taken[i];
+      block = {rows.data + frame * rows.frame + begin * rows.row, rows.row, std::min(BLOCK, rows.positions - begin),
+               begin % rows.line, (frame * y.height + begin / rows.line) * rows.width + begin % rows.line};
+      if (block.data - rows.data + (BLOCK - 1) * rows.row + rows.places.back() + DEPTH > rows.bytes) {
+        // Only of a 1x1x1, the last two: their rows would be read beyond the end of the feature map.
+        block.row = chunks * DEPTH;
+        for (int64_t r = 0; r < block.count; ++r)
+          std::memcpy(copy + r * block.row, block.data + r * rows.row, std::min(rows.row, block.row));
+        block.data = copy;
+        copy += BLOCK * block.row;
       }
     }
+    Pending<FinishBytes> pending;
+    for (int64_t k = k_first; k < k_end; k += LANES) {
+      const Vec factor = read<Vec>(scale + k), offset = read<Vec>(bias + k);
+      for (int64_t c = 0; c < chunks; c += part)
+        for (int64_t i = 0; i < count; ++i) {
+          const Block& block = taken[i];
+          multiply<false>(block.data, block.row, rows.places.data() + c, std::min(part, chunks - c),
+                          weights + k / LANES * panel + c * 2 * TILE_BYTES, block.count > ROWS, c == 0,
+                          sums + i * TILE_BYTES, pending);
+          if (c + part >= chunks)
+            pending.begin(sums + i * TILE_BYTES, block.count,
+                          {factor, offset, static_cast<std::uint8_t*>(y.data) + block.pixel * y.stride + k, y.stride,
+                           block.w, rows.line, rows.width});
+        }
+    }
+    pending.rest();
   });
 }
 
@@ -237,6 +297,28 @@ inline void interleave(const std::uint8_t* const (&lines)[LINES_AT_ONCE], int64_
   }
 }
 
+// The taps, of those from place `first` of an axis on, that meet one of its `size` pixels: from the first to the second.
+inline std::pair<int64_t, int64_t> taps_inside(int64_t first, int64_t begin, int64_t end) {
+  return {std::clamp<int64_t>(begin - first, 0, TAPS), std::clamp<int64_t>(end - first, 0, TAPS)};
+}
+
+// Scales sums, adds the bias and what halves of a level add, which depends on the taps that meet pixels, and stores.
+struct FinishStem {
+  Vec factor, offset;
+  const float* halves;
+  int64_t channels;
+  std::int16_t* to;
+  int64_t stride, first, width;
+
+  void row(const std::int32_t* sums, int64_t r) {
+    const auto [w0, w1] = taps_inside(first, 0, width);
+    const Vec half = read<Vec>(halves + w1 * channels) - read<Vec>(halves + w0 * channels);
+    store_shorts(to, sum_of_row(sums, r) * factor + (offset + half));
+    to += stride;
+    first += 2;
+  }
+};
+
 // Pixels are -127.5 … 127.5, half more than the bytes that are multiplied, and 0 in the border. `halves` is what the half
 // adds: for all numbers of frames, rows and columns of the kernel, 8 x 8 x 8, what these first ones add to each output.
 void stem(Threads& threads, const View& x, const std::int8_t* weights, const float* scale, const float* bias,
@@ -246,12 +328,6 @@ void stem(Threads& threads, const View& x, const std::int8_t* weights, const flo
   const Bordered bordered{2 * y.first - window.padding[0], 2 * (frames - 1) + TAPS, lines, columns,
                           window.padding[1],               window.padding[2],       128};
   const std::uint8_t* data = bordered.make(threads, x, 3, 4 * DEPTH);
-  // The taps that meet pixels, of an output.
-  const auto inside = [&](int axis, int64_t at, int64_t first, int64_t end) {
-    const int64_t before = 2 * at - window.padding[axis];
-    return std::pair<int64_t, int64_t>{std::clamp<int64_t>(first - before, 0, TAPS),
-                                       std::clamp<int64_t>(end - before, 0, TAPS)};
-  };
   const int64_t row = 2 * PIXEL, chunk = odd_lines((columns + TAPS) * PIXEL + BLOCK * row + DEPTH);
   int64_t places[STEM_CHUNKS];
   for (int64_t k = 0; k < STEM_CHUNKS; ++k) places[k] = k * chunk;
@@ -259,8 +335,8 @@ void stem(Threads& threads, const View& x, const std::int8_t* weights, const flo
     const TileRegisters registers;
     const int64_t t = job / y.height, h = job % y.height;
     std::int32_t* sums =
-        static_cast<std::int32_t*>(scratch.reserve(4 * TILE_BYTES + (TAPS + 1) * out_channels * 4 + STEM_CHUNKS * chunk));
-    float* offsets = reinterpret_cast<float*>(sums + TILE_BYTES);
+        static_cast<std::int32_t*>(scratch.reserve(8 * TILE_BYTES + (TAPS + 1) * out_channels * 4 + STEM_CHUNKS * chunk));
+    float* offsets = reinterpret_cast<float*>(sums + 2 * TILE_BYTES);
     std::uint8_t* rows = reinterpret_cast<std::uint8_t*>(offsets + (TAPS + 1) * out_channels);
     const auto line = [&](int64_t tap_t, int64_t tap_h) {
       return data + ((2 * t + tap_t) * lines + 2 * h + tap_h) * line_bytes;
@@ -274,8 +350,8 @@ void stem(Threads& threads, const View& x, const std::int8_t* weights, const flo
         interleave({line(rest, 6), line(std::min<int64_t>(rest + 1, 6), 6), line(std::min<int64_t>(rest + 2, 6), 6)},
                    columns, rows + places[k]);
     }
-    const auto [t0, t1] = inside(0, y.first + t, x.first, x.end);
-    const auto [h0, h1] = inside(1, h, 0, x.height);
+    const auto [t0, t1] = taps_inside(2 * (y.first + t) - window.padding[0], x.first, x.end);
+    const auto [h0, h1] = taps_inside(2 * h - window.padding[1], 0, x.height);
     for (int64_t w = 0; w <= TAPS; ++w)
       for (int64_t k = 0; k < out_channels; k += LANES) {
         const auto first = [&](int64_t a, int64_t b) {
@@ -283,20 +359,20 @@ void stem(Threads& threads, const View& x, const std::int8_t* weights, const flo
         };
         write<Vec>(offsets + w * out_channels + k, first(t1, h1) - first(t0, h1) - first(t1, h0) + first(t0, h0));
       }
+    Pending<FinishStem> pending;
     for (int64_t k = 0; k < out_channels; k += LANES) {
-      const Vec factor = read<Vec>(scale + k), offset = read<Vec>(bias + k);
       std::int16_t* to = static_cast<std::int16_t*>(y.data) + job * y.width * y.stride + k;
-      for (int64_t begin = 0; begin < y.width; begin += BLOCK) {
+      for (int64_t begin = 0, i = 0; begin < y.width; begin += BLOCK, ++i) {
         const int64_t count = std::min(BLOCK, y.width - begin);
+        std::int32_t* mine = sums + i % 2 * TILE_BYTES;
         multiply<true>(rows + begin * row, row, places, STEM_CHUNKS,
-                       weights + k / LANES * STEM_CHUNKS * 2 * TILE_BYTES, count > ROWS, sums);
-        for (int64_t r = 0; r < count; ++r) {
-          const auto [w0, w1] = inside(2, begin + r, 0, x.width);
-          const Vec halved = read<Vec>(offsets + w1 * out_channels + k) - read<Vec>(offsets + w0 * out_channels + k);
-          store_shorts(to + (begin + r) * y.stride, sum_of_row(sums, r) * factor + (offset + halved));
-        }
+                       weights + k / LANES * STEM_CHUNKS * 2 * TILE_BYTES, count > ROWS, true, mine, pending);
+        pending.begin(mine, count,
+                      {read<Vec>(scale + k), read<Vec>(bias + k), offsets + k, out_channels, to + begin * y.stride,
+                       y.stride, 2 * begin - window.padding[2], x.width});
       }
     }
+    pending.rest();
   });
 }
 
