@@ -61,7 +61,7 @@ inline Vec sum_of_row(const std::int32_t* sums, int64_t r) {
 }
 
 // What is left to do with a block's sums: `Finish::row` takes the sums' place and a row's number, for all in turn. It is
-// done a few rows at a time while the matrix unit multiplies the next block.
+// done a few rows at a time while the matrix unit multiplies the next block, which may then store its sums there.
 template <class Finish>
 class Pending {
  public:
@@ -278,7 +278,6 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const std::int
 // --- 7x7x7 ------------------------------------------------------------------------------------------------------------
 
 constexpr int64_t TAPS = 7, LINES_AT_ONCE = 3, PIXEL = 3 * LINES_AT_ONCE;
-constexpr int64_t STEM_CHUNKS = 17;
 
 // Three lines in one, the three colours of each line's pixel after those of the line before: 7 pixels are 63 bytes.
 // Pixels become -128 … 127.
@@ -304,75 +303,82 @@ inline std::pair<int64_t, int64_t> taps_inside(int64_t first, int64_t begin, int
 
 // Scales sums, adds the bias and what halves of a level add, which depends on the taps that meet pixels, and stores.
 struct FinishStem {
-  Vec factor, offset;
+  Vec factor, offset, inside;
   const float* halves;
   int64_t channels;
   std::int16_t* to;
   int64_t stride, first, width;
 
   void row(const std::int32_t* sums, int64_t r) {
-    const auto [w0, w1] = taps_inside(first, 0, width);
-    const Vec half = read<Vec>(halves + w1 * channels) - read<Vec>(halves + w0 * channels);
-    store_shorts(to, sum_of_row(sums, r) * factor + (offset + half));
+    Vec all = inside;
+    if (first < 0 || first + TAPS > width) {
+      const auto [w0, w1] = taps_inside(first, 0, width);
+      all = offset + (read<Vec>(halves + w1 * channels) - read<Vec>(halves + w0 * channels));
+    }
+    store_shorts(to, sum_of_row(sums, r) * factor + all);
     to += stride;
     first += 2;
   }
 };
 
-// Pixels are -127.5 … 127.5, half more than the bytes that are multiplied, and 0 in the border. `halves` is what the half
-// adds: for all numbers of frames, rows and columns of the kernel, 8 x 8 x 8, what these first ones add to each output.
+// Pixels are -127.5 … 127.5, half more than the bytes that are multiplied, and 0 in the border. `halves` is what the
+// half adds: for all numbers of frames, rows and columns of the kernel, 8 x 8 x 8, what these first ones add to each
+// output.
 void stem(Threads& threads, const View& x, const std::int8_t* weights, const float* scale, const float* bias,
           const float* halves, int64_t out_channels, const View& y, const Window& window) {
+  constexpr int64_t CHUNKS = 17, IN_FRAMES = 14, KEPT = 8, PARTS = TAPS + 1;
   const int64_t frames = y.end - y.first;
   const int64_t lines = 2 * (y.height - 1) + TAPS, columns = 2 * (y.width - 1) + TAPS, line_bytes = columns * 3;
   const Bordered bordered{2 * y.first - window.padding[0], 2 * (frames - 1) + TAPS, lines, columns,
                           window.padding[1],               window.padding[2],       128};
   const std::uint8_t* data = bordered.make(threads, x, 3, 4 * DEPTH);
   const int64_t row = 2 * PIXEL, chunk = odd_lines((columns + TAPS) * PIXEL + BLOCK * row + DEPTH);
-  int64_t places[STEM_CHUNKS];
-  for (int64_t k = 0; k < STEM_CHUNKS; ++k) places[k] = k * chunk;
-  threads.run(frames * y.height, [&](int64_t job, Scratch& scratch) {
+  // The same row of outputs of all frames: those that follow each other share most of what is interleaved.
+  threads.run(y.height, [&](int64_t h, Scratch& scratch) {
     const TileRegisters registers;
-    const int64_t t = job / y.height, h = job % y.height;
-    std::int32_t* sums =
-        static_cast<std::int32_t*>(scratch.reserve(8 * TILE_BYTES + (TAPS + 1) * out_channels * 4 + STEM_CHUNKS * chunk));
-    float* offsets = reinterpret_cast<float*>(sums + 2 * TILE_BYTES);
-    std::uint8_t* rows = reinterpret_cast<std::uint8_t*>(offsets + (TAPS + 1) * out_channels);
-    const auto line = [&](int64_t tap_t, int64_t tap_h) {
-      return data + ((2 * t + tap_t) * lines + 2 * h + tap_h) * line_bytes;
-    };
-    for (int64_t k = 0; k < STEM_CHUNKS; ++k) {
-      const int64_t tap = k / 2, rest = (k - 2 * TAPS) * LINES_AT_ONCE;
-      if (k < 2 * TAPS)
-        interleave({line(tap, k % 2 * 3), line(tap, k % 2 * 3 + 1), line(tap, k % 2 * 3 + 2)}, columns,
-                   rows + places[k]);
-      else  // The kernel's last row, of three frames; what is beyond the last frame has weights of zero.
-        interleave({line(rest, 6), line(std::min<int64_t>(rest + 1, 6), 6), line(std::min<int64_t>(rest + 2, 6), 6)},
-                   columns, rows + places[k]);
-    }
-    const auto [t0, t1] = taps_inside(2 * (y.first + t) - window.padding[0], x.first, x.end);
+    std::int32_t* sums = static_cast<std::int32_t*>(
+        scratch.reserve(4 * TILE_BYTES + PARTS * out_channels * 4 + (2 * KEPT + CHUNKS - IN_FRAMES) * chunk));
+    float* offsets = reinterpret_cast<float*>(sums + TILE_BYTES);
+    std::uint8_t* rows = reinterpret_cast<std::uint8_t*>(offsets + PARTS * out_channels);
+    const auto line = [&](int64_t frame, int64_t tap) { return data + (frame * lines + 2 * h + tap) * line_bytes; };
     const auto [h0, h1] = taps_inside(2 * h - window.padding[1], 0, x.height);
-    for (int64_t w = 0; w <= TAPS; ++w)
-      for (int64_t k = 0; k < out_channels; k += LANES) {
-        const auto first = [&](int64_t a, int64_t b) {
-          return read<Vec>(halves + ((a * (TAPS + 1) + b) * (TAPS + 1) + w) * out_channels + k);
-        };
-        write<Vec>(offsets + w * out_channels + k, first(t1, h1) - first(t0, h1) - first(t1, h0) + first(t0, h0));
-      }
     Pending<FinishStem> pending;
-    for (int64_t k = 0; k < out_channels; k += LANES) {
-      std::int16_t* to = static_cast<std::int16_t*>(y.data) + job * y.width * y.stride + k;
-      for (int64_t begin = 0, i = 0; begin < y.width; begin += BLOCK, ++i) {
-        const int64_t count = std::min(BLOCK, y.width - begin);
-        std::int32_t* mine = sums + i % 2 * TILE_BYTES;
-        multiply<true>(rows + begin * row, row, places, STEM_CHUNKS,
-                       weights + k / LANES * STEM_CHUNKS * 2 * TILE_BYTES, count > ROWS, true, mine, pending);
-        pending.begin(mine, count,
-                      {read<Vec>(scale + k), read<Vec>(bias + k), offsets + k, out_channels, to + begin * y.stride,
-                       y.stride, 2 * begin - window.padding[2], x.width});
+    for (int64_t t = 0, made = 0; t < frames; ++t) {
+      for (; made < 2 * t + TAPS; ++made)
+        for (int64_t i = 0; i < 2; ++i)
+          interleave({line(made, 3 * i), line(made, 3 * i + 1), line(made, 3 * i + 2)}, columns,
+                     rows + (made % KEPT * 2 + i) * chunk);
+      int64_t places[CHUNKS];
+      for (int64_t k = 0; k < IN_FRAMES; ++k) places[k] = ((2 * t + k / 2) % KEPT * 2 + k % 2) * chunk;
+      // The kernel's last row, of three frames; what is beyond the last frame has weights of zero.
+      const auto last = [&](int64_t tap) { return line(2 * t + std::min(tap, TAPS - 1), TAPS - 1); };
+      for (int64_t k = 0; k < CHUNKS - IN_FRAMES; ++k) {
+        places[IN_FRAMES + k] = (2 * KEPT + k) * chunk;
+        interleave({last(3 * k), last(3 * k + 1), last(3 * k + 2)}, columns, rows + places[IN_FRAMES + k]);
       }
+      const auto [t0, t1] = taps_inside(2 * (y.first + t) - window.padding[0], x.first, x.end);
+      for (int64_t w = 0; w < PARTS; ++w)
+        for (int64_t k = 0; k < out_channels; k += LANES) {
+          const auto first = [&](int64_t a, int64_t b) {
+            return read<Vec>(halves + ((a * PARTS + b) * PARTS + w) * out_channels + k);
+          };
+          write<Vec>(offsets + w * out_channels + k, first(t1, h1) - first(t0, h1) - first(t1, h0) + first(t0, h0));
+        }
+      for (int64_t k = 0; k < out_channels; k += LANES) {
+        const Vec offset = read<Vec>(bias + k);
+        const Vec inside = offset + (read<Vec>(offsets + TAPS * out_channels + k) - read<Vec>(offsets + k));
+        std::int16_t* to = static_cast<std::int16_t*>(y.data) + (t * y.height + h) * y.width * y.stride + k;
+        for (int64_t begin = 0; begin < y.width; begin += BLOCK) {
+          const int64_t count = std::min(BLOCK, y.width - begin);
+          multiply<true>(rows + begin * row, row, places, CHUNKS, weights + k / LANES * CHUNKS * 2 * TILE_BYTES,
+                         count > ROWS, true, sums, pending);
+          pending.begin(sums, count,
+                        {read<Vec>(scale + k), offset, inside, offsets + k, out_channels, to + begin * y.stride,
+                         y.stride, 2 * begin - window.padding[2], x.width});
+        }
+      }
+      pending.rest();
     }
-    pending.rest();
   });
 }
 
