@@ -74,12 +74,17 @@ class AmxConvolution:
     """A convolution's weights as the kernels for AMX read them."""
 
     weights: NDArray[np.int8]
-    """For each 16 output channels: 64 inputs each time, upper and lower byte, four of the inputs, channel, input."""
+    """For each panel of output channels: 64 inputs each time, two groups, four of the inputs, channel, input.
+
+    A panel is 16 channels, and its groups upper and lower bytes; or, of 8-bit weights, 32 channels in two groups.
+    """
     scale: NDArray[np.float32]
     """Step of each output channel's sums."""
     bias: NDArray[np.float32]
     in_channels: int
     out_channels: int
+    in_bytes: bool = False
+    """Whether weights have 8 bits."""
     halves: NDArray[np.float32] | None = None
     """Of the stem: what the first 0 to 7 taps along each axis add for half a level; shape 8, 8, 8, channels."""
 
@@ -126,8 +131,8 @@ def _library() -> ctypes.CDLL:
     library.quovadis_integer_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
     library.quovadis_integer_max_pool_shorts.argtypes = (c_void_p, view, c_int64, view, window)
     library.quovadis_has_amx.argtypes = (c_void_p,)
-    library.quovadis_amx_pointwise.argtypes = (c_void_p, view, c_int64, *integers, view)
-    library.quovadis_amx_convolve3.argtypes = (c_void_p, view, c_int64, *integers, view)
+    library.quovadis_amx_pointwise.argtypes = (c_void_p, view, c_int64, c_void_p, c_int, *integers[1:], view)
+    library.quovadis_amx_convolve3.argtypes = (c_void_p, view, c_int64, c_void_p, c_int, *integers[1:], view)
     library.quovadis_amx_stem.argtypes = (c_void_p, view, c_void_p, *integers, view, window)
     return library
 
@@ -324,14 +329,16 @@ class AmxKernels:
 
     def pointwise(self, x: BufferView, packed: AmxConvolution, y: BufferView) -> None:
         """Apply a 1x1x1 convolution, its bias and ReLU to frames `y.first` to `y.end` - 1."""
+        weights, *rest = _integers(packed)
         self._library.quovadis_amx_pointwise(
-            self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
+            self._pool, byref(x), packed.in_channels, weights, packed.in_bytes, *rest, packed.out_channels, byref(y)
         )
 
     def convolve3(self, x: BufferView, packed: AmxConvolution, y: BufferView) -> None:
         """Apply a 3x3x3 convolution of stride 1, one pixel padded on each side, its bias and ReLU."""
+        weights, *rest = _integers(packed)
         self._library.quovadis_amx_convolve3(
-            self._pool, byref(x), packed.in_channels, *_integers(packed), packed.out_channels, byref(y)
+            self._pool, byref(x), packed.in_channels, weights, packed.in_bytes, *rest, packed.out_channels, byref(y)
         )
 
     def stem(self, x: BufferView, packed: AmxConvolution, y: BufferView, window: KernelGeometry) -> None:

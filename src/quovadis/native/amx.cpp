@@ -181,27 +181,37 @@ struct Block {
 };
 
 // Scales sums, adds the bias and stores bytes, leaving out positions on the border.
+template <int VECTORS>
 struct FinishBytes {
-  Vec factor, offset;
+  Vec factor[VECTORS], offset[VECTORS];
+  int64_t count;  // of vectors that there are outputs for
   std::uint8_t* to;
   int64_t stride, w, line, width;
 
   void row(const std::int32_t* sums, int64_t r) {
     if (w < width) {
-      store_bytes(to, sum_of_row(sums, r) * factor + offset);
+      if constexpr (VECTORS == 1) {
+        store_bytes(to, sum_of_row(sums, r) * factor[0] + offset[0]);
+      } else {
+        const std::int32_t* both = sums + r / ROWS * 512 + r % ROWS * LANES;
+        for (int n = 0; n < count; ++n)
+          store_bytes(to + n * LANES, to_float(_mm512_loadu_si512(both + n * 256)) * factor[n] + offset[n]);
+      }
       to += stride;
     }
     if (++w == line) w = 0;
   }
 };
 
+// `VECTORS` of 16 outputs at a time: one whose weights have two bytes, or two whose weights have one.
+template <int VECTORS>
 void multiply_rows(Threads& threads, const Rows& rows, const std::int8_t* weights, const float* scale,
                    const float* bias, int64_t out_channels, const View& y) {
   // Blocks that a thread takes at once; weights that stay in the first-level cache meanwhile, and in the second-level.
   constexpr int64_t GROUP = 4, NEAR = 14, WEIGHT_BYTES = 3 << 18;
   const int64_t blocks = ceil_div(rows.positions, BLOCK), all = rows.frames * blocks, groups = ceil_div(all, GROUP);
   const int64_t chunks = rows.places.size(), panel = chunks * 2 * TILE_BYTES;
-  const int64_t span = std::max<int64_t>(WEIGHT_BYTES / panel, 1) * LANES;
+  const int64_t span = std::max<int64_t>(WEIGHT_BYTES / panel, 1) * VECTORS * LANES;
   const int64_t part = ceil_div(chunks, ceil_div(chunks, NEAR));
   threads.run(groups * ceil_div(out_channels, span), [&](int64_t job, Scratch& scratch) {
     const TileRegisters registers;
@@ -225,54 +235,62 @@ void multiply_rows(Threads& threads, const Rows& rows, const std::int8_t* weight
         copy += BLOCK * block.row;
       }
     }
-    Pending<FinishBytes> pending;
-    for (int64_t k = k_first; k < k_end; k += LANES) {
-      const Vec factor = read<Vec>(scale + k), offset = read<Vec>(bias + k);
+    Pending<FinishBytes<VECTORS>> pending;
+    for (int64_t k = k_first; k < k_end; k += VECTORS * LANES) {
+      FinishBytes<VECTORS> finish;
+      finish.count = std::min<int64_t>(VECTORS, (out_channels - k) / LANES);
+      for (int64_t n = 0; n < finish.count; ++n) {
+        finish.factor[n] = read<Vec>(scale + k + n * LANES);
+        finish.offset[n] = read<Vec>(bias + k + n * LANES);
+      }
+      finish.stride = y.stride;
+      finish.line = rows.line;
+      finish.width = rows.width;
       for (int64_t c = 0; c < chunks; c += part)
         for (int64_t i = 0; i < count; ++i) {
           const Block& block = taken[i];
           multiply<false>(block.data, block.row, rows.places.data() + c, std::min(part, chunks - c),
-                          weights + k / LANES * panel + c * 2 * TILE_BYTES, block.count > ROWS, c == 0,
+                          weights + k / (VECTORS * LANES) * panel + c * 2 * TILE_BYTES, block.count > ROWS, c == 0,
                           sums + i * TILE_BYTES, pending);
-          if (c + part >= chunks)
-            pending.begin(sums + i * TILE_BYTES, block.count,
-                          {factor, offset, static_cast<std::uint8_t*>(y.data) + block.pixel * y.stride + k, y.stride,
-                           block.w, rows.line, rows.width});
+          if (c + part < chunks) continue;
+          finish.to = static_cast<std::uint8_t*>(y.data) + block.pixel * y.stride + k;
+          finish.w = block.w;
+          pending.begin(sums + i * TILE_BYTES, block.count, finish);
         }
     }
     pending.rest();
   });
 }
 
-void pointwise(Threads& threads, const View& x, int64_t channels, const std::int8_t* weights, const float* scale,
-               const float* bias, int64_t out_channels, const View& y) {
+void pointwise(Threads& threads, const View& x, int64_t channels, const std::int8_t* weights, bool bytes,
+               const float* scale, const float* bias, int64_t out_channels, const View& y) {
   std::vector<int64_t> places(ceil_div(channels, DEPTH));
   for (std::size_t k = 0; k < places.size(); ++k) places[k] = k * DEPTH;
   const int64_t frame = x.height * x.width, pixels = (y.end - y.first) * frame;
   const std::uint8_t* data = static_cast<const std::uint8_t*>(x.data) + (y.first - x.first) * frame * x.stride;
-  multiply_rows(threads,
-                {data, x.stride, 0, pixels * x.stride, 1, pixels, pixels, pixels, places},
-                weights, scale, bias, out_channels, y);
+  (bytes ? multiply_rows<2> : multiply_rows<1>)(
+      threads, {data, x.stride, 0, pixels * x.stride, 1, pixels, pixels, pixels, places}, weights, scale, bias,
+      out_channels, y);
 }
 
-void convolve3(Threads& threads, const View& x, int64_t channels, const std::int8_t* weights, const float* scale,
-               const float* bias, int64_t out_channels, const View& y) {
+void convolve3(Threads& threads, const View& x, int64_t channels, const std::int8_t* weights, bool bytes,
+               const float* scale, const float* bias, int64_t out_channels, const View& y) {
   // A line's border is also the one of the line before, a frame's that of the frame before.
   const int64_t frames = y.end - y.first, line = y.width + 1, lines = y.height + 1;
-  const int64_t bytes = (frames + 2) * lines * line * channels, more = (line + BLOCK + 2) * channels + DEPTH;
+  const int64_t size = (frames + 2) * lines * line * channels, more = (line + BLOCK + 2) * channels + DEPTH;
   const Bordered bordered{y.first - 1, frames + 2, lines, line, 1, 1, 0};
   std::uint8_t* data = bordered.make(threads, x, channels, more);
-  std::memset(data + bytes, 0, more);
+  std::memset(data + size, 0, more);
   const int64_t in_line = ceil_div(3 * channels, DEPTH), count = 9 * in_line;
   std::vector<int64_t> places(count);
   for (int64_t k = 0; k < count; ++k) {
     const int64_t tap = k / in_line;
     places[k] = (tap / 3 * lines + tap % 3) * line * channels + k % in_line * DEPTH;
   }
-  multiply_rows(threads,
-                {data, channels, lines * line * channels, bytes + more, frames, y.height * line - 1, line, y.width,
-                 places},
-                weights, scale, bias, out_channels, y);
+  (bytes ? multiply_rows<2> : multiply_rows<1>)(
+      threads,
+      {data, channels, lines * line * channels, size + more, frames, y.height * line - 1, line, y.width, places},
+      weights, scale, bias, out_channels, y);
 }
 
 // --- 7x7x7 ------------------------------------------------------------------------------------------------------------

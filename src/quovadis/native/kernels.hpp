@@ -54,10 +54,10 @@ struct IntegerKernels {
 // Convolutions on the matrix unit, of 8-bit feature maps or pixels that are bytes; weights have 16 bits, as two bytes.
 struct AmxKernels {
   bool (*is_supported)();
-  void (*pointwise)(Threads&, const View& x, std::int64_t channels, const std::int8_t* weights, const float* scale,
-                    const float* bias, std::int64_t out_channels, const View& y);
-  void (*convolve3)(Threads&, const View& x, std::int64_t channels, const std::int8_t* weights, const float* scale,
-                    const float* bias, std::int64_t out_channels, const View& y);
+  void (*pointwise)(Threads&, const View& x, std::int64_t channels, const std::int8_t* weights, bool bytes,
+                    const float* scale, const float* bias, std::int64_t out_channels, const View& y);
+  void (*convolve3)(Threads&, const View& x, std::int64_t channels, const std::int8_t* weights, bool bytes,
+                    const float* scale, const float* bias, std::int64_t out_channels, const View& y);
   void (*stem)(Threads&, const View& x, const std::int8_t* weights, const float* scale, const float* bias,
                const float* halves, std::int64_t out_channels, const View& y, const Window& window);
 };

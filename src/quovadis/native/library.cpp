@@ -137,14 +137,14 @@ EXPORT void quovadis_integer_max_pool_shorts(Pool* pool, const View* x, std::int
   quovadis::integer_kernels.max_pool_shorts(pool->threads, *x, channels, *y, *window);
 }
 
-EXPORT void quovadis_amx_pointwise(Pool* pool, const View* x, std::int64_t channels, const std::int8_t* weights,
+EXPORT void quovadis_amx_pointwise(Pool* pool, const View* x, std::int64_t channels, const std::int8_t* weights, int bytes,
                                    const float* scale, const float* bias, std::int64_t out_channels, const View* y) {
-  pool->amx->pointwise(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
+  pool->amx->pointwise(pool->threads, *x, channels, weights, bytes != 0, scale, bias, out_channels, *y);
 }
 
-EXPORT void quovadis_amx_convolve3(Pool* pool, const View* x, std::int64_t channels, const std::int8_t* weights,
+EXPORT void quovadis_amx_convolve3(Pool* pool, const View* x, std::int64_t channels, const std::int8_t* weights, int bytes,
                                    const float* scale, const float* bias, std::int64_t out_channels, const View* y) {
-  pool->amx->convolve3(pool->threads, *x, channels, weights, scale, bias, out_channels, *y);
+  pool->amx->convolve3(pool->threads, *x, channels, weights, bytes != 0, scale, bias, out_channels, *y);
 }
 
 EXPORT void quovadis_amx_stem(Pool* pool, const View* x, const std::int8_t* weights, const float* scale,
