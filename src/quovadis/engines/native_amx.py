@@ -1,7 +1,7 @@
 """Weights for the kernels on the matrix unit (AMX): 16 bits, as two bytes, without a transform.
 
-Feature maps hold 0..255 as in `native_integers.py`. The unit multiplies bytes; a weight of 16 bits is 256 times an upper
-byte plus a lower one, both signed, and the sums of both fit in 32 bits whatever the video shows.
+Feature maps hold 0..255 as in `native_integers.py`. The unit multiplies bytes; a weight of 16 bits is 256 times an
+upper byte plus a lower one, both signed, and the sums of both fit in 32 bits whatever the video shows.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.native_library import LANES, AmxConvolution, padded_channels
+from quovadis.engines.native_library import LANES, AmxConvolution, AmxStem, padded_channels
 
 DEPTH = 64
 """Inputs that are multiplied at once: a tile's row."""
@@ -35,8 +35,8 @@ def pack_pointwise(
         output_scale: of the outputs, one or for each channel.
         in_bytes: whether weights have 8 bits, which takes half the time.
     """
-    rounded, scale = _rounded(kernel[0, 0, 0], in_bytes)
-    return _packed(rounded[np.newaxis], scale, bias, output_scale, len(rounded), in_bytes)
+    rounded, scale = _rounded(kernel[0, 0, 0], in_bytes=in_bytes)
+    return _packed(rounded[np.newaxis], scale, bias, output_scale, len(rounded), in_bytes=in_bytes)
 
 
 def pack_3x3x3(
@@ -54,13 +54,13 @@ def pack_3x3x3(
     if channels > _UNALIGNED:
         channels += -channels % DEPTH
     padded = np.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, channels - kernel.shape[3]), (0, 0)))
-    rounded, scale = _rounded(padded.reshape(-1, kernel.shape[-1]), in_bytes)
-    return _packed(rounded.reshape(9, 3 * channels, -1), scale, bias, output_scale, channels, in_bytes)
+    rounded, scale = _rounded(padded.reshape(-1, kernel.shape[-1]), in_bytes=in_bytes)
+    return _packed(rounded.reshape(9, 3 * channels, -1), scale, bias, output_scale, channels, in_bytes=in_bytes)
 
 
 def pack_stem(
     kernel: NDArray[np.float32], bias: NDArray[np.float32], output_scale: NDArray[np.float32] | float
-) -> AmxConvolution:
+) -> AmxStem:
     """Round and pack a kernel of pixels of -127.5..127.5, shape 7, 7, 7, 3, out; see `pack_pointwise`.
 
     Three lines are one run of inputs, pixel by pixel: of a frame the first three and the next three, then the last ones
@@ -72,12 +72,20 @@ def pack_stem(
     in_frames = taps[:, :6].reshape(14, _STEM_LINES, 7, 3, out)
     last = np.pad(taps[:, 6], ((0, 2), (0, 0), (0, 0), (0, 0))).reshape(3, _STEM_LINES, 7, 3, out)
     runs = np.concatenate([in_frames, last]).transpose(0, 2, 1, 3, 4).reshape(17, -1, out)
-    sums = np.zeros((8, 8, 8, padded_channels(out)))
+    # 256ths of a level times the upper byte count as much as levels times the lower one.
+    fractions = _upper_byte(runs)
+    packed = _packed(np.concatenate([runs, fractions]), scale, bias, output_scale, 3, in_bytes=False)
+    sums = np.zeros((8, 8, 8, packed.out_channels))
     sums[1:, 1:, 1:, :out] = (taps.sum(3) * scale / output_scale).cumsum(0).cumsum(1).cumsum(2) / 2
-    return _packed(runs, scale, bias, output_scale, 3, False, sums.astype(np.float32))
+    return AmxStem(**vars(packed), halves=sums.astype(np.float32))
 
 
-def _rounded(weights: NDArray[np.float32], in_bytes: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _upper_byte(weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    upper: NDArray[np.int64] = (weights + 128) >> 8
+    return upper
+
+
+def _rounded(weights: NDArray[np.float32], *, in_bytes: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return whole weights, shape inputs, out, and the step of each output channel."""
     exact = weights.astype(np.float64)
     scale = np.abs(exact).max(0) / (BYTE_QMAX if in_bytes else WEIGHT_QMAX)
@@ -91,18 +99,18 @@ def _packed(
     bias: NDArray[np.float32],
     output_scale: NDArray[np.float32] | float,
     in_channels: int,
+    *,
     in_bytes: bool,
-    halves: NDArray[np.float32] | None = None,
 ) -> AmxConvolution:
     """Pack whole weights of shape runs, inputs, out; each run is padded to a multiple of `DEPTH`."""
-    count, depth, channels = runs.shape
+    _, depth, channels = runs.shape
     out = padded_channels(channels)
     padded = np.pad(runs, ((0, 0), (0, -depth % DEPTH), (0, -channels % (2 * LANES))))
     # Piece, fours of inputs, input, panel, group, channel.
     if in_bytes:
         groups = padded.reshape(-1, DEPTH // 4, 4, padded.shape[-1] // (2 * LANES), 2, LANES)
     else:
-        upper = (padded + 128) >> 8
+        upper = _upper_byte(padded)
         both = np.stack([upper, padded - 256 * upper], axis=-1)[:, :, :out]
         groups = both.reshape(-1, DEPTH // 4, 4, out // LANES, LANES, 2).swapaxes(4, 5)
     steps = np.ones(out, np.float32)
@@ -116,5 +124,4 @@ def _packed(
         in_channels,
         out,
         in_bytes,
-        halves,
     )

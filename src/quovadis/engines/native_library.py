@@ -83,10 +83,16 @@ class AmxConvolution:
     bias: NDArray[np.float32]
     in_channels: int
     out_channels: int
-    in_bytes: bool = False
+    in_bytes: bool
     """Whether weights have 8 bits."""
-    halves: NDArray[np.float32] | None = None
-    """Of the stem: what the first 0 to 7 taps along each axis add for half a level; shape 8, 8, 8, channels."""
+
+
+@dataclass(frozen=True, eq=False)
+class AmxStem(AmxConvolution):
+    """The same of the stem; behind all inputs' weights come those that fractions of pixels are multiplied with."""
+
+    halves: NDArray[np.float32]
+    """What the first 0 to 7 taps along each axis add for half a level of a pixel; shape 8, 8, 8, channels."""
 
 
 def padded_channels(channels: int) -> int:
@@ -133,7 +139,7 @@ def _library() -> ctypes.CDLL:
     library.quovadis_has_amx.argtypes = (c_void_p,)
     library.quovadis_amx_pointwise.argtypes = (c_void_p, view, c_int64, c_void_p, c_int, *integers[1:], view)
     library.quovadis_amx_convolve3.argtypes = (c_void_p, view, c_int64, c_void_p, c_int, *integers[1:], view)
-    library.quovadis_amx_stem.argtypes = (c_void_p, view, c_void_p, *integers, view, window)
+    library.quovadis_amx_stem.argtypes = (c_void_p, view, c_int, c_void_p, *integers, view, window)
     return library
 
 
@@ -341,12 +347,13 @@ class AmxKernels:
             self._pool, byref(x), packed.in_channels, weights, packed.in_bytes, *rest, packed.out_channels, byref(y)
         )
 
-    def stem(self, x: BufferView, packed: AmxConvolution, y: BufferView, window: KernelGeometry) -> None:
-        """Take uint8 pixels as -127.5..127.5, apply the 7x7x7 convolution of stride 2, its bias and ReLU; to int16."""
-        assert packed.halves is not None
+    def stem(
+        self, x: BufferView, packed: AmxStem, y: BufferView, window: KernelGeometry, *, floats: bool = False
+    ) -> None:
+        """Take pixels as -127.5..127.5, apply the 7x7x7 convolution of stride 2, its bias and ReLU; to int16."""
         halves = packed.halves.ctypes.data_as(c_void_p)
         self._library.quovadis_amx_stem(
-            self._pool, byref(x), *_integers(packed), halves, packed.out_channels, byref(y), byref(window)
+            self._pool, byref(x), floats, *_integers(packed), halves, packed.out_channels, byref(y), byref(window)
         )
 
 

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cmath>
+
 namespace quovadis {
 namespace {
 
@@ -124,42 +126,38 @@ inline void multiply(const void* a, int64_t row, const int64_t* places, int64_t 
 
 // --- borders ----------------------------------------------------------------------------------------------------------
 
-// A feature map of bytes with a border around: `frames` from frame `first` on, of `lines` of `columns` pixels.
+// A feature map with a border around: `frames` from frame `first` on, of `lines` of `columns` pixels.
 struct Bordered {
   int64_t first, frames, lines, columns;
   int64_t above, left;  // pixels of border
+  int64_t channels;
   std::uint8_t fill;
 
-  // Copies `x`; there are `more` readable bytes behind.
-  std::uint8_t* make(Threads& threads, const View& x, int64_t channels, int64_t more) const {
-    const int64_t line_bytes = columns * channels;
-    std::uint8_t* bytes = static_cast<std::uint8_t*>(threads.reserve_shared(frames * lines * line_bytes + more));
+  int64_t line_bytes() const { return columns * channels; }
+  int64_t bytes() const { return frames * lines * line_bytes(); }
+
+  // Makes as many of them as there are `maps`, one after the other, with `more` readable bytes behind. `copy` writes to
+  // all of them `count` pixels of `x` from a number on.
+  template <class Copy>
+  std::uint8_t* make(Threads& threads, const View& x, int64_t maps, int64_t more, const Copy& copy) const {
+    std::uint8_t* made = static_cast<std::uint8_t*>(threads.reserve_shared(maps * bytes() + more));
     const int64_t inside = std::min(columns - left, x.width);
     threads.run(frames, [&](int64_t frame, Scratch&) {
       const int64_t t = first + frame;
       for (int64_t l = 0; l < lines; ++l) {
-        std::uint8_t* to = bytes + (frame * lines + l) * line_bytes;
+        std::uint8_t* to = made + (frame * lines + l) * line_bytes();
         const int64_t h = l - above;
-        if (t < x.first || t >= x.end || h < 0 || h >= x.height) {
-          std::memset(to, fill, line_bytes);
-          continue;
+        const bool exists = t >= x.first && t < x.end && h >= 0 && h < x.height;
+        const int64_t before = exists ? left : columns, end = exists ? left + inside : columns;
+        for (int64_t m = 0; m < maps; ++m) {
+          std::memset(to + m * bytes(), fill, before * channels);
+          std::memset(to + m * bytes() + end * channels, fill, (columns - end) * channels);
         }
-        const std::uint8_t* from =
-            static_cast<const std::uint8_t*>(x.data) + ((t - x.first) * x.height + h) * x.width * x.stride;
-        std::memset(to, fill, left * channels);
-        to += left * channels;
-        if (x.stride == channels)
-          std::memcpy(to, from, inside * channels);
-        else
-          for (int64_t w = 0; w < inside; ++w) {
-            // What is beyond the feature map's channels has weights of zero.
-            std::memcpy(to + w * channels, from + w * x.stride, std::min(channels, x.stride));
-            if (channels > x.stride) std::memset(to + w * channels + x.stride, 0, channels - x.stride);
-          }
-        std::memset(to + inside * channels, fill, (columns - left - inside) * channels);
+        if (exists) copy(((t - x.first) * x.height + h) * x.width, inside, to + left * channels);
       }
     });
-    return bytes;
+    std::memset(made + maps * bytes(), fill, more);
+    return made;
   }
 };
 
@@ -277,10 +275,20 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const std::int
                const float* scale, const float* bias, int64_t out_channels, const View& y) {
   // A line's border is also the one of the line before, a frame's that of the frame before.
   const int64_t frames = y.end - y.first, line = y.width + 1, lines = y.height + 1;
-  const int64_t size = (frames + 2) * lines * line * channels, more = (line + BLOCK + 2) * channels + DEPTH;
-  const Bordered bordered{y.first - 1, frames + 2, lines, line, 1, 1, 0};
-  std::uint8_t* data = bordered.make(threads, x, channels, more);
-  std::memset(data + size, 0, more);
+  const Bordered bordered{y.first - 1, frames + 2, lines, line, 1, 1, channels, 0};
+  const int64_t more = (line + BLOCK + 2) * channels + DEPTH;
+  const std::uint8_t* data = bordered.make(threads, x, 1, more, [&](int64_t pixel, int64_t count, std::uint8_t* to) {
+    const std::uint8_t* from = static_cast<const std::uint8_t*>(x.data) + pixel * x.stride;
+    if (x.stride == channels) {
+      std::memcpy(to, from, count * channels);
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i, to += channels, from += x.stride) {
+      // What is beyond the feature map's channels has weights of zero.
+      std::memcpy(to, from, std::min(channels, x.stride));
+      if (channels > x.stride) std::memset(to + x.stride, 0, channels - x.stride);
+    }
+  });
   const int64_t in_line = ceil_div(3 * channels, DEPTH), count = 9 * in_line;
   std::vector<int64_t> places(count);
   for (int64_t k = 0; k < count; ++k) {
@@ -289,7 +297,7 @@ void convolve3(Threads& threads, const View& x, int64_t channels, const std::int
   }
   (bytes ? multiply_rows<2> : multiply_rows<1>)(
       threads,
-      {data, channels, lines * line * channels, size + more, frames, y.height * line - 1, line, y.width, places},
+      {data, channels, lines * line * channels, bordered.bytes() + more, frames, y.height * line - 1, line, y.width, places},
       weights, scale, bias, out_channels, y);
 }
 
@@ -341,39 +349,62 @@ struct FinishStem {
 
 // Pixels are -127.5 … 127.5, half more than the bytes that are multiplied, and 0 in the border. `halves` is what the
 // half adds: for all numbers of frames, rows and columns of the kernel, 8 x 8 x 8, what these first ones add to each
-// output.
-void stem(Threads& threads, const View& x, const std::int8_t* weights, const float* scale, const float* bias,
-          const float* halves, int64_t out_channels, const View& y, const Window& window) {
+// output. What floats have beyond whole numbers, in 256ths, is multiplied with the upper bytes of the weights, which
+// follow the others for this; whole floats give what bytes give.
+void stem(Threads& threads, const View& x, bool floats, const std::int8_t* weights, const float* scale,
+          const float* bias, const float* halves, int64_t out_channels, const View& y, const Window& window) {
   constexpr int64_t CHUNKS = 17, IN_FRAMES = 14, KEPT = 8, PARTS = TAPS + 1;
-  const int64_t frames = y.end - y.first;
-  const int64_t lines = 2 * (y.height - 1) + TAPS, columns = 2 * (y.width - 1) + TAPS, line_bytes = columns * 3;
+  const int64_t frames = y.end - y.first, maps = floats ? 2 : 1;
+  const int64_t lines = 2 * (y.height - 1) + TAPS, columns = 2 * (y.width - 1) + TAPS;
   const Bordered bordered{2 * y.first - window.padding[0], 2 * (frames - 1) + TAPS, lines, columns,
-                          window.padding[1],               window.padding[2],       128};
-  const std::uint8_t* data = bordered.make(threads, x, 3, 4 * DEPTH);
+                          window.padding[1],               window.padding[2],       3,     128};
+  const std::uint8_t* data =
+      bordered.make(threads, x, maps, 4 * DEPTH, [&](int64_t pixel, int64_t count, std::uint8_t* to) {
+        if (!floats) {
+          std::memcpy(to, static_cast<const std::uint8_t*>(x.data) + pixel * 3, count * 3);
+          return;
+        }
+        const float* from = static_cast<const float*>(x.data) + pixel * 3;
+        for (int64_t i = 0; i < count * 3; ++i) {
+          const float whole = std::clamp(std::nearbyint(from[i]), 0.f, 255.f);
+          to[i] = static_cast<std::uint8_t>(whole);
+          to[bordered.bytes() + i] = static_cast<std::uint8_t>(
+              std::clamp(std::nearbyint((from[i] - whole) * 256.f), -128.f, 127.f) + 128.f);
+        }
+      });
   const int64_t row = 2 * PIXEL, chunk = odd_lines((columns + TAPS) * PIXEL + BLOCK * row + DEPTH);
   // The same row of outputs of all frames: those that follow each other share most of what is interleaved.
   threads.run(y.height, [&](int64_t h, Scratch& scratch) {
     const TileRegisters registers;
     std::int32_t* sums = static_cast<std::int32_t*>(
-        scratch.reserve(4 * TILE_BYTES + PARTS * out_channels * 4 + (2 * KEPT + CHUNKS - IN_FRAMES) * chunk));
+        scratch.reserve(4 * TILE_BYTES + PARTS * out_channels * 4 + maps * (2 * KEPT + CHUNKS - IN_FRAMES) * chunk));
     float* offsets = reinterpret_cast<float*>(sums + TILE_BYTES);
     std::uint8_t* rows = reinterpret_cast<std::uint8_t*>(offsets + PARTS * out_channels);
-    const auto line = [&](int64_t frame, int64_t tap) { return data + (frame * lines + 2 * h + tap) * line_bytes; };
+    const auto line = [&](int64_t frame, int64_t tap) {
+      return data + (frame * lines + 2 * h + tap) * bordered.line_bytes();
+    };
+    const auto put = [&](const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c, int64_t slot) {
+      for (int64_t m = 0; m < maps; ++m) {
+        const int64_t map = m * bordered.bytes();
+        interleave({a + map, b + map, c + map}, columns, rows + (slot * maps + m) * chunk);
+      }
+    };
     const auto [h0, h1] = taps_inside(2 * h - window.padding[1], 0, x.height);
     Pending<FinishStem> pending;
     for (int64_t t = 0, made = 0; t < frames; ++t) {
       for (; made < 2 * t + TAPS; ++made)
         for (int64_t i = 0; i < 2; ++i)
-          interleave({line(made, 3 * i), line(made, 3 * i + 1), line(made, 3 * i + 2)}, columns,
-                     rows + (made % KEPT * 2 + i) * chunk);
-      int64_t places[CHUNKS];
-      for (int64_t k = 0; k < IN_FRAMES; ++k) places[k] = ((2 * t + k / 2) % KEPT * 2 + k % 2) * chunk;
+          put(line(made, 3 * i), line(made, 3 * i + 1), line(made, 3 * i + 2), made % KEPT * 2 + i);
       // The kernel's last row, of three frames; what is beyond the last frame has weights of zero.
       const auto last = [&](int64_t tap) { return line(2 * t + std::min(tap, TAPS - 1), TAPS - 1); };
-      for (int64_t k = 0; k < CHUNKS - IN_FRAMES; ++k) {
-        places[IN_FRAMES + k] = (2 * KEPT + k) * chunk;
-        interleave({last(3 * k), last(3 * k + 1), last(3 * k + 2)}, columns, rows + places[IN_FRAMES + k]);
-      }
+      for (int64_t k = 0; k < CHUNKS - IN_FRAMES; ++k)
+        put(last(3 * k), last(3 * k + 1), last(3 * k + 2), 2 * KEPT + k);
+      int64_t places[2 * CHUNKS];
+      for (int64_t m = 0; m < maps; ++m)
+        for (int64_t k = 0; k < CHUNKS; ++k) {
+          const int64_t slot = k < IN_FRAMES ? (2 * t + k / 2) % KEPT * 2 + k % 2 : 2 * KEPT + k - IN_FRAMES;
+          places[m * CHUNKS + k] = (slot * maps + m) * chunk;
+        }
       const auto [t0, t1] = taps_inside(2 * (y.first + t) - window.padding[0], x.first, x.end);
       for (int64_t w = 0; w < PARTS; ++w)
         for (int64_t k = 0; k < out_channels; k += LANES) {
@@ -388,8 +419,8 @@ void stem(Threads& threads, const View& x, const std::int8_t* weights, const flo
         std::int16_t* to = static_cast<std::int16_t*>(y.data) + (t * y.height + h) * y.width * y.stride + k;
         for (int64_t begin = 0; begin < y.width; begin += BLOCK) {
           const int64_t count = std::min(BLOCK, y.width - begin);
-          multiply<true>(rows + begin * row, row, places, CHUNKS, weights + k / LANES * CHUNKS * 2 * TILE_BYTES,
-                         count > ROWS, true, sums, pending);
+          multiply<true>(rows + begin * row, row, places, maps * CHUNKS,
+                         weights + k / LANES * 2 * CHUNKS * 2 * TILE_BYTES, count > ROWS, true, sums, pending);
           pending.begin(sums, count,
                         {read<Vec>(scale + k), offset, inside, offsets + k, out_channels, to + begin * y.stride,
                          y.stride, 2 * begin - window.padding[2], x.width});

@@ -137,19 +137,21 @@ EXPORT void quovadis_integer_max_pool_shorts(Pool* pool, const View* x, std::int
   quovadis::integer_kernels.max_pool_shorts(pool->threads, *x, channels, *y, *window);
 }
 
-EXPORT void quovadis_amx_pointwise(Pool* pool, const View* x, std::int64_t channels, const std::int8_t* weights, int bytes,
-                                   const float* scale, const float* bias, std::int64_t out_channels, const View* y) {
+EXPORT void quovadis_amx_pointwise(Pool* pool, const View* x, std::int64_t channels, const std::int8_t* weights,
+                                   int bytes, const float* scale, const float* bias, std::int64_t out_channels,
+                                   const View* y) {
   pool->amx->pointwise(pool->threads, *x, channels, weights, bytes != 0, scale, bias, out_channels, *y);
 }
 
-EXPORT void quovadis_amx_convolve3(Pool* pool, const View* x, std::int64_t channels, const std::int8_t* weights, int bytes,
-                                   const float* scale, const float* bias, std::int64_t out_channels, const View* y) {
+EXPORT void quovadis_amx_convolve3(Pool* pool, const View* x, std::int64_t channels, const std::int8_t* weights,
+                                   int bytes, const float* scale, const float* bias, std::int64_t out_channels,
+                                   const View* y) {
   pool->amx->convolve3(pool->threads, *x, channels, weights, bytes != 0, scale, bias, out_channels, *y);
 }
 
-EXPORT void quovadis_amx_stem(Pool* pool, const View* x, const std::int8_t* weights, const float* scale,
+EXPORT void quovadis_amx_stem(Pool* pool, const View* x, int floats, const std::int8_t* weights, const float* scale,
                               const float* bias, const float* halves, std::int64_t out_channels, const View* y,
                               const Window* window) {
-  pool->amx->stem(pool->threads, *x, weights, scale, bias, halves, out_channels, *y, *window);
+  pool->amx->stem(pool->threads, *x, floats != 0, weights, scale, bias, halves, out_channels, *y, *window);
 }
 }
