@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.native_library import LANES, AmxConvolution, AmxStem, padded_channels
+from quovadis.engines.native_library import LANES, AmxConvolution, AmxStem, aligned_empty, padded_channels
 
 DEPTH = 64
 """Inputs that are multiplied at once: a tile's row."""
@@ -113,12 +113,15 @@ def _packed(
         upper = _upper_byte(padded)
         both = np.stack([upper, padded - 256 * upper], axis=-1)[:, :, :out]
         groups = both.reshape(-1, DEPTH // 4, 4, out // LANES, LANES, 2).swapaxes(4, 5)
+    in_order = groups.transpose(3, 0, 4, 1, 5, 2)
+    weights = aligned_empty(in_order.shape, np.int8)
+    weights[...] = in_order
     steps = np.ones(out, np.float32)
     steps[:channels] = scale / output_scale
     offset = np.zeros(out, np.float32)
     offset[:channels] = bias / output_scale
     return AmxConvolution(
-        groups.transpose(3, 0, 4, 1, 5, 2).astype(np.int8, order="C").ravel(),
+        weights.ravel(),
         steps,
         offset,
         in_channels,

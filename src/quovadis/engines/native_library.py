@@ -7,6 +7,8 @@ import os
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from quovadis.native.build import INSTRUCTION_SETS, LIBRARY, unsupported_machine
 
 AMX = "amx"
 """Instruction set of the matrix unit's kernels for int8; the rest is AVX-512's."""
+CACHE_LINE = 64
 PANEL = 32
 """Output channels for which weights are packed together."""
 LANES = 16
@@ -95,6 +98,14 @@ class AmxStem(AmxConvolution):
     """What the first 0 to 7 taps along each axis add for half a level of a pixel; shape 8, 8, 8, channels."""
 
 
+def aligned_empty(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """Return an array that begins with a cache line: what the kernels read of it at once then lies in one."""
+    bytes_needed = prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(bytes_needed + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    return room[start : start + bytes_needed].view(dtype).reshape(shape)
+
+
 def padded_channels(channels: int) -> int:
     """Return the number of channels in memory."""
     return -(-channels // LANES) * LANES
@@ -104,7 +115,8 @@ def pack(weights: NDArray[np.float32], bias: NDArray[np.float32]) -> PackedConvo
     """Pack weights of shape points, depth, out, and pad their output channels."""
     points, depth, channels = weights.shape
     padded = padded_channels(channels)
-    packed = np.zeros((padded, points * depth), np.float32)
+    packed = aligned_empty((padded, points * depth), np.float32)
+    packed[...] = 0
     for start in range(0, padded, PANEL):
         panel = packed[start : start + PANEL].reshape(points, depth, -1)
         own = weights[..., start : start + PANEL]
