@@ -77,7 +77,7 @@ class Pending {
   void rest() { rows(count_); }
 
  private:
-  static constexpr int64_t AT_ONCE = 4;
+  static constexpr int64_t AT_ONCE = 8;
   void rows(int64_t end) {
     for (; row_ < end; ++row_) finish_.row(sums_, row_);
   }
