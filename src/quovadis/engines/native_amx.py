@@ -35,8 +35,8 @@ def pack_pointwise(
         output_scale: of the outputs, one or for each channel.
         in_bytes: whether weights have 8 bits, which takes half the time.
     """
-    rounded, scale = _rounded(kernel[0, 0, 0], in_bytes=in_bytes)
-    return _packed(rounded[np.newaxis], scale, bias, output_scale, len(rounded), in_bytes=in_bytes)
+    rounded, scale = _rounded(kernel[0, 0, 0][:, np.newaxis], in_bytes=in_bytes)
+    return _packed(rounded.swapaxes(0, 1), scale, bias, output_scale, len(rounded), in_bytes=in_bytes)
 
 
 def pack_3x3x3(
@@ -54,7 +54,7 @@ def pack_3x3x3(
     if channels > _UNALIGNED:
         channels += -channels % DEPTH
     padded = np.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, channels - kernel.shape[3]), (0, 0)))
-    rounded, scale = _rounded(padded.reshape(-1, kernel.shape[-1]), in_bytes=in_bytes)
+    rounded, scale = _rounded(padded.reshape(27, channels, -1), in_bytes=in_bytes)
     return _packed(rounded.reshape(9, 3 * channels, -1), scale, bias, output_scale, channels, in_bytes=in_bytes)
 
 
@@ -67,7 +67,7 @@ def pack_stem(
     of three frames. Pixels are multiplied as -128..127.
     """
     out = kernel.shape[-1]
-    rounded, scale = _rounded(kernel.reshape(-1, out), in_bytes=False)
+    rounded, scale = _rounded(kernel.reshape(-1, 1, out), in_bytes=False)
     taps = rounded.reshape(7, 7, 7, 3, out)
     in_frames = taps[:, :6].reshape(14, _STEM_LINES, 7, 3, out)
     last = np.pad(taps[:, 6], ((0, 2), (0, 0), (0, 0), (0, 0))).reshape(3, _STEM_LINES, 7, 3, out)
@@ -86,11 +86,23 @@ def _upper_byte(weights: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _rounded(weights: NDArray[np.float32], *, in_bytes: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return whole weights, shape inputs, out, and the step of each output channel."""
+    """Return whole weights, shape members of a group, groups, out, and the step of each output channel.
+
+    With 8 bits, some of a group are rounded the other way, those nearest to the middle, so that their errors cancel: what
+    they are multiplied with is alike, be it an input channel's neighbouring pixels or, in a 1x1x1, all inputs, none of which
+    is negative.
+    """
     exact = weights.astype(np.float64)
-    scale = np.abs(exact).max(0) / (BYTE_QMAX if in_bytes else WEIGHT_QMAX)
+    scale = np.abs(exact).max((0, 1)) / (BYTE_QMAX if in_bytes else WEIGHT_QMAX)
     scale[scale == 0] = 1
-    return np.rint(exact / scale).astype(np.int64), scale
+    exact /= scale
+    rounded = np.rint(exact).astype(np.int64)
+    if in_bytes:
+        errors = rounded - exact
+        excess = np.rint(errors.sum(0))
+        rank = errors.argsort(0).argsort(0)
+        rounded += (rank < -excess).astype(np.int64) - (rank >= len(rank) - excess)
+    return rounded, scale
 
 
 def _packed(
