@@ -45,17 +45,18 @@ def random_map(random: np.random.Generator, *shape: int) -> Map:
     return random.standard_normal(shape, np.float32)
 
 
-def whole_weights(kernel: Map, qmax: int) -> Exact:
-    """Round weights so that the greatest of each output channel becomes `qmax`."""
-    exact = kernel.astype(np.float64)
-    return np.rint(exact / (np.abs(exact).max((0, 1, 2, 3)) / qmax))
+def whole_weights(random: np.random.Generator, qmax: int, *shape: int) -> Map:
+    """Return weights that packing has nothing to round of: whole, and in each output channel one of `qmax`."""
+    kernel = random.integers(-qmax, qmax, shape, endpoint=True).astype(np.float32)
+    kernel[0, 0, 0, 0] = qmax
+    return kernel
 
 
-def direct(x: NDArray[np.generic], kernel: Exact, stride: int, padding: list[tuple[int, int]]) -> Exact:
+def direct(x: NDArray[np.generic], kernel: Map, stride: int, padding: list[tuple[int, int]]) -> Exact:
     """Return sums that float64 holds exactly."""
     spread = [side for pair in reversed(padding) for side in pair]
     images = functional.pad(torch.from_numpy(x.astype(np.float64)).permute(3, 0, 1, 2)[None], spread)
-    sums = functional.conv3d(images, torch.from_numpy(kernel).permute(4, 3, 0, 1, 2), None, stride)
+    sums = functional.conv3d(images, torch.from_numpy(kernel.astype(np.float64)).permute(4, 3, 0, 1, 2), None, stride)
     return np.ascontiguousarray(sums[0].permute(1, 2, 3, 0).numpy())
 
 
@@ -81,10 +82,10 @@ def test_3x3x3(
 ) -> None:
     random = np.random.default_rng(seed)
     x = random.integers(0, 256, (frames, height, width, channels), np.uint8)
-    kernel, bias = random_map(random, 3, 3, 3, channels, out), random_map(random, out) * 300
-    packed = pack_3x3x3(kernel, bias, np.float32(40 * np.sqrt(channels)), in_bytes=in_bytes)
-    whole = whole_weights(kernel, BYTE_QMAX if in_bytes else WEIGHT_QMAX)
-    expected = finished(direct(x, whole, 1, [(1, 1)] * 3), packed)
+    qmax = BYTE_QMAX if in_bytes else WEIGHT_QMAX
+    kernel, bias = whole_weights(random, qmax, 3, 3, 3, channels, out), random_map(random, out) * qmax * 300
+    packed = pack_3x3x3(kernel, bias, np.float32(20 * qmax * np.sqrt(channels)), in_bytes=in_bytes)
+    expected = finished(direct(x, kernel, 1, [(1, 1)] * 3), packed)
     stored = padded_channels(out)
     # All frames, and some in the middle as a stream asks for them, beside another branch's channels.
     for first in (0, frames // 2):
@@ -108,10 +109,10 @@ def test_3x3x3(
 def test_1x1x1(kernels: list[Kernels], in_bytes: bool, blocks: int, more: int, channels: int, out: int) -> None:
     random = np.random.default_rng(blocks)
     x = random.integers(0, 256, (1, 1, 32 * blocks + more, channels), np.uint8)
-    kernel, bias = random_map(random, 1, 1, 1, channels, out), random_map(random, out) * 300
-    packed = pack_pointwise(kernel, bias, np.float32(8 * np.sqrt(channels)), in_bytes=in_bytes)
-    whole = whole_weights(kernel, BYTE_QMAX if in_bytes else WEIGHT_QMAX)
-    expected = finished(x.astype(np.float64) @ whole[0, 0, 0], packed)
+    qmax = BYTE_QMAX if in_bytes else WEIGHT_QMAX
+    kernel, bias = whole_weights(random, qmax, 1, 1, 1, channels, out), random_map(random, out) * qmax * 300
+    packed = pack_pointwise(kernel, bias, np.float32(4 * qmax * np.sqrt(channels)), in_bytes=in_bytes)
+    expected = finished(x.astype(np.float64) @ kernel[0, 0, 0].astype(np.float64), packed)
     for each in kernels:
         y = np.full((*x.shape[:3], padded_channels(out)), 7, np.uint8)
         each.amx.pointwise(view(x), packed, view(y))
@@ -133,6 +134,24 @@ def test_no_sum_overflows_whatever_the_video_shows(kernels: list[Kernels], in_by
     assert list(y[0, 0, 0]) == [round(255 * 8 / 27)] * 8 + [round(255 * 19 / 27)] * 8
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_rounding_errors_of_8_bit_weights_cancel_where_inputs_are_alike(kernels: list[Kernels], size: int) -> None:
+    random = np.random.default_rng(size)
+    channels = 832 if size == 1 else 16
+    kernel = random_map(random, size, size, size, channels, 32)
+    # Errors of one group add up to half a step at most; those of different groups are not made to cancel.
+    groups = 1 if size == 1 else channels
+    levels = np.abs(kernel).max((0, 1, 2, 3)) / BYTE_QMAX * 200 * groups
+    x = np.full((3, 3, 3, channels), 200, np.uint8)
+    y = np.zeros((3, 3, 3, 32), np.uint8)
+    bias = 128 * levels - 200 * kernel.sum((0, 1, 2, 3))
+    pack_kernel = pack_pointwise if size == 1 else pack_3x3x3
+    packed = pack_kernel(kernel, bias, levels, in_bytes=True)
+    run = kernels[0].amx.pointwise if size == 1 else kernels[0].amx.convolve3
+    run(view(x), packed, view(y))
+    assert np.abs(y[1, 1, 1].astype(int) - 128).max() <= 1
+
+
 @pytest.mark.parametrize("pixels", ["bytes", "whole floats", "floats"])
 @settings(max_examples=15, deadline=None)
 @given(frames=st.integers(1, 20), height=st.integers(1, 40), width=st.integers(1, 80), seed=st.integers(0, 9))
@@ -143,13 +162,12 @@ def test_the_stem(kernels: list[Kernels], pixels: str, frames: int, height: int,
     x = levels if pixels == "bytes" else levels.astype(np.float32)
     if pixels == "floats":
         x = np.clip(x + random.uniform(-1, 1, shape), 0, 255).astype(np.float32)
-    kernel, bias = random_map(random, 7, 7, 7, 3, 48), random_map(random, 48)
+    kernel, bias = whole_weights(random, WEIGHT_QMAX, 7, 7, 7, 3, 48), random_map(random, 48) * WEIGHT_QMAX
     before = tuple(int(value) for value in random.integers(2, 4, 3))
     outputs = tuple(-(-size // 2) for size in shape[:3])
     after = [2 * (out - 1) + 7 - size - side for out, size, side in zip(outputs, shape, before, strict=False)]
-    packed = pack_stem(kernel, bias, np.float32(2))
-    whole = whole_weights(kernel, WEIGHT_QMAX)
-    sums = direct(x.astype(np.float64) - 127.5, whole, 2, list(zip(before, after, strict=True)))
+    packed = pack_stem(kernel, bias, np.float32(WEIGHT_QMAX / 2))
+    sums = direct(x.astype(np.float64) - 127.5, kernel, 2, list(zip(before, after, strict=True)))
     expected = np.maximum(sums * packed.scale + packed.bias, 0)
     window = KernelGeometry((7, 7, 7), (2, 2, 2), before)
     for first in (0, outputs[0] // 2):
