@@ -62,8 +62,8 @@ AMX_IN_BYTES = ("Conv3d_2c_3x3", "Mixed_3b", "Mixed_3c")
 """Scopes whose convolutions have 8-bit weights on the matrix unit, likewise; all others there have 16.
 
 They are more than half of its work. Over 51 windows of real clips logits are 0.056 from float32's (root mean square),
-0.048 if all weights have 16 bits, and 0.063 on AVX-512, with the same calibration. If Mixed_4 has 8-bit weights too, the
-error of Mixed_5c grows by a third.
+0.048 if all weights have 16 bits, and 0.063 on AVX-512, with the same calibration. If Mixed_4 has 8-bit weights too,
+the error of Mixed_5c grows by a third.
 """
 
 
