@@ -15,7 +15,7 @@ import numpy as np
 import oracle
 
 from quovadis.engines import Engine, NativeEngine, OpenVINOEngine
-from quovadis.engines.native_library import instruction_sets
+from quovadis.engines.native_library import AMX, instruction_sets
 from quovadis.engines.torch_engine import TorchEngine
 from quovadis.weights import load_weights
 
@@ -24,6 +24,8 @@ def engines(threads: int) -> Iterator[tuple[str, Callable[[], Engine]]]:
     """Yield a name and a maker for every engine that this machine can run."""
     tensors = load_weights("rgb-scratch").tensors
     for name in instruction_sets():
+        if name == AMX:
+            continue  # In float32 it is AVX-512.
         yield f"native {name}", lambda name=name: NativeEngine(tensors, threads=threads, instruction_set=name)
     yield "openvino", lambda: OpenVINOEngine(tensors, threads=threads)
     yield "torch", lambda: TorchEngine(tensors, device="cpu", threads=threads)

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from quovadis import Recognizer, SlidingWindows, load, precision
-from quovadis.engines.native_library import has_integers
+from quovadis.engines import NativeEngine
+from quovadis.engines.native_library import has_integers, instruction_sets
 from quovadis.engines.quantization import CALIBRATION_CLIPS, Quantization
 from quovadis.errors import EngineError, VideoError
 from quovadis.precision import calibration_videos, quantization_for
@@ -145,6 +146,34 @@ def test_dense_mode_gives_what_the_whole_graph_gives(quantized: Recognizer, cric
     # no more than each does from float32.
     np.testing.assert_allclose(steps.mean(axis=0), whole.logits[0], atol=0.6)
     assert steps.mean(axis=0).argmax() == whole.logits[0].argmax()
+
+
+@pytest.mark.parametrize(("instruction_set", "device"), [("amx", "CPU (avx512, amx)"), ("avx512", "CPU (avx512)")])
+def test_each_instruction_set_is_close_to_float32_and_says_its_name(
+    instruction_set: str,
+    device: str,
+    quantized: Recognizer,
+    exact: Recognizer,
+    official: Weights,
+    int8_home: Path,
+    cricket_frames: Clips,
+) -> None:
+    if instruction_set not in instruction_sets() or not has_integers():
+        pytest.skip(f"this processor has no {instruction_set} with kernels for int8")
+    kept = Quantization.load(next((int8_home / "quantization").iterdir()))
+    assert kept is not None
+    clip = np.resize(cricket_frames, (1, 71, 224, 224, 3))
+    original = exact.run(clip).features
+    with NativeEngine(official.tensors, threads=2, quantization=kept, instruction_set=instruction_set) as engine:
+        assert engine.description["device"] == device
+        made = engine.run(clip)
+        assert 0 < np.linalg.norm(made.features - original) / np.linalg.norm(original) < 0.15
+        if instruction_set == "amx":
+            # No transform, and so no rounding that depends on where a tile begins.
+            stream = engine.open_stream()
+            steps = [stream.push(clip[0, :55]), stream.push(clip[0, 55:], is_last=True)]
+            found = np.concatenate([some.step_logits for some in steps])
+            np.testing.assert_allclose(found, made.step_logits[0], rtol=0, atol=1e-4)
 
 
 def test_calibration_takes_of_each_source_and_passes_over_what_cannot_be_read(assets: Path, tmp_path: Path) -> None:

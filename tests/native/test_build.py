@@ -20,6 +20,20 @@ def test_the_library_is_made_and_can_be_loaded(tmp_path: Path, monkeypatch: pyte
     assert ctypes.CDLL(str(library)).quovadis_open is not None
 
 
+@pytest.mark.slow
+def test_a_compiler_that_does_not_know_amx_makes_the_other_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "old"
+    compiler.write_text('#!/bin/sh\ncase "$*" in *-mamx*) exit 1;; esac\nexec c++ "$@"\n', "utf-8")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv("CXXFLAGS", "-O0")
+    library = ctypes.CDLL(str(build(tmp_path / "kernels.so")))
+    library.quovadis_open.restype = ctypes.c_void_p
+    assert library.quovadis_open(b"amx", 1) is None
+
+
 def test_the_compiler_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler -flag")
     with pytest.raises(BuildError, match="no-such-compiler: No such file"):

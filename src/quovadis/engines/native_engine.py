@@ -13,7 +13,7 @@ from quovadis.architecture import check_endpoints
 from quovadis.engines.base import EngineOutput, Pixels, StreamOutput, check_clips, check_stream_frames
 from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.native_backend import ComputeBackend, FloatBackend, IntegerBackend
-from quovadis.engines.native_library import Kernels
+from quovadis.engines.native_library import AMX, Kernels
 from quovadis.engines.native_network import NativeNetwork, Positions
 from quovadis.engines.processors import check_threads, physical_cores
 from quovadis.engines.quantization import Quantization
@@ -45,34 +45,36 @@ class NativeEngine(BaseEngine):
             threads: CPU threads to use; None: one per physical core.
             hint: `latency` lets all threads work on one clip, `throughput` each on a clip of its own.
             quantization: what calibration found for `tensors`, to compute in int8; None: float32.
-            instruction_set: `avx512` or `avx2`; empty: the best there is.
+            instruction_set: `amx`, which is AVX-512 too, `avx512` or `avx2`; empty: the best there is.
 
         Raises:
             EngineError: the kernels cannot run here, or a thread count under 1.
         """
         threads = check_threads(threads) or physical_cores()
-        arithmetic: ComputeBackend = (
-            FloatBackend(tensors) if quantization is None else IntegerBackend(tensors, quantization)
-        )
         self.max_concurrent_clips = 1 if hint == "latency" else threads
         """How many calls of `run`, from as many threads, make the most of the processor."""
-        workers = [
-            _Worker(arithmetic, Kernels(threads // self.max_concurrent_clips, instruction_set))
-            for _ in range(self.max_concurrent_clips)
+        kernels = [
+            Kernels(threads // self.max_concurrent_clips, instruction_set) for _ in range(self.max_concurrent_clips)
         ]
-        if quantization is not None:
+        used = kernels[0].instruction_set
+        arithmetic: ComputeBackend
+        if quantization is None:
+            arithmetic = FloatBackend(tensors)
+        else:
             # Whether there are kernels for integers is known now, not at the first clip.
-            _ = workers[0].kernels.integers
+            _ = kernels[0].integers
+            arithmetic = IntegerBackend(tensors, quantization, amx=kernels[0].has_amx)
+            used += f", {AMX}" if kernels[0].has_amx else ""
         self.description: Mapping[str, str] = {
             "engine": "native",
             "version": __version__,
-            "device": f"CPU ({workers[0].kernels.instruction_set})",
+            "device": f"CPU ({used})",
             "precision": arithmetic.precision,
             **({} if quantization is None else quantization.description),
         }
         """Engine, its version, device and precision; in int8 the calibration's SHA-256."""
-        self._workers = workers
-        self._free = _queue_of(workers)
+        self._workers = [_Worker(arithmetic, each) for each in kernels]
+        self._free = _queue_of(self._workers)
         super().__init__()
 
     def run(self, clips: Pixels, endpoints: str | Sequence[str] = ()) -> EngineOutput:

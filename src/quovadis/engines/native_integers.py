@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.native_library import PANEL, IntegerConvolution, padded_channels
+from quovadis.engines.native_library import PANEL, IntegerConvolution, aligned_empty, padded_channels
 from quovadis.engines.winograd import POINTS_3X3X3, POINTS_STEM, minimal_filter
 
 QMAX = 255
@@ -78,8 +78,10 @@ def pack_integers(
     in_word = 4 // rounded.itemsize
     words = rounded.reshape(points, depth // in_word, in_word, -1).transpose(0, 1, 3, 2)
     starts = range(0, rounded.shape[-1], PANEL)
+    packed = aligned_empty((rounded.size,), dtype)
+    np.concatenate([words[:, :, start : start + PANEL].ravel() for start in starts], out=packed)
     return IntegerConvolution(
-        np.concatenate([words[:, :, start : start + PANEL].ravel() for start in starts]),
+        packed,
         np.concatenate([scale[:, start : start + PANEL].ravel() for start in starts]).astype(np.float32),
         offset.astype(np.float32),
         depth,

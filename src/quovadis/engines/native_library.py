@@ -7,6 +7,8 @@ import os
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ from quovadis.architecture import Triple
 from quovadis.errors import EngineError
 from quovadis.native.build import INSTRUCTION_SETS, LIBRARY, unsupported_machine
 
+AMX = "amx"
+"""Instruction set of the matrix unit's kernels for int8; the rest is AVX-512's."""
+CACHE_LINE = 64
 PANEL = 32
 """Output channels for which weights are packed together."""
 LANES = 16
@@ -67,6 +72,40 @@ class IntegerConvolution:
     out_channels: int
 
 
+@dataclass(frozen=True, eq=False)
+class AmxConvolution:
+    """A convolution's weights as the kernels for AMX read them."""
+
+    weights: NDArray[np.int8]
+    """For each panel of output channels: 64 inputs each time, two groups, four of the inputs, channel, input.
+
+    A panel is 16 channels, and its groups upper and lower bytes; or, of 8-bit weights, 32 channels in two groups.
+    """
+    scale: NDArray[np.float32]
+    """Step of each output channel's sums."""
+    bias: NDArray[np.float32]
+    in_channels: int
+    out_channels: int
+    in_bytes: bool
+    """Whether weights have 8 bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class AmxStem(AmxConvolution):
+    """The same of the stem; behind all inputs' weights come those that fractions of pixels are multiplied with."""
+
+    halves: NDArray[np.float32]
+    """What the first 0 to 7 taps along each axis add for half a level of a pixel; shape 8, 8, 8, channels."""
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """Return an array that begins with a cache line: what the kernels read of it at once then lies in one."""
+    bytes_needed = prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(bytes_needed + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    return room[start : start + bytes_needed].view(dtype).reshape(shape)
+
+
 def padded_channels(channels: int) -> int:
     """Return the number of channels in memory."""
     return -(-channels // LANES) * LANES
@@ -76,7 +115,8 @@ def pack(weights: NDArray[np.float32], bias: NDArray[np.float32]) -> PackedConvo
     """Pack weights of shape points, depth, out, and pad their output channels."""
     points, depth, channels = weights.shape
     padded = padded_channels(channels)
-    packed = np.zeros((padded, points * depth), np.float32)
+    packed = aligned_empty((padded, points * depth), np.float32)
+    packed[...] = 0
     for start in range(0, padded, PANEL):
         panel = packed[start : start + PANEL].reshape(points, depth, -1)
         own = weights[..., start : start + PANEL]
@@ -108,6 +148,10 @@ def _library() -> ctypes.CDLL:
     library.quovadis_integer_stem.argtypes = (c_void_p, view, c_int, *integers, view, window)
     library.quovadis_integer_max_pool.argtypes = (c_void_p, view, c_int64, view, window)
     library.quovadis_integer_max_pool_shorts.argtypes = (c_void_p, view, c_int64, view, window)
+    library.quovadis_has_amx.argtypes = (c_void_p,)
+    library.quovadis_amx_pointwise.argtypes = (c_void_p, view, c_int64, c_void_p, c_int, *integers[1:], view)
+    library.quovadis_amx_convolve3.argtypes = (c_void_p, view, c_int64, c_void_p, c_int, *integers[1:], view)
+    library.quovadis_amx_stem.argtypes = (c_void_p, view, c_int, c_void_p, *integers, view, window)
     return library
 
 
@@ -116,7 +160,7 @@ def instruction_sets() -> tuple[str, ...]:
     if not LIBRARY.exists():
         return ()
     found = []
-    for name in INSTRUCTION_SETS:
+    for name in (AMX, *INSTRUCTION_SETS):
         pool = _library().quovadis_open(name.encode(), 1)
         if pool is not None:
             _library().quovadis_close(pool)
@@ -164,7 +208,7 @@ class Kernels:
 
         Args:
             threads: how many compute, the caller's among them.
-            instruction_set: `avx512` or `avx2`; empty: the best there is.
+            instruction_set: `amx`, `avx512` or `avx2`; empty: the best there is.
 
         Raises:
             EngineError: the kernels were not compiled, or cannot run here.
@@ -194,13 +238,29 @@ class Kernels:
 
     @property
     def instruction_set(self) -> str:
-        """Name of the instruction set in use."""
+        """Name of the instruction set in use for float32."""
         return bytes(self._library.quovadis_instruction_set(self._pool)).decode()
 
     @property
     def has_integers(self) -> bool:
         """Whether `integers` are available: AVX-512 with VNNI."""
         return bool(self._library.quovadis_has_integers(self._pool))
+
+    @property
+    def has_amx(self) -> bool:
+        """Whether `amx` is available: a processor with AMX, and neither compiler nor caller asked to do without."""
+        return bool(self._library.quovadis_has_amx(self._pool))
+
+    @property
+    def amx(self) -> AmxKernels:
+        """The kernels on the matrix unit, on the same threads.
+
+        Raises:
+            EngineError: this processor, the compiled kernels or the chosen instruction set have none.
+        """
+        if not self.has_amx:
+            raise EngineError("the kernels for the matrix unit need a processor with AMX, and a compiler that knows it")
+        return AmxKernels(self._library, self._pool, self)
 
     @property
     def integers(self) -> IntegerKernels:
@@ -277,9 +337,41 @@ class IntegerKernels:
         kernel(self._pool, byref(x), channels, byref(y), byref(window))
 
 
+class AmxKernels:
+    """Convolutions of 8-bit feature maps on the matrix unit."""
+
+    def __init__(self, library: ctypes.CDLL, pool: int, owner: Kernels) -> None:
+        self._library = library
+        self._pool = pool
+        self._owner = owner
+
+    def pointwise(self, x: BufferView, packed: AmxConvolution, y: BufferView) -> None:
+        """Apply a 1x1x1 convolution, its bias and ReLU to frames `y.first` to `y.end` - 1."""
+        weights, *rest = _integers(packed)
+        self._library.quovadis_amx_pointwise(
+            self._pool, byref(x), packed.in_channels, weights, packed.in_bytes, *rest, packed.out_channels, byref(y)
+        )
+
+    def convolve3(self, x: BufferView, packed: AmxConvolution, y: BufferView) -> None:
+        """Apply a 3x3x3 convolution of stride 1, one pixel padded on each side, its bias and ReLU."""
+        weights, *rest = _integers(packed)
+        self._library.quovadis_amx_convolve3(
+            self._pool, byref(x), packed.in_channels, weights, packed.in_bytes, *rest, packed.out_channels, byref(y)
+        )
+
+    def stem(
+        self, x: BufferView, packed: AmxStem, y: BufferView, window: KernelGeometry, *, floats: bool = False
+    ) -> None:
+        """Take pixels as -127.5..127.5, apply the 7x7x7 convolution of stride 2, its bias and ReLU; to int16."""
+        halves = packed.halves.ctypes.data_as(c_void_p)
+        self._library.quovadis_amx_stem(
+            self._pool, byref(x), floats, *_integers(packed), halves, packed.out_channels, byref(y), byref(window)
+        )
+
+
 def _addresses(packed: PackedConvolution) -> tuple[c_void_p, ...]:
     return tuple(array.ctypes.data_as(c_void_p) for array in (packed.weights, packed.bias))
 
 
-def _integers(packed: IntegerConvolution) -> tuple[c_void_p, ...]:
+def _integers(packed: IntegerConvolution | AmxConvolution) -> tuple[c_void_p, ...]:
     return tuple(array.ctypes.data_as(c_void_p) for array in (packed.weights, packed.scale, packed.bias))

@@ -30,7 +30,7 @@ from quovadis.architecture import (
 )
 from quovadis.engines.base import Pixels
 from quovadis.engines.native_backend import ComputeBackend, Run
-from quovadis.engines.native_library import LANES, BufferView, KernelGeometry, Kernels, padded_channels
+from quovadis.engines.native_library import LANES, BufferView, KernelGeometry, Kernels, aligned_empty, padded_channels
 from quovadis.errors import EngineError
 
 SLICE_FRAMES = 16
@@ -60,7 +60,7 @@ class FeatureMap:
         self._appended = 0
         self._first = 0
         self._stored = stored or padded_channels(channels)
-        self._data: NDArray[Any] = np.empty((0, self.height, self.width, self._stored), dtype)
+        self._data = aligned_empty((0, self.height, self.width, self._stored), dtype)
 
     @property
     def made(self) -> int:
@@ -99,7 +99,7 @@ class FeatureMap:
         first = self._first if self.keep_all else min(first, self.made)
         kept = self._data[first - self._first : used - self._first]
         if end - first > len(self._data):
-            self._data = np.empty((end - first, *self._data.shape[1:]), self._data.dtype)
+            self._data = aligned_empty((end - first, *self._data.shape[1:]), self.dtype)
         self._data[: len(kept)] = kept
         self._first = first
 

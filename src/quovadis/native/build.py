@@ -25,6 +25,8 @@ INSTRUCTION_SETS: dict[str, tuple[int, tuple[str, ...]]] = {
     "avx2": (8, ("-mavx2", "-mfma")),
 }
 """Name, floats in a vector, and what to tell the compiler."""
+AMX_FLAGS = ("-mamx-tile", "-mamx-int8", "-mavx512vbmi")
+"""For the kernels on the matrix unit, which use AVX-512 too; older compilers do not know them."""
 
 
 def unsupported_machine() -> str | None:
@@ -71,8 +73,13 @@ def build(library: Path | None = None) -> Path:
         objects.append(f"{folder}/integers.o")
         flags = (*INSTRUCTION_SETS["avx512"][1], "-mavx512vnni")
         _run([*common, *flags, "-c", str(SOURCES / "integers.cpp"), "-o", objects[-1]])
+        defines = []
+        if _knows_amx(compiler, folder):
+            defines = ["-DQUOVADIS_AMX"]
+            objects.append(f"{folder}/amx.o")
+            _run([*common, *flags, *AMX_FLAGS, "-c", str(SOURCES / "amx.cpp"), "-o", objects[-1]])
         made = library.with_name(f"{library.name}.{os.getpid()}")
-        _run([*common, "-shared", "-pthread", str(SOURCES / "library.cpp"), *objects, "-o", str(made)])
+        _run([*common, *defines, "-shared", "-pthread", str(SOURCES / "library.cpp"), *objects, "-o", str(made)])
         made.replace(library)
     return library
 
@@ -85,6 +92,17 @@ def _compiler() -> list[str]:
         if shutil.which(name):
             return [name]
     raise BuildError("there is no C++ compiler: install g++ or clang++, or name one in CXX")
+
+
+def _knows_amx(compiler: list[str], folder: str) -> bool:
+    """Return whether there can be kernels for AMX: on Linux, and if compiler and assembler know the instructions."""
+    trial = Path(folder, "trial.cpp")
+    trial.write_text("#include <immintrin.h>\nvoid trial() { _tile_dpbusd(0, 1, 2); }\n", "utf-8")
+    try:
+        _run([*compiler, *AMX_FLAGS, "-c", str(trial), "-o", f"{folder}/trial.o"])
+    except BuildError:
+        return False
+    return sys.platform == "linux"
 
 
 def _run(command: list[str]) -> None:

@@ -4,16 +4,13 @@
 // sums below 2^31 whatever the activations (see engines/native_integers.py), 11 and more where 8-bit weights have 8.
 // Where 8 bits are enough, 1x1x1 convolutions multiply bytes as they are, twice as many at a time. What the stem makes,
 // and the pool and the convolution after it take, is 16 bits wide: most of what 8 bits lose, they lose there.
-#include "tiles.hpp"
+#include "integers.hpp"
 
 namespace quovadis {
 namespace {
 
-typedef float Vec __attribute__((vector_size(64), may_alias));
-
 constexpr int PANEL = 32;
 constexpr int ROWS = 14;
-constexpr int LANES = 16;
 
 // A matrix product of R rows with one panel; a row of A is `segments` runs of `words` words of 32 bits, each a pair of
 // 16-bit values or four bytes.
@@ -33,25 +30,11 @@ struct Operands {
   int64_t bytes_row = 0;
 };
 
-inline Vec to_float(__m512i integers) { return reinterpret_cast<Vec>(_mm512_cvtepi32_ps(integers)); }
-
-// Rounds to 0 … 255; what is below, ReLU makes 0.
-inline void store_bytes(std::uint8_t* p, Vec value) {
-  const __m512i integers = _mm512_max_epi32(_mm512_cvtps_epi32(reinterpret_cast<__m512>(value)), _mm512_setzero_si512());
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(integers));
-}
-
 inline __m512i add_products(__m512i sum, __m512i a, __m512i b, const std::int16_t*) {
   return _mm512_dpwssd_epi32(sum, a, b);
 }
 inline __m512i add_products(__m512i sum, __m512i a, __m512i b, const std::uint8_t*) {
   return _mm512_dpbusd_epi32(sum, a, b);
-}
-
-// Rounds to 0 … 2^15 - 1.
-inline void store_shorts(std::int16_t* p, Vec value) {
-  const __m512i integers = _mm512_max_epi32(_mm512_cvtps_epi32(reinterpret_cast<__m512>(value)), _mm512_setzero_si512());
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtsepi32_epi16(integers));
 }
 
 template <int R, int COLS, class A>

@@ -51,4 +51,16 @@ struct IntegerKernels {
   void (*max_pool_shorts)(Threads&, const View& x, std::int64_t channels, const View& y, const Window& window);
 };
 
+// Convolutions of 8-bit feature maps and of pixels on the matrix unit. Weights have 16 bits, as two bytes, or 8 where
+// `bytes` says so.
+struct AmxKernels {
+  bool (*is_supported)();
+  void (*pointwise)(Threads&, const View& x, std::int64_t channels, const std::int8_t* weights, bool bytes,
+                    const float* scale, const float* bias, std::int64_t out_channels, const View& y);
+  void (*convolve3)(Threads&, const View& x, std::int64_t channels, const std::int8_t* weights, bool bytes,
+                    const float* scale, const float* bias, std::int64_t out_channels, const View& y);
+  void (*stem)(Threads&, const View& x, bool floats, const std::int8_t* weights, const float* scale,
+               const float* bias, const float* halves, std::int64_t out_channels, const View& y, const Window& window);
+};
+
 }  // namespace quovadis

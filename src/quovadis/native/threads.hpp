@@ -57,6 +57,9 @@ class Threads {
     for (auto& worker : workers_) worker.join();
   }
 
+  // Scratch memory that all threads share, kept and lost like theirs.
+  void* reserve_shared(std::size_t bytes) { return shared_.reserve(bytes); }
+
   // Runs jobs 0 … count - 1, in no order, and returns when all are done. One call at a time.
   void run(std::int64_t count, const Job& job) {
     if (workers_.empty() || count < 2) {
@@ -112,6 +115,7 @@ class Threads {
   }
 
   std::vector<Scratch> scratch_;
+  Scratch shared_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
