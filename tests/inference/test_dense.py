@@ -162,7 +162,7 @@ def test_bad_images_and_chunks_are_refused(model: Recognizer) -> None:
         next(model.stream([np.zeros((224, 224, 3), np.float32)]))  # type: ignore[list-item]
     with pytest.raises(ArchitectureError, match=r"`chunk_frames=12`: must be a multiple of 8"):
         Sampling(clips=Dense(chunk_frames=12))
-    with pytest.raises(ArchitectureError, match="window of 0 steps"):
+    with pytest.raises(ArchitectureError, match="window_steps must be 1 or more, not 0"):
         Sampling(clips=Dense(window_steps=0))
 
 
