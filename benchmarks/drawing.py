@@ -13,6 +13,9 @@ from matplotlib import pyplot as plt
 
 OURS, THEIRS = "#0b7285", "#adb5bd"
 
+PARTS = ("single_clip", "dense", "commands")
+"""What is drawn."""
+
 
 def draw(found: dict[str, Any], path: Path) -> None:
     """Write a PNG: one clip by engine, dense mode beside sliding windows, memory by length of video."""
@@ -50,7 +53,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     memory.legend(frameon=False)
     for axes in (clip, stream, memory):
         axes.spines[["top", "right"]].set_visible(False)
-    machines = [found["measured"][part]["machine"] for part in ("single_clip", "dense", "commands")]
+    machines = [found["measured"][part]["machine"] for part in PARTS]
     # Named once where all parts were measured on one.
     named = dict.fromkeys(f"{machine['processor']}, {machine['threads']} threads" for machine in machines)
     figure.supxlabel("; ".join(named), fontsize=9)

@@ -57,7 +57,10 @@ def main() -> None:
     found.setdefault("measured", {}).update(dict.fromkeys(arguments.only or PARTS, measured))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    drawing.draw(found, arguments.output.with_suffix(".png"))
+    if missing := [part for part in drawing.PARTS if part not in found]:
+        CONSOLE.print(f"no picture is drawn: {', '.join(missing)} not measured yet")
+    else:
+        drawing.draw(found, arguments.output.with_suffix(".png"))
     for part in PARTS:
         if part in found:
             CONSOLE.print(_table(part, found))
