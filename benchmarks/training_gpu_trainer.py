@@ -261,7 +261,7 @@ def training(bench: Bench) -> Record:
 def _train(bench: Bench, videos: Path, run: Path) -> Record:
     small = bench.small
     split = split_videos(read_dataset(videos, MOTION_CLASSES))
-    side, rate = (64, 1e-3) if small else (224, 1e-3)
+    side, rate = 64 if small else 224, 1e-3
     sampling = ClipSampling(frames=16, short_side=side, crop=side, flip=False)
     options = _options(
         bench,

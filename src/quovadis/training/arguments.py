@@ -65,10 +65,9 @@ def check_logits(found: Any, clips: int, classes: int) -> Tensor:
     """
     if isinstance(found, Tensor) and found.shape == (clips, classes):
         return found
-    what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
     raise TrainingError(
-        f"the network returned {what} for {counted(clips, 'clip')}: it must return logits of shape {clips, classes}, "
-        f"for the {counted(classes, 'class')} in `labels`",
+        f"the network returned {_described(found)} for {counted(clips, 'clip')}: it must return logits of shape "
+        f"{clips, classes}, for the {counted(classes, 'class')} in `labels`",
         option="model",
     )
 
@@ -81,5 +80,8 @@ def check_loss(found: Any) -> Tensor:
     """
     if isinstance(found, Tensor) and found.numel() == 1:
         return found
-    what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-    raise TrainingError(f"the loss returned {what}: it must return a tensor of one number", option="loss")
+    raise TrainingError(f"the loss returned {_described(found)}: it must return a tensor of one number", option="loss")
+
+
+def _described(found: Any) -> str:
+    return f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
