@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from quovadis.errors import DatasetError, OutputError, TrainingError
 from quovadis.training.batches import Batch
 from quovadis.training.clips import ClipDataset, ClipSampling, epoch_order
 from quovadis.training.loader import ClipLoader
+from quovadis.training.workers import WORKER_NAME
 from support.clip_sources import NumberedClips
 from support.synthetic import moving_squares, write_video
 
@@ -30,8 +33,16 @@ def indices(batches: list[Batch]) -> list[int]:
     return [int(number) for batch in batches for number in batch.clips[:, 0, 0, 0, 1]]
 
 
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+def workers_now() -> set[int]:
+    """Return the process ids of the workers, and of no other child that this process has by then."""
+    return {child.pid for child in multiprocessing.active_children() if child.name == WORKER_NAME}
+
+
+def wait_until_dead(number: int) -> None:
+    """Wait for the end of a child without asking for its exit code, which only its owner can have."""
+    with suppress(psutil.NoSuchProcess):
+        while psutil.Process(number).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("workers", WORKERS)
@@ -108,11 +119,18 @@ def test_a_worker_that_is_killed_is_replaced_and_all_end_with_the_loader() -> No
         order = epoch_order(0, 0, 40, batch=4).tolist()
         batches = loader.epoch(0)
         found = [next(batches)]
-        os.kill(children()[0].pid, signal.SIGKILL)
+        first = workers_now()
+        killed = min(first)
+        os.kill(killed, signal.SIGKILL)
+        wait_until_dead(killed)
         found += batches
         assert indices(found) == order
         assert not loader.skipped
-    assert not children()
+        later = workers_now()
+        assert len(first) == len(later) == 2
+        assert killed not in later
+    # Not even as processes that have ended and were not waited for.
+    assert not [number for number in first | later if psutil.pid_exists(number)]
 
 
 @pytest.mark.parametrize("workers", WORKERS)
@@ -150,7 +168,7 @@ def test_ctrl_c_and_an_early_end_leave_no_process_and_no_thread() -> None:
             next(batches)
         assert time.monotonic() - began < 30
         assert not [thread for thread in threading.enumerate() if thread.name == "quovadis-prefetch"]
-    assert not children()
+    assert not workers_now()
 
 
 ABANDONED = """

@@ -16,10 +16,9 @@ from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
-
 from quovadis.errors import QuovadisError, TrainingError, VideoError
 from quovadis.runs.executor import video_error
+from quovadis.training.clip_channel import ClipReceiver, ClipSender
 from quovadis.training.clips import TrainingClip
 
 START_SECONDS = 300.0
@@ -28,6 +27,8 @@ _MAX_FAILED_STARTS = 3
 """Workers one after the other that do not start, after which none does."""
 _POLL_SECONDS = 0.1
 _READY = "ready"
+WORKER_NAME = "quovadis-clips"
+"""What `multiprocessing` calls each of the processes."""
 _CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
 """A forked process would have copies of locks that other threads hold, and of a GPU's handles."""
 
@@ -112,6 +113,7 @@ class _Entry:
 class _Worker:
     process: BaseProcess
     connection: Connection
+    receiver: ClipReceiver
     is_ready: bool = False
     entry: _Entry | None = None
     deadline: float = 0.0
@@ -200,9 +202,7 @@ class ClipWorkers:
         watchdog = threading.Timer(self._timeout_seconds, worker.process.kill)
         watchdog.start()
         try:
-            said = worker.connection.recv()
-            if isinstance(said, tuple):
-                said = _receive(worker.connection, *said)
+            said = worker.receiver.receive()
         except (EOFError, OSError):
             worker.process.join()
             entry = worker.entry
@@ -219,7 +219,8 @@ class ClipWorkers:
             return
         if isinstance(said, QuovadisError) and not isinstance(said, VideoError):
             raise said
-        self._finish(worker, said, queue, replace)
+        if isinstance(said, TrainingClip | VideoError):
+            self._finish(worker, said, queue, replace)
 
     def _lose(self, worker: _Worker, queue: deque[_Entry], replace: Replace, why: str) -> None:
         self._workers.remove(worker)
@@ -257,15 +258,9 @@ def _ended(code: int | None) -> str:
     return f"died of signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
 
 
-def _receive(connection: Connection, clip: TrainingClip, shape: tuple[int, ...]) -> TrainingClip:
-    pixels = np.empty(shape, np.uint8)
-    connection.recv_bytes_into(pixels.data.cast("B"))
-    return TrainingClip(pixels, clip.target, clip.key, clip.index)
-
-
 def _start(source: ClipSource) -> _Worker:
     ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_work, args=(source, theirs), name="quovadis-clips", daemon=True)
+    process = _CONTEXT.Process(target=_work, args=(source, theirs), name=WORKER_NAME, daemon=True)
     # Ctrl-C is for the process that asks; held back until the other has said so itself.
     can_mask = hasattr(signal, "pthread_sigmask")
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
@@ -275,7 +270,7 @@ def _start(source: ClipSource) -> _Worker:
         if can_mask:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
-    return _Worker(process, ours, deadline=time.monotonic() + START_SECONDS)
+    return _Worker(process, ours, ClipReceiver(ours), deadline=time.monotonic() + START_SECONDS)
 
 
 def _work(source: ClipSource, connection: Connection) -> None:
@@ -283,6 +278,7 @@ def _work(source: ClipSource, connection: Connection) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    sender = ClipSender(connection)
     with suppress(EOFError, OSError):
         connection.send(_READY)
         while True:
@@ -292,9 +288,7 @@ def _work(source: ClipSource, connection: Connection) -> None:
             except QuovadisError as error:
                 made = error
             if isinstance(made, TrainingClip):
-                pixels = np.ascontiguousarray(made.clip)
-                connection.send((TrainingClip(pixels[:0], made.target, made.key, made.index), pixels.shape))
-                connection.send_bytes(pixels.data.cast("B"))
+                sender.send(made)
             else:
                 connection.send(made)
 
