@@ -46,11 +46,11 @@ FRAMES, SIDE, BATCH = 64, 224, 8
 GRADIENT_FACTOR = 3
 """The gradients by a convolution's input and by its kernel cost what the convolution costs, each."""
 PEAK_TFLOPS = {
-    "H100": {"f32": 67, "bf16": 989},
-    "H200": {"f32": 67, "bf16": 989},
-    "A100": {"f32": 19.5, "bf16": 312},
+    "H100": {"f32": 67, "tf32": 494, "bf16": 989},
+    "H200": {"f32": 67, "tf32": 494, "bf16": 989},
+    "A100": {"f32": 19.5, "tf32": 156, "bf16": 312},
 }
-"""Dense, of the SXM cards, from NVIDIA's data sheets; float32 without TF32."""
+"""Without sparsity, of the SXM cards, from NVIDIA's data sheets."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def step_times(bench: Bench) -> list[Record]:
             timed = seconds_of(bench, take, budget=2.0)
             tflops = flops / timed["seconds"] / 1e12
             row |= {**timed, "clips_a_second": batch / timed["seconds"], "tflops": tflops}
-            peak = peak_tflops("f32" if step.amp == "none" else "bf16") if bench.is_cuda else None
+            peak = peak_tflops(step) if bench.is_cuda else None
             row["share_of_peak"] = None if peak is None else tflops / peak
             if bench.is_cuda:
                 row["peak_gibibytes"] = torch.cuda.max_memory_allocated() / 2**30
@@ -145,8 +145,9 @@ class _First:
         }
 
 
-def peak_tflops(precision: str) -> float | None:
+def peak_tflops(step: Step) -> float | None:
     """Return what the card can do at most, in 10^12 operations a second; None: it is not in the list."""
+    precision = "bf16" if step.amp == "bf16" else "tf32" if step.tf32 else "f32"
     name = torch.cuda.get_device_name()
     return next((peaks[precision] for card, peaks in PEAK_TFLOPS.items() if card in name), None)
 

@@ -289,7 +289,8 @@ class OffsetBatchNorm(nn.BatchNorm3d):
             with torch.no_grad():
                 for name, found in zip(("running_mean", "running_var"), zip(*averages, strict=True), strict=True):
                     self._buffer(name).copy_(torch.stack(found).mean(0))
-        return torch.cat(pieces)
+        # A concatenation copies, even of one.
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def _ghosts(self, batch: int) -> int:
         return max(1, batch // (self.ghost_batch or batch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from quovadis.errors import TrainingError
-from quovadis.training.hardware import hardware_errors
+from quovadis.training.hardware import cudnn_choice, hardware_errors
 from support.training import MemoryBatches, options, small_network, trainer
 
 CUDA_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 79 GiB\nmore")
@@ -118,3 +119,16 @@ def test_an_error_of_the_loss_passes_also_where_the_network_is_compiled(
     with pytest.raises(RuntimeError) as raised:
         trainer(tmp_path, options(compile=True), loss=_raising(error)).fit()
     assert raised.value is error
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("chosen", [False, True])
+def test_cudnn_times_its_algorithms_where_asked_and_is_left_as_it_was(
+    before: bool, chosen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    settings = options(device="cuda", cudnn_benchmark=chosen)
+    with suppress(KeyboardInterrupt), cudnn_choice(settings):
+        assert torch.backends.cudnn.benchmark is (before or chosen)
+        raise KeyboardInterrupt
+    assert torch.backends.cudnn.benchmark is before

@@ -61,6 +61,7 @@ def test_the_linear_rule_goes_both_ways() -> None:
         ({"from_endpoint": "Mixed_9"}, 'no layer is called "Mixed_9"'),
         ({"amp": "fp16"}, '`amp="fp16"` is for `device="cuda"`; leave it out on CPU'),
         ({"sync_batch_norm": True}, "`sync_batch_norm=True` is for"),
+        ({"cudnn_benchmark": True}, '`cudnn_benchmark=True` is for `device="cuda"`; leave it out on CPU'),
         ({"ghost_batch": 4}, "`ghost_batch` must divide the batch of 6, and 4 does not"),
         ({"device": "NPU"}, "NPU: training runs on CPU and cuda"),
         ({"loss": "sigmoid", "balance": "weights"}, "is for one class a video"),

@@ -33,6 +33,18 @@ def hardware_errors(options: TrainingOptions, device: torch.device) -> Iterator[
         raise
 
 
+@contextmanager
+def cudnn_choice(options: TrainingOptions) -> Iterator[None]:
+    """Let cuDNN time its algorithms if the options say so, and leave what the process has set as it was."""
+    before = torch.backends.cudnn.benchmark
+    if options.cudnn_benchmark:
+        torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
 def _less_memory(options: TrainingOptions) -> str:
     """Return what is too much, and what takes less."""
     clips = "1 clip" if options.batch == 1 else f"{options.batch} clips"

@@ -37,7 +37,7 @@ _POSITIVE = (
 _NOT_NEGATIVE = ("warmup", "head_rate", "backbone_rate", "weight_decay", "mixup", "workers", "seed", "clip_norm")
 _SHARES = ("momentum", "label_smoothing", "dropout", "ema_decay", "batch_norm_decay")
 """Numbers of 0 or more, and less than 1."""
-NO_RESULT = frozenset({"stage", "device", "workers", "save_every"})
+NO_RESULT = frozenset({"stage", "device", "workers", "save_every", "cudnn_benchmark"})
 """Options that decide nothing of what a stage makes."""
 HEAD_RESULT = frozenset({"seed", "loss", "balance", "label_smoothing", "head_clips"})
 """Options that decide what the stage `head` makes."""
@@ -159,7 +159,12 @@ class TrainingOptions:
     """Whether tensors have their channels innermost, which tensor cores want."""
     compile: bool = _option(False, "Compile the network; the first step then takes minutes.", HARDWARE)
     """Whether `torch.compile` makes kernels for the network."""
-    checkpoint_activations: bool = _option(False, "Use less memory, but a third more time.", HARDWARE)
+    cudnn_benchmark: bool = _option(
+        False, "Let cuDNN try its algorithms; the first step may then take minutes. For cuda.", HARDWARE
+    )
+    """Whether cuDNN times its algorithms for each convolution and takes the fastest: the first step may then take
+    minutes, and each new shape of clips begins again. On CUDA alone."""
+    checkpoint_activations: bool = _option(False, "Use less memory, but more time.", HARDWARE)
     """Whether each stage's activations are computed again for the gradients instead of kept."""
     sync_batch_norm: bool = _option(False, "Batch norm over all processes, unlike the paper; only on cuda.", HARDWARE)
     """Whether batch norm is over the clips of all processes: unlike the paper, and on CUDA alone."""
@@ -212,9 +217,13 @@ class TrainingOptions:
         is_cuda = self.device.lower().startswith("cuda")
         if not is_cuda and self.device != "CPU":
             raise TrainingError(f"{self.device}: training runs on CPU and cuda", option="device")
-        for name, value in (("amp", self.amp == "fp16"), ("sync_batch_norm", self.sync_batch_norm)):
+        for name, value in (
+            ("amp", self.amp == "fp16"),
+            ("sync_batch_norm", self.sync_batch_norm),
+            ("cudnn_benchmark", self.cudnn_benchmark),
+        ):
             if value and not is_cuda:
-                shown = '`amp="fp16"`' if name == "amp" else "`sync_batch_norm=True`"
+                shown = '`amp="fp16"`' if name == "amp" else f"`{name}=True`"
                 raise TrainingError(f'{shown} is for `device="cuda"`; leave it out on {self.device}', option=name)
         if self.ghost_batch is not None and self.batch % self.ghost_batch:
             raise TrainingError(

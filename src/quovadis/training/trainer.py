@@ -26,7 +26,7 @@ from quovadis.training.batches import Batch, BatchSource, Transform, endless_bat
 from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
 from quovadis.training.evaluate import Evaluation, evaluate, video_records
-from quovadis.training.hardware import hardware_errors
+from quovadis.training.hardware import cudnn_choice, hardware_errors
 from quovadis.training.history import EVALUATION, STEP, History
 from quovadis.training.losses import Loss, make_loss, one_hot
 from quovadis.training.model_weights import model_tensors, prepare_model
@@ -181,7 +181,8 @@ class Trainer:
             OutputError: something cannot be written, the last state being kept; or another process trains here.
             VideoError: none of the videos to validate with could be read.
         """
-        with only_training(self.folder) if self.process.is_main else nullcontext():
+        only = only_training(self.folder) if self.process.is_main else nullcontext()
+        with only, cudnn_choice(self.options):
             self._train()
         paths, progress = (self.folder / BEST_NAME, self.folder / LAST_NAME), self.progress
         return TrainingResult(*paths, progress.step, progress.best_step, progress.best_score, self._latest)
