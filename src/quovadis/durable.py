@@ -137,6 +137,22 @@ def exclusive_lock(folder: Path, notify: Notify) -> Iterator[None]:
         lock.release()
 
 
+def take_lock(lock: FileLock, place: Path, busy: str) -> None:
+    """Take a lock that keeps other processes from a place where results go, without waiting for them.
+
+    It is the operating system's: it ends with the process that holds it, however that ends.
+
+    Raises:
+        OutputError: another process holds it, in the words `busy`, or its file cannot be written.
+    """
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise OutputError(f"{place}: {busy}") from error
+    except OSError as error:
+        raise output_error(place, error) from error
+
+
 def cache_error(path: Path, error: OSError) -> CacheError:
     """Return the error for a cache that cannot be written."""
     return CacheError(f"{path}: cannot write the cache: {error.strerror}; set {HOME_VARIABLE} to another folder")

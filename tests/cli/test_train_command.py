@@ -266,7 +266,7 @@ def test_a_small_training_from_files_to_weights(videos: Path, tmp_path: Path, mo
         (run / "skipped.json").write_text("of the other one")
         other = quovadis("train", videos, "--out", run, *arguments, *sampling)
     assert other.returncode == 1
-    assert other.stderr.endswith(f"{run}: another training is at work here; give another one to --out\n")
+    assert other.stderr.endswith(f"{run}: another training is at work here; choose another --out\n")
     assert (run / "skipped.json").read_text() == "of the other one"
     again = quovadis("train", videos, "--out", run, *arguments, *sampling, "--momentum", "0.8")
     assert again.returncode == 1

@@ -368,7 +368,7 @@ def test_a_refused_ledger_holds_nothing_locked(place: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in (tmp_path / "file" / "ledger.sqlite", tmp_path / "file" / "deeper" / "ledger.sqlite"):
-        with pytest.raises(OutputError, match="cannot be written") as refused, Ledger(place, SETTINGS):
+        with pytest.raises(OutputError, match="the folder cannot be made") as refused, Ledger(place, SETTINGS):
             pass
         assert_one_line(refused.value, place)
 

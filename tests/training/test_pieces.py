@@ -75,6 +75,23 @@ def test_a_network_that_returns_no_logits_of_the_classes_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("piece", "made", "said"),
+    [
+        ("transform", None, "the transform returned a NoneType: it must return two tensors, clips and targets"),
+        ("transform", torch.zeros(2), r"the transform returned a tensor of shape \(2,\)"),
+        ("transform", (torch.zeros(2), 3), "the transform returned a tuple"),
+        ("optimiser", None, "the optimiser's factory returned a NoneType: it must return a torch.optim.Optimizer"),
+    ],
+)
+def test_a_transform_or_a_factory_that_returns_something_else_is_refused(
+    piece: str, made: Any, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=said) as raised:
+        trainer(tmp_path, options(), **{piece: lambda *_: made}).fit()
+    assert raised.value.option == piece
+
+
+@pytest.mark.parametrize(
     ("loss", "said"),
     [
         (lambda logits, targets, reduction="mean": (logits - targets).square().sum(1), r"a tensor of shape \(2,\)"),

@@ -12,9 +12,9 @@ from threading import RLock
 from types import MappingProxyType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from quovadis.durable import atomic_replace
+from quovadis.durable import atomic_replace, output_folder, take_lock
 from quovadis.errors import OutputError
 from quovadis.escape import escaped, parse_failure
 from quovadis.runs.settings import difference
@@ -81,17 +81,8 @@ class Ledger(AbstractContextManager["Ledger"]):
         Raises:
             OutputError: it cannot be opened, is of other settings, or another process is at work with it.
         """
-        folder = self._path.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be written: the folder cannot be made: {error.strerror}") from error
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise OutputError(f"{self._home}: another run is at work here; give another {self._kind}") from error
-        except OSError as error:
-            raise OutputError(f"{self._home}: cannot be written: {error.strerror}") from error
+        output_folder(self._path.parent)
+        take_lock(self._lock, self._home, f"another run is at work here; give another {self._kind}")
         try:
             self._open()
         except BaseException:

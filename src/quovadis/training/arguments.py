@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
+import torch
 from torch import Tensor, nn
 
 from quovadis.errors import TrainingError
@@ -81,6 +82,33 @@ def check_loss(found: Any) -> Tensor:
     if isinstance(found, Tensor) and found.numel() == 1:
         return found
     raise TrainingError(f"the loss returned {_described(found)}: it must return a tensor of one number", option="loss")
+
+
+def check_optimiser(found: Any) -> torch.optim.Optimizer:
+    """Return what a factory of optimisers made, if it is one.
+
+    Raises:
+        TrainingError: it is something else.
+    """
+    if isinstance(found, torch.optim.Optimizer):
+        return found
+    raise TrainingError(
+        f"the optimiser's factory returned {_described(found)}: it must return a torch.optim.Optimizer",
+        option="optimiser",
+    )
+
+
+def check_transformed(found: Any) -> tuple[Tensor, Tensor]:
+    """Return the clips and the targets that a transform made, if it made both.
+
+    Raises:
+        TrainingError: it returned something else.
+    """
+    if isinstance(found, tuple) and len(found) == 2 and all(isinstance(one, Tensor) for one in found):
+        return found
+    raise TrainingError(
+        f"the transform returned {_described(found)}: it must return two tensors, clips and targets", option="transform"
+    )
 
 
 def _described(found: Any) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from torch import Tensor
 
-from quovadis.durable import atomic_write, output_error
+from quovadis.durable import atomic_write, take_lock
 from quovadis.errors import OutputError
 from quovadis.runs.settings import difference
 from quovadis.training.output import BEST_NAME, LAST_NAME
@@ -116,19 +116,13 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> TrainingState | None:
 def only_training(folder: Path) -> Iterator[None]:
     """Keep other processes from training in a folder at the same time: each would write over the other's files.
 
-    The lock is the operating system's: it ends with the process that holds it, however that ends. Who holds it may take
-    it again.
+    Who holds the lock may take it again.
 
     Raises:
         OutputError: another process trains there, or the folder cannot be written.
     """
     lock = FileLock(folder / f"{STATE_NAME}.lock", is_singleton=True)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise OutputError(f"{folder}: another training is at work here; give another one to `folder`") from error
-    except OSError as error:
-        raise output_error(folder, error) from error
+    take_lock(lock, folder, "another training is at work here; choose another `folder`")
     try:
         yield
     finally:

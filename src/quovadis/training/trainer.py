@@ -21,7 +21,7 @@ from quovadis.durable import output_folder
 from quovadis.errors import TrainingError
 from quovadis.fields import check_path
 from quovadis.torch import normalize
-from quovadis.training.arguments import check_logits, check_loss, check_pieces
+from quovadis.training.arguments import check_logits, check_loss, check_optimiser, check_pieces, check_transformed
 from quovadis.training.batches import Batch, BatchSource, Transform, endless_batches
 from quovadis.training.distributed import Process, peak_memory
 from quovadis.training.ema import MovingAverage
@@ -144,7 +144,7 @@ class Trainer:
         self._frozen = freeze_before(model, self.options.from_endpoint)
         with hardware_errors(self.options, self.device):
             self.model = prepare_model(model, self.options, self.device)
-        self.optimiser = optimiser(self.model, self.options)
+        self.optimiser = check_optimiser(optimiser(self.model, self.options))
         self.average = MovingAverage(self.model, self.options.ema_decay) if self.options.ema_decay else None
         self.loss, self.transform = loss or make_loss(self.options), transform
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.options.amp == "fp16")
@@ -324,7 +324,7 @@ class Trainer:
         clips = batch.clips.to(self.device, non_blocking=True)
         targets = one_hot(batch.targets, len(self.labels)).to(self.device)
         if self.transform is not None:
-            clips, targets = self.transform(clips, targets, seed)
+            clips, targets = check_transformed(self.transform(clips, targets, seed))
         return check_loss(self.loss(self._logits(self._forward, clips), targets))
 
     def _logits(self, network: Callable[[Tensor], Any], clips: Tensor) -> Tensor:
