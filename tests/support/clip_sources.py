@@ -26,6 +26,9 @@ class NumberedClips:
     fatal: frozenset[int] = frozenset()
     trace: Path | None = None
     """Where each clip that is made leaves a file of its name."""
+    dtype: str = "uint8"
+    growing: bool = False
+    """Whether each clip has a frame more than the one before."""
 
     def __len__(self) -> int:
         return self.count
@@ -44,4 +47,6 @@ class NumberedClips:
             os.kill(os.getpid(), signal.SIGSEGV)
         if self.trace is not None:
             (self.trace / f"{epoch} {index}").touch()
-        return TrainingClip(np.full((2, 3, 3, 3), [epoch, index, 0], np.uint8), index % 3, self.key(index), index)
+        frames = index + 1 if self.growing else 2
+        pixels = np.full((frames, 3, 3, 3), [epoch, index, 0], self.dtype)
+        return TrainingClip(pixels, index % 3, self.key(index), index)

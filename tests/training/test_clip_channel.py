@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 from multiprocessing import Pipe
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from quovadis.errors import VideoError
+from quovadis.errors import TrainingError, VideoError
 from quovadis.training import clip_channel
 from quovadis.training.clip_channel import ClipReceiver, ClipSender
 from quovadis.training.clips import TrainingClip
@@ -69,6 +71,36 @@ def test_no_file_stays_open_however_often_the_memory_grows() -> None:
             counts.append(len(list(Path("/proc/self/fd").iterdir())))
     # A mapping keeps a descriptor of its own: one at each end.
     assert len(set(counts)) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no memfd_create")
+def test_where_no_more_files_may_be_open_the_error_says_what_to_raise() -> None:
+    ours, theirs = Pipe()
+    with ours, theirs:
+        ClipSender(theirs).send(clip_of(0, 1, 8))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+        try:
+            with pytest.raises(
+                TrainingError, match="too many files are open to take clips from workers: raise"
+            ) as raised:
+                ClipReceiver(ours).receive()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert raised.value.option == "workers"
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no memfd_create")
+def test_where_there_is_no_memory_for_a_clip_that_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    ours, theirs = Pipe()
+    with ours, theirs:
+        ClipSender(theirs).send(clip_of(0, 1, 8))
+        monkeypatch.setattr("quovadis.training.clip_channel.mmap.mmap", full)
+        with pytest.raises(TrainingError, match="too little free memory to take clips from workers"):
+            ClipReceiver(ours).receive()
 
 
 def test_what_is_no_clip_arrives_too_and_an_end_is_told_from_it() -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -138,6 +139,26 @@ def test_an_error_that_the_next_video_would_meet_too_ends_the_epoch(workers: int
     with (
         ClipLoader(NumberedClips(10, fatal=frozenset({5})), batch=2, workers=workers) as loader,
         pytest.raises(OutputError, match="the disk is full"),
+    ):
+        list(loader.epoch(0))
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"dtype": "float32"},
+            r"video \d: the source made a clip of float32, shape \(2, 3, 3, 3\); clips must be uint8",
+        ),
+        ({"growing": True}, r"clips of one batch must have one shape, and have several \(video \d: \(\d, 3, 3, 3\), v"),
+    ],
+    ids=["type", "sizes"],
+)
+def test_clips_that_make_no_batch_are_refused(workers: int, given: dict[str, Any], said: str) -> None:
+    with (
+        ClipLoader(NumberedClips(8, **given), batch=2, workers=workers) as loader,
+        pytest.raises(TrainingError, match=said),
     ):
         list(loader.epoch(0))
 

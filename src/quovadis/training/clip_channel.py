@@ -5,6 +5,7 @@ A pipe moves a clip of 64 frames, 10 MB, in some fifty pieces, each of which is 
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quovadis.errors import TrainingError
 from quovadis.training.clips import TrainingClip
 
 _Make = Callable[[str], int]
@@ -95,22 +97,41 @@ class ClipReceiver:
         Raises:
             EOFError: the other process has ended.
             OSError: it has ended in the middle of what it said.
+            TrainingError: this process may not open another file, or has no memory for a clip.
         """
         said = self._connection.recv()
         if not isinstance(said, _Sent):
             return said
         if said.memory_bytes:
-            descriptor = reduction.recv_handle(self._connection)
-            try:
-                self._memory = mmap.mmap(descriptor, said.memory_bytes)
-            finally:
-                os.close(descriptor)
+            self._memory = self._mapped(said.memory_bytes)
         if said.memory_bytes is None or self._memory is None:
             pixels = np.empty(said.shape, np.uint8)
             self._connection.recv_bytes_into(pixels.data.cast("B"))
         else:
             pixels = _pixels_in(self._memory, said.shape).copy()
         return TrainingClip(pixels, said.clip.target, said.clip.key, said.clip.index)
+
+    def _mapped(self, size: int) -> mmap.mmap:
+        try:
+            descriptor = reduction.recv_handle(self._connection)
+            try:
+                return mmap.mmap(descriptor, size)
+            finally:
+                os.close(descriptor)
+        except (OSError, RuntimeError) as error:
+            # Where no descriptor is free, Python's own error is that none came.
+            if isinstance(error, RuntimeError) or error.errno in (errno.EMFILE, errno.ENFILE):
+                raise TrainingError(
+                    "too many files are open to take clips from workers: raise the limit with `ulimit -n`, or take "
+                    "fewer `workers`",
+                    option="workers",
+                ) from error
+            if error.errno == errno.ENOMEM:
+                raise TrainingError(
+                    "the machine has too little free memory to take clips from workers: take fewer `workers`",
+                    option="workers",
+                ) from error
+            raise
 
 
 def _pixels_in(memory: mmap.mmap, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -118,7 +118,8 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
 
         Raises:
             DatasetError: many videos one after the other cannot be read.
-            TrainingError: the workers do not start, or there is no such epoch or batch.
+            TrainingError: the workers do not start, there is no such epoch or batch, or clips are of another type or
+                shape than a batch can have.
         """
         epoch, first = (
             check_value(name, value, int, TrainingError, at_least=0)
@@ -186,6 +187,10 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
 
 
 def _batch(clips: Sequence[TrainingClip], pin_memory: bool) -> Batch:
+    sizes = {clip.clip.shape: clip.key for clip in clips}
+    if len(sizes) > 1:
+        told = ", ".join(f"{key}: {shape}" for shape, key in sizes.items())
+        raise TrainingError(f"clips of one batch must have one shape, and have several ({told})")
     pixels = torch.empty((len(clips), *clips[0].clip.shape), dtype=torch.uint8, pin_memory=pin_memory)
     np.stack([clip.clip for clip in clips], out=pixels.numpy())
     targets = torch.from_numpy(np.stack([np.asarray(clip.target) for clip in clips]))

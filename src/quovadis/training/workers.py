@@ -16,6 +16,8 @@ from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
+
 from quovadis.errors import QuovadisError, TrainingError, VideoError
 from quovadis.runs.executor import video_error
 from quovadis.training.clip_channel import ClipReceiver, ClipSender
@@ -76,11 +78,19 @@ def make_clip(source: ClipSource, task: Task) -> TrainingClip | VideoError:
 
     Raises:
         QuovadisError: an error that the next clip would meet too.
+        TrainingError: the clip is of another type or shape.
     """
     try:
-        return source.clip(task.epoch, task.number)
+        made = source.clip(task.epoch, task.number)
     except Exception as error:
         return video_error(source.key(task.number), error)
+    clip = made.clip
+    if clip.dtype == np.uint8 and clip.ndim == 4 and clip.shape[3] == 3:
+        return made
+    raise TrainingError(
+        f"{made.key}: the source made a clip of {clip.dtype}, shape {clip.shape}; clips must be uint8, of shape "
+        "frames, height, width, 3"
+    )
 
 
 def clips_here(
