@@ -37,6 +37,11 @@ def parse_failure(error: Exception) -> str:
     return "a number has more than 4,300 digits" if "set_int_max_str_digits" in said else said
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error that says more than a person needs, such as a compiler's, without its end."""
+    return str(error).strip().partition("\n")[0].rstrip(".:")
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things, in the plural where it must be: 1 class, 2 classes, 3,000 videos."""
     ending = "" if number == 1 else "es" if noun.endswith("s") else "s"

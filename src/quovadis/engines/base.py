@@ -16,6 +16,7 @@ from quovadis.values import ArrayValue
 
 Pixels: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
 """RGB, 0..255: whole as decoded, or float32 as resizing without rounding makes them."""
+NO_DENSE_ON_TORCH = 'the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`'
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from quovadis.engines.base import Engine
+from quovadis.engines.base import NO_DENSE_ON_TORCH, Engine
 from quovadis.engines.compiled_cache import CompiledGraphCache
 from quovadis.engines.native_engine import NativeEngine
 from quovadis.engines.native_library import has_integers, why_missing, why_unavailable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import torch
 
 FloatPrecision: TypeAlias = Literal["f32", "f16"]
-NO_DENSE_ON_TORCH = 'the engine torch has no dense mode: choose `device="CPU"`, or windows with `stride`'
 
 
 def open_engine(

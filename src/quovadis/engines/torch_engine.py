@@ -26,11 +26,11 @@ from quovadis.architecture import (
     is_head,
     same_padding,
 )
-from quovadis.engines.base import EngineOutput, EngineStream, Pixels, check_clips
-from quovadis.engines.choice import NO_DENSE_ON_TORCH
+from quovadis.engines.base import NO_DENSE_ON_TORCH, EngineOutput, EngineStream, Pixels, check_clips
 from quovadis.engines.lifecycle import BaseEngine
 from quovadis.engines.processors import check_threads
 from quovadis.errors import EngineError
+from quovadis.escape import first_line
 from quovadis.extras import import_extra
 from quovadis.weights.folding import fold_batch_norm
 
@@ -249,7 +249,7 @@ def _find_device(name: str) -> torch.device:
         # Only doing something tells whether a device works.
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise EngineError(f'PyTorch cannot use "{name}" here: {reason}; choose `device="CPU"`') from error
     return device
 
@@ -269,11 +269,7 @@ def _errors_of(device: torch.device, task: str) -> Iterator[None]:
             '`device="CPU"`'
         ) from error
     except RuntimeError as error:
-        raise EngineError(f"{device} failed to {task}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(".")
+        raise EngineError(f"{device} failed to {task}: {first_line(error)}") from error
 
 
 def _staged(clips: Pixels, device: torch.device) -> Tensor:

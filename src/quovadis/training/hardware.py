@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from quovadis.errors import TrainingError
+from quovadis.escape import first_line
 from quovadis.training.options import TrainingOptions
 
 
@@ -26,9 +27,9 @@ def hardware_errors(options: TrainingOptions, device: torch.device) -> Iterator[
             name = "the machine" if device.type == "cpu" else str(device)
             raise TrainingError(f"{name} has too little free memory {_less_memory(options)}", option="batch") from error
         if options.compile and _is_of_compiler(error):
-            reason = str(error).strip().partition("\n")[0].rstrip(".:")
             raise TrainingError(
-                f"PyTorch cannot compile the network here: {reason}; train without `compile`", option="compile"
+                f"PyTorch cannot compile the network here: {first_line(error)}; train without `compile`",
+                option="compile",
             ) from error
         raise
 
