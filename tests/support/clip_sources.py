@@ -26,7 +26,9 @@ class NumberedClips:
     fatal: frozenset[int] = frozenset()
     trace: Path | None = None
     """Where each clip that is made leaves a file of its name."""
+    frames: int = 2
     dtype: str = "uint8"
+    """What the pixels are; empty: there is no clip."""
     growing: bool = False
     """Whether each clip has a frame more than the one before."""
 
@@ -47,6 +49,8 @@ class NumberedClips:
             os.kill(os.getpid(), signal.SIGSEGV)
         if self.trace is not None:
             (self.trace / f"{epoch} {index}").touch()
-        frames = index + 1 if self.growing else 2
+        frames = index + 1 if self.growing else self.frames
+        if not self.dtype:
+            return None  # type: ignore[return-value]
         pixels = np.full((frames, 3, 3, 3), [epoch, index, 0], self.dtype)
         return TrainingClip(pixels, index % 3, self.key(index), index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +153,11 @@ def test_an_error_that_the_next_video_would_meet_too_ends_the_epoch(workers: int
             {"dtype": "float32"},
             r"video \d: the source made a clip of float32, shape \(2, 3, 3, 3\); clips must be uint8",
         ),
+        ({"frames": 0}, r"video \d: the source made a clip of uint8, shape \(0, 3, 3, 3\); .*, and not empty"),
+        ({"dtype": ""}, r"video \d: the source made a NoneType; it must make a `TrainingClip`"),
         ({"growing": True}, r"clips of one batch must have one shape, and have several \(video \d: \(\d, 3, 3, 3\), v"),
     ],
-    ids=["type", "sizes"],
+    ids=["type", "empty", "none", "sizes"],
 )
 def test_clips_that_make_no_batch_are_refused(workers: int, given: dict[str, Any], said: str) -> None:
     with (
@@ -221,13 +225,59 @@ def test_workers_that_hang_do_not_outlive_a_process_that_is_killed(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_workers_that_do_not_start_are_an_error_and_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("source", "how"),
+    [
+        pytest.param(NumberedClips(4), "with exit code 1", id="small"),
+        # Larger than a pipe: what is sent to a process that does not read it must not hold up the other.
+        pytest.param(NumberedClips(4, broken=frozenset(range(4, 100_000))), "with exit code 1", id="large"),
+    ],
+)
+def test_workers_that_do_not_start_are_an_error_and_no_endless_loop(
+    source: NumberedClips, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("multiprocessing.spawn.get_command_line", lambda **options: ["/bin/false"])
     monkeypatch.setattr("multiprocessing.spawn.get_executable", lambda: b"/bin/false")
     with (
-        ClipLoader(NumberedClips(4), batch=2, workers=1) as loader,
-        pytest.raises(TrainingError, match="a worker does not start: it ended with exit code 1") as caught,
+        ClipLoader(source, batch=2, workers=1) as loader,
+        pytest.raises(TrainingError, match=f"a worker does not start: it ended {how}") as caught,
     ):
+        list(loader.epoch(0))
+    assert caught.value.option == "workers"
+
+
+def test_after_workers_that_did_not_start_the_next_epoch_has_as_many_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Three that end at once are too many for the first epoch; two more in the second are not.
+    targets = iter([slice] * 5)
+    true = BaseProcess.start
+
+    def start(process: Any) -> None:
+        process._target = next(targets, process._target)
+        true(process)
+
+    monkeypatch.setattr(BaseProcess, "start", start)
+    with ClipLoader(NumberedClips(4), batch=2, workers=1) as loader:
+        with pytest.raises(TrainingError, match="a worker does not start"):
+            list(loader.epoch(0))
+        assert sorted(indices(list(loader.epoch(0)))) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EMFILE, "too many files are open to take clips from workers: raise the limit with `ulimit -n`"),
+        (errno.ENOMEM, "the machine has too little free memory to take clips from workers: take fewer `workers`"),
+        (errno.EAGAIN, "workers cannot be started: Resource temporarily unavailable: take fewer `workers`"),
+    ],
+)
+def test_a_system_that_starts_no_more_processes_is_told_in_words(
+    number: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(process: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(BaseProcess, "start", refused)
+    with ClipLoader(NumberedClips(4), batch=2, workers=1) as loader, pytest.raises(TrainingError, match=said) as caught:
         list(loader.epoch(0))
     assert caught.value.option == "workers"
 

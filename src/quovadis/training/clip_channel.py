@@ -24,6 +24,15 @@ _Make = Callable[[str], int]
 _MEMORY: _Make | None = getattr(os, "memfd_create", None)
 """Makes a file that is memory alone, which no limit of a file system counts; Linux has it."""
 
+_TOO_MANY_FILES = (
+    "too many files are open to take clips from workers: raise the limit with `ulimit -n`, or take fewer `workers`"
+)
+_LIMITS = {
+    errno.EMFILE: _TOO_MANY_FILES,
+    errno.ENFILE: _TOO_MANY_FILES,
+    errno.ENOMEM: "the machine has too little free memory to take clips from workers: take fewer `workers`",
+}
+
 
 class _Sent(NamedTuple):
     """What is said of a clip; its pixels are in the memory, or follow."""
@@ -118,20 +127,19 @@ class ClipReceiver:
                 return mmap.mmap(descriptor, size)
             finally:
                 os.close(descriptor)
-        except (OSError, RuntimeError) as error:
+        except RuntimeError as error:
             # Where no descriptor is free, Python's own error is that none came.
-            if isinstance(error, RuntimeError) or error.errno in (errno.EMFILE, errno.ENFILE):
-                raise TrainingError(
-                    "too many files are open to take clips from workers: raise the limit with `ulimit -n`, or take "
-                    "fewer `workers`",
-                    option="workers",
-                ) from error
-            if error.errno == errno.ENOMEM:
-                raise TrainingError(
-                    "the machine has too little free memory to take clips from workers: take fewer `workers`",
-                    option="workers",
-                ) from error
+            raise limit_error(OSError(errno.EMFILE, str(error))) from error
+        except OSError as error:
+            if error.errno in _LIMITS:
+                raise limit_error(error) from error
             raise
+
+
+def limit_error(error: OSError) -> TrainingError:
+    """Return the error for workers that this process cannot have, which says what to do."""
+    reason = _LIMITS.get(error.errno or 0, f"workers cannot be started: {error.strerror}: take fewer `workers`")
+    return TrainingError(reason, option="workers")
 
 
 def _pixels_in(memory: mmap.mmap, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -160,7 +160,7 @@ class TrainingOptions:
     compile: bool = _option(False, "Compile the network; the first step then takes minutes.", HARDWARE)
     """Whether `torch.compile` makes kernels for the network."""
     cudnn_benchmark: bool = _option(
-        False, "Let cuDNN try its algorithms; the first step may then take minutes. For cuda.", HARDWARE
+        False, "Let cuDNN try its algorithms; the first step may then take minutes. Only on cuda.", HARDWARE
     )
     """Whether cuDNN times its algorithms for each convolution and takes the fastest: the first step may then take
     minutes, and each new shape of clips begins again. On CUDA alone."""

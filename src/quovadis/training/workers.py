@@ -20,7 +20,7 @@ import numpy as np
 
 from quovadis.errors import QuovadisError, TrainingError, VideoError
 from quovadis.runs.executor import video_error
-from quovadis.training.clip_channel import ClipReceiver, ClipSender
+from quovadis.training.clip_channel import ClipReceiver, ClipSender, limit_error
 from quovadis.training.clips import TrainingClip
 
 START_SECONDS = 300.0
@@ -28,7 +28,8 @@ START_SECONDS = 300.0
 _MAX_FAILED_STARTS = 3
 """Workers one after the other that do not start, after which none does."""
 _POLL_SECONDS = 0.1
-_READY = "ready"
+_STARTED, _READY = "started", "ready"
+"""What a worker says when it can be sent the source, and when it has it."""
 WORKER_NAME = "quovadis-clips"
 """What `multiprocessing` calls each of the processes."""
 _CONTEXT: SpawnContext = multiprocessing.get_context("spawn")
@@ -84,12 +85,18 @@ def make_clip(source: ClipSource, task: Task) -> TrainingClip | VideoError:
         made = source.clip(task.epoch, task.number)
     except Exception as error:
         return video_error(source.key(task.number), error)
+    if not isinstance(made, TrainingClip) or not isinstance(made.clip, np.ndarray):
+        found = made.clip if isinstance(made, TrainingClip) else made
+        raise TrainingError(
+            f"{source.key(task.number)}: the source made a {type(found).__name__}; it must make a `TrainingClip` with "
+            "a NumPy array"
+        )
     clip = made.clip
-    if clip.dtype == np.uint8 and clip.ndim == 4 and clip.shape[3] == 3:
+    if clip.dtype == np.uint8 and clip.ndim == 4 and clip.shape[3] == 3 and clip.size:
         return made
     raise TrainingError(
         f"{made.key}: the source made a clip of {clip.dtype}, shape {clip.shape}; clips must be uint8, of shape "
-        "frames, height, width, 3"
+        "frames, height, width, 3, and not empty"
     )
 
 
@@ -168,11 +175,13 @@ class ClipWorkers:
             stop: ends it early, once set.
 
         Raises:
-            TrainingError: processes do not start.
+            TrainingError: processes do not start, or too many files are open.
             QuovadisError: an error that the next clip would meet too.
         """
         waiting, flow = iter(tasks), deque[_Entry]()
         queue: deque[_Entry] = deque()
+        # What kept workers from starting before may be over.
+        self._failed_starts = 0
         try:
             while not stop.is_set():
                 for task in islice(waiting, ahead + 1 - len(flow)):
@@ -192,7 +201,7 @@ class ClipWorkers:
 
     def _advance(self, queue: deque[_Entry], replace: Replace) -> None:
         while len(self._workers) < self._count:
-            self._workers.append(_start(self._source))
+            self._workers.append(_start())
         for worker in self._workers:
             if worker.is_ready and worker.entry is None and queue:
                 worker.entry = queue.popleft()
@@ -213,6 +222,10 @@ class ClipWorkers:
         watchdog.start()
         try:
             said = worker.receiver.receive()
+            if said == _STARTED:
+                # Not as an argument of the process: one that dies before it has read all of it would hold up this one.
+                worker.connection.send(self._source)
+                return
         except (EOFError, OSError):
             worker.process.join()
             entry = worker.entry
@@ -268,9 +281,16 @@ def _ended(code: int | None) -> str:
     return f"died of signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
 
 
-def _start(source: ClipSource) -> _Worker:
+def _start() -> _Worker:
+    try:
+        return _started()
+    except OSError as error:
+        raise limit_error(error) from error
+
+
+def _started() -> _Worker:
     ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_work, args=(source, theirs), name=WORKER_NAME, daemon=True)
+    process = _CONTEXT.Process(target=_work, args=(theirs,), name=WORKER_NAME, daemon=True)
     # Ctrl-C is for the process that asks; held back until the other has said so itself.
     can_mask = hasattr(signal, "pthread_sigmask")
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
@@ -283,13 +303,15 @@ def _start(source: ClipSource) -> _Worker:
     return _Worker(process, ours, ClipReceiver(ours), deadline=time.monotonic() + START_SECONDS)
 
 
-def _work(source: ClipSource, connection: Connection) -> None:
+def _work(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sender = ClipSender(connection)
     with suppress(EOFError, OSError):
+        connection.send(_STARTED)
+        source: ClipSource = connection.recv()
         connection.send(_READY)
         while True:
             task = connection.recv()
