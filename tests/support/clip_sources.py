@@ -31,6 +31,8 @@ class NumberedClips:
     """What the pixels are; empty: there is no clip."""
     growing: bool = False
     """Whether each clip has a frame more than the one before."""
+    uneven: bool = False
+    """Whether targets are of several lengths."""
 
     def __len__(self) -> int:
         return self.count
@@ -53,4 +55,5 @@ class NumberedClips:
         if not self.dtype:
             return None  # type: ignore[return-value]
         pixels = np.full((frames, 3, 3, 3), [epoch, index, 0], self.dtype)
-        return TrainingClip(pixels, index % 3, self.key(index), index)
+        target = np.zeros(index, np.float32) if self.uneven else index % 3
+        return TrainingClip(pixels, target, self.key(index), index)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -155,9 +156,10 @@ def test_an_error_that_the_next_video_would_meet_too_ends_the_epoch(workers: int
         ),
         ({"frames": 0}, r"video \d: the source made a clip of uint8, shape \(0, 3, 3, 3\); .*, and not empty"),
         ({"dtype": ""}, r"video \d: the source made a NoneType; it must make a `TrainingClip`"),
+        ({"uneven": True}, r"targets of one batch must have one shape, and have several \(video \d: \(\d,\), v"),
         ({"growing": True}, r"clips of one batch must have one shape, and have several \(video \d: \(\d, 3, 3, 3\), v"),
     ],
-    ids=["type", "empty", "none", "sizes"],
+    ids=["type", "empty", "none", "targets", "sizes"],
 )
 def test_clips_that_make_no_batch_are_refused(workers: int, given: dict[str, Any], said: str) -> None:
     with (
@@ -236,6 +238,8 @@ def test_workers_that_hang_do_not_outlive_a_process_that_is_killed(tmp_path: Pat
 def test_workers_that_do_not_start_are_an_error_and_no_endless_loop(
     source: NumberedClips, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Python's own helper, which the first process that is started needs, is a process too.
+    resource_tracker.ensure_running()
     monkeypatch.setattr("multiprocessing.spawn.get_command_line", lambda **options: ["/bin/false"])
     monkeypatch.setattr("multiprocessing.spawn.get_executable", lambda: b"/bin/false")
     with (
@@ -246,6 +250,7 @@ def test_workers_that_do_not_start_are_an_error_and_no_endless_loop(
     assert caught.value.option == "workers"
 
 
+@pytest.mark.slow
 def test_after_workers_that_did_not_start_the_next_epoch_has_as_many_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     # Three that end at once are too many for the first epoch; two more in the second are not.
     targets = iter([slice] * 5)

@@ -188,9 +188,11 @@ class ClipLoader(AbstractContextManager["ClipLoader"]):
 
 def _batch(clips: Sequence[TrainingClip], pin_memory: bool) -> Batch:
     sizes = {clip.clip.shape: clip.key for clip in clips}
-    if len(sizes) > 1:
-        told = ", ".join(f"{key}: {shape}" for shape, key in sizes.items())
-        raise TrainingError(f"clips of one batch must have one shape, and have several ({told})")
+    lengths = {np.shape(clip.target): clip.key for clip in clips}
+    for what, shapes in (("clips", sizes), ("targets", lengths)):
+        if len(shapes) > 1:
+            told = ", ".join(f"{key}: {shape}" for shape, key in shapes.items())
+            raise TrainingError(f"{what} of one batch must have one shape, and have several ({told})")
     pixels = torch.empty((len(clips), *clips[0].clip.shape), dtype=torch.uint8, pin_memory=pin_memory)
     np.stack([clip.clip for clip in clips], out=pixels.numpy())
     targets = torch.from_numpy(np.stack([np.asarray(clip.target) for clip in clips]))
