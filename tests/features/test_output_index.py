@@ -492,7 +492,7 @@ def test_a_folder_in_which_another_run_is_at_work_is_refused(videos: list[str], 
 
 def test_a_folder_that_is_a_file_is_an_error(videos: list[str], tmp_path: Path) -> None:
     (tmp_path / "out").write_text("not a folder")
-    with pytest.raises(OutputError, match=f"{tmp_path / 'out'}: cannot be written"):
+    with pytest.raises(OutputError, match=f"{tmp_path / 'out'}: the folder cannot be made"):
         run(videos, tmp_path / "out")
 
 
