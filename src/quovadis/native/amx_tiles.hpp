@@ -24,6 +24,7 @@ class TileRegisters {
   ~TileRegisters() { _tile_release(); }
 };
 
+// Two functions, since a tile's number is part of an instruction's text: it can be no argument, of a template either.
 template <bool SIGNED>
 inline void multiply_tile_of_rows_0() {
   if constexpr (SIGNED) {

@@ -10,6 +10,7 @@ import mmap
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from math import prod
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import NamedTuple
@@ -51,7 +52,7 @@ class ClipSender:
         """Take where clips are sent, a socket between two processes."""
         self._connection = connection
         self._memory: mmap.mmap | None = None
-        self._possible = _MEMORY is not None
+        self._make = _MEMORY
 
     def send(self, clip: TrainingClip) -> None:
         """Send a clip.
@@ -76,16 +77,16 @@ class ClipSender:
 
     def _enlarged(self, size: int) -> int | None:
         """Make the memory large enough, and return its file descriptor if it is another one than before."""
-        if not self._possible or _MEMORY is None or (self._memory is not None and len(self._memory) >= size):
+        if self._make is None or (self._memory is not None and len(self._memory) >= size):
             return None
         self._memory, descriptor = None, -1
         try:
-            descriptor = _MEMORY("quovadis-clip")
+            descriptor = self._make("quovadis-clip")
             os.ftruncate(descriptor, size)
             self._memory = mmap.mmap(descriptor, size)
         except (OSError, ValueError):
             # Such as in a sandbox that forbids it: pixels then go through the connection.
-            self._possible = False
+            self._make = None
             with suppress(OSError):
                 os.close(descriptor)
             return None
@@ -143,4 +144,4 @@ def limit_error(error: OSError) -> TrainingError:
 
 
 def _pixels_in(memory: mmap.mmap, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    return np.frombuffer(memory, np.uint8, int(np.prod(shape))).reshape(shape)
+    return np.frombuffer(memory, np.uint8, prod(shape)).reshape(shape)

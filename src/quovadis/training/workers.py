@@ -282,20 +282,15 @@ def _ended(code: int | None) -> str:
 
 
 def _start() -> _Worker:
-    try:
-        return _started()
-    except OSError as error:
-        raise limit_error(error) from error
-
-
-def _started() -> _Worker:
-    ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=_work, args=(theirs,), name=WORKER_NAME, daemon=True)
     # Ctrl-C is for the process that asks; held back until the other has said so itself.
     can_mask = hasattr(signal, "pthread_sigmask")
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
     try:
+        ours, theirs = _CONTEXT.Pipe()
+        process = _CONTEXT.Process(target=_work, args=(theirs,), name=WORKER_NAME, daemon=True)
         process.start()
+    except OSError as error:
+        raise limit_error(error) from error
     finally:
         if can_mask:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
